@@ -1,0 +1,35 @@
+"""What a user can do something about.
+
+Every message says what is wrong, what was expected and what to do; the command line prints it
+without a traceback. Anything else that is raised is a fault of ours and keeps its traceback.
+"""
+
+from __future__ import annotations
+
+
+class HelpersError(Exception):
+    """A failure that its message explains to the user."""
+
+
+class ConfigError(HelpersError, ValueError):
+    """A setting, option or parameter that is unknown or out of range."""
+
+
+class DataError(HelpersError):
+    """A data set, archive or image that is missing, broken or not what it should be."""
+
+
+class ModelError(HelpersError):
+    """A model, layer or weights file that is unknown, missing or does not fit."""
+
+
+class TrainingError(HelpersError):
+    """Training that cannot go on: a loss that is not a number, a checkpoint that does not fit."""
+
+
+class NotebookError(HelpersError):
+    """A notebook that is unknown, badly formed, or that failed while it ran."""
+
+
+class ExportError(HelpersError):
+    """An HTML page, PDF or result file that could not be made or read."""

@@ -1,0 +1,50 @@
+"""Where things lie, and how a file is written so that it is either whole or not there."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def data_dir() -> Path:
+    """The folder of data sets: ``$CNN_DATA``, else ``data/`` of the repository."""
+    return Path(os.environ.get("CNN_DATA") or ROOT / "data").expanduser().resolve()
+
+
+def exports_dir() -> Path:
+    """The folder of run folders: ``$CNN_EXPORTS``, else ``exports/`` of the repository."""
+    return Path(os.environ.get("CNN_EXPORTS") or ROOT / "exports").expanduser().resolve()
+
+
+def notebooks_dir() -> Path:
+    """The folder that holds one folder of notebooks per assignment."""
+    return ROOT / "notebooks"
+
+
+@contextmanager
+def write_atomic(path: Path) -> Iterator[Path]:
+    """Yields a temporary path beside ``path`` that takes its place only if the block succeeds.
+
+    Whatever fails (a full disk, an interrupt), the file that was at ``path`` before is untouched
+    and the temporary one is gone. The bytes are on disk before the name changes.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        yield temporary
+        with temporary.open("rb") as written:
+            os.fsync(written.fileno())
+        # mkstemp makes the file private; a finished one is as readable as any other new file.
+        umask = os.umask(0)
+        os.umask(umask)
+        temporary.chmod(0o666 & ~umask)
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)

@@ -1,0 +1,1 @@
+"""Images on the way to the device: data sets, decoding, batches, augmentation."""

@@ -1,0 +1,1 @@
+"""Looking inside a network. Everything here takes any `nn.Module`."""

@@ -1,0 +1,1 @@
+"""From a notebook to what is handed in: run, export, results."""

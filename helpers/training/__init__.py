@@ -1,0 +1,1 @@
+"""Configuration, the loop, its optimizers and schedules, evaluation, experiments."""
