@@ -1,0 +1,160 @@
+"""Augmentation of whole batches on their device, each image with its own random numbers.
+
+Flip, rotation, scale, translation and crop are one affine map, so they cost one resampling
+together. No image is touched by Python.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, fields
+
+import torch
+import torch.nn.functional as F
+from torch import Generator, Tensor
+
+from helpers.base.errors import ConfigError
+
+PADDINGS = ("zeros", "border", "reflection")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Augment:
+    """How strongly each transformation is applied; 0 leaves it out.
+
+    Attributes:
+        flip: probability of a mirror image (left and right).
+        rotate: largest rotation, in degrees either way.
+        scale: largest change of size: factors from 1 / (1 + scale) to 1 + scale, uniform in their logarithm.
+        translate: largest shift along each axis, as a fraction of the side.
+        crop: largest shift in whole pixels: a random crop of the image padded by as many.
+        shear: largest shear along x, in degrees either way.
+        padding: what comes in from outside: ``zeros`` (the mean colour, since images are already
+            normalised), ``border`` or ``reflection``.
+        brightness: largest shift of all values, in standard deviations.
+        contrast: largest relative change of the contrast around each image's mean: factors 1 - c to 1 + c.
+        saturation: likewise of the distance of each pixel from its own gray.
+        erase: probability that a rectangle is replaced by noise (Zhong et al. 2020, "Random Erasing").
+        erase_area: smallest and largest area of that rectangle, as a fraction of the image.
+    """
+
+    flip: float = 0.0
+    rotate: float = 0.0
+    scale: float = 0.0
+    translate: float = 0.0
+    crop: int = 0
+    shear: float = 0.0
+    padding: str = "reflection"
+    brightness: float = 0.0
+    contrast: float = 0.0
+    saturation: float = 0.0
+    erase: float = 0.0
+    erase_area: tuple[float, float] = (0.02, 0.25)
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if isinstance(value, (int, float)) and value < 0:
+                raise ConfigError(f"Augment.{field.name} is {value}: a strength cannot be negative.")
+        for name in ("flip", "erase", "brightness", "contrast", "saturation"):
+            if getattr(self, name) > 1:
+                raise ConfigError(f"Augment.{name} is {getattr(self, name)}: expected 0 to 1.")
+        if not 0 < self.erase_area[0] <= self.erase_area[1] <= 1:
+            raise ConfigError(f"Augment.erase_area is {self.erase_area}: expected 0 < smallest <= largest <= 1.")
+        if self.padding not in PADDINGS:
+            raise ConfigError(f"Augment.padding is {self.padding!r}: known are {', '.join(PADDINGS)}.")
+
+    @property
+    def moves(self) -> bool:
+        """Whether pixels change their place."""
+        return any((self.flip, self.rotate, self.scale, self.translate, self.crop, self.shear))
+
+    @property
+    def recolours(self) -> bool:
+        """Whether pixels change their value."""
+        return any((self.brightness, self.contrast, self.saturation))
+
+    def __call__(self, images: Tensor, generator: Generator) -> Tensor:
+        """Augments a batch.
+
+        Args:
+            images: normalised images (B, C, H, W), float.
+            generator: source of every random number, on the images' device.
+
+        Returns:
+            A batch of the same shape and type.
+        """
+        if self.moves:
+            images = self._move(images, generator)
+        if self.recolours:
+            images = self._recolour(images, generator)
+        if self.erase:
+            images = self._erase(images, generator)
+        return images
+
+    def _move(self, images: Tensor, generator: Generator) -> Tensor:
+        grid = F.affine_grid(self.affine(images, generator), list(images.shape), align_corners=False)  # (B, H, W, 2)
+        return F.grid_sample(images, grid, mode="bilinear", padding_mode=self.padding, align_corners=False)
+
+    def affine(self, images: Tensor, generator: Generator) -> Tensor:
+        """One map per image (B, 2, 3), from places in the new image to places in the old, in -1…1."""
+        uniform = _Uniform(len(images), generator)
+        height, width = images.shape[-2:]
+        angle = uniform(self.rotate) * (math.pi / 180)
+        size = torch.exp(uniform(math.log1p(self.scale)))
+        shear = torch.tan(uniform(self.shear) * (math.pi / 180))
+        mirror = 1 - 2 * uniform.happens(self.flip)
+        shift_x, shift_y = (
+            2 * uniform(self.translate) + (2 / side) * uniform.whole(self.crop) for side in (width, height)
+        )
+        cos, sin = torch.cos(angle) / size, torch.sin(angle) / size
+        rows = (mirror * cos, mirror * (shear * cos - sin), shift_x, sin, shear * sin + cos, shift_y)
+        return torch.stack(rows, dim=1).view(-1, 2, 3)
+
+    def _recolour(self, images: Tensor, generator: Generator) -> Tensor:
+        # The images are normalised: brightness shifts them, contrast scales them around their mean.
+        uniform = _Uniform(len(images), generator, shape=(-1, 1, 1, 1))
+        centre = images.mean(dim=(1, 2, 3), keepdim=True)  # (B, 1, 1, 1)
+        images = (images - centre) * (1 + uniform(self.contrast)) + centre + uniform(self.brightness)
+        if self.saturation:
+            gray = images.mean(dim=1, keepdim=True)  # (B, 1, H, W)
+            images = torch.lerp(gray, images, 1 + uniform(self.saturation))
+        return images
+
+    def _erase(self, images: Tensor, generator: Generator) -> Tensor:
+        batch, _, height, width = images.shape
+        uniform = _Uniform(batch, generator)
+        low, high = self.erase_area
+        area = (low + high) / 2 + uniform((high - low) / 2)
+        aspect = torch.exp(uniform(math.log(3.0)) / 2)  # height : width from 1 : 3 to 3 : 1
+        tall, wide = area.sqrt() * aspect * height, area.sqrt() / aspect * width  # (B,) pixels
+        rows, columns = (torch.arange(side, device=images.device) + 0.5 for side in (height, width))
+        centre_y, centre_x = height * (0.5 + uniform(0.5)), width * (0.5 + uniform(0.5))
+        inside_y = (rows - centre_y[:, None]).abs() * 2 < tall[:, None]  # (B, H)
+        inside_x = (columns - centre_x[:, None]).abs() * 2 < wide[:, None]  # (B, W)
+        chosen = uniform.happens(self.erase).bool()
+        hole = chosen[:, None, None] & inside_y[:, :, None] & inside_x[:, None, :]  # (B, H, W)
+        noise = torch.randn(images.shape, generator=generator, device=images.device, dtype=images.dtype)
+        return torch.where(hole[:, None], noise, images)
+
+
+class _Uniform:
+    """Random numbers, one per image, from one generator."""
+
+    def __init__(self, count: int, generator: Generator, shape: tuple[int, ...] = (-1,)) -> None:
+        self.count, self.generator, self.shape = count, generator, shape
+
+    def __call__(self, limit: float) -> Tensor:
+        """Uniform in -limit…limit."""
+        return self._draw().mul(2 * limit).sub(limit)
+
+    def happens(self, probability: float) -> Tensor:
+        """1.0 with this probability, else 0.0."""
+        return (self._draw() < probability).float()
+
+    def whole(self, limit: int) -> Tensor:
+        """A whole number from -limit to limit, each as likely."""
+        return torch.floor(self._draw() * (2 * limit + 1)) - limit
+
+    def _draw(self) -> Tensor:
+        return torch.rand(self.count, generator=self.generator, device=self.generator.device).view(self.shape)

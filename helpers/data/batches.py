@@ -1,0 +1,70 @@
+"""Batches from a split that lies whole on the training device."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import torch
+from torch import Tensor
+
+from helpers.data.augment import Augment
+from helpers.data.splits import Split
+
+
+class Batches:
+    """Normalised batches of a split, in an order that follows from the seed and the epoch alone.
+
+    Nothing is carried over from one epoch to the next, so a run that is taken up at any epoch sees
+    the very batches, with the very augmentation, that an unbroken run would have seen.
+
+    Args:
+        split: the images; moved to ``device`` once, as ``uint8``.
+        batch_size: images per batch; the last one may be smaller.
+        device: where the batches are made.
+        mean: mean of each channel, in 0–1.
+        std: standard deviation of each channel, in 0–1.
+        seed: with the epoch, fixes order and augmentation.
+        shuffle: a new order every epoch; False keeps the split's own.
+        augment: applied to every batch; None, as for all evaluation, leaves the images as they are.
+        drop_last: leave out a last batch that is not full.
+    """
+
+    def __init__(
+        self,
+        split: Split,
+        batch_size: int,
+        *,
+        device: torch.device,
+        mean: Sequence[float],
+        std: Sequence[float],
+        seed: int = 0,
+        shuffle: bool = False,
+        augment: Augment | None = None,
+        drop_last: bool = False,
+    ) -> None:
+        self.images, self.labels = split.images.to(device), split.labels.to(device)
+        self.batch_size, self.device, self.seed = batch_size, device, seed
+        self.shuffle, self.augment, self.drop_last = shuffle, augment, drop_last
+        self._centre, self._width = (
+            torch.tensor(values, device=device, dtype=torch.float32).mul(255).view(1, -1, 1, 1) for values in (mean, std)
+        )
+
+    def __len__(self) -> int:
+        full, rest = divmod(len(self.labels), self.batch_size)
+        return full + (rest > 0 and not self.drop_last)
+
+    def epoch(self, epoch: int) -> Iterator[tuple[Tensor, Tensor]]:
+        """Yields ``(images, labels)``: normalised float (B, C, H, W), channels last, and ``int64`` (B,)."""
+        generator = torch.Generator(self.device).manual_seed(self.seed * 1_000_003 + epoch)
+        count = len(self.labels)
+        order = torch.randperm(count, generator=generator, device=self.device) if self.shuffle else None
+        for start in range(0, len(self) * self.batch_size, self.batch_size):
+            chosen = slice(start, start + self.batch_size) if order is None else order[start : start + self.batch_size]
+            images = self.normalised(self.images[chosen])
+            if self.augment is not None:
+                images = self.augment(images, generator)
+            yield images.contiguous(memory_format=torch.channels_last), self.labels[chosen]
+
+    def normalised(self, images: Tensor) -> Tensor:
+        """``uint8`` (B, C, H, W) as float with mean 0 and standard deviation 1 per channel."""
+        return (images.float() - self._centre).div_(self._width)

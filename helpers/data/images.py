@@ -1,0 +1,157 @@
+"""Image files in class folders, decoded once into one ``uint8`` tensor and kept on disk.
+
+Decoding is paid once for each state of the files: the cache is keyed by their names, sizes and
+times of change. Every broken file is an error that names it; nothing is skipped silently.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import pickle
+import re
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image, ImageOps
+from torch import Tensor
+
+from helpers.base.errors import DataError
+from helpers.base.files import data_dir, write_atomic
+from helpers.data.splits import Split
+
+SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".ppm", ".pgm", ".tif", ".tiff"}
+CACHE_VERSION = 1  # raise it when decoding itself changes
+MODES = {1: "L", 3: "RGB"}
+
+
+def load_image(path: Path, *, size: int | None = None, channels: int = 3) -> Tensor:
+    """Decodes one image, upright (EXIF orientation applied), grayscale and RGB alike.
+
+    Args:
+        path: an image file of any mode.
+        size: side in pixels to resize to (both sides, antialiased); None keeps the file's own size.
+        channels: 1 for grayscale, 3 for RGB.
+
+    Returns:
+        ``uint8`` tensor (C, H, W), 0–255.
+
+    Raises:
+        DataError: the file is missing, empty, truncated or no image; the message names it.
+    """
+    try:
+        with Image.open(path) as file:
+            image = ImageOps.exif_transpose(file).convert(MODES[channels])
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        raise DataError(
+            f"{path} cannot be read as an image ({error}). Expected a whole JPEG, PNG or similar file: "
+            "replace it, or remove it from the folder."
+        ) from error
+    if size is not None and image.size != (size, size):
+        image = image.resize((size, size), Image.Resampling.BICUBIC)
+    pixels = torch.from_numpy(np.array(image))  # (H, W) or (H, W, C)
+    return pixels.reshape(*pixels.shape[:2], channels).permute(2, 0, 1).contiguous()
+
+
+def numeric_order(name: str) -> tuple[list[tuple[int, int, str]], str]:
+    """A sort key by which ``2`` comes before ``10`` and ``b`` after ``a``."""
+    parts = re.findall(r"\d+|\D+", name)
+    return [(0, int(part), "") if part.isdecimal() else (1, 0, part) for part in parts], name
+
+
+def class_folders(folder: Path) -> tuple[str, ...]:
+    """The names of the class folders in ``folder``; names that are numbers sort as numbers."""
+    if not folder.is_dir():
+        raise DataError(f"{folder} is not there. Expected a folder with one folder of images per class.")
+    names = [entry.name for entry in folder.iterdir() if entry.is_dir() and not entry.name.startswith(".")]
+    if not names:
+        raise DataError(f"{folder} holds no class folders. Expected one folder of images per class.")
+    return tuple(sorted(names, key=numeric_order))
+
+
+def image_files(folder: Path) -> list[Path]:
+    """The image files of one folder in natural order; any other visible file is an error that names it."""
+    files = sorted((f for f in folder.iterdir() if not f.name.startswith(".")), key=lambda f: numeric_order(f.name))
+    for file in files:
+        if file.suffix.lower() not in SUFFIXES or not file.is_file():
+            raise DataError(f"{file} is not an image file. Expected only images here: remove it from the folder.")
+    if not files:
+        raise DataError(f"{folder} is empty. Expected at least one image: add some, or remove the folder.")
+    return files
+
+
+def load_folder_split(folder: Path, *, classes: Sequence[str] | None = None, size: int, channels: int = 3) -> Split:
+    """Loads one folder of class folders.
+
+    Args:
+        folder: holds one folder of images per class.
+        classes: the classes that must be there, in the order of their labels; None takes those found.
+        size: side in pixels of the decoded images.
+        channels: 1 for grayscale, 3 for RGB.
+
+    Returns:
+        A split with images (N, C, size, size), ordered by class and file name.
+
+    Raises:
+        DataError: a class folder is missing, unexpected or empty, or a file is not a readable image.
+    """
+    found = class_folders(folder)
+    classes = found if classes is None else tuple(classes)
+    _check_classes(folder, found, classes)
+    files = [(label, file) for label, name in enumerate(classes) for file in image_files(folder / name)]
+    return Split(
+        images=decode([file for _, file in files], size=size, channels=channels),
+        labels=torch.tensor([label for label, _ in files]),
+        ids=tuple(file.relative_to(folder).as_posix() for _, file in files),
+    )
+
+
+def decode(files: Sequence[Path], *, size: int, channels: int) -> Tensor:
+    """Decodes ``files`` into ``uint8`` (N, C, size, size), or takes them from the cache.
+
+    Raises:
+        DataError: the first broken file, by its path.
+    """
+    cache = data_dir() / ".cache" / f"{_cache_key(files, size, channels)}.pt"
+    cached = _read_cache(cache)
+    if cached is not None:
+        return cached
+    # Decoders release the interpreter lock, so threads are enough.
+    with ThreadPoolExecutor() as pool:
+        images = torch.stack(list(pool.map(lambda file: load_image(file, size=size, channels=channels), files)))
+    try:
+        with write_atomic(cache) as temporary:
+            torch.save(images, temporary)
+    except OSError:
+        pass  # a full or read-only disk costs a second decoding, nothing else
+    return images
+
+
+def _check_classes(folder: Path, found: Sequence[str], expected: Sequence[str]) -> None:
+    missing, extra = sorted(set(expected) - set(found)), sorted(set(found) - set(expected))
+    if missing or extra:
+        parts = [f"{what}: {', '.join(names[:5])}" for what, names in (("missing", missing), ("not expected", extra)) if names]
+        raise DataError(
+            f"The class folders of {folder} are not the expected ones ({'; '.join(parts)}). "
+            f"Expected the same {len(expected)} class folders in every split."
+        )
+
+
+def _cache_key(files: Sequence[Path], size: int, channels: int) -> str:
+    key = hashlib.sha256(f"{CACHE_VERSION} {size} {channels}\n".encode())
+    for file in files:
+        stat = file.stat()
+        key.update(f"{file} {stat.st_size} {stat.st_mtime_ns}\n".encode())
+    return key.hexdigest()[:24]
+
+
+def _read_cache(cache: Path) -> Tensor | None:
+    if not cache.is_file():
+        return None
+    try:
+        images: Tensor = torch.load(cache, weights_only=True)
+    except (OSError, RuntimeError, EOFError, pickle.UnpicklingError):
+        return None  # unreadable: decoded and written again
+    return images

@@ -1,0 +1,129 @@
+"""A data set in memory: images and labels of its training, validation and test split."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from helpers.base.errors import ConfigError
+
+
+@dataclass(frozen=True)
+class Split:
+    """One split.
+
+    Attributes:
+        images: ``uint8`` (N, C, H, W), 0–255.
+        labels: ``int64`` (N,), indices into the data set's classes.
+        ids: N names, for files their path below the split's folder.
+    """
+
+    images: Tensor
+    labels: Tensor
+    ids: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        if not len(self.images) == len(self.labels) == len(self.ids):
+            raise ValueError(f"{len(self.images)} images, {len(self.labels)} labels and {len(self.ids)} ids do not match")
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def subset(self, indices: Tensor) -> Split:
+        """The images at ``indices`` (``int64``), in that order."""
+        return Split(self.images[indices], self.labels[indices], tuple(self.ids[i] for i in indices.tolist()))
+
+    def take(self, count: int, *, seed: int = 0) -> Split:
+        """``count`` images, with the classes in the split's own proportions.
+
+        The images of each class are shuffled with ``seed`` and dealt out evenly, so that a smaller
+        count is always a part of a larger one.
+
+        Raises:
+            ConfigError: ``count`` is not between 1 and the number of images.
+        """
+        if not 1 <= count <= len(self):
+            raise ConfigError(f"A limit of {count} images does not fit a split of {len(self)}: choose 1 to {len(self)}.")
+        shuffled = torch.randperm(len(self), generator=torch.Generator().manual_seed(seed))
+        labels = self.labels[shuffled]
+        # The k-th of n images of a class comes at time (k + 1/2) / n: every class is spread over [0, 1).
+        order = torch.argsort(labels, stable=True)
+        sizes = torch.bincount(labels)
+        rank = torch.arange(len(self)) - (sizes.cumsum(0) - sizes)[labels[order]]
+        time = (rank + 0.5) / sizes[labels[order]]
+        chosen = shuffled[order[torch.argsort(time, stable=True)]][:count]
+        return self.subset(chosen.sort().values)
+
+
+@dataclass(frozen=True)
+class Splits:
+    """A data set.
+
+    Attributes:
+        name: its name in the catalogue.
+        source: ``real`` or ``synthetic`` (a drawn stand-in).
+        classes: class names, in the order of the labels.
+        train: what is learned from.
+        valid: what everything is selected on.
+        test: the last word, or None where the set has none.
+    """
+
+    name: str
+    source: str
+    classes: tuple[str, ...]
+    train: Split
+    valid: Split
+    test: Split | None = None
+
+    @property
+    def parts(self) -> dict[str, Split]:
+        """The splits that are there, by name."""
+        named = {"train": self.train, "valid": self.valid, "test": self.test}
+        return {name: split for name, split in named.items() if split is not None}
+
+    @property
+    def channels(self) -> int:
+        """Channels of an image."""
+        return self.train.images.shape[1]
+
+    @property
+    def image_size(self) -> int:
+        """Side of an image in pixels."""
+        return self.train.images.shape[-1]
+
+    def counts(self) -> dict[str, int]:
+        """Images per split."""
+        return {name: len(split) for name, split in self.parts.items()}
+
+    def channel_stats(self) -> tuple[tuple[float, ...], tuple[float, ...]]:
+        """Mean and standard deviation of each channel over the training images, in 0–1."""
+        # Counting the 256 values is exact, and needs no copy of the images as floats.
+        values = torch.arange(256, dtype=torch.float64) / 255
+        mean, std = [], []
+        for channel in self.train.images.unbind(1):
+            share = torch.bincount(channel.flatten(), minlength=256) / channel.numel()
+            centre = (share * values).sum()
+            mean.append(centre.item())
+            std.append((share * (values - centre) ** 2).sum().sqrt().item())
+        return tuple(mean), tuple(std)
+
+    def limit(self, train: int | None = None, valid: int | None = None, *, seed: int = 0) -> Splits:
+        """A smaller set, with the classes in proportion; None leaves a split whole. The test split stays.
+
+        Raises:
+            ConfigError: a limit is larger than its split.
+        """
+        smaller = {"train": (self.train, train), "valid": (self.valid, valid)}
+        chosen = {name: split.take(count, seed=seed) for name, (split, count) in smaller.items() if count is not None}
+        return replace(self, **chosen)
+
+    def fingerprint(self) -> str:
+        """A short hash of every pixel and label, to tell two data sets apart."""
+        digest = hashlib.blake2b(self.name.encode(), digest_size=8)
+        for split in self.parts.values():
+            digest.update(split.images.contiguous().numpy())
+            digest.update(split.labels.contiguous().numpy())
+        return digest.hexdigest()

@@ -1,0 +1,48 @@
+"""The networks by name: how a saved model, a configuration and the command line name one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from torch import nn
+
+from helpers.base.errors import ModelError
+
+Builder = TypeVar("Builder", bound=Callable[..., nn.Module])
+_BUILDERS: dict[str, Callable[..., nn.Module]] = {}
+
+
+def register(name: str) -> Callable[[Builder], Builder]:
+    """A decorator that makes a network, or a function that builds one, known as ``name``."""
+
+    def add(builder: Builder) -> Builder:
+        if name in _BUILDERS:
+            raise ValueError(f"two networks are registered as {name!r}")
+        _BUILDERS[name] = builder
+        return builder
+
+    return add
+
+
+def model_names() -> list[str]:
+    """The names of all networks."""
+    return sorted(_BUILDERS)
+
+
+def create_model(name: str, **arguments: Any) -> nn.Module:
+    """Builds a network with fresh random weights.
+
+    Args:
+        name: one of ``model_names()``.
+        arguments: what the network's constructor takes.
+
+    Raises:
+        ModelError: the name is unknown, or the arguments do not fit the network.
+    """
+    if name not in _BUILDERS:
+        raise ModelError(f"There is no model {name!r}: known are {', '.join(model_names())}.")
+    try:
+        return _BUILDERS[name](**arguments)
+    except TypeError as error:
+        raise ModelError(f"Model {name!r} cannot be built with {arguments}: {error}.") from error

@@ -1,0 +1,148 @@
+"""A trained network in one file that holds all that prediction needs."""
+
+from __future__ import annotations
+
+import pickle
+import zipfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from helpers.base.errors import ModelError
+from helpers.base.files import exports_dir, write_atomic
+from helpers.models.registry import create_model
+
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class SavedModel:
+    """A network with what it was trained on.
+
+    Attributes:
+        model: the network, in evaluation mode.
+        architecture: its name in the registry.
+        arguments: what its constructor was given.
+        classes: class names, in the order of the logits.
+        image_size: side of the images in pixels.
+        channels: channels of an image.
+        mean: mean of each channel that is subtracted, in 0–1.
+        std: standard deviation of each channel that is divided by, in 0–1.
+    """
+
+    model: nn.Module
+    architecture: str
+    arguments: dict[str, Any]
+    classes: tuple[str, ...]
+    image_size: int
+    channels: int
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+
+    def normalise(self, images: Tensor) -> Tensor:
+        """``uint8`` images (B, C, H, W), 0–255, as the network wants them: float, mean 0, deviation 1."""
+        mean, std = (torch.tensor(v, device=images.device).view(1, -1, 1, 1) for v in (self.mean, self.std))
+        return (images.float() / 255 - mean) / std
+
+    @torch.no_grad()
+    def predict(self, images: Tensor, *, batch_size: int = 256) -> Tensor:
+        """Class probabilities.
+
+        Args:
+            images: ``uint8`` (N, channels, image_size, image_size), 0–255.
+            batch_size: images per forward pass.
+
+        Returns:
+            Probabilities (N, K), float32, on the CPU; each row sums to 1.
+        """
+        device = next(self.model.parameters()).device
+        batches = (self.model(self.normalise(batch.to(device))) for batch in images.split(batch_size))
+        return torch.cat([logits.float().softmax(1).cpu() for logits in batches])
+
+
+def save_model(
+    path: Path,
+    model: nn.Module,
+    *,
+    architecture: str,
+    arguments: dict[str, Any],
+    classes: Sequence[str],
+    image_size: int,
+    channels: int,
+    mean: Sequence[float],
+    std: Sequence[float],
+) -> None:
+    """Writes a network to ``path``, whole or not at all; the arguments are those of ``SavedModel``."""
+    content = {
+        "format": FORMAT,
+        "architecture": architecture,
+        "arguments": arguments,
+        "state_dict": {name: tensor.detach().cpu() for name, tensor in model.state_dict().items()},
+        "classes": list(classes),
+        "image_size": image_size,
+        "channels": channels,
+        "mean": list(mean),
+        "std": list(std),
+    }
+    with write_atomic(path) as temporary:
+        torch.save(content, temporary)
+
+
+def load_model(source: Path | str) -> SavedModel:
+    """Loads a network that a notebook has saved.
+
+    Args:
+        source: a path to a ``model.pt``, or the name of the notebook that saved it
+            (``caltech101/01_lenet5``).
+
+    Raises:
+        ModelError: there is no such file, or it is not a model of this project.
+    """
+    path = _model_path(source)
+    content = _read(path)
+    model = create_model(content["architecture"], **content["arguments"])
+    try:
+        model.load_state_dict(content["state_dict"])
+    except RuntimeError as error:
+        raise ModelError(f"The weights in {path} do not fit {content['architecture']!r}: {error}") from error
+    return SavedModel(
+        model=model.eval(),
+        architecture=content["architecture"],
+        arguments=content["arguments"],
+        classes=tuple(content["classes"]),
+        image_size=content["image_size"],
+        channels=content["channels"],
+        mean=tuple(content["mean"]),
+        std=tuple(content["std"]),
+    )
+
+
+def _model_path(source: Path | str) -> Path:
+    path = Path(source)
+    if path.suffix == ".pt":
+        if not path.is_file():
+            raise ModelError(f"There is no model file {path}.")
+        return path
+    saved = exports_dir() / path / "model.pt"
+    if not saved.is_file():
+        quick = " --quick" if exports_dir().name == "quick" else ""
+        raise ModelError(
+            f"The model of notebook {source} is not there ({saved}). "
+            f"Run that notebook first: python -m helpers run {source}{quick}"
+        )
+    return saved
+
+
+def _read(path: Path) -> dict[str, Any]:
+    expected = "Expected a model.pt that a notebook of this project has written."
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except (OSError, RuntimeError, EOFError, pickle.UnpicklingError, zipfile.BadZipFile) as error:
+        raise ModelError(f"{path} cannot be read as a model ({type(error).__name__}). {expected}") from error
+    if not isinstance(content, dict) or content.get("format") != FORMAT:
+        raise ModelError(f"{path} holds no model of format {FORMAT}. {expected}")
+    return content
