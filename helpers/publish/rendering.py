@@ -1,0 +1,54 @@
+"""What is done to a notebook before its template prints it: Markdown becomes HTML, widgets go."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any
+
+from nbconvert.preprocessors import Preprocessor
+from nbformat import NotebookNode
+
+from helpers.publish.pandoc import markdown_to_html
+
+# Formats that need a running kernel or a script; their plain-text stand-in says nothing either.
+INTERACTIVE = ("application/vnd.jupyter.widget-view+json", "application/javascript")
+MARKDOWN = ("text/markdown", "text/latex")
+
+
+class RenderMarkdown(Preprocessor):  # type: ignore[misc]
+    """Renders every Markdown cell and output of a notebook in one call of pandoc."""
+
+    def preprocess(self, nb: NotebookNode, resources: dict[str, Any]) -> tuple[NotebookNode, dict[str, Any]]:
+        """Replaces Markdown by HTML and removes interactive outputs, in place."""
+        for cell in nb.cells:
+            if cell.cell_type == "code":
+                cell.outputs = [output for output in cell.outputs if not _is_interactive(output)]
+        pieces = list(_markdown_pieces(nb))
+        html = markdown_to_html([text for text, _ in pieces])
+        for (_, replace_by), rendered in zip(pieces, html, strict=True):
+            replace_by(rendered)
+        return nb, resources
+
+
+def _is_interactive(output: NotebookNode) -> bool:
+    return any(mime in output.get("data", {}) for mime in INTERACTIVE)
+
+
+def _markdown_pieces(nb: NotebookNode) -> Iterator[tuple[str, Callable[[str], None]]]:
+    """Each Markdown text of a notebook, with the function that puts its HTML in its place."""
+    for cell in nb.cells:
+        if cell.cell_type == "markdown":
+            yield cell.source, partial(_replace_source, cell)
+        for output in cell.get("outputs", []):
+            data = output.get("data", {})
+            mime = next((mime for mime in MARKDOWN if mime in data), None)
+            if mime and "text/html" not in data:
+                yield data[mime], partial(data.__setitem__, "text/html")
+
+
+def _replace_source(cell: NotebookNode, html: str) -> None:
+    for name, formats in cell.get("attachments", {}).items():
+        mime, content = next(iter(formats.items()))
+        html = html.replace(f'"attachment:{name}"', f'"data:{mime};base64,{content}"')
+    cell.source = html
