@@ -1,0 +1,189 @@
+"""The data sets: what each is, where it lies, and ``load_data``, the one way to get one.
+
+A new data set is one entry here and one small module beside this one, with the functions the entry
+names: ``load`` and ``draw``, and ``convert`` if there is an official archive.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from helpers.base.errors import DataError
+from helpers.base.files import data_dir
+from helpers.data import caltech101, synthetic
+from helpers.data.splits import Split, Splits
+
+SOURCES = ("auto", "real", "synthetic")
+
+
+@dataclass(frozen=True)
+class Archive:
+    """The official download of a data set.
+
+    Attributes:
+        url: where it is.
+        sha256: hash of the file, in hexadecimal digits.
+        size: its length in bytes.
+        convert: lays the content of an archive (first argument) out in an empty folder (second).
+    """
+
+    url: str
+    sha256: str
+    size: int
+    convert: Callable[[Path, Path], None]
+
+
+@dataclass(frozen=True)
+class DataSet:
+    """One data set.
+
+    Attributes:
+        name: the name ``load_data`` knows it by.
+        title: its name in prose.
+        folder: its own folder below the data folder, and below ``synthetic/`` there.
+        classes: number of classes.
+        image_size: side of the square images in pixels.
+        channels: 1 for grayscale, 3 for RGB.
+        source: who made it.
+        licence: on what terms it may be used.
+        homepage: where it is described.
+        load: reads class names and splits (train, valid, test or None) from the set's own folder.
+        draw: draws the synthetic stand-in into an empty folder, in the layout that ``load`` reads.
+        archive: the official download, where there is one.
+    """
+
+    name: str
+    title: str
+    folder: str
+    classes: int
+    image_size: int
+    channels: int
+    source: str
+    licence: str
+    homepage: str
+    load: Callable[[Path], tuple[tuple[str, ...], Split, Split, Split | None]]
+    draw: Callable[[Path], None]
+    archive: Archive | None = None
+
+    @property
+    def path(self) -> Path:
+        """Where the real images lie, if they are there."""
+        return data_dir() / self.folder
+
+    @property
+    def how_to_get(self) -> str:
+        """What to do to have the real images, as the second half of a sentence."""
+        if self.archive is None:
+            return f"lay it out there as data/README.md says (see {self.homepage})"
+        return f"get it with `python -m helpers data fetch {self.name}`"
+
+
+CATALOGUE: dict[str, DataSet] = {
+    data_set.name: data_set
+    for data_set in (
+        DataSet(
+            name="caltech101",
+            title="Caltech-101",
+            folder="caltech101",
+            classes=len(caltech101.CLASSES),
+            image_size=caltech101.IMAGE_SIZE,
+            channels=3,
+            source="L. Fei-Fei, R. Fergus, P. Perona, 2004",
+            licence="CC BY 4.0",
+            homepage="https://data.caltech.edu/records/mzrjq-6wc02",
+            load=caltech101.load,
+            draw=caltech101.draw,
+            archive=Archive(
+                url="https://data.caltech.edu/records/mzrjq-6wc02/files/caltech-101.zip",
+                sha256="331234750fc7f77520e50d9565e8b6907b03565e30320da1401130db08c61f91",
+                size=137_414_764,
+                convert=caltech101.convert,
+            ),
+        ),
+    )
+}
+
+
+def find_data_set(name: str) -> DataSet:
+    """The entry called ``name``.
+
+    Raises:
+        DataError: there is none; the message lists those there are.
+    """
+    if name not in CATALOGUE:
+        raise DataError(f"There is no data set {name!r}: known are {', '.join(CATALOGUE)}.")
+    return CATALOGUE[name]
+
+
+def load_data(name: str, source: str = "auto") -> Splits:
+    """Loads a data set.
+
+    Args:
+        name: a name in the catalogue.
+        source: ``real`` reads the data folder (``data/``, or ``$CNN_DATA``); ``synthetic`` reads a
+            stand-in with the same classes and image format, drawn when it is first asked for;
+            ``auto`` takes the real images if their folder is there.
+
+    Returns:
+        Its splits; ``splits.source`` is ``real`` or ``synthetic``, never ``auto``.
+
+    Raises:
+        DataError: the name or source is unknown, the real images are missing, or a class folder or
+            image is broken. A broken real data set is never replaced by the stand-in.
+    """
+    data_set = find_data_set(name)
+    if source not in SOURCES:
+        raise DataError(f"There is no data source {source!r}: known are {', '.join(SOURCES)}.")
+    if source == "auto":
+        source = "real" if data_set.path.exists() else "synthetic"
+    folder = _real(data_set) if source == "real" else _synthetic(data_set)
+    classes, train, valid, test = data_set.load(folder)
+    return Splits(name, source, classes, train, valid, test)
+
+
+@dataclass(frozen=True)
+class DataStatus:
+    """Whether the real images of a data set can be used.
+
+    Attributes:
+        state: ``present``, ``absent`` or ``broken``.
+        detail: the number of images, how to get them, or what is wrong, in one sentence.
+    """
+
+    state: Literal["present", "absent", "broken"]
+    detail: str
+
+
+def data_status(name: str) -> DataStatus:
+    """Reads every image of the real data set once (later from the cache) and says how it stands.
+
+    Raises:
+        DataError: the name is unknown.
+    """
+    data_set = find_data_set(name)
+    if not data_set.path.exists():
+        return DataStatus("absent", f"{data_set.path} is not there: {data_set.how_to_get}.")
+    try:
+        splits = load_data(name, source="real")
+    except DataError as error:
+        return DataStatus("broken", str(error))
+    counts = ", ".join(f"{count:,} {split}" for split, count in splits.counts().items())
+    return DataStatus("present", f"{data_set.path}: {counts} images in {len(splits.classes)} classes.")
+
+
+def _real(data_set: DataSet) -> Path:
+    if not data_set.path.exists():
+        raise DataError(
+            f"{data_set.title} is not there: looked for {data_set.path}. Either {data_set.how_to_get}, "
+            'or take the drawn stand-in with source="synthetic".'
+        )
+    return data_set.path
+
+
+def _synthetic(data_set: DataSet) -> Path:
+    folder = data_dir() / "synthetic" / data_set.folder
+    synthetic.draw_once(folder, data_set.draw)
+    return folder

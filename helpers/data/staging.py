@@ -1,0 +1,47 @@
+"""A folder that is either whole or not there: made beside its place, then renamed into it."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from helpers.base.errors import DataError
+
+
+@contextmanager
+def staged(folder: Path) -> Iterator[Path]:
+    """Yields an empty temporary folder that becomes ``folder`` only if the block succeeds.
+
+    Whatever fails (a full disk, a broken archive, an interrupt), nothing is left behind. When another
+    process was faster, its folder stays and ours is dropped: both were to hold the same.
+
+    Raises:
+        DataError: the disk is full or not writable.
+    """
+    temporary = None
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        temporary = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}.", suffix=".part"))
+        yield temporary
+        temporary.chmod(0o755)  # mkdtemp makes it private
+        if not folder.exists():
+            _rename(temporary, folder)
+    except OSError as error:
+        raise DataError(
+            f"{folder} could not be written ({error}); nothing half-made was left there. "
+            "Free some space, or set CNN_DATA to a folder on another disk."
+        ) from error
+    finally:
+        if temporary is not None:
+            shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _rename(temporary: Path, folder: Path) -> None:
+    try:
+        temporary.rename(folder)
+    except OSError:
+        if not folder.exists():  # else another process came first
+            raise
