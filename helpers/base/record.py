@@ -1,0 +1,108 @@
+"""``metrics.json``: what a run was, what it measured and how it ended."""
+
+from __future__ import annotations
+
+import json
+import math
+import statistics
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+from helpers.base.errors import ConfigError, ExportError
+from helpers.base.files import write_atomic
+
+Status = Literal["running", "complete", "failed", "killed", "timeout"]
+
+
+@dataclass
+class RunRecord:
+    """The content of a ``metrics.json``.
+
+    Attributes:
+        notebook: its name, ``caltech101/01_lenet5``.
+        status: how the run ended, or that it has not.
+        data: ``name``, ``source`` (``real`` or ``synthetic``) and ``splits`` (images in each).
+        parameters: the values that the run used.
+        results: for each model, each metric (``valid_accuracy``) as ``summarize`` gives it.
+        requirements: ``section``, ``text``, ``threshold``, ``value`` and ``met`` of each.
+        environment: ``device``, ``torch``, ``python``, ``commit`` and the like.
+        seconds: wall time of the run.
+        error: why it did not complete.
+    """
+
+    notebook: str
+    status: Status = "running"
+    data: dict[str, Any] = field(default_factory=dict)
+    parameters: dict[str, Any] = field(default_factory=dict)
+    results: dict[str, dict[str, dict[str, Any]]] = field(default_factory=dict)
+    requirements: list[dict[str, Any]] = field(default_factory=list)
+    environment: dict[str, Any] = field(default_factory=dict)
+    seconds: float = 0.0
+    error: str | None = None
+
+    @classmethod
+    def load(cls, path: Path) -> RunRecord:
+        """Reads a record.
+
+        Raises:
+            ExportError: there is none, or it is truncated or of another version; the message names the file.
+        """
+        try:
+            content = json.loads(path.read_text(encoding="utf-8"))
+        except OSError as error:
+            raise ExportError(f"There is no record of a run at {path} ({error.strerror}): run its notebook.") from error
+        except ValueError as error:
+            raise ExportError(f"{path} is damaged or cut short ({error}): run its notebook again.") from error
+        _check(content, path)
+        return cls(**content)
+
+    def save(self, path: Path) -> None:
+        """Writes the record to ``path``, whole or not at all."""
+        content = asdict(self)
+        if self.error is None:
+            del content["error"]
+        text = json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False)
+        with write_atomic(path) as temporary:
+            temporary.write_text(text + "\n", encoding="utf-8")
+
+
+def summarize(values: Iterable[float]) -> dict[str, Any]:
+    """The mean over seeds and how sure it is.
+
+    Args:
+        values: one number per seed.
+
+    Returns:
+        ``mean``; ``std``, the sample's standard deviation (0 for one seed); ``ci95``, half the width of the 95 %
+        confidence interval of the mean by Student's t (None for one seed, which says nothing about others); ``values``.
+
+    Raises:
+        ConfigError: there is no value, or one that is not a finite number.
+    """
+    numbers = [float(value) for value in values]
+    if not numbers or not all(math.isfinite(number) for number in numbers):
+        raise ConfigError(f"A result needs finite numbers, one per seed, not {numbers}.")
+    mean, count = statistics.fmean(numbers), len(numbers)
+    if count == 1:
+        return {"mean": mean, "std": 0.0, "ci95": None, "values": numbers}
+    from scipy.special import stdtrit  # noqa: PLC0415  # the command line starts without it
+
+    std = statistics.stdev(numbers)
+    ci95 = float(stdtrit(count - 1, 0.975)) * std / math.sqrt(count)
+    return {"mean": mean, "std": std, "ci95": ci95, "values": numbers}
+
+
+def _check(content: Any, path: Path) -> None:
+    names = {item.name for item in fields(RunRecord)}
+    found = set(content) if isinstance(content, dict) else set()
+    if missing := sorted(names - found - {"error"}):
+        problem = f"lacks {', '.join(missing)}"
+    elif unknown := sorted(found - names):
+        problem = f"holds the unknown {', '.join(unknown)}"
+    elif content["status"] not in get_args(Status):
+        problem = f"has the status {content['status']!r} instead of one of {', '.join(get_args(Status))}"
+    else:
+        return
+    raise ExportError(f"{path} is of another version: it {problem}. Run its notebook again.")

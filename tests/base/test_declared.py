@@ -1,0 +1,105 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import pytest
+
+from helpers.base.declared import find_notebooks, read_notebook, resolve
+from helpers.base.errors import ConfigError, NotebookError
+
+PARAMETERS = """\
+epochs: int = 60  # passes over the training set
+rate: float = 0.1
+limit: int | None = None  # images; all of them if None
+sizes: list[int] = [1, 2]  # of the
+name: str = "a # b"  # with = and # in it
+"""
+
+
+def write(folder: Path, name: str = "course/01_first", source: str = PARAMETERS, needs: Any = None) -> Path:
+    tagged = nbformat.v4.new_code_cell(source, metadata={"tags": ["parameters"]})
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell("# The first\n\n# not this"), tagged])
+    if needs is not None:
+        notebook.metadata["needs"] = needs
+    path = folder / f"{name}.ipynb"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    nbformat.write(notebook, path)
+    return path
+
+
+def test_a_notebook_declares_title_parameters_and_needs(tmp_path: Path) -> None:
+    notebook = read_notebook(write(tmp_path, needs=["course/00_zero"]))
+    assert (notebook.name, notebook.title, notebook.needs) == ("course/01_first", "The first", ("course/00_zero",))
+    declared = [(p.name, p.type, p.default, p.help) for p in notebook.parameters.values()]
+    assert declared == [
+        ("epochs", "int", 60, "passes over the training set"),
+        ("rate", "float", 0.1, ""),
+        ("limit", "int | None", None, "images; all of them if None"),
+        ("sizes", "list[int]", [1, 2], "of the"),
+        ("name", "str", "a # b", "with = and # in it"),
+    ]
+
+
+def test_unknown_parameters_are_an_error_that_lists_the_known_ones(tmp_path: Path) -> None:
+    notebook = read_notebook(write(tmp_path))
+    assert notebook.parse({"epochs": "2", "limit": "5"}) == {"epochs": 2, "limit": 5}
+    with pytest.raises(ConfigError, match=r"no parameter epoch\. Its parameters: epochs \(int\), rate \(float\)"):
+        notebook.parse({"epoch": "2"})
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "epochs = 60",
+        "epochs: int = 3 * 20",
+        "epochs: int = '60'",
+        "epochs: int = 2.5",
+        "epochs: int",
+        "import os",
+        "where: Path = 'here'",
+        "epochs: int = other",
+        "epochs: int = (",
+    ],
+)
+def test_anything_but_annotated_literals_is_refused(tmp_path: Path, source: str) -> None:
+    with pytest.raises(NotebookError, match="parameters of course/01_first"):
+        read_notebook(write(tmp_path, source=source))
+
+
+@pytest.mark.parametrize("needs", ["course/00_zero", ["00_zero"], [3], {"a": 1}])
+def test_ill_formed_needs_are_refused(tmp_path: Path, needs: Any) -> None:
+    with pytest.raises(NotebookError, match="needs"):
+        read_notebook(write(tmp_path, needs=needs))
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", "{}", json.dumps({"worksheets": [], "metadata": {}})])
+def test_a_file_that_is_no_notebook_is_named(tmp_path: Path, content: str) -> None:
+    path = tmp_path / "broken.ipynb"
+    path.write_text(content)
+    with pytest.raises(NotebookError, match=r"broken\.ipynb is not a notebook"):
+        read_notebook(path)
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(NotebookError, match=r"none\.ipynb cannot be read"):
+        read_notebook(tmp_path / "none.ipynb")
+
+
+def test_names_resolve_to_notebooks(tmp_path: Path) -> None:
+    for name in ("b/02_two", "b/01_one", "a/01_one", "a/.ipynb_checkpoints/01_one-checkpoint"):
+        write(tmp_path, name)
+    assert [n.name for n in find_notebooks(tmp_path)] == ["a/01_one", "b/01_one", "b/02_two"]
+
+    def names(name: str) -> list[str]:
+        return [n.name for n in resolve(name, tmp_path)]
+
+    assert names("b") == ["b/01_one", "b/02_two"]
+    assert names("b/01_one") == names("notebooks/b/01_one.ipynb") == ["b/01_one"]
+    assert names("02_two") == ["b/02_two"]
+    with pytest.raises(NotebookError, match=r"a/01_one, b/01_one: give the assignment"):
+        names("01_one")
+    with pytest.raises(NotebookError, match=r"no notebook or assignment 'c'.*a/01_one, b/01_one, b/02_two"):
+        names("c")

@@ -1,0 +1,78 @@
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from helpers.base.errors import ConfigError, ExportError
+from helpers.base.record import RunRecord, summarize
+
+KEYS = ["notebook", "status", "data", "parameters", "results", "requirements", "environment", "seconds"]
+
+
+def test_a_record_survives_the_disk(tmp_path: Path) -> None:
+    record = RunRecord("course/01_first", data={"name": "x", "source": "real"}, parameters={"limit": None}, seconds=1.5)
+    record.results["cnn"] = {"valid_accuracy": summarize([0.5, 0.75])}
+    record.save(tmp_path / "run" / "metrics.json")
+    assert RunRecord.load(tmp_path / "run" / "metrics.json") == record
+    assert list(json.loads((tmp_path / "run" / "metrics.json").read_text())) == KEYS
+
+
+def test_the_reason_of_a_failure_is_kept(tmp_path: Path) -> None:
+    RunRecord("course/01_first", status="failed", error="why").save(tmp_path / "metrics.json")
+    assert RunRecord.load(tmp_path / "metrics.json").error == "why"
+
+
+def test_a_record_that_cannot_be_written_leaves_the_old_one(tmp_path: Path) -> None:
+    path = tmp_path / "metrics.json"
+    RunRecord("course/01_first", seconds=1.0).save(path)
+    with pytest.raises(ValueError, match="JSON"):
+        RunRecord("course/01_first", seconds=math.nan).save(path)
+    assert RunRecord.load(path).seconds == 1.0
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda text: text[: len(text) // 2], "damaged or cut short"),
+        (lambda text: text[:0], "damaged or cut short"),
+        (lambda text: f"[{text}]", "of another version: it lacks"),
+        (lambda text: text.replace('"seconds"', '"minutes"'), "of another version: it lacks seconds"),
+        (lambda text: text.replace("{", '{"model": 1, ', 1), "of another version: it holds the unknown model"),
+        (lambda text: text.replace('"running"', '"done"'), "status 'done' instead of one of running, complete"),
+    ],
+)
+def test_a_record_that_is_not_whole_is_a_clear_error(
+    tmp_path: Path, change: Callable[[str], str], message: str
+) -> None:
+    path = tmp_path / "metrics.json"
+    RunRecord("course/01_first").save(path)
+    path.write_text(change(path.read_text()))
+    with pytest.raises(ExportError, match=message) as error:
+        RunRecord.load(path)
+    assert str(path) in str(error.value)
+
+
+def test_a_missing_record_is_a_clear_error(tmp_path: Path) -> None:
+    with pytest.raises(ExportError, match=r"no record of a run at .*metrics\.json"):
+        RunRecord.load(tmp_path / "metrics.json")
+
+
+def test_the_interval_is_students() -> None:
+    summary = summarize([1.0, 2.0, 3.0])
+    assert (summary["mean"], summary["std"], summary["values"]) == (2.0, 1.0, [1.0, 2.0, 3.0])
+    assert summary["ci95"] == pytest.approx(4.302653 / math.sqrt(3))  # t of 2 degrees of freedom
+
+
+def test_one_seed_has_no_interval() -> None:
+    assert summarize([0.5]) == {"mean": 0.5, "std": 0.0, "ci95": None, "values": [0.5]}
+
+
+@pytest.mark.parametrize("values", [[], [math.nan], [1.0, math.inf]])
+def test_only_finite_numbers_are_summarized(values: list[float]) -> None:
+    with pytest.raises(ConfigError, match="finite numbers"):
+        summarize(values)
