@@ -74,26 +74,29 @@ class Augment:
         """Whether pixels change their value."""
         return any((self.brightness, self.contrast, self.saturation))
 
-    def __call__(self, images: Tensor, generator: Generator) -> Tensor:
+    def __call__(self, images: Tensor, generator: Generator, *, size: int | None = None) -> Tensor:
         """Augments a batch.
 
         Args:
             images: normalised images (B, C, H, W), float.
             generator: source of every random number, on the images' device.
+            size: side in pixels of the result, drawn by the same resampling; None keeps the images' own.
 
         Returns:
-            A batch of the same shape and type.
+            A batch (B, C, size, size) of the same type.
         """
-        if self.moves:
-            images = self._move(images, generator)
+        size = size or images.shape[-1]
+        if self.moves or size != images.shape[-1]:
+            images = self._move(images, generator, size)
         if self.recolours:
             images = self._recolour(images, generator)
         if self.erase:
             images = self._erase(images, generator)
         return images
 
-    def _move(self, images: Tensor, generator: Generator) -> Tensor:
-        grid = F.affine_grid(self.affine(images, generator), list(images.shape), align_corners=False)  # (B, H, W, 2)
+    def _move(self, images: Tensor, generator: Generator, size: int) -> Tensor:
+        shape = [*images.shape[:2], size, size]
+        grid = F.affine_grid(self.affine(images, generator), shape, align_corners=False)  # (B, size, size, 2)
         return F.grid_sample(images, grid, mode="bilinear", padding_mode=self.padding, align_corners=False)
 
     def affine(self, images: Tensor, generator: Generator) -> Tensor:

@@ -46,15 +46,21 @@ class Batches:
         self.batch_size, self.device, self.seed = batch_size, device, seed
         self.shuffle, self.augment, self.drop_last = shuffle, augment, drop_last
         self._centre, self._width = (
-            torch.tensor(values, device=device, dtype=torch.float32).mul(255).view(1, -1, 1, 1) for values in (mean, std)
+            torch.tensor(values, device=device, dtype=torch.float32).mul(255).view(1, -1, 1, 1)
+            for values in (mean, std)
         )
 
     def __len__(self) -> int:
         full, rest = divmod(len(self.labels), self.batch_size)
         return full + (rest > 0 and not self.drop_last)
 
-    def epoch(self, epoch: int) -> Iterator[tuple[Tensor, Tensor]]:
-        """Yields ``(images, labels)``: normalised float (B, C, H, W), channels last, and ``int64`` (B,)."""
+    def epoch(self, epoch: int, *, size: int | None = None) -> Iterator[tuple[Tensor, Tensor]]:
+        """Yields ``(images, labels)``: normalised float (B, C, H, W), channels last, and ``int64`` (B,).
+
+        Args:
+            epoch: with the seed, fixes order and augmentation.
+            size: side in pixels that augmentation gives its images; None keeps their own.
+        """
         generator = torch.Generator(self.device).manual_seed(self.seed * 1_000_003 + epoch)
         count = len(self.labels)
         order = torch.randperm(count, generator=generator, device=self.device) if self.shuffle else None
@@ -62,7 +68,7 @@ class Batches:
             chosen = slice(start, start + self.batch_size) if order is None else order[start : start + self.batch_size]
             images = self.normalised(self.images[chosen])
             if self.augment is not None:
-                images = self.augment(images, generator)
+                images = self.augment(images, generator, size=size)
             yield images.contiguous(memory_format=torch.channels_last), self.labels[chosen]
 
     def normalised(self, images: Tensor) -> Tensor:

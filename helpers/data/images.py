@@ -132,7 +132,11 @@ def decode(files: Sequence[Path], *, size: int, channels: int) -> Tensor:
 def _check_classes(folder: Path, found: Sequence[str], expected: Sequence[str]) -> None:
     missing, extra = sorted(set(expected) - set(found)), sorted(set(found) - set(expected))
     if missing or extra:
-        parts = [f"{what}: {', '.join(names[:5])}" for what, names in (("missing", missing), ("not expected", extra)) if names]
+        parts = [
+            f"{what}: {', '.join(names[:5])}"
+            for what, names in (("missing", missing), ("not expected", extra))
+            if names
+        ]
         raise DataError(
             f"The class folders of {folder} are not the expected ones ({'; '.join(parts)}). "
             f"Expected the same {len(expected)} class folders in every split."

@@ -27,7 +27,9 @@ class Split:
 
     def __post_init__(self) -> None:
         if not len(self.images) == len(self.labels) == len(self.ids):
-            raise ValueError(f"{len(self.images)} images, {len(self.labels)} labels and {len(self.ids)} ids do not match")
+            raise ValueError(
+                f"{len(self.images)} images, {len(self.labels)} labels and {len(self.ids)} ids do not match"
+            )
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -46,7 +48,9 @@ class Split:
             ConfigError: ``count`` is not between 1 and the number of images.
         """
         if not 1 <= count <= len(self):
-            raise ConfigError(f"A limit of {count} images does not fit a split of {len(self)}: choose 1 to {len(self)}.")
+            raise ConfigError(
+                f"A limit of {count} images does not fit a split of {len(self)}: choose 1 to {len(self)}."
+            )
         shuffled = torch.randperm(len(self), generator=torch.Generator().manual_seed(seed))
         labels = self.labels[shuffled]
         # The k-th of n images of a class comes at time (k + 1/2) / n: every class is spread over [0, 1).
@@ -116,14 +120,16 @@ class Splits:
         Raises:
             ConfigError: a limit is larger than its split.
         """
-        smaller = {"train": (self.train, train), "valid": (self.valid, valid)}
-        chosen = {name: split.take(count, seed=seed) for name, (split, count) in smaller.items() if count is not None}
-        return replace(self, **chosen)
+        return replace(
+            self,
+            train=self.train if train is None else self.train.take(train, seed=seed),
+            valid=self.valid if valid is None else self.valid.take(valid, seed=seed),
+        )
 
     def fingerprint(self) -> str:
         """A short hash of every pixel and label, to tell two data sets apart."""
         digest = hashlib.blake2b(self.name.encode(), digest_size=8)
         for split in self.parts.values():
-            digest.update(split.images.contiguous().numpy())
-            digest.update(split.labels.contiguous().numpy())
+            digest.update(split.images.contiguous().numpy().data)
+            digest.update(split.labels.contiguous().numpy().data)
         return digest.hexdigest()

@@ -13,10 +13,11 @@ from torch import Tensor, nn
 from helpers.models.registry import register
 
 
-def conv_bn_relu(in_channels: int, out_channels: int) -> nn.Sequential:
-    """3×3 convolution, batch normalisation, ReLU; the map keeps its size."""
+def conv_bn_relu(in_channels: int, out_channels: int, kernel_size: int = 3, stride: int = 1) -> nn.Sequential:
+    """Convolution, batch normalisation, ReLU; the map keeps its size but for the stride."""
     return nn.Sequential(
-        nn.Conv2d(in_channels, out_channels, 3, padding=1, bias=False),  # the normalisation has the bias
+        # No bias: the normalisation that follows has one.
+        nn.Conv2d(in_channels, out_channels, kernel_size, stride=stride, padding=kernel_size // 2, bias=False),
         nn.BatchNorm2d(out_channels),
         nn.ReLU(),
     )
@@ -24,13 +25,12 @@ def conv_bn_relu(in_channels: int, out_channels: int) -> nn.Sequential:
 
 @register("improved_cnn")
 class ImprovedCNN(nn.Module):
-    """Stages of convolutions, each ended by max pooling, then one linear layer.
+    """A 5×5 convolution, then stages of two 3×3 convolutions with pooling between, and one linear layer.
 
     Args:
         num_classes: number of logits.
         in_channels: channels of an image.
-        widths: maps in each stage; a stage halves the side of the maps.
-        depth: convolutions per stage.
+        widths: maps after the first convolution, then after each stage; a stage halves the side of the maps.
         dropout: probability of dropping a feature before the last layer.
     """
 
@@ -38,27 +38,29 @@ class ImprovedCNN(nn.Module):
         self,
         num_classes: int,
         in_channels: int = 3,
-        widths: tuple[int, ...] = (64, 128, 256, 512),
-        depth: int = 2,
+        widths: tuple[int, ...] = (48, 96, 192, 384),
         dropout: float = 0.0,
     ) -> None:
         super().__init__()
-        stages: list[nn.Module] = []
-        channels = in_channels
-        for width in widths:
-            convs = [conv_bn_relu(channels if i == 0 else width, width) for i in range(depth)]
-            stages.append(nn.Sequential(*convs, nn.MaxPool2d(2)))
-            channels = width
-        self.features = nn.Sequential(*stages)
+        # Stride 2 at once: at full size a convolution costs four times as much and sees only edges.
+        self.stem = conv_bn_relu(in_channels, widths[0], kernel_size=5, stride=2)
+        self.stages = nn.Sequential(
+            *(
+                nn.Sequential(conv_bn_relu(before, width), nn.MaxPool2d(2), conv_bn_relu(width, width))
+                for before, width in zip(widths, widths[1:], strict=False)
+            )
+        )
         self.dropout = dropout
-        self.fc = nn.Linear(channels, num_classes)
+        self.fc = nn.Linear(widths[-1], num_classes)
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
 
     def forward(self, images: Tensor) -> Tensor:
-        """Images (B, C, H, W) to logits (B, num_classes)."""
-        maps = self.features(images)  # (B, widths[-1], H / 2^stages, W / 2^stages)
-        features = maps.mean(dim=(2, 3))  # (B, widths[-1])
-        logits: Tensor = self.fc(F.dropout(features, self.dropout, self.training))
+        """Images (B, C, H, W) to logits (B, num_classes); the sizes in comments are for 64×64."""
+        x = self.stem(images)  # (B, 48, 32, 32)
+        x = self.stages(x)  # (B, 384, 4, 4)
+        x = x.mean(dim=(2, 3))  # (B, 384)
+        x = F.dropout(x, self.dropout, self.training)
+        logits: Tensor = self.fc(x)
         return logits

@@ -1,1 +1,20 @@
 """Configuration, the loop, its optimizers and schedules, evaluation, experiments."""
+
+from helpers.data.augment import Augment
+from helpers.training.config import TrainConfig
+from helpers.training.evaluate import Evaluation, evaluate
+from helpers.training.experiments import Experiment, Trained, run_experiments
+from helpers.training.history import History
+from helpers.training.loop import fit
+
+__all__ = [
+    "Augment",
+    "Evaluation",
+    "Experiment",
+    "History",
+    "TrainConfig",
+    "Trained",
+    "evaluate",
+    "fit",
+    "run_experiments",
+]

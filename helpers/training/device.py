@@ -1,0 +1,60 @@
+"""Which device trains, and in which precision it is fastest."""
+
+from __future__ import annotations
+
+import ctypes
+import sys
+
+import torch
+
+from helpers.base.errors import ConfigError
+
+
+def choose_device(name: str = "auto") -> torch.device:
+    """The device of that name; ``auto`` takes a GPU where there is one.
+
+    Raises:
+        ConfigError: no such device, or it is not there.
+    """
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+    except RuntimeError as error:
+        raise ConfigError(f"device is {name!r}: expected auto, cpu, cuda or cuda:N.") from error
+    if device.type == "cuda" and not torch.cuda.is_available():
+        raise ConfigError(f"device is {name!r}, but PyTorch sees no GPU here: choose auto or cpu.")
+    return device
+
+
+def choose_dtype(precision: str, device: torch.device) -> torch.dtype:
+    """The type that matrix products are computed in: ``torch.float32`` or ``torch.bfloat16``."""
+    if precision == "auto":
+        return torch.bfloat16 if has_fast_bf16(device) else torch.float32
+    return torch.bfloat16 if precision == "bf16" else torch.float32
+
+
+def has_fast_bf16(device: torch.device) -> bool:
+    """Whether the device multiplies bfloat16 in hardware; where it is emulated it is slower than float32."""
+    if device.type == "cuda":
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    if device.type == "cpu":
+        return bool(torch.backends.mkldnn.is_available() and torch.cpu._is_avx512_bf16_supported())  # noqa: SLF001
+    return False
+
+
+def keep_freed_memory() -> None:
+    """Has the C library keep freed memory for the next step instead of giving it back to the kernel.
+
+    Activations are freed and allocated again at every step. By default glibc maps each large one
+    anew, and the kernel clears every page of it: in small networks that takes longer than the
+    arithmetic. Elsewhere than on glibc this does nothing.
+    """
+    if not sys.platform.startswith("linux"):
+        return
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is None:
+        return
+    # From <malloc.h>: M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_THRESHOLD; the last stays within an int.
+    for option, value in ((-1, 2**31 - 1), (-2, 2**26), (-3, 2**30)):
+        mallopt(option, value)

@@ -1,0 +1,94 @@
+"""How good a network is on a split, images as they are."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from helpers.data.batches import Batches
+from helpers.data.splits import Split
+from helpers.training.device import choose_dtype
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Predictions on a split, and what follows from them.
+
+    Attributes:
+        probabilities: (N, K), float32, on the CPU.
+        labels: true classes, ``int64`` (N,), on the CPU.
+        loss: mean cross-entropy, in nats, without label smoothing.
+    """
+
+    probabilities: Tensor
+    labels: Tensor
+    loss: float
+
+    @property
+    def predictions(self) -> Tensor:
+        """The most likely class of each image, ``int64`` (N,)."""
+        return self.probabilities.argmax(1)
+
+    @property
+    def accuracy(self) -> float:
+        """Share of images whose class is predicted."""
+        return (self.predictions == self.labels).float().mean().item()
+
+    @property
+    def per_class_accuracy(self) -> Tensor:
+        """Share of each class's images that are predicted (K,); NaN for a class without images."""
+        classes = self.probabilities.shape[1]
+        correct = torch.bincount(self.labels[self.predictions == self.labels], minlength=classes)
+        return correct / torch.bincount(self.labels, minlength=classes)
+
+    @property
+    def mean_class_accuracy(self) -> float:
+        """Mean over classes of their accuracy: every class counts alike, however many images it has."""
+        return self.per_class_accuracy.nanmean().item()
+
+
+@torch.no_grad()
+def evaluate(
+    model: nn.Module,
+    split: Split,
+    *,
+    mean: Sequence[float],
+    std: Sequence[float],
+    batch_size: int = 256,
+    precision: str = "auto",
+) -> Evaluation:
+    """Predicts a whole split in evaluation mode; the model's mode is as before afterwards.
+
+    Args:
+        model: returns logits (B, K); evaluated on the device it is on.
+        split: images, never augmented.
+        mean: mean of each channel, in 0–1, as in training.
+        std: standard deviation of each channel, in 0–1, as in training.
+        batch_size: images per forward pass.
+        precision: ``auto``, ``fp32`` or ``bf16``.
+    """
+    device = next(model.parameters()).device
+    batches = Batches(split, batch_size, device=device, mean=mean, std=std)
+    probabilities, losses = predict_batches(model, batches, choose_dtype(precision, device))
+    return Evaluation(probabilities.cpu(), split.labels.cpu(), losses.mean().item())
+
+
+def predict_batches(model: nn.Module, batches: Batches, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
+    """Probabilities (N, K) and cross-entropy of each image (N,), both float32 on the model's device."""
+    was_training = model.training
+    model.eval()
+    probabilities, losses = [], []
+    try:
+        with torch.no_grad():
+            for images, labels in batches.epoch(0):
+                with torch.autocast(batches.device.type, dtype=dtype, enabled=dtype != torch.float32):
+                    logits = model(images).float()
+                probabilities.append(logits.softmax(1))
+                losses.append(F.cross_entropy(logits, labels, reduction="none"))
+    finally:
+        model.train(was_training)
+    return torch.cat(probabilities), torch.cat(losses)

@@ -1,0 +1,142 @@
+"""Several networks, settings and seeds trained in one call; each finished point is kept."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from joblib import Parallel, delayed
+from torch import nn
+
+from helpers.data.splits import Split, Splits
+from helpers.models.registry import create_model
+from helpers.training.checkpoint import read_checkpoint, write_checkpoint
+from helpers.training.config import TrainConfig
+from helpers.training.device import choose_device
+from helpers.training.evaluate import Evaluation, evaluate
+from helpers.training.history import History
+from helpers.training.loop import VERSION, fit
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """One row of a comparison: a network and how it is trained; its seeds are drawn by ``run_experiments``.
+
+    Attributes:
+        model: a name in the registry.
+        config: every training setting.
+        arguments: what the network's constructor takes besides the number of classes and channels.
+    """
+
+    model: str
+    config: TrainConfig
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+
+    def build(self, splits: Splits, seed: int) -> nn.Module:
+        """The network with the random weights of ``seed``."""
+        with torch.random.fork_rng():
+            torch.manual_seed(seed)
+            return create_model(self.model, **self.model_arguments(splits))
+
+    def model_arguments(self, splits: Splits) -> dict[str, Any]:
+        """All arguments of the network's constructor."""
+        return {"num_classes": len(splits.classes), "in_channels": splits.channels, **self.arguments}
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A finished point: one experiment with one seed.
+
+    Attributes:
+        experiment: what was trained.
+        seed: with which seed.
+        model: the network with its final weights, in evaluation mode.
+        history: its epochs.
+        mean: mean of each channel of the training images, in 0–1.
+        std: standard deviation of each channel, in 0–1.
+    """
+
+    experiment: Experiment
+    seed: int
+    model: nn.Module
+    history: History
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+
+    def evaluate(self, split: Split) -> Evaluation:
+        """Predictions on a split, images as they are."""
+        return evaluate(self.model, split, mean=self.mean, std=self.std, precision=self.experiment.config.precision)
+
+
+def run_experiments(
+    experiments: Mapping[str, Experiment],
+    splits: Splits,
+    *,
+    seeds: int | Sequence[int],
+    folder: Path,
+    jobs: int = 1,
+) -> dict[str, list[Trained]]:
+    """Trains every experiment with every seed.
+
+    A point that is finished is kept in ``folder`` and taken from there the next time; one that was
+    interrupted goes on after its last epoch. Both only for the same network, settings, data and
+    version of the loop: anything else is another point.
+
+    Args:
+        experiments: by name.
+        splits: the data.
+        seeds: the seeds, or how many of them (0, 1, …).
+        folder: where finished points and checkpoints are kept.
+        jobs: points trained side by side.
+
+    Returns:
+        For each name one ``Trained`` per seed.
+
+    Raises:
+        TrainingError: as ``fit``.
+    """
+    seeds = range(seeds) if isinstance(seeds, int) else seeds
+    fingerprint = splits.fingerprint()
+    points = [(name, experiment, seed) for name, experiment in experiments.items() for seed in seeds]
+    trained = Parallel(n_jobs=jobs)(
+        delayed(_train_point)(name, experiment, seed, splits, fingerprint=fingerprint, folder=folder)
+        for name, experiment, seed in points
+    )
+    results: dict[str, list[Trained]] = {name: [] for name in experiments}
+    for (name, _, _), point in zip(points, trained, strict=True):
+        results[name].append(point)
+    return results
+
+
+def _train_point(
+    name: str, experiment: Experiment, seed: int, splits: Splits, *, fingerprint: str, folder: Path
+) -> Trained:
+    config = replace(experiment.config, seed=seed)
+    settings = {
+        "version": VERSION,
+        "model": experiment.model,
+        "arguments": experiment.model_arguments(splits),
+        "data": fingerprint,
+        "training": config.to_dict(),
+    }
+    key = hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:12]
+    point, unfinished = folder / f"{name}-seed{seed}-{key}.pt", folder / f"{name}-seed{seed}-{key}"
+    model = experiment.build(splits, seed)
+    finished = read_checkpoint(point, settings)
+    label = f"{name} seed {seed}"
+    if finished is None:
+        history = fit(model, splits, config, folder=unfinished, label=label)
+        write_checkpoint(point, {"config": settings, "model": model.state_dict(), "rows": history.rows})
+        shutil.rmtree(unfinished)
+    else:
+        history = History(finished["rows"])
+        print(f"{label}: {len(history)} epochs, trained before")
+        model.load_state_dict(finished["model"])
+        model.to(choose_device(config.device)).to(memory_format=torch.channels_last).eval()
+    return Trained(experiment, seed, model, history, *splits.channel_stats())

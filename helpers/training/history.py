@@ -1,0 +1,38 @@
+"""What happened in each epoch of a run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import pandas as pd
+
+Row = dict[str, float]
+
+
+@dataclass
+class History:
+    """One row per epoch: epoch (from 1), lr, seconds, and loss and accuracy on train and valid.
+
+    The training figures are collected while the network learns: on augmented images, with dropout
+    and smoothed or mixed targets, over the whole epoch. ``evaluate`` measures a split as it is.
+    """
+
+    rows: list[Row] = field(default_factory=list)
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    @property
+    def frame(self) -> pd.DataFrame:
+        """All rows as a table, indexed by epoch."""
+        return pd.DataFrame(self.rows).set_index("epoch")
+
+    @property
+    def best_epoch(self) -> int:
+        """The epoch (from 1) with the highest validation accuracy; the first of several."""
+        return int(max(self.rows, key=lambda row: (row["valid_accuracy"], -row["epoch"]))["epoch"])
+
+    @property
+    def seconds(self) -> float:
+        """Time spent in all epochs, evaluation included."""
+        return sum(row["seconds"] for row in self.rows)

@@ -1,0 +1,258 @@
+"""The training loop."""
+
+from __future__ import annotations
+
+import copy
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from torchvision.transforms import v2
+
+from helpers.base.errors import TrainingError
+from helpers.data.batches import Batches
+from helpers.data.splits import Splits
+from helpers.training.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
+from helpers.training.config import TrainConfig
+from helpers.training.device import choose_device, choose_dtype, keep_freed_memory
+from helpers.training.evaluate import predict_batches
+from helpers.training.history import History, Row
+from helpers.training.optimizers import Schedule, decayed_parameters, make_optimizer
+
+# Raise it when a change here makes the same settings give other weights: what was trained before
+# is then trained again rather than taken for a result of this code.
+VERSION = 1
+
+
+def fit(
+    model: nn.Module,
+    splits: Splits,
+    config: TrainConfig,
+    *,
+    folder: Path | None = None,
+    label: str = "",
+    on_epoch: Callable[[Row], None] | None = None,
+) -> History:
+    """Trains ``model`` in place and leaves it in evaluation mode.
+
+    Args:
+        model: images (B, C, H, W) to logits (B, K).
+        splits: learns from ``train``, is watched on ``valid``; ``test`` is not touched.
+        config: every setting.
+        folder: where ``checkpoint.pt`` is written after each epoch and looked for at the start; a
+            run that was killed goes on there and, on a CPU, ends with the same bits. None keeps nothing.
+        label: put before each line of progress.
+        on_epoch: called with each epoch's row.
+
+    Raises:
+        TrainingError: the loss is not a number, or the checkpoint is unreadable, cannot be written
+            or belongs to other settings.
+    """
+    run = _Run(model, splits, config, folder)
+    # Each epoch seeds the random numbers anew, so resuming needs no memory of them; the caller's are kept.
+    devices = [run.device] if run.device.type == "cuda" else []
+    with torch.random.fork_rng(devices):
+        while not run.finished:
+            torch.manual_seed(config.seed * 1_000_003 + run.epoch)
+            row = run.one_epoch()
+            print(_line(row, config.epochs, label), flush=True)
+            if on_epoch is not None:
+                on_epoch(row)
+    run.leave_weights()
+    return run.history
+
+
+class _Run:
+    """The state of one run: everything that changes from epoch to epoch, and how."""
+
+    def __init__(self, model: nn.Module, splits: Splits, config: TrainConfig, folder: Path | None) -> None:
+        self.config = config
+        self.device = choose_device(config.device)
+        if self.device.type == "cpu":
+            keep_freed_memory()
+        self.dtype = choose_dtype(config.precision, self.device)
+        self.model = model.to(self.device).to(memory_format=torch.channels_last)
+        self.forward = torch.compile(self.model) if config.compile else self.model
+        self.num_classes = len(splits.classes)
+        self.train_batches, self.valid_batches = _make_batches(splits, config, self.device)
+        self.optimizer = make_optimizer(self.model, config)
+        self.schedule = Schedule(self.optimizer, config, len(self.train_batches))
+        self.average = _make_average(self.model, config)
+        self.mix = _make_mix(config, self.num_classes)
+        self.history = History()
+        self.best: dict[str, Tensor] | None = None
+        self.checkpoint = None if folder is None else folder / "checkpoint.pt"
+        if self.checkpoint is not None:
+            self._resume(read_checkpoint(self.checkpoint, config.to_dict()))
+
+    @property
+    def epoch(self) -> int:
+        """Epochs done, which is also the index of the next."""
+        return len(self.history)
+
+    @property
+    def finished(self) -> bool:
+        if self.epoch >= self.config.epochs:
+            return True
+        patience = self.config.patience
+        return patience is not None and self.epoch > 0 and self.epoch - self.history.best_epoch >= patience
+
+    @property
+    def judged(self) -> nn.Module:
+        """The network that is evaluated and kept: the averaged one where there is one."""
+        return self.model if self.average is None else self.average.module
+
+    def one_epoch(self) -> Row:
+        started = time.perf_counter()
+        lr = self.schedule.lr
+        train_loss, train_accuracy = self._learn()
+        valid_loss, valid_accuracy = self._validate()
+        row: Row = {
+            "epoch": self.epoch + 1,
+            "lr": lr,
+            "seconds": 0.0,
+            "train_loss": train_loss,
+            "train_accuracy": train_accuracy,
+            "valid_loss": valid_loss,
+            "valid_accuracy": valid_accuracy,
+        }
+        self.history.rows.append(row)
+        self.schedule.after_epoch(valid_loss)
+        if self.config.keeps_best and self.history.best_epoch == row["epoch"]:
+            self.best = copy.deepcopy(self.judged.state_dict())
+        row["seconds"] = time.perf_counter() - started
+        if self.checkpoint is not None:
+            write_checkpoint(self.checkpoint, self._state())
+        return row
+
+    def _learn(self) -> tuple[float, float]:
+        self.model.train()
+        losses, rates, sizes = [], [], []
+        correct = torch.zeros((), device=self.device)
+        size = self.config.image_size(self.epoch, self.train_batches.images.shape[-1])
+        for images, labels in self.train_batches.epoch(self.epoch, size=size):
+            rates.append(self.schedule.lr)
+            loss, hits = self._step(images, labels)
+            losses.append(loss)
+            sizes.append(len(labels))
+            correct += hits
+        # The only wait for the device in an epoch. A loss that is not a number is found here too: the
+        # steps after it were wasted, but no checkpoint has kept them.
+        values = torch.stack(losses).cpu()
+        self._check_finite(values, rates)
+        seen = torch.tensor(sizes, dtype=torch.float32)
+        return ((values * seen).sum() / seen.sum()).item(), (correct.cpu() / seen.sum()).item()
+
+    def _step(self, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+        """One optimizer step; returns the mean loss of the batch and its number of correct predictions."""
+        targets = F.one_hot(labels, self.num_classes).float()  # (B, K)
+        if self.mix is not None:
+            images, targets = self.mix(images, labels)
+        with torch.autocast(self.device.type, dtype=self.dtype, enabled=self.dtype != torch.float32):
+            logits = self.forward(images)
+        logits = logits.float()
+        loss = F.cross_entropy(logits, targets, label_smoothing=self.config.label_smoothing)
+        self.optimizer.zero_grad(set_to_none=True)
+        (loss + self._l1_penalty()).backward()
+        if self.config.clip_norm is not None:
+            nn.utils.clip_grad_norm_(self.model.parameters(), self.config.clip_norm)
+        self.optimizer.step()
+        self.schedule.after_step()
+        if self.average is not None:
+            self.average.update_parameters(self.model)
+        return loss.detach(), (logits.detach().argmax(1) == targets.argmax(1)).sum()
+
+    def _l1_penalty(self) -> Tensor | float:
+        if not self.config.l1:
+            return 0.0
+        return self.config.l1 * torch.stack([p.abs().sum() for p in decayed_parameters(self.model)]).sum()
+
+    def _validate(self) -> tuple[float, float]:
+        probabilities, losses = predict_batches(self.judged, self.valid_batches, self.dtype)
+        accuracy = (probabilities.argmax(1) == self.valid_batches.labels).float().mean()
+        return losses.mean().item(), accuracy.item()
+
+    def _check_finite(self, losses: Tensor, rates: list[float]) -> None:
+        bad = (~losses.isfinite()).nonzero()
+        if len(bad):
+            step = int(bad[0])
+            raise TrainingError(
+                f"The loss is {losses[step].item()} at step {self.epoch * len(rates) + step + 1} "
+                f"(epoch {self.epoch + 1}), learning rate {rates[step]:.3g}. Training has diverged: lower lr, or set clip_norm."
+            )
+
+    def leave_weights(self) -> None:
+        """Puts the weights that the configuration asks for into the caller's model."""
+        chosen = self.best if self.best is not None else self.judged.state_dict()
+        self.model.load_state_dict(chosen)
+        self.model.eval()
+
+    def _state(self) -> Checkpoint:
+        return {
+            "config": self.config.to_dict(),
+            "model": self.model.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "schedule": self.schedule.state_dict(),
+            "average": None if self.average is None else self.average.state_dict(),
+            "best": self.best,
+            "rows": self.history.rows,
+        }
+
+    def _resume(self, state: Checkpoint | None) -> None:
+        if state is None:
+            return
+        self.model.load_state_dict(state["model"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.schedule.load_state_dict(state["schedule"])
+        if self.average is not None:
+            self.average.load_state_dict(state["average"])
+        self.best = state["best"]
+        self.history.rows = state["rows"]
+
+
+def _make_batches(splits: Splits, config: TrainConfig, device: torch.device) -> tuple[Batches, Batches]:
+    mean, std = splits.channel_stats()
+    # A last batch that is not full is left out, unless it is the only one: batch normalisation cannot
+    # learn from a batch of one image, and every step weighs the same.
+    drop_last = len(splits.train) >= config.batch_size
+    train = Batches(
+        splits.train,
+        config.batch_size,
+        device=device,
+        mean=mean,
+        std=std,
+        seed=config.seed,
+        shuffle=True,
+        augment=config.augment,
+        drop_last=drop_last,
+    )
+    return train, Batches(splits.valid, 256, device=device, mean=mean, std=std)
+
+
+def _make_average(model: nn.Module, config: TrainConfig) -> AveragedModel | None:
+    if config.ema is None:
+        return None
+    return AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(config.ema), use_buffers=True)
+
+
+def _make_mix(config: TrainConfig, num_classes: int) -> nn.Module | None:
+    mixes: list[nn.Module] = []
+    if config.mixup:
+        mixes.append(v2.MixUp(alpha=config.mixup, num_classes=num_classes))
+    if config.cutmix:
+        mixes.append(v2.CutMix(alpha=config.cutmix, num_classes=num_classes))
+    return v2.RandomChoice(mixes) if mixes else None
+
+
+def _line(row: Row, epochs: int, label: str) -> str:
+    prefix = f"{label}: " if label else ""
+    return (
+        f"{prefix}epoch {row['epoch']:{len(str(epochs))}.0f}/{epochs}  "
+        f"loss {row['train_loss']:.3f}  acc {row['train_accuracy']:.3f} | "
+        f"valid loss {row['valid_loss']:.3f}  acc {row['valid_accuracy']:.3f} | "
+        f"lr {row['lr']:.2g} | {row['seconds']:.1f} s"
+    )

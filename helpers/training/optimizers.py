@@ -1,0 +1,109 @@
+"""Optimizers and learning-rate schedules by name, all of them PyTorch's own."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import nn
+from torch.optim import Optimizer, lr_scheduler
+
+from helpers.training.config import TrainConfig
+
+
+def decayed_parameters(model: nn.Module) -> list[nn.Parameter]:
+    """The weights that regularisation applies to: matrices and filters, not biases or normalisation."""
+    return [p for p in model.parameters() if p.requires_grad and p.ndim >= 2]
+
+
+def make_optimizer(model: nn.Module, config: TrainConfig) -> Optimizer:
+    """The configured optimizer over the model's trainable parameters."""
+    spared = [p for p in model.parameters() if p.requires_grad and p.ndim < 2]
+    groups: list[dict[str, Any]] = [
+        {"params": decayed_parameters(model), "weight_decay": config.weight_decay},
+        {"params": spared, "weight_decay": 0.0},
+    ]
+    if config.optimizer == "sgd":
+        return torch.optim.SGD(groups, lr=config.lr, momentum=config.momentum, nesterov=config.momentum > 0)
+    if config.optimizer == "rmsprop":
+        return torch.optim.RMSprop(groups, lr=config.lr, momentum=config.momentum)
+    if config.optimizer == "adam":
+        return torch.optim.Adam(groups, lr=config.lr)
+    return torch.optim.AdamW(groups, lr=config.lr)
+
+
+class Schedule:
+    """The learning rate over time: some schedules move at every step, others at the end of an epoch."""
+
+    def __init__(self, optimizer: Optimizer, config: TrainConfig, steps_per_epoch: int) -> None:
+        self._optimizer = optimizer
+        self._every_step = config.schedule in ("one_cycle", "cosine")
+        self._scheduler = _SCHEDULERS[config.schedule](optimizer, config, config.epochs * steps_per_epoch)
+
+    @property
+    def lr(self) -> float:
+        """The learning rate of the next step."""
+        return float(self._optimizer.param_groups[0]["lr"])
+
+    def after_step(self) -> None:
+        """To be called after every optimizer step."""
+        if self._every_step:
+            self._scheduler.step()
+
+    def after_epoch(self, valid_loss: float) -> None:
+        """To be called after every epoch, with the validation loss that ``plateau`` watches."""
+        if isinstance(self._scheduler, lr_scheduler.ReduceLROnPlateau):
+            self._scheduler.step(valid_loss)
+        elif not self._every_step:
+            self._scheduler.step()
+
+    def state_dict(self) -> dict[str, Any]:
+        """What a checkpoint keeps."""
+        # OneCycleLR keeps a bound function of itself, which is no state and cannot be loaded safely.
+        return {k: v for k, v in self._scheduler.state_dict().items() if not callable(v)}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Takes a schedule up where a checkpoint left it."""
+        self._scheduler.load_state_dict(state)
+
+
+def _constant(optimizer: Optimizer, _config: TrainConfig, _steps: int) -> lr_scheduler.LRScheduler:
+    return lr_scheduler.ConstantLR(optimizer, factor=1.0)
+
+
+def _step(optimizer: Optimizer, config: TrainConfig, _steps: int) -> lr_scheduler.LRScheduler:
+    return lr_scheduler.StepLR(optimizer, config.step_epochs, config.step_factor)
+
+
+def _cosine(optimizer: Optimizer, config: TrainConfig, steps: int) -> lr_scheduler.LRScheduler:
+    # A linear rise, then half a cosine to zero: OneCycleLR without its cycle of the momentum.
+    return lr_scheduler.OneCycleLR(
+        optimizer, config.lr, total_steps=max(steps, 2) + 1, pct_start=config.warmup, cycle_momentum=False
+    )
+
+
+def _one_cycle(optimizer: Optimizer, config: TrainConfig, steps: int) -> lr_scheduler.LRScheduler:
+    momentum_cycles = config.optimizer != "rmsprop" or config.momentum > 0
+    return lr_scheduler.OneCycleLR(
+        optimizer,
+        config.lr,
+        total_steps=max(steps, 2) + 1,
+        pct_start=config.warmup,
+        anneal_strategy="linear",
+        cycle_momentum=momentum_cycles,
+        base_momentum=0.85,
+        max_momentum=0.95,
+    )
+
+
+def _plateau(optimizer: Optimizer, config: TrainConfig, _steps: int) -> lr_scheduler.ReduceLROnPlateau:
+    return lr_scheduler.ReduceLROnPlateau(optimizer, factor=config.step_factor, patience=config.step_epochs)
+
+
+_SCHEDULERS = {
+    "constant": _constant,
+    "step": _step,
+    "cosine": _cosine,
+    "one_cycle": _one_cycle,
+    "plateau": _plateau,
+}
