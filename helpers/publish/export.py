@@ -28,19 +28,16 @@ def export_notebook(path: Path, formats: Sequence[str] = FORMATS, folder: Path |
 
     Raises:
         ExportError: an unknown format; a file that is missing, or that is no notebook; an image that
-            is missing or broken. Files of an earlier export are then still whole.
+            is missing or broken; a folder that cannot be written to. No file is left half-written.
     """
     unknown = [name for name in formats if name not in FORMATS]
     if unknown:
         raise ExportError(f"Unknown export format {unknown[0]!r}. Known formats: {', '.join(FORMATS)}.")
     notebook = _read(path)
     resources = {"metadata": {"name": path.stem, "path": str(path.resolve().parent)}}
-    # Everything is converted before anything is written.
-    contents = [_convert(notebook, name, resources) for name in formats]
     targets = [(folder or path.parent) / f"{path.stem}.{name}" for name in formats]
-    for target, content in zip(targets, contents, strict=True):
-        with write_atomic(target) as temporary:
-            temporary.write_bytes(content)
+    for target, name in zip(targets, formats, strict=True):
+        _write(target, _convert(notebook, name, resources))
     return targets
 
 
@@ -48,7 +45,7 @@ def _read(path: Path) -> NotebookNode:
     import nbformat  # noqa: PLC0415 - the command line starts without it
 
     try:
-        notebook = nbformat.read(path, as_version=4)
+        notebook: NotebookNode = nbformat.read(path, as_version=4)  # type: ignore[no-untyped-call]
         nbformat.validate(notebook)
     except FileNotFoundError as error:
         raise ExportError(f"There is no notebook {path}.") from error
@@ -60,9 +57,17 @@ def _read(path: Path) -> NotebookNode:
 
 
 def _convert(notebook: NotebookNode, name: str, resources: dict[str, Any]) -> bytes:
-    if name == "pdf":
-        from helpers.publish.typst import TypstPDFExporter as Exporter  # noqa: PLC0415 - slow to import
-    else:
-        from helpers.publish.html import OfflineHTMLExporter as Exporter  # noqa: PLC0415
-    content, _ = Exporter().from_notebook_node(notebook, resources)
-    return content if isinstance(content, bytes) else content.encode("utf-8")
+    from helpers.publish.html import OfflineHTMLExporter  # noqa: PLC0415 - nbconvert is slow to import
+    from helpers.publish.typst import TypstPDFExporter  # noqa: PLC0415
+
+    exporter = TypstPDFExporter() if name == "pdf" else OfflineHTMLExporter()
+    content, _ = exporter.from_notebook_node(notebook, resources)
+    return content if isinstance(content, bytes) else str(content).encode("utf-8")
+
+
+def _write(target: Path, content: bytes) -> None:
+    try:
+        with write_atomic(target) as temporary:
+            temporary.write_bytes(content)
+    except OSError as error:
+        raise ExportError(f"{target} cannot be written: {error}") from error

@@ -16,20 +16,27 @@ from nbformat import NotebookNode
 from traitlets import default
 from traitlets.config import Config
 
-from helpers.publish.page import describe_images, embed_images, highlight_code, name_page, settle_anchors
+from helpers.publish.page import (
+    describe_images,
+    embed_images,
+    highlight_code,
+    name_page,
+    remove_scripts,
+    settle_anchors,
+)
 from helpers.publish.pandoc import TEMPLATES
 from helpers.publish.rendering import RenderMarkdown
 
 
-class OfflineHTMLExporter(TemplateExporter):  # type: ignore[misc]
+class OfflineHTMLExporter(TemplateExporter):
     """nbconvert exporter of a self-contained page: ``jupyter nbconvert --to offline_html``."""
 
     export_from_notebook = "HTML (offline)"
     output_mimetype = "text/html"
 
     def __init__(self, config: Config | None = None, **kwargs: Any) -> None:
-        super().__init__(config, **kwargs)
-        self.register_preprocessor(RenderMarkdown(parent=self), enabled=True)
+        super().__init__(config, **kwargs)  # type: ignore[no-untyped-call]
+        self.register_preprocessor(RenderMarkdown, enabled=True)  # type: ignore[no-untyped-call]
 
     @default("file_extension")
     def _file_extension(self) -> str:
@@ -67,6 +74,7 @@ class OfflineHTMLExporter(TemplateExporter):  # type: ignore[misc]
         html, resources = super().from_notebook_node(nb, resources, **kw)
         page = BeautifulSoup(html, "html.parser")
         name_page(page)
+        remove_scripts(page)
         settle_anchors(page)
         embed_images(page, _image_folders(nb, resources))
         missing = describe_images(page)

@@ -25,6 +25,12 @@ def name_page(page: BeautifulSoup) -> None:
         page.title.string = page.h1.get_text(strip=True)
 
 
+def remove_scripts(page: BeautifulSoup) -> None:
+    """Removes what an output brings along that the page's security policy would keep from working."""
+    for element in page.select("script, iframe, object, embed, link"):
+        element.decompose()
+
+
 def settle_anchors(page: BeautifulSoup) -> None:
     """Keeps an anchor's first use only, and turns links to anchors that do not exist into text."""
     anchors: set[str] = set()
@@ -63,14 +69,15 @@ def describe_images(page: BeautifulSoup) -> int:
 
 def highlight_code(page: BeautifulSoup) -> None:
     """Marks up code in the languages that pygments knows; the page's style gives the colours."""
-    for code in page.select("pre[class] > code"):
+    for block in page.select("pre[class]:has(> code)"):
+        language = str(block["class"][0])
         try:
-            lexer = get_lexer_by_name(str(code.parent["class"][0]), stripnl=False, ensurenl=False)
+            lexer = get_lexer_by_name(language, stripnl=False, ensurenl=False)
         except ClassNotFound:
             continue
-        marked = pygments.highlight(code.get_text(), lexer, HtmlFormatter(nowrap=True))
-        code.clear()
-        code.append(BeautifulSoup(marked, "html.parser"))
+        marked = pygments.highlight(block.get_text(), lexer, HtmlFormatter(nowrap=True))
+        # Parsed within <pre>, as the parser drops indentation elsewhere.
+        block.replace_with(BeautifulSoup(f'<pre class="{language}"><code>{marked}</code></pre>', "html.parser"))
 
 
 def _link(page: BeautifulSoup, target: str, *, text: str) -> Tag:

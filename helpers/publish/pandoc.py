@@ -23,8 +23,8 @@ def markdown_to_html(texts: Sequence[str]) -> list[str]:
 def html_to_typst(page: str) -> str:
     """Turns an HTML page, its pictures being files, into a Typst document."""
     template = TEMPLATES / "typst" / "report.typ"
-    pictures = TEMPLATES / "typst" / "pictures.lua"
-    options = ("--from=html", "--to=typst", f"--template={template}", f"--lua-filter={pictures}")
+    keep = TEMPLATES / "typst" / "keep.lua"
+    options = ("--from=html", "--to=typst", f"--template={template}", f"--lua-filter={keep}")
     return _pandoc(*options, text=page)
 
 

@@ -16,7 +16,7 @@ INTERACTIVE = ("application/vnd.jupyter.widget-view+json", "application/javascri
 MARKDOWN = ("text/markdown", "text/latex")
 
 
-class RenderMarkdown(Preprocessor):  # type: ignore[misc]
+class RenderMarkdown(Preprocessor):
     """Renders every Markdown cell and output of a notebook in one call of pandoc."""
 
     def preprocess(self, nb: NotebookNode, resources: dict[str, Any]) -> tuple[NotebookNode, dict[str, Any]]:

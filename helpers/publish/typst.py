@@ -35,7 +35,7 @@ class TypstPDFExporter(OfflineHTMLExporter):
 
     def from_notebook_node(
         self, nb: NotebookNode, resources: dict[str, Any] | None = None, **kw: Any
-    ) -> tuple[bytes, dict[str, Any]]:
+    ) -> tuple[Any, dict[str, Any]]:
         """The PDF of a notebook, and nbconvert's resources.
 
         Raises:

@@ -9,7 +9,8 @@ end
 
 local texts = pandoc.json.decode(io.read("a"))
 for number, text in ipairs(texts) do
-  local document = pandoc.read(text, "gfm+footnotes"):walk({ Header = anchor_as_in_jupyter })
+  -- Without a line's end, pandoc does not see a table's last row.
+  local document = pandoc.read(text .. "\n", "gfm+footnotes"):walk({ Header = anchor_as_in_jupyter })
   local html = pandoc.write(document, "html", { html_math_method = "mathml", highlight_method = "none", wrap_text = "none" })
   -- Notes are numbered anew in each text, and all texts end up in one page: keep their anchors apart.
   texts[number] = html:gsub('(["#])(fn%a*%d+")', "%1text" .. number .. "-%2")

@@ -1,0 +1,53 @@
+-- Keeps what pandoc's Typst writer drops: alternative text, the frame of a note, the look of tables.
+
+local function quoted(text)
+  return '"' .. text:gsub("\\", "\\\\"):gsub('"', '\\"'):gsub("%s+", " ") .. '"'
+end
+
+local function typst_width(width)
+  local number, unit = (width or ""):match("^([%d.]+)(%D*)$")
+  if not number then return "auto" end
+  return unit == "%" and number .. "%" or number * 0.75 .. "pt" -- a CSS pixel is 1/96 inch
+end
+
+function Image(image)
+  local alt = quoted(pandoc.utils.stringify(image.caption))
+  local width = typst_width(image.attributes.width)
+  return pandoc.RawInline("typst", ("#picture(%s, alt: %s, width: %s)"):format(quoted(image.src), alt, width))
+end
+
+local function wrapped(before, blocks)
+  blocks:insert(1, pandoc.RawBlock("typst", before))
+  blocks:insert(pandoc.RawBlock("typst", "]"))
+  return blocks
+end
+
+function Para(paragraph)
+  local only = #paragraph.content == 1 and paragraph.content[1]
+  if only and only.t == "RawInline" then return wrapped("#align(center)[", pandoc.Blocks({ paragraph })) end
+end
+
+local notes = { note = true, tip = true, important = true, warning = true, caution = true }
+
+-- A block of its own would cut the space above a heading: only notes keep theirs.
+function Div(div)
+  if div.classes:includes("title") then return wrapped("#strong[", div.content) end
+  if div.classes:find_if(function(class) return notes[class] end) then return wrapped("#callout[", div.content) end
+  return div.content:map(function(block) return block.t == "Plain" and pandoc.Para(block.content) or block end)
+end
+
+local function strong(plain)
+  return pandoc.Plain({ pandoc.Strong(plain.content) })
+end
+
+function Table(table)
+  for _, row in ipairs(table.head.rows) do
+    for _, cell in ipairs(row.cells) do
+      cell.contents = cell.contents:walk({ Plain = strong })
+    end
+  end
+  if table.classes:includes("dataframe") then
+    table.colspecs = table.colspecs:map(function(column) return { pandoc.AlignRight, column[2] } end)
+  end
+  return table
+end
