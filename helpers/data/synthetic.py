@@ -1,8 +1,9 @@
 """Stand-ins for real data: drawn objects in front of clutter, the same on every machine.
 
-A class is an outline, a texture and a colour. Every image has its own place, size, angle, colour
-cast, background, smaller objects of other kinds behind and before the real one, and noise, so that
-a network has something to learn and is still wrong often enough to be worth looking at.
+A class is an outline, a texture, a colour and surroundings of a typical colour. Every image has its
+own place, size, angle, shade, background, smaller objects of other kinds behind and before the real
+one, and noise, so that a network has something to learn and is still wrong often enough to be worth
+looking at.
 """
 
 from __future__ import annotations
@@ -30,20 +31,21 @@ The images in this folder are drawn by helpers/data/synthetic.py; they only stan
 The folder may be deleted: it is drawn again, exactly so, when it is next needed.
 """
 
-# Lobes around the outline, their depth, elongation, radius of the hole.
+# Lobes around the outline, their depth, elongation, radius of the hole (-1: none).
 OUTLINES = np.array(
     [
-        (0, 0.0, 1.0, 0.0),
-        (0, 0.0, 2.2, 0.0),
+        (0, 0.0, 1.0, -1.0),
+        (0, 0.0, 2.2, -1.0),
         (0, 0.0, 1.1, 0.55),
-        (3, 0.5, 1.0, 0.0),
-        (4, 0.45, 1.0, 0.0),
-        (2, 0.6, 1.0, 0.0),
+        (3, 0.5, 1.0, -1.0),
+        (4, 0.45, 1.0, -1.0),
+        (2, 0.6, 1.0, -1.0),
         (5, 0.6, 1.0, 0.25),
     ],
     dtype=np.float32,
 )
-TEXTURES = 5
+# Waves along the object's own two axes and out of its centre; their product is the texture.
+TEXTURES = np.array([(0, 0, 0), (1, 0, 0), (0, 1, 0), (0, 0, 1.3)], dtype=np.float32)
 GRAYSCALE_SHARE = 0.05
 
 
@@ -100,35 +102,38 @@ def draw_images(label: int, num_classes: int, count: int, size: int, rng: Genera
         ``uint8`` (N, size, size, 3).
     """
     rest, outline = divmod(label, len(OUTLINES))
-    tone, texture = divmod(rest, TEXTURES)
-    tones = -(-num_classes // (len(OUTLINES) * TEXTURES))
-    outlines, textures, hues = np.full(count, outline), np.full(count, texture), rng.normal(tone / tones, 0.07, count)
+    tone, texture = divmod(rest, len(TEXTURES))
+    tones = -(-num_classes // (len(OUTLINES) * len(TEXTURES)))
+    outlines, textures, hues = np.full(count, outline), np.full(count, texture), rng.normal(tone / tones, 0.04, count)
 
-    canvas = _background(count, size, rng)
+    habitat = np.random.default_rng(label).uniform(0.2, 1.1, 3)
+    canvas = _background(habitat, count, size, rng)
     clutter = partial(_paint_clutter, rng=rng)
-    for _ in range(4):
+    for _ in range(2):
         clutter(canvas)
-    _paint(canvas, outlines, textures, hues, radius=(0.4, 0.8), place=0.3, rng=rng)
+    _paint(canvas, outlines, textures, hues, radius=(0.5, 0.85), place=0.15, rng=rng)
     clutter(canvas)
-    light = rng.uniform(0.7, 1.15, (count, 1, 1, 1))
-    noise = rng.normal(0, 1, canvas.shape) * rng.uniform(0.0, 0.1, (count, 1, 1, 1))
-    return (np.clip(canvas * light + noise, 0, 1) * 255).astype(np.uint8)
+    light, grain = rng.uniform((0.7, 0.0), (1.15, 0.1), (count, 2)).astype(np.float32).T[:, :, None, None, None]
+    noise = rng.standard_normal(canvas.shape, dtype=np.float32)
+    images: NDArray[np.uint8] = (np.clip(canvas * light + noise * grain, 0, 1) * 255).astype(np.uint8)
+    return images
 
 
-def _background(count: int, size: int, rng: Generator) -> Floats:
-    """A plain colour, often near white, with a few slow waves over it (N, S, S, 3)."""
+def _background(habitat: NDArray[np.float64], count: int, size: int, rng: Generator) -> Floats:
+    """A shade of the colour ``habitat`` (3,) with a few slow waves over it (N, S, S, 3)."""
     x, y = _grid(size)
-    canvas = np.broadcast_to(rng.uniform(0, 1, (count, 1, 1, 3)) ** 0.5, (count, size, size, 3)).astype(np.float32)
+    plain = habitat + rng.normal(0, 0.15, (count, 1, 1, 1)) + rng.normal(0, 0.1, (count, 1, 1, 3))
+    canvas = np.broadcast_to(plain, (count, size, size, 3)).astype(np.float32)
     for _ in range(4):
         along_x, along_y, phase = rng.normal(0, (5, 5, 9), (count, 3)).astype(np.float32).T[:, :, None, None]
-        colour = rng.normal(0, 0.12, (count, 1, 1, 3)).astype(np.float32)
+        colour = (rng.normal(0, 0.08, (count, 1, 1, 1)) + rng.normal(0, 0.05, (count, 1, 1, 3))).astype(np.float32)
         canvas += np.sin(along_x * x + along_y * y + phase)[..., None] * colour
     return canvas
 
 
 def _paint_clutter(canvas: Floats, rng: Generator) -> None:
     count = len(canvas)
-    outlines, textures = rng.integers(len(OUTLINES), size=count), rng.integers(TEXTURES, size=count)
+    outlines, textures = rng.integers(len(OUTLINES), size=count), rng.integers(len(TEXTURES), size=count)
     _paint(canvas, outlines, textures, rng.random(count), radius=(0.1, 0.3), place=1.0, rng=rng)
 
 
@@ -150,7 +155,7 @@ def _paint(
 
     # Coordinates of the object (N, S, S): shifted, turned, scaled.
     x, y = _grid(size)
-    x, y, angle, scale = x - uniform(-place, place), y - uniform(-place, place), uniform(-0.5, 0.5), uniform(*radius)
+    x, y, angle, scale = x - uniform(-place, place), y - uniform(-place, place), uniform(-0.4, 0.4), uniform(*radius)
     u, v = (np.cos(angle) * x + np.sin(angle) * y) / scale, (np.cos(angle) * y - np.sin(angle) * x) / scale
     lobes, depth, elongation, hole = OUTLINES[outlines].T[:, :, None, None]
     v = v * elongation * uniform(0.8, 1.25)
@@ -159,10 +164,12 @@ def _paint(
 
     sharpness = scale * size / 2  # from object units to pixels, for edges one pixel wide
     inside = np.clip((edge - distance) * sharpness, 0, 1) * np.clip((distance - hole) * sharpness, 0, 1)
-    wave = uniform(7, 10)
-    along_u, along_v = np.sin(wave * u + uniform(0, 6)), np.sin(wave * v + uniform(0, 6))
-    patterns = (np.zeros_like(u), along_u, along_v, along_u * along_v, np.sin(1.3 * wave * distance + uniform(0, 6)))
-    pattern = np.choose(textures[:, None, None], patterns)
+    frequency = TEXTURES[textures].T[:, :, None, None] * uniform(7, 10)  # (3, N, 1, 1)
+    waves = [
+        np.cos(factor * along + np.sign(factor) * uniform(0, 2 * np.pi))
+        for factor, along in zip(frequency, (u, v, distance), strict=True)
+    ]
+    pattern = waves[0] * waves[1] * waves[2]
 
     colour = _rgb(hues[:, None, None], uniform(0.4, 1.0), uniform(0.5, 0.9))  # (N, 1, 1, 3)
     shade = 1 + uniform(0.3, 0.6)[..., None] * pattern[..., None]
