@@ -7,6 +7,8 @@ of the large fully connected layers (Lin et al. 2014).
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -47,7 +49,7 @@ class ImprovedCNN(nn.Module):
         self.stages = nn.Sequential(
             *(
                 nn.Sequential(conv_bn_relu(before, width), nn.MaxPool2d(2), conv_bn_relu(width, width))
-                for before, width in zip(widths, widths[1:], strict=False)
+                for before, width in pairwise(widths)
             )
         )
         self.dropout = dropout
