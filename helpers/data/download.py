@@ -1,0 +1,63 @@
+"""``fetch``: the official archive of a data set, downloaded, verified and laid out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pooch
+
+from helpers.base.errors import DataError
+from helpers.base.files import data_dir
+from helpers.data.catalogue import Archive, find_data_set
+from helpers.data.staging import staged
+
+RETRIES = 3  # pooch waits one second before the first, two before the second, …
+TIMEOUT = 30  # seconds without a byte
+
+
+def fetch(name: str) -> Path:
+    """Downloads a data set and lays it out below the data folder; does nothing if its folder is there.
+
+    A download that was verified but could not be laid out is kept for the next attempt.
+
+    Args:
+        name: a name in the catalogue.
+
+    Returns:
+        The data set's own folder.
+
+    Raises:
+        DataError: the name is unknown, there is no official archive, the download fails or has
+            another SHA-256, the archive is broken or unsafe, or the disk is full. No half-made data
+            set is left behind.
+    """
+    data_set = find_data_set(name)
+    if data_set.path.exists():
+        return data_set.path
+    if data_set.archive is None:
+        raise DataError(f"{data_set.title} has no official archive to download: {data_set.how_to_get}.")
+    archive = _download(data_set.archive, data_dir() / ".downloads")
+    with staged(data_set.path) as folder:
+        data_set.archive.convert(archive, folder)
+    archive.unlink()
+    return data_set.path
+
+
+def _download(archive: Archive, folder: Path) -> Path:
+    file_name = archive.url.rpartition("/")[2]
+    # Pooch keeps a file that is already there with the right hash, and a wrong one never gets its name.
+    files = pooch.create(
+        path=folder,
+        base_url="",
+        registry={file_name: f"sha256:{archive.sha256}"},
+        urls={file_name: archive.url},
+        retry_if_failed=RETRIES,
+    )
+    try:
+        path = files.fetch(file_name, downloader=pooch.HTTPDownloader(progressbar=True, timeout=TIMEOUT))
+    except (OSError, ValueError) as error:  # ValueError: the wrong hash
+        raise DataError(
+            f"{archive.url} could not be downloaded ({error}). Expected {archive.size:,} bytes with SHA-256 "
+            f"{archive.sha256}. Try again, or put the file there by other means: {folder / file_name}."
+        ) from error
+    return Path(path)

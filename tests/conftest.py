@@ -1,0 +1,62 @@
+"""What all tests share: their own data and exports folders, and the two forms of Caltech-101."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import pytest
+
+# Before torch is imported anywhere, and inherited by every process that a test starts.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+from helpers.base.files import ROOT
+from helpers.data.catalogue import CATALOGUE
+from helpers.data.staging import staged
+from helpers.data.synthetic import draw_once
+
+PACKED = ROOT.parent / "shared" / "datasets"
+
+
+@pytest.fixture(autouse=True)
+def own_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test reads or writes the data and exports of the person who runs it."""
+    monkeypatch.setenv("CNN_DATA", str(tmp_path / "data"))
+    monkeypatch.setenv("CNN_EXPORTS", str(tmp_path / "exports"))
+
+
+@pytest.fixture(scope="session")
+def drawn_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data folder with the stand-in of Caltech-101, drawn once for all tests: read only."""
+    folder = tmp_path_factory.mktemp("drawn")
+    draw_once(folder / "synthetic" / "caltech101", CATALOGUE["caltech101"].draw)
+    return folder
+
+
+@pytest.fixture
+def synthetic_caltech101(drawn_data: Path, own_folders: None, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The data folder holds the stand-in and nothing else."""
+    monkeypatch.setenv("CNN_DATA", str(drawn_data))
+    return drawn_data / "synthetic" / "caltech101"
+
+
+@pytest.fixture(scope="session")
+def packed_caltech101() -> Path:
+    """A data folder with the real Caltech-101, laid out once per machine."""
+    if not (PACKED / "caltech101.tar").is_file():
+        pytest.skip(f"needs the real Caltech-101, packed in {PACKED}")
+    folder = Path(tempfile.gettempdir()) / f"cnn-course-notebooks-{os.getuid()}" / "data"
+    if not folder.exists():
+        with staged(folder) as temporary:
+            subprocess.run([sys.executable, PACKED / "prepare.py", temporary, "caltech101"], check=True)
+    return folder
+
+
+@pytest.fixture
+def real_caltech101(packed_caltech101: Path, own_folders: None, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The data folder holds the real Caltech-101; skipped where it is not packed beside the repository."""
+    monkeypatch.setenv("CNN_DATA", str(packed_caltech101))
+    return packed_caltech101 / "caltech101"
