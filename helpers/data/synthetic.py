@@ -122,18 +122,19 @@ def draw_images(label: int, num_classes: int, count: int, size: int, rng: Genera
 def _background(habitat: NDArray[np.float64], count: int, size: int, rng: Generator) -> Floats:
     """A shade of the colour ``habitat`` (3,) with a few slow waves over it (N, S, S, 3)."""
     x, y = _grid(size)
-    plain = habitat + rng.normal(0, 0.15, (count, 1, 1, 1)) + rng.normal(0, 0.1, (count, 1, 1, 3))
-    canvas = np.broadcast_to(plain, (count, size, size, 3)).astype(np.float32)
-    for _ in range(4):
-        along_x, along_y, phase = rng.normal(0, (5, 5, 9), (count, 3)).astype(np.float32).T[:, :, None, None]
-        colour = (rng.normal(0, 0.08, (count, 1, 1, 1)) + rng.normal(0, 0.05, (count, 1, 1, 3))).astype(np.float32)
-        canvas += np.sin(along_x * x + along_y * y + phase)[..., None] * colour
-    return canvas
+    along_x, along_y, phase = np.moveaxis(rng.normal(0, (5, 5, 9), (count, 4, 3)).astype(np.float32), -1, 0)[
+        ..., None, None
+    ]
+    waves = np.sin(along_x * x + along_y * y + phase)  # (N, 4, S, S)
+    colours = rng.normal(0, 0.08, (count, 4, 1)) + rng.normal(0, 0.05, (count, 4, 3))
+    plain = habitat + rng.normal(0, 0.15, (count, 1)) + rng.normal(0, 0.1, (count, 3))
+    canvas: Floats = np.einsum("nkyx,nkc->nyxc", waves, colours.astype(np.float32), optimize=True)
+    return canvas + plain[:, None, None].astype(np.float32)
 
 
 def _paint_clutter(canvas: Floats, rng: Generator) -> None:
     """Paints a small object of any kind somewhere into each image: in a window, which saves time."""
-    count, size = canvas.shape[:2]
+    count, size = len(canvas), canvas.shape[1]
     side = size * 7 // 16
     corners = rng.integers(size - side + 1, size=(count, 2))
     windows = [image[y : y + side, x : x + side] for image, (y, x) in zip(canvas, corners, strict=True)]
