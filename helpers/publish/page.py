@@ -75,7 +75,7 @@ def highlight_code(page: BeautifulSoup) -> None:
             lexer = get_lexer_by_name(language, stripnl=False, ensurenl=False)
         except ClassNotFound:
             continue
-        marked = pygments.highlight(block.get_text(), lexer, HtmlFormatter(nowrap=True))
+        marked = pygments.highlight(block.get_text(), lexer, HtmlFormatter(nowrap=True)).removesuffix("\n")
         # Parsed within <pre>, as the parser drops indentation elsewhere.
         block.replace_with(BeautifulSoup(f'<pre class="{language}"><code>{marked}</code></pre>', "html.parser"))
 
