@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from helpers.base.errors import ConfigError
+from helpers.base.errors import ConfigError, DataError
 
 
 @dataclass(frozen=True)
@@ -101,6 +101,18 @@ class Splits:
     def counts(self) -> dict[str, int]:
         """Images per split."""
         return {name: len(split) for name, split in self.parts.items()}
+
+    def find(self, name: str) -> Tensor:
+        """The image with this id, its suffix left out or not, from whichever split has it: ``uint8`` (C, H, W).
+
+        Raises:
+            DataError: no split has it.
+        """
+        for split in self.parts.values():
+            for index, item in enumerate(split.ids):
+                if name in (item, item.rpartition(".")[0]):
+                    return split.images[index]
+        raise DataError(f"{self.name} has no image {name!r}: expected an id such as {self.train.ids[0]!r}.")
 
     def channel_stats(self) -> tuple[tuple[float, ...], tuple[float, ...]]:
         """Mean and standard deviation of each channel over the training images, in 0–1."""

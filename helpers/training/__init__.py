@@ -3,7 +3,7 @@
 from helpers.data.augment import Augment
 from helpers.training.config import TrainConfig
 from helpers.training.evaluate import Evaluation, evaluate
-from helpers.training.experiments import Experiment, Trained, run_experiments
+from helpers.training.experiments import Experiment, Trained, measure, run_experiments
 from helpers.training.history import History
 from helpers.training.loop import fit
 
@@ -16,5 +16,6 @@ __all__ = [
     "Trained",
     "evaluate",
     "fit",
+    "measure",
     "run_experiments",
 ]

@@ -36,9 +36,9 @@ class TrainConfig:
         clip_norm: largest norm of the whole gradient; None does not clip.
         ema: decay of a moving average of the weights, which is then evaluated and kept; None is off.
         augment: applied to training batches only.
-        start_size: side in pixels of the training images in the first epoch. It grows with the epochs and
-            reaches the images' own at two thirds of them: less work, and no worse for networks that take
-            any size (progressive resizing; Tan and Le 2021). None trains at full size throughout.
+        start_size: side in pixels of the training images in the first epoch; it grows evenly to the images'
+            own side in the last ones. Less work, and no worse for networks that take any size (progressive
+            resizing; Tan and Le 2021). None trains at full size throughout.
         patience: epochs without a better validation accuracy before training stops; None never stops.
         keep: the weights that ``fit`` leaves in the model: of the ``last`` epoch, or of the ``best`` one
             on validation (always so with patience).
@@ -109,7 +109,7 @@ class TrainConfig:
         """Side in pixels of the training images in ``epoch`` (from 0), a multiple of 8 up to ``full``."""
         if self.start_size is None:
             return full
-        grown = self.start_size + (full - self.start_size) * epoch / max(1, self.epochs * 2 // 3)
+        grown = self.start_size + (full - self.start_size) * epoch / max(1, self.epochs - 1)
         return min(full, max(8, round(grown / 8) * 8))
 
     def to_dict(self) -> dict[str, Any]:

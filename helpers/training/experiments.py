@@ -114,6 +114,22 @@ def run_experiments(
     return results
 
 
+def measure(trained: Sequence[Trained], splits: Splits) -> dict[str, list[float]]:
+    """Loss and accuracy of several seeds of one experiment on every split, images as they are.
+
+    Returns:
+        By metric (``train_loss`` in nats, ``valid_accuracy``, ``valid_mean_class_accuracy`` …) one
+        value per seed, as ``Run.record`` takes them.
+    """
+    metrics: dict[str, list[float]] = {}
+    for name, split in splits.parts.items():
+        for point in trained:
+            evaluation = point.evaluate(split)
+            for measure_name in ("loss", "accuracy", "mean_class_accuracy"):
+                metrics.setdefault(f"{name}_{measure_name}", []).append(getattr(evaluation, measure_name))
+    return metrics
+
+
 def _train_point(
     name: str, experiment: Experiment, seed: int, splits: Splits, *, fingerprint: str, folder: Path
 ) -> Trained:

@@ -180,9 +180,10 @@ class _Run:
         bad = (~losses.isfinite()).nonzero()
         if len(bad):
             step = int(bad[0])
+            number = self.epoch * len(rates) + step + 1
             raise TrainingError(
-                f"The loss is {losses[step].item()} at step {self.epoch * len(rates) + step + 1} "
-                f"(epoch {self.epoch + 1}), learning rate {rates[step]:.3g}. Training has diverged: lower lr, or set clip_norm."
+                f"The loss is {losses[step].item()} at step {number} (epoch {self.epoch + 1}), "
+                f"learning rate {rates[step]:.3g}. Training has diverged: lower lr, or set clip_norm."
             )
 
     def leave_weights(self) -> None:
