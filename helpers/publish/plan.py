@@ -87,6 +87,31 @@ def make_plan(
     return list(_levels(jobs))
 
 
+def executed_notebooks(names: Sequence[str], *, quick: bool = False) -> list[Path]:
+    """The executed notebooks that a user means.
+
+    Args:
+        names: assignments, notebooks or paths of ``.ipynb`` files; none means every run there is.
+        quick: take quick runs.
+
+    Raises:
+        NotebookError: a name is unknown, or that notebook has not been run.
+    """
+    root = exports_root(quick=quick)
+    if not names:
+        return sorted(root.glob("*/*/notebook.ipynb"))
+    found = []
+    for name in names:
+        if name.endswith(".ipynb") and Path(name).is_file():
+            found.append(Path(name))
+            continue
+        for notebook in resolve(name):
+            found.append(root / notebook.name / "notebook.ipynb")
+            if not found[-1].is_file():
+                raise NotebookError(f"{notebook.name} has not been run: {run_command(notebook.name, quick=quick)}")
+    return found
+
+
 def read_quick_settings(folder: Path | None = None) -> dict[str, dict[str, Any]]:
     """The typed values of ``quick.yaml``, by notebook.
 

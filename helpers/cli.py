@@ -1,0 +1,256 @@
+"""``python -m helpers``: everything that the project does, from the command line.
+
+Each command imports what it needs itself, so that ``--help`` does not wait for torch.
+"""
+
+# ruff: noqa: PLC0415
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from helpers.base.errors import ExportError, HelpersError
+
+FILE = click.Path(path_type=Path)
+FORMATS = ("html", "pdf")
+
+
+class _Commands(click.Group):
+    """Prints a failure that its message explains as one line, without a traceback."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except HelpersError as error:
+            click.echo(f"error: {' '.join(str(error).split())}", err=True)
+            ctx.exit(1)
+
+
+def _formats(_context: click.Context, _option: click.Parameter, text: str) -> tuple[str, ...]:
+    formats = tuple(part.strip() for part in text.split(","))
+    if unknown := [name for name in formats if name not in FORMATS]:
+        raise click.BadParameter(f"unknown format {unknown[0]!r}; known are {', '.join(FORMATS)}")
+    return formats
+
+
+def _assignments(_context: click.Context, _option: click.Parameter, texts: Sequence[str]) -> dict[str, str]:
+    pairs = [text.partition("=") for text in texts]
+    if wrong := [text for text, (name, equals, _) in zip(texts, pairs, strict=True) if not (name.strip() and equals)]:
+        raise click.BadParameter(f"{wrong[0]!r} is not of the form name=value")
+    return {name.strip(): value for name, _, value in pairs}
+
+
+formats_option = click.option(
+    "--formats", default=",".join(FORMATS), show_default=True, callback=_formats, help="What to export to."
+)
+quick_option = click.option("--quick", is_flag=True, help="The quick runs in exports/quick instead of the real ones.")
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(package_name="cnn-course-notebooks")
+def main() -> None:
+    """University assignments on convolutional networks: run the notebooks, export them, use their models.
+
+    A NAME is an assignment (caltech101) or one of its notebooks (caltech101/01_lenet5, or 01_lenet5).
+    """
+
+
+@main.command("list")
+@click.argument("names", nargs=-1)
+def list_notebooks(names: Sequence[str]) -> None:
+    """List the notebooks; with NAMES, their parameters too."""
+    from helpers.base.declared import find_notebooks, resolve
+
+    for notebook in [n for name in names for n in resolve(name)] if names else find_notebooks():
+        click.echo(f"{notebook.name}  {notebook.title}")
+        if not names:
+            continue
+        for need in notebook.needs:
+            click.echo(f"  needs the model of {need}")
+        for parameter in notebook.parameters.values():
+            click.echo(f"  -p {parameter.name}={parameter.default}  ({parameter.type}) {parameter.help}")
+
+
+@main.group()
+def data() -> None:
+    """Download data sets and check them."""
+
+
+@data.command("fetch")
+@click.argument("names", nargs=-1, required=True)
+def data_fetch(names: Sequence[str]) -> None:
+    """Download, verify and unpack the official archives of NAMES."""
+    from helpers.data.download import fetch
+
+    for name in names:
+        fetch(name)
+
+
+@data.command("check")
+@click.argument("names", nargs=-1)
+def data_check(names: Sequence[str]) -> None:
+    """Read every image of data sets (all, or NAMES); exit 1 if one is broken."""
+    from helpers.data.catalogue import CATALOGUE, data_status
+
+    broken = False
+    for name in names or CATALOGUE:
+        status = data_status(name)
+        broken |= status.state == "broken"
+        click.echo(f"{name}  {status.state}  {status.detail}")
+    if broken:
+        raise click.exceptions.Exit(1)
+
+
+@main.command()
+@click.argument("names", nargs=-1)
+@click.option("--quick", is_flag=True, help="Seconds instead of hours: the settings of notebooks/quick.yaml.")
+@click.option(
+    "-p", "parameters", metavar="NAME=VALUE", multiple=True, callback=_assignments, help="Set a parameter; repeatable."
+)
+@click.option("--jobs", default=1, show_default=True, type=click.IntRange(min=1), help="Notebooks side by side.")
+@click.option("--timeout", type=click.FloatRange(min=0, min_open=True), help="Seconds that each notebook may take.")
+@click.option("--no-export", is_flag=True, help="Make no HTML and PDF.")
+@formats_option
+def run(
+    names: Sequence[str],
+    *,
+    quick: bool,
+    parameters: dict[str, str],
+    jobs: int,
+    timeout: float | None,
+    no_export: bool,
+    formats: tuple[str, ...],
+) -> None:
+    """Run notebooks (all, or NAMES) and export them.
+
+    Those that load another's model run after it. What a run leaves behind is in
+    exports/<assignment>/<notebook>/, of a quick run in exports/quick/. Parameters: python -m helpers list NAME.
+    """
+    from helpers.publish.run import report, run_notebooks
+
+    # A machine that is shut down sends SIGTERM: end as after Ctrl-C, with a true record.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    outcomes = run_notebooks(
+        names,
+        quick=quick,
+        parameters=parameters,
+        jobs=jobs,
+        timeout=timeout,
+        formats=() if no_export else formats,
+    )
+    click.echo(f"\n{report(outcomes)}")
+    if not all(outcome.ok for outcome in outcomes):
+        raise click.exceptions.Exit(1)
+
+
+@main.command()
+@click.argument("names", nargs=-1)
+@quick_option
+@formats_option
+def export(names: Sequence[str], *, quick: bool, formats: tuple[str, ...]) -> None:
+    """Export executed notebooks again.
+
+    NAMES may also be paths of .ipynb files; without NAMES: every run there is.
+    """
+    from helpers.publish.export import export_notebook
+    from helpers.publish.plan import executed_notebooks
+
+    for path in executed_notebooks(names, quick=quick):
+        for file in export_notebook(path, formats):
+            click.echo(file)
+
+
+@main.command()
+@click.argument("model")
+@click.argument("images", type=FILE)
+@click.option("-o", "--output", required=True, type=FILE, help="The file to write.")
+@click.option("--names", is_flag=True, help="Write class names instead of class indices.")
+def predict(model: str, images: Path, output: Path, *, names: bool) -> None:
+    """Label images with a saved model.
+
+    MODEL is a model.pt, or the notebook that saved it; IMAGES an image or a folder of them. The file has the header
+    id,label and rows such as "0001, 2", sorted by identifier: the name of the image without its suffix.
+    """
+    from helpers.publish.predict import write_predictions
+
+    count = write_predictions(model, images, output, names=names)
+    click.echo(f"{output}: {count} images")
+
+
+@main.group(invoke_without_command=True)
+@quick_option
+@click.option("--markdown", "style", flag_value="markdown", help="As a Markdown table.")
+@click.option("--csv", "style", flag_value="csv", help="Every metric of every model, as CSV.")
+@click.option("--readme", "style", flag_value="readme", help="Write README's table from exports/reference.")
+@click.pass_context
+def results(context: click.Context, style: str | None, *, quick: bool) -> None:
+    """Show what the runs have reached."""
+    if context.invoked_subcommand:
+        return
+    from helpers.publish import plan
+    from helpers.publish import results as found
+
+    if style == "readme":
+        changed = found.update_readme()
+        click.echo("README.md is up to date" if not changed else "README.md: table of results written")
+        return
+    root = plan.exports_root(quick=quick)
+    records = found.collect(root)
+    if not records:
+        raise ExportError(f"There are no results in {root} yet: python -m helpers run{' --quick' if quick else ''}")
+    if style == "csv":
+        click.echo(found.metrics_csv(records), nl=False)
+    elif style == "markdown":
+        click.echo(found.markdown_table(found.HEADER, found.result_rows(records)))
+    else:
+        click.echo(found.text_table(found.HEADER, found.result_rows(records)))
+
+
+@results.command("save")
+@click.argument("names", nargs=-1)
+def results_save(names: Sequence[str]) -> None:
+    """Keep real runs in exports/reference.
+
+    Copies metrics.json of the runs NAMES (without NAMES: of all) to where git keeps them; refuses what is no
+    evidence, with the reason.
+    """
+    from helpers.base.declared import resolve
+    from helpers.publish.results import collect, save_reference
+
+    wanted = {n.name for name in names for n in resolve(name)}
+    records = [record for record in collect() if not wanted or record.notebook in wanted]
+    if missing := wanted - {record.notebook for record in records}:
+        raise ExportError(f"There is no run of {', '.join(sorted(missing))} to keep: run it first.")
+    refused = 0
+    for record in records:
+        try:
+            click.echo(save_reference(record))
+        except HelpersError as error:
+            click.echo(f"refused: {error}", err=True)
+            refused += 1
+    click.echo("README's table: python -m helpers results --readme")
+    if refused:
+        raise click.exceptions.Exit(1)
+
+
+@main.command()
+def doctor() -> None:
+    """Say what works on this machine.
+
+    That is: which packages are installed, which export routes work, which data sets are there and where
+    networks are trained. Exit 1 if something is not as it should be.
+    """
+    from helpers.publish.doctor import examine
+
+    healthy = True
+    for check in examine():
+        mark = "ok" if check.ok else "FAIL" if check.needed else "–"
+        click.echo(f"{mark:<5}{check.topic:<8} {check.name}: {check.detail}")
+        healthy &= check.ok or not check.needed
+    if not healthy:
+        raise click.exceptions.Exit(1)

@@ -1,0 +1,62 @@
+"""A file of predictions for images, as courses ask for it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from helpers.base.errors import DataError
+from helpers.base.files import write_atomic
+
+CHUNK = 1024  # images decoded at a time
+
+
+def write_predictions(model: str, images: Path, output: Path, *, names: bool = False) -> int:
+    """Labels images with a saved model.
+
+    Args:
+        model: a ``model.pt``, or the notebook that saved it.
+        images: one image, or a folder of images.
+        output: the file, with the header ``id,label`` and rows ``0001, 2`` sorted by identifier (the file's name
+            without its suffix).
+        names: write class names instead of class indices.
+
+    Returns:
+        The number of images.
+
+    Raises:
+        ModelError: the model is missing or damaged.
+        DataError: an image is missing or damaged, or two have the same identifier; nothing is written.
+    """
+    import torch  # noqa: PLC0415  # the command line starts without it
+
+    from helpers.data.images import load_image  # noqa: PLC0415
+    from helpers.models.saved import load_model  # noqa: PLC0415
+
+    files = _files(images)
+    saved = load_model(model)
+    labels: list[int] = []
+    for start in range(0, len(files), CHUNK):
+        chunk = [load_image(f, size=saved.image_size, channels=saved.channels) for f in files[start : start + CHUNK]]
+        labels += saved.predict(torch.stack(chunk)).argmax(dim=1).tolist()
+    rows = [
+        f"{file.stem}, {saved.classes[label] if names else label}\n" for file, label in zip(files, labels, strict=True)
+    ]
+    with write_atomic(output) as temporary:
+        temporary.write_text("id,label\n" + "".join(rows), encoding="utf-8")
+    return len(files)
+
+
+def _files(images: Path) -> list[Path]:
+    from helpers.data.images import image_files, numeric_order  # noqa: PLC0415
+
+    if not images.exists():
+        raise DataError(f"{images} is not there. Expected an image or a folder of images.")
+    files = image_files(images) if images.is_dir() else [images]
+    known: dict[str, Path] = {}
+    for file in files:
+        if file.stem in known:
+            raise DataError(
+                f"{known[file.stem]} and {file.name} have the same identifier {file.stem}: rename one of them."
+            )
+        known[file.stem] = file
+    return [known[stem] for stem in sorted(known, key=numeric_order)]

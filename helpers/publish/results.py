@@ -1,0 +1,201 @@
+"""What the runs have reached: a table, the reference records in git, and README's table made from them."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from helpers.base.declared import read_notebook
+from helpers.base.errors import ExportError
+from helpers.base.files import ROOT, exports_dir, notebooks_dir, write_atomic
+from helpers.base.record import RunRecord
+from helpers.publish.plan import run_command
+
+BEGIN, END = "<!-- results:begin -->", "<!-- results:end -->"
+HEADER = ("Notebook", "Requirement", "Result", "Met", "Data", "Device", "Time")
+HEADLINES = ("test_accuracy", "valid_accuracy")  # what stands for a model, the first that it has
+METRIC_HEADER = ("notebook", "status", "data", "model", "metric", "mean", "std", "ci95", "seeds", "device", "seconds")
+
+
+def reference_dir() -> Path:
+    """The records of the real runs, in git."""
+    return ROOT / "exports" / "reference"
+
+
+def collect(folder: Path | None = None) -> list[RunRecord]:
+    """The record of each run folder in ``folder`` (None: the exports), by notebook."""
+    return [RunRecord.load(path) for path in sorted((folder or exports_dir()).glob("*/*/metrics.json"))]
+
+
+def collect_reference(folder: Path | None = None) -> list[RunRecord]:
+    """The records in git, by notebook; ``folder`` other than None stands for ``exports/reference``."""
+    return [RunRecord.load(path) for path in sorted((folder or reference_dir()).glob("*/*.json"))]
+
+
+def result_rows(records: Sequence[RunRecord]) -> list[tuple[str, ...]]:
+    """The table of results, as text under ``HEADER``.
+
+    A notebook has one row for each of its requirements, or else for the accuracy of each of its models.
+    """
+    return [
+        (record.notebook, requirement, value, met, *_circumstances(record))
+        for record in records
+        for requirement, value, met in _findings(record)
+    ]
+
+
+def markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A Markdown table; a ``|`` in a cell is escaped."""
+    lines = [header, ["---"] * len(header), *([cell.replace("|", "\\|") for cell in row] for row in rows)]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def text_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A table for the terminal, in aligned columns."""
+    table = [header, *rows]
+    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in table]
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def metrics_csv(records: Sequence[RunRecord]) -> str:
+    """Every metric of every model, one to a row, under ``METRIC_HEADER``."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(METRIC_HEADER)
+    for record in records:
+        for model, metric, summary in _metrics(record):
+            numbers = (summary["mean"], summary["std"], summary["ci95"], len(summary["values"]))
+            source, device = record.data.get("source", ""), record.environment.get("device", "")
+            writer.writerow((record.notebook, record.status, source, model, metric, *numbers, device, record.seconds))
+    return text.getvalue()
+
+
+def save_reference(record: RunRecord, *, notebooks: Path | None = None, reference: Path | None = None) -> Path:
+    """Keeps the record of a real run in git, as ``exports/reference/<assignment>/<notebook>.json``.
+
+    Args:
+        record: the run.
+        notebooks: the folder of notebooks; None takes the project's own.
+        reference: the folder of kept records; None takes the project's own.
+
+    Raises:
+        ExportError: it is no evidence: it did not complete, ran on drawn images or with other parameters than
+            the notebook's own, or holds a path that only exists on this machine.
+    """
+    if record.status != "complete":
+        raise _refusal(record, f"its status is {record.status}{f' ({record.error})' if record.error else ''}")
+    if record.data.get("source") != "real":
+        raise _refusal(record, f"it ran on {record.data.get('source', 'unknown')} data, not on the real data set")
+    declared = read_notebook((notebooks or notebooks_dir()) / f"{record.notebook}.ipynb").parameters
+    defaults = {name: parameter.default for name, parameter in declared.items()}
+    changed = {
+        name for name in defaults | record.parameters if record.parameters.get(name, ...) != defaults.get(name, ...)
+    }
+    if changed := changed - {"source"}:
+        raise _refusal(record, f"it did not run with the notebook's own values of {', '.join(sorted(changed))}")
+    if found := next((text for text in _texts(vars(record)) if Path(text).is_absolute() or str(ROOT) in text), None):
+        raise _refusal(record, f"it holds the path {found}, which is of this machine only")
+    path = (reference or reference_dir()) / f"{record.notebook}.json"
+    record.save(path)
+    return path
+
+
+def readme_table(reference: Path | None = None) -> str:
+    """README's table of results, from the records in git."""
+    rows = result_rows(collect_reference(reference))
+    linked = [(f"[{name}](notebooks/{name}.ipynb)", *rest) for name, *rest in rows]
+    return markdown_table(HEADER, linked)
+
+
+def update_readme(readme: Path | None = None, reference: Path | None = None) -> bool:
+    """Puts the table between README's two markers.
+
+    Returns:
+        Whether that changed anything.
+
+    Raises:
+        ExportError: README has no such markers.
+    """
+    readme = readme or ROOT / "README.md"
+    text = readme.read_text(encoding="utf-8")
+    before, begin, rest = text.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not begin or not end:
+        raise ExportError(
+            f"{readme} has no place for the results. Expected a line {BEGIN} and, below it, a line {END}."
+        )
+    updated = f"{before}{begin}\n{readme_table(reference)}\n{end}{after}"
+    if updated != text:
+        with write_atomic(readme) as temporary:
+            temporary.write_text(updated, encoding="utf-8")
+    return updated != text
+
+
+def _findings(record: RunRecord) -> Iterator[tuple[str, str, str]]:
+    """Requirement, result and whether it is met, as text; at least one row."""
+    if record.status != "complete":
+        yield "–", f"{record.status}: {record.error}" if record.error else record.status, "–"
+        return
+    for row in record.requirements:
+        met = {True: "yes", False: "**no**", None: "–"}[row["met"]]
+        yield f"{row['section']}: {row['text']}", _measured(record, row["value"]), met
+    if record.requirements:
+        return
+    measured = False
+    for model, metrics in record.results.items():
+        if metric := next((name for name in HEADLINES if name in metrics), None):
+            measured = True
+            yield f"{model}: {metric.replace('_', ' ')}", _formatted(metric, metrics[metric]), "–"
+    if not measured:
+        yield "–", record.status, "–"
+
+
+def _metrics(record: RunRecord) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    for model, metrics in record.results.items():
+        for metric, summary in metrics.items():
+            yield model, metric, summary
+
+
+def _measured(record: RunRecord, value: float) -> str:
+    """A requirement's value with the interval of the metric that it is the mean of, if it is one's."""
+    for _, metric, summary in _metrics(record):
+        if abs(summary["mean"] - value) < 1e-9:
+            return _formatted(metric, summary)
+    return f"{value:g}"
+
+
+def _formatted(metric: str, summary: dict[str, Any]) -> str:
+    share = "accuracy" in metric or "_f1" in metric
+    scale, unit = (100, " %") if share else (1, "")
+    digits, seeds = (1 if share else 3), len(summary["values"])
+    value = f"{scale * summary['mean']:.{digits}f}"
+    if summary["ci95"] is None:
+        return f"{value}{unit} (one seed)"
+    return f"{value} ± {scale * summary['ci95']:.{digits}f}{unit} ({seeds} seeds)"
+
+
+def _circumstances(record: RunRecord) -> tuple[str, str, str]:
+    data = " ".join(filter(None, (record.data.get("source"), record.data.get("name"))))
+    minutes = record.seconds / 60
+    time = f"{record.seconds:.0f} s" if minutes < 2 else f"{minutes:.0f} min"
+    return data or "–", str(record.environment.get("device", "–")), time
+
+
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        for item in value.values():
+            yield from _texts(item)
+    elif isinstance(value, list | tuple):
+        for item in value:
+            yield from _texts(item)
+
+
+def _refusal(record: RunRecord, reason: str) -> ExportError:
+    command = run_command(record.notebook)
+    return ExportError(f"The run of {record.notebook} is no reference: {reason}. On the real data: {command}")
