@@ -1,4 +1,4 @@
-"""Stand-ins for real data: drawn objects in front of clutter, the same on every machine.
+"""Stand-ins for real data: drawn objects in front of clutter, the same every time.
 
 A class is an outline, a texture, a colour and surroundings of a typical colour. Every image has its
 own place, size, angle, shade, background, smaller objects of other kinds behind and before the real
@@ -122,14 +122,13 @@ def draw_images(label: int, num_classes: int, count: int, size: int, rng: Genera
 def _background(habitat: NDArray[np.float64], count: int, size: int, rng: Generator) -> Floats:
     """A shade of the colour ``habitat`` (3,) with a few slow waves over it (N, S, S, 3)."""
     x, y = _grid(size)
-    along_x, along_y, phase = np.moveaxis(rng.normal(0, (5, 5, 9), (count, 4, 3)).astype(np.float32), -1, 0)[
-        ..., None, None
-    ]
-    waves = np.sin(along_x * x + along_y * y + phase)  # (N, 4, S, S)
+    along_x, along_y, phase = rng.normal(0, 1, (3, count, 4, 1, 1)).astype(np.float32)
+    waves = np.sin(5 * along_x * x + 5 * along_y * y + 9 * phase)  # (N, 4, S, S)
     colours = rng.normal(0, 0.08, (count, 4, 1)) + rng.normal(0, 0.05, (count, 4, 3))
-    plain = habitat + rng.normal(0, 0.15, (count, 1)) + rng.normal(0, 0.1, (count, 3))
-    canvas: Floats = np.einsum("nkyx,nkc->nyxc", waves, colours.astype(np.float32), optimize=True)
-    return canvas + plain[:, None, None].astype(np.float32)
+    plain = habitat + rng.normal(0, 0.15, (count, 1, 1)) + rng.normal(0, 0.1, (count, 1, 3))
+    pixels = waves.reshape(count, 4, -1).swapaxes(1, 2) @ colours.astype(np.float32) + plain.astype(np.float32)
+    canvas: Floats = pixels.reshape(count, size, size, 3)
+    return canvas
 
 
 def _paint_clutter(canvas: Floats, rng: Generator) -> None:
