@@ -95,8 +95,7 @@ class Augment:
         return images
 
     def _move(self, images: Tensor, generator: Generator, size: int) -> Tensor:
-        shape = [*images.shape[:2], size, size]
-        grid = F.affine_grid(self.affine(images, generator), shape, align_corners=False)  # (B, size, size, 2)
+        grid = _grid(self.affine(images, generator), size)
         return F.grid_sample(images, grid, mode="bilinear", padding_mode=self.padding, align_corners=False)
 
     def affine(self, images: Tensor, generator: Generator) -> Tensor:
@@ -139,6 +138,18 @@ class Augment:
         hole = chosen[:, None, None] & inside_y[:, :, None] & inside_x[:, None, :]  # (B, H, W)
         noise = torch.randn(images.shape, generator=generator, device=images.device, dtype=images.dtype)
         return torch.where(hole[:, None], noise, images)
+
+
+def _grid(maps: Tensor, size: int) -> Tensor:
+    """Where each pixel of the new images comes from: maps (B, 2, 3) to places (B, size, size, 2).
+
+    The same as ``F.affine_grid`` for square images, without its matrix product over all pixels: along
+    a row only the product with x changes, so sums of a row and a column are enough.
+    """
+    centres = (torch.arange(size, device=maps.device) * 2 + 1) / size - 1  # (size,), in -1…1
+    along_x = maps[:, :, 0, None] * centres  # (B, 2, size)
+    along_y = maps[:, :, 1, None] * centres + maps[:, :, 2, None]  # (B, 2, size)
+    return torch.stack([along_y[:, k, :, None] + along_x[:, k, None, :] for k in (0, 1)], dim=-1)
 
 
 class _Uniform:
