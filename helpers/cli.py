@@ -88,7 +88,7 @@ def data_fetch(names: Sequence[str]) -> None:
     from helpers.data.download import fetch
 
     for name in names:
-        fetch(name)
+        click.echo(f"{name}: {fetch(name)}")
 
 
 @data.command("check")

@@ -1,0 +1,167 @@
+"""The bones that every notebook has, read from its file; and that these checks see a broken bone."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbformat import NotebookNode
+
+from helpers.base.declared import find_notebooks, read_notebook
+from helpers.base.errors import NotebookError
+from helpers.base.files import notebooks_dir
+from helpers.publish.plan import make_plan, read_quick_settings
+
+PATHS = sorted(notebooks_dir().glob("*/*.ipynb"))
+KNOWN = {f"{path.parent.name}/{path.stem}" for path in PATHS}
+ABSOLUTE = re.compile(r"""["'](~?/\w|[A-Za-z]:[\\/])|/(home|root|Users|tmp)/""")
+INSTALL = re.compile(r"^\s*[!%]\s*(pip|conda|apt)", re.MULTILINE)
+
+
+def faults(path: Path) -> Iterator[str]:
+    """What is wrong with the bones of the notebook at ``path``."""
+    notebook = nbformat.read(path, as_version=4)
+    name = f"{path.parent.name}/{path.stem}"
+    yield from declaration_faults(path, name)
+    yield from order_faults(notebook, name)
+    yield from content_faults(notebook)
+
+
+def declaration_faults(path: Path, name: str) -> Iterator[str]:
+    try:
+        declared = read_notebook(path)
+    except NotebookError as error:
+        yield str(error)
+        return
+    yield from (f"parameter {p.name} has no comment" for p in declared.parameters.values() if not p.help)
+    yield from (f"needs {need}, which is not there" for need in declared.needs if need not in KNOWN - {name})
+
+
+def order_faults(notebook: NotebookNode, name: str) -> Iterator[str]:
+    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    first, second, last = notebook.cells[0], notebook.cells[1], notebook.cells[-1]
+    if first.cell_type != "markdown" or not re.match(r"# \S", first.source):
+        yield "the first cell is no Markdown with a title"
+    if second.cell_type != "code" or "parameters" not in second.metadata.get("tags", []):
+        yield "the second cell is not tagged parameters"
+    if f'start_run("{name}")' not in code[1].source:
+        yield f'the first code cell after the parameters does not call start_run("{name}")'
+    if "run.finish()" not in code[-1].source:
+        yield "the last code cell does not call run.finish()"
+    if last.cell_type != "markdown" or notebook.cells[-2] is not code[-1]:
+        yield "the last code cell is not followed by one closing Markdown cell"
+
+
+def content_faults(notebook: NotebookNode) -> Iterator[str]:
+    spec = notebook.metadata.get("kernelspec", {})
+    if (spec.get("name"), spec.get("language")) != ("python3", "python"):
+        yield f"the kernelspec is {dict(spec)}"
+    if unwanted := {"widgets", "papermill"} & set(notebook.metadata):
+        yield f"its metadata holds {sorted(unwanted)} of a run"
+    for number, cell in enumerate(notebook.cells, start=1):
+        yield from (f"cell {number} {fault}" for fault in cell_faults(cell))
+
+
+def cell_faults(cell: NotebookNode) -> Iterator[str]:
+    if ABSOLUTE.search(cell.source):
+        yield "holds an absolute path"
+    if cell.cell_type != "code":
+        return
+    if cell.outputs or cell.execution_count is not None:
+        yield "holds outputs of a run"
+    if INSTALL.search(cell.source):
+        yield "installs packages"
+        return
+    try:
+        nodes = list(ast.walk(ast.parse(cell.source)))
+    except SyntaxError as error:
+        yield f"is not Python: {error.msg}"
+        return
+    if any(isinstance(node, ast.Name) and node.id == "quick" for node in nodes):
+        yield "behaves differently in quick runs"
+
+
+@pytest.mark.parametrize("path", PATHS, ids=lambda path: f"{path.parent.name}/{path.stem}")
+def test_a_notebook_has_its_bones(path: Path) -> None:
+    nbformat.validate(nbformat.read(path, as_version=4))
+    assert list(faults(path)) == []
+
+
+def test_the_notebooks_are_there_and_can_be_ordered() -> None:
+    planned = {job.notebook.name for level in make_plan([], quick=True) for job in level}
+    assert planned == {notebook.name for notebook in find_notebooks()} == KNOWN
+    assert {name for name in KNOWN if name.startswith("caltech101/")} >= {
+        "caltech101/01_lenet5",
+        "caltech101/02_improved_cnn",
+        "caltech101/03_activations",
+        "caltech101/04_resnet18",
+    }
+
+
+def test_quick_settings_name_only_what_is_declared() -> None:
+    assert set(read_quick_settings()) <= KNOWN
+
+
+def good_notebook() -> NotebookNode:
+    new = nbformat.v4
+    cells = [
+        new.new_markdown_cell("# Title"),
+        new.new_code_cell("epochs: int = 2  # passes", metadata={"tags": ["parameters"]}),
+        new.new_code_cell('run = start_run("course/01_a")'),
+        new.new_markdown_cell("Half of it: 1/2, see `data/README.md`."),
+        new.new_code_cell("run.finish()"),
+        new.new_markdown_cell("## Conclusion"),
+    ]
+    kernelspec = {"name": "python3", "language": "python", "display_name": "Python 3"}
+    return new.new_notebook(cells=cells, metadata={"kernelspec": kernelspec})
+
+
+def faults_of(notebook: NotebookNode, folder: Path) -> list[str]:
+    path = folder / "course" / "01_a.ipynb"
+    path.parent.mkdir()
+    nbformat.write(notebook, path)
+    return list(faults(path))
+
+
+def test_the_checks_pass_good_bones(tmp_path: Path) -> None:
+    assert faults_of(good_notebook(), tmp_path) == []
+
+
+def replace(number: int, source: str) -> Callable[[NotebookNode], None]:
+    return lambda notebook: notebook.cells[number].update(source=source)
+
+
+@pytest.mark.parametrize(
+    ("damage", "fault"),
+    [
+        (replace(0, "Title"), "no Markdown with a title"),
+        (lambda notebook: notebook.cells[1].metadata.clear(), "not tagged parameters"),
+        (replace(1, "epochs = 2  # passes"), "Expected annotated literals"),
+        (replace(1, "epochs: int = 2"), "epochs has no comment"),
+        (replace(2, 'run = start_run("course/02_b")'), "does not call start_run"),
+        (replace(4, "print()"), "does not call run.finish"),
+        (lambda notebook: notebook.cells.pop(), "closing Markdown cell"),
+        (lambda notebook: notebook.metadata.pop("kernelspec"), "the kernelspec is"),
+        (lambda notebook: notebook.metadata.update(needs=["course/09_z"]), "needs course/09_z"),
+        (lambda notebook: notebook.metadata.update(needs=["course/01_a"]), "needs course/01_a"),
+        (lambda notebook: notebook.metadata.update(widgets={}), "of a run"),
+        (lambda notebook: notebook.cells[2].update(execution_count=1), "cell 3 holds outputs"),
+        (
+            lambda notebook: notebook.cells[2].outputs.append(nbformat.v4.new_output("stream", text="x")),
+            "cell 3 holds outputs",
+        ),
+        (replace(4, "!pip install torch\nrun.finish()"), "cell 5 installs"),
+        (replace(4, "%pip install torch\nrun.finish()"), "cell 5 installs"),
+        (replace(4, 'open("/data/x")\nrun.finish()'), "cell 5 holds an absolute path"),
+        (replace(3, "See /home/me/data."), "cell 4 holds an absolute path"),
+        (replace(4, "if quick:\n    run.finish()"), "cell 5 behaves differently"),
+    ],
+)
+def test_the_checks_see_broken_bones(tmp_path: Path, damage: Callable[[NotebookNode], object], fault: str) -> None:
+    notebook = good_notebook()
+    damage(notebook)
+    assert any(fault in found for found in faults_of(notebook, tmp_path))

@@ -1,0 +1,212 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import nbformat
+import pytest
+from click.testing import CliRunner, Result
+
+from helpers.base.errors import DataError
+from helpers.base.record import RunRecord, summarize
+from helpers.cli import main
+from helpers.publish.doctor import Check
+
+Call = Callable[..., Result]
+
+
+@pytest.fixture
+def notebooks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A project with one notebook, ``course/01_a``, in place of the real one."""
+    folder = tmp_path / "notebooks"
+    (folder / "course").mkdir(parents=True)
+    (folder / "quick.yaml").write_text("course/01_a: {epochs: 1}")
+    parameters = nbformat.v4.new_code_cell("epochs: int = 60  # passes", metadata={"tags": ["parameters"]})
+    cells = [nbformat.v4.new_markdown_cell("# First"), parameters, nbformat.v4.new_code_cell("1 / 0")]
+    nbformat.write(nbformat.v4.new_notebook(cells=cells), folder / "course/01_a.ipynb")
+    for module in ("base.declared", "publish.plan", "publish.results"):
+        monkeypatch.setattr(f"helpers.{module}.notebooks_dir", lambda: folder)
+    monkeypatch.setattr("helpers.publish.results.reference_dir", lambda: tmp_path / "reference")
+    monkeypatch.setenv("CNN_EXPORTS", str(tmp_path / "exports"))
+    monkeypatch.setenv("CNN_DATA", str(tmp_path / "data"))
+    return folder
+
+
+@pytest.fixture
+def call(notebooks: Path) -> Call:
+    return lambda *arguments: CliRunner().invoke(main, [str(argument) for argument in arguments])
+
+
+@pytest.fixture
+def record(tmp_path: Path, notebooks: Path) -> RunRecord:
+    """A real run of the notebook, on disk."""
+    record = RunRecord("course/01_a", status="complete", data={"name": "shapes", "source": "real"})
+    record.parameters = {"epochs": 60}
+    record.results = {"cnn": {"valid_accuracy": summarize([0.5, 0.6])}}
+    record.save(tmp_path / "exports/course/01_a/metrics.json")
+    return record
+
+
+COMMANDS = [
+    [],
+    ["list"],
+    ["data"],
+    ["data", "fetch"],
+    ["data", "check"],
+    ["run"],
+    ["export"],
+    ["predict"],
+    ["results"],
+    ["results", "save"],
+    ["doctor"],
+]
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+def test_every_command_explains_itself(call: Call, command: list[str]) -> None:
+    result = call(*command, "--help")
+    assert result.exit_code == 0
+    assert "Usage:" in result.stdout
+
+
+def test_it_starts_without_the_heavy_libraries() -> None:
+    heavy = ("torch", "papermill", "nbconvert", "matplotlib", "pandas", "scipy")
+    code = (
+        "import sys, helpers.cli, helpers.publish.run, helpers.publish.results, helpers.publish.doctor, "
+        f"helpers.publish.predict, helpers.publish.export; print([m for m in {heavy} if m in sys.modules])"
+    )
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
+
+
+def test_it_runs_as_a_module() -> None:
+    command = [sys.executable, "-m", "helpers", "list", "no-such"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: There is no notebook or assignment 'no-such'.")
+    assert done.stderr.count("\n") == 1
+
+
+def test_list_shows_notebooks_and_their_parameters(call: Call) -> None:
+    assert call("list").stdout == "course/01_a  First\n"
+    assert "-p epochs=60  (int) passes" in call("list", "course").stdout
+
+
+def test_run_reports_a_failure_in_short(call: Call, tmp_path: Path) -> None:
+    result = call("run", "01_a", "--quick", "--no-export")
+    assert result.exit_code == 1
+    assert "why:    cell 3 (In [3]) raised ZeroDivisionError: division by zero" in result.stdout
+    assert "Traceback" not in result.output
+    written = json.loads((tmp_path / "exports/quick/course/01_a/metrics.json").read_text())
+    assert (written["status"], written["parameters"]) == ("failed", {"epochs": 1})
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["-p", "epoch=2"], "error: Notebook course/01_a has no parameter epoch. Its parameters: epochs (int)."),
+        (["-p", "epochs=two"], "error: Parameter epochs (passes) does not take 'two'. Expected int, for example 60."),
+        (["course/02_b"], "error: There is no notebook or assignment 'course/02_b'. Known notebooks: course/01_a."),
+    ],
+)
+def test_run_refuses_what_it_does_not_know(call: Call, tmp_path: Path, arguments: list[str], message: str) -> None:
+    result = call("run", *arguments)
+    assert (result.exit_code, result.stderr) == (1, f"{message}\n")
+    assert not (tmp_path / "exports").exists()
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["run", "-p", "epochs"],
+        ["run", "-p", "=2"],
+        ["run", "--jobs", "0"],
+        ["run", "--timeout", "0"],
+        ["run", "--formats", "docx"],
+        ["predict", "model.pt"],
+        ["data", "fetch"],
+        ["no-such"],
+    ],
+    ids=" ".join,
+)
+def test_wrong_usage_exits_with_2(call: Call, arguments: list[str]) -> None:
+    result = call(*arguments)
+    assert result.exit_code == 2
+    assert "Usage:" in result.stderr
+
+
+def test_export_takes_names_and_paths(call: Call, tmp_path: Path, notebooks: Path) -> None:
+    result = call("export", "01_a")
+    assert (result.exit_code, result.stderr) == (
+        1,
+        "error: course/01_a has not been run: python -m helpers run course/01_a\n",
+    )
+    executed = tmp_path / "exports/course/01_a/notebook.ipynb"
+    executed.parent.mkdir(parents=True)
+    executed.write_bytes((notebooks / "course/01_a.ipynb").read_bytes())
+    for arguments in ([], ["course"], [executed]):
+        result = call("export", *arguments, "--formats", "html")
+        assert (result.exit_code, result.stdout) == (0, f"{executed.with_suffix('.html')}\n")
+
+
+def test_predict_reports_one_line(call: Call, tmp_path: Path) -> None:
+    result = call("predict", "course/01_a", tmp_path, "-o", tmp_path / "labels.csv")
+    assert result.exit_code == 1
+    assert result.stderr.startswith("error: ")
+    assert result.stderr.count("\n") == 1
+
+
+@pytest.mark.usefixtures("record")
+def test_results_come_in_three_styles(call: Call) -> None:
+    assert "cnn: valid accuracy" in call("results").stdout
+    assert call("results", "--markdown").stdout.startswith("| Notebook | Requirement |")
+    assert call("results", "--csv").stdout.startswith("notebook,status,data,model,metric,mean")
+
+
+def test_no_results_is_told(call: Call) -> None:
+    result = call("results", "--quick")
+    assert result.exit_code == 1
+    assert "python -m helpers run --quick" in result.stderr
+
+
+def test_results_save_keeps_or_refuses(call: Call, tmp_path: Path, record: RunRecord) -> None:
+    result = call("results", "save", "01_a")
+    assert (result.exit_code, result.stdout.splitlines()[0]) == (0, str(tmp_path / "reference/course/01_a.json"))
+    record.status = "timeout"
+    record.save(tmp_path / "exports/course/01_a/metrics.json")
+    result = call("results", "save")
+    assert result.exit_code == 1
+    assert result.stderr.startswith("refused: The run of course/01_a is no reference: its status is timeout.")
+    assert RunRecord.load(tmp_path / "reference/course/01_a.json").status == "complete"
+
+
+def test_results_save_wants_a_run(call: Call) -> None:
+    result = call("results", "save", "course")
+    assert (result.exit_code, result.stderr) == (1, "error: There is no run of course/01_a to keep: run it first.\n")
+
+
+def test_data_commands_use_the_catalogue(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+    result = call("data", "check")
+    assert result.exit_code == 0
+    assert "caltech101  absent  " in result.stdout
+    assert call("data", "check", "no-such").exit_code == 1
+
+    def refuse(name: str) -> None:
+        raise DataError(f"no {name}\nhere")
+
+    monkeypatch.setattr("helpers.data.download.fetch", refuse)
+    result = call("data", "fetch", "caltech101")
+    assert (result.exit_code, result.stderr) == (1, "error: no caltech101 here\n")
+
+
+@pytest.mark.parametrize(("needed", "code"), [(True, 1), (False, 0)])
+def test_doctor_fails_only_for_what_is_needed(
+    call: Call, monkeypatch: pytest.MonkeyPatch, *, needed: bool, code: int
+) -> None:
+    checks = [Check("data", "x", ok=False, detail="gone", needed=needed)]
+    monkeypatch.setattr("helpers.publish.doctor.examine", lambda: iter(checks))
+    result = call("doctor")
+    assert result.exit_code == code
+    assert "x: gone" in result.stdout
