@@ -1,0 +1,180 @@
+from __future__ import annotations
+
+import errno
+import hashlib
+import io
+import tarfile
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+from official import official_archive
+
+from helpers.base.errors import DataError
+from helpers.base.files import data_dir
+from helpers.data import caltech101, download
+from helpers.data.catalogue import CATALOGUE, load_data
+from helpers.data.download import fetch
+
+
+@dataclass
+class Server:
+    """Serves one archive on this machine, as the catalogue's entry of Caltech-101 then expects it."""
+
+    content: bytes = b""
+    status: int = 200
+    cut_connections: int = 0  # how many answers break off in mid-file
+    requests: list[str] = field(default_factory=list)
+
+
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Server]:
+    state = Server(content=official_archive(tmp_path / "official.zip").read_bytes())
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            state.requests.append(self.path)
+            self.send_response(state.status)
+            self.send_header("Content-Length", str(len(state.content)))
+            self.end_headers()
+            cut = len(state.requests) <= state.cut_connections
+            self.wfile.write(state.content[: len(state.content) // 2] if cut else state.content)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as http:
+        thread = threading.Thread(target=http.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+        monkeypatch.setattr("pooch.core.time.sleep", lambda _: None)  # no pause before another attempt
+        expect(monkeypatch, f"http://127.0.0.1:{http.server_port}/caltech-101.zip", state.content)
+        yield state
+        http.shutdown()
+        thread.join()
+
+
+def expect(monkeypatch: pytest.MonkeyPatch, url: str, content: bytes) -> None:
+    """Has the catalogue expect ``content`` at ``url``."""
+    entry = CATALOGUE["caltech101"]
+    assert entry.archive is not None
+    archive = replace(entry.archive, url=url, sha256=hashlib.sha256(content).hexdigest(), size=len(content))
+    monkeypatch.setitem(CATALOGUE, "caltech101", replace(entry, archive=archive))
+
+
+def serve(server: Server, monkeypatch: pytest.MonkeyPatch, content: bytes) -> None:
+    """Has the server give, and the catalogue expect, another archive."""
+    server.content = content
+    archive = CATALOGUE["caltech101"].archive
+    assert archive is not None
+    expect(monkeypatch, archive.url, content)
+
+
+def left_behind() -> list[str]:
+    """Everything in the data folder but verified downloads."""
+    return sorted(path.name for path in data_dir().iterdir() if path.name != ".downloads")
+
+
+def test_fetches_verifies_and_lays_out(server: Server) -> None:
+    folder = fetch("caltech101")
+    assert folder == data_dir() / "caltech101"
+    assert left_behind() == ["caltech101"]
+    assert list((data_dir() / ".downloads").iterdir()) == []
+    splits = load_data("caltech101")
+    assert splits.source == "real"
+    assert splits.counts() == {"train": 21 + 11 + 99, "valid": 2 + 1 + 99}
+
+
+def test_what_is_there_is_not_fetched_again(server: Server) -> None:
+    fetch("caltech101")
+    fetch("caltech101")
+    assert server.requests == ["/caltech-101.zip"]
+
+
+def test_a_cut_connection_is_tried_again(server: Server) -> None:
+    server.cut_connections = 2
+    fetch("caltech101")
+    assert len(server.requests) == 3
+
+
+def test_a_connection_that_is_always_cut_leaves_nothing(server: Server) -> None:
+    server.cut_connections = 99
+    with pytest.raises(DataError, match=r"caltech-101\.zip could not be downloaded"):
+        fetch("caltech101")
+    assert len(server.requests) == 1 + download.RETRIES
+    assert left_behind() == []
+    assert list((data_dir() / ".downloads").iterdir()) == []
+
+
+def test_a_wrong_hash_leaves_nothing(server: Server) -> None:
+    server.content = server.content[:-1] + b"!"
+    with pytest.raises(DataError, match=r"(?s)could not be downloaded .*hash.*Expected .* bytes with SHA-256"):
+        fetch("caltech101")
+    assert left_behind() == []
+    assert list((data_dir() / ".downloads").iterdir()) == []
+
+
+def test_an_archive_that_is_gone(server: Server) -> None:
+    server.status = 404
+    with pytest.raises(DataError, match=r"could not be downloaded \(404"):
+        fetch("caltech101")
+    assert left_behind() == []
+
+
+def test_no_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pooch.core.time.sleep", lambda _: None)
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    expect(monkeypatch, "http://127.0.0.1:9/caltech-101.zip", b"")
+    with pytest.raises(DataError, match=r"put the file there by other means: .*\.downloads/caltech-101\.zip"):
+        fetch("caltech101")
+
+
+def test_a_file_put_there_by_other_means_is_taken(server: Server) -> None:
+    downloads = data_dir() / ".downloads"
+    downloads.mkdir(parents=True)
+    (downloads / "caltech-101.zip").write_bytes(server.content)
+    fetch("caltech101")
+    assert server.requests == []
+
+
+def test_an_evil_archive_leaves_nothing(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    evil = io.BytesIO()
+    with tarfile.open(fileobj=evil, mode="w") as file:
+        link = tarfile.TarInfo("caltech-101")
+        link.type, link.linkname = tarfile.SYMTYPE, "/etc"
+        file.addfile(link)
+    serve(server, monkeypatch, evil.getvalue())
+    with pytest.raises(DataError, match="not safe to unpack: its member 'caltech-101' is a link"):
+        fetch("caltech101")
+    assert left_behind() == []
+
+
+def test_a_full_disk_leaves_nothing_but_the_download(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    real_shrink = caltech101._shrink
+
+    def shrink(original: Path, target: Path) -> None:
+        if original.parent.name == "crab":
+            raise OSError(errno.ENOSPC, "No space left on device")
+        real_shrink(original, target)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(caltech101, "_shrink", shrink)
+        with pytest.raises(DataError, match=r"could not be written .*No space left"):
+            fetch("caltech101")
+    assert left_behind() == []
+    fetch("caltech101")
+    assert len(server.requests) == 1  # the second attempt took up the verified download
+
+
+def test_a_set_without_an_archive(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(CATALOGUE, "caltech101", replace(CATALOGUE["caltech101"], archive=None))
+    with pytest.raises(DataError, match=r"no official archive .* data/README\.md"):
+        fetch("caltech101")
+
+
+def test_unknown_name_lists_the_known() -> None:
+    with pytest.raises(DataError, match="known are caltech101"):
+        fetch("imagenet")
