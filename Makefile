@@ -1,0 +1,39 @@
+# One virtual environment, made on first use; every target works on a fresh machine.
+PYTHON ?= python3
+CONSTRAINTS ?= constraints.txt  # empty (make run CONSTRAINTS=) takes the newest versions in range
+BIN := .venv/bin
+
+.PHONY: run test lint lab reference reference-gpu benchmark clean
+
+run: .venv/.installed  ## the four notebooks in quick form, with HTML and PDF
+	$(BIN)/python -m helpers run caltech101 --quick
+
+test: .venv/.installed  ## the whole suite
+	$(BIN)/python -m pytest
+
+lint: .venv/.installed  ## style and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+lab: .venv/.installed  ## JupyterLab on the notebooks
+	$(BIN)/jupyter lab notebooks
+
+reference: .venv/.installed  ## the real experiments, kept as reference; resumes what was interrupted
+	$(BIN)/python -m helpers run caltech101
+	$(BIN)/python -m helpers results save
+	$(BIN)/python -m helpers results --readme
+
+reference-gpu: reference  ## the same on a GPU box: the device is found by itself
+
+benchmark: .venv/.installed  ## images per second against the usual loops; installs the rivals beside us
+	$(BIN)/python -m pip install -r tests/benchmarks/requirements.txt
+	$(BIN)/python tests/benchmarks/speed.py
+
+clean:  ## the environment, not the data and not the exports
+	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache *.egg-info
+
+.venv/.installed: requirements.txt pyproject.toml $(CONSTRAINTS)
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install -r requirements.txt $(addprefix -c ,$(strip $(CONSTRAINTS)))
+	touch $@
