@@ -56,9 +56,10 @@ def draw_once(folder: Path, draw: Callable[[Path], None]) -> None:
         DataError: the disk is full or not writable.
     """
     marker = folder / MARKER
-    if marker.is_file() and marker.read_text() == MARKER_TEXT:
-        return
-    shutil.rmtree(folder, ignore_errors=True)  # of an older version
+    if folder.exists():  # whole, since staged: another process may have drawn it meanwhile
+        if marker.is_file() and marker.read_text() == MARKER_TEXT:
+            return
+        shutil.rmtree(folder)  # of an older version
     with staged(folder) as temporary:
         draw(temporary)
         (temporary / MARKER).write_text(MARKER_TEXT)

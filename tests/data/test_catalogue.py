@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from helpers.base.errors import DataError
-from helpers.base.files import data_dir
+from helpers.base.files import ROOT, data_dir
 from helpers.data.catalogue import CATALOGUE, data_status, load_data
 
 
@@ -20,6 +20,16 @@ def test_entries_are_complete() -> None:
         assert data_set.homepage.startswith("https://")
         if data_set.archive is not None:
             assert re.fullmatch("[0-9a-f]{64}", data_set.archive.sha256)
+
+
+def test_the_readme_of_the_data_folder_names_every_set_and_hash() -> None:
+    readme = (ROOT / "data" / "README.md").read_text()
+    for name, data_set in CATALOGUE.items():
+        assert f"| `{name}` | `{data_set.folder}/" in readme
+        assert data_set.licence in readme
+        if data_set.archive is not None:
+            assert f"{data_set.archive.size:,} | `{data_set.archive.sha256}`" in readme
+            assert data_set.archive.url in readme
 
 
 def test_real_folders_are_loaded(small_caltech101: Path) -> None:
