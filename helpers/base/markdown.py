@@ -1,0 +1,18 @@
+"""Markdown that is put together from results."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+
+
+def markdown_table(header: Sequence[str], rows: Iterable[Sequence[str]], *, right: Collection[str] = ()) -> str:
+    """A table; a ``|`` in a cell is escaped.
+
+    Args:
+        header: names of the columns.
+        rows: cells, as many as columns.
+        right: the columns that are aligned to the right, as numbers are.
+    """
+    rule = ["--:" if column in right else "---" for column in header]
+    cells = [[cell.replace("|", "\\|") for cell in row] for row in (header, *rows)]
+    return "\n".join(f"| {' | '.join(line)} |" for line in (cells[0], rule, *cells[1:]))

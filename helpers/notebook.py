@@ -1,0 +1,316 @@
+"""What a notebook itself calls: from ``start_run`` in its first cell to ``run.finish`` in its last.
+
+In JupyterLab, under papermill and in a plain script a run does the same and leaves the same files.
+Only what is displayed differs: without IPython, texts go to the terminal.
+"""
+
+from __future__ import annotations
+
+import inspect
+import math
+import platform
+import random
+import re
+import textwrap
+import time
+from base64 import b64encode
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import torch
+import torchvision
+from IPython.core.getipython import get_ipython
+from IPython.display import display
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from numpy.typing import ArrayLike
+from torch import nn
+
+from helpers.base.declared import read_notebook
+from helpers.base.environment import commit, cpu_name
+from helpers.base.errors import ConfigError, NotebookError
+from helpers.base.files import exports_dir, notebooks_dir, write_atomic
+from helpers.base.markdown import markdown_table
+from helpers.base.record import RunRecord, summarize
+from helpers.data.splits import Splits
+from helpers.models.saved import save_model
+from helpers.plots import use_style
+from helpers.training.device import choose_device
+
+DPI = 150
+
+
+def start_run(name: str) -> Run:
+    """Opens the run of a notebook: parameters, seeds, device, folder, ``metrics.json`` and the look of figures.
+
+    The values of the parameters are those that the calling notebook (or script) has given to the
+    names that the notebook declares; text that stands for a number or a truth value, as plain papermill passes
+    it, is converted in place. A parameter without a value has its default.
+
+    Args:
+        name: assignment and notebook, ``caltech101/01_lenet5``.
+
+    Raises:
+        NotebookError: there is no such notebook.
+        ConfigError: a parameter has a value of the wrong type.
+    """
+    declared = read_notebook(notebooks_dir() / f"{name}.ipynb")
+    frame = inspect.currentframe()
+    namespace = frame.f_back.f_globals if frame and frame.f_back else {}
+    given = declared.parse({key: namespace[key] for key in declared.parameters if key in namespace})
+    namespace.update(given)
+    return Run(name, {key: parameter.default for key, parameter in declared.parameters.items()} | given)
+
+
+class Run:
+    """One run of a notebook and the folder it fills.
+
+    Attributes:
+        name: the notebook's name.
+        parameters: their values in this run.
+        folder: ``exports/<assignment>/<notebook>``.
+        work: where training keeps what it resumes from.
+        device: what the networks run on.
+    """
+
+    def __init__(self, name: str, parameters: Mapping[str, Any]) -> None:
+        self._started = time.perf_counter()
+        self.name = name
+        self.parameters = dict(parameters)
+        self.folder = exports_dir() / name
+        self.work = self.folder / "work"
+        self.device = choose_device(self.parameters.get("device", "auto"))
+        self._splits: Splits | None = None
+        _seed_everything(self.parameters.get("seed", 0))
+        use_style()
+        self._record = RunRecord(name, parameters=self.parameters, environment=_environment(self.device))
+        self._save()
+        print(" · ".join(f"{key} {value}" for key, value in self._record.environment.items()))  # noqa: T201
+
+    def use_data(self, splits: Splits) -> None:
+        """Notes which data the run's results are about; says so loudly if they are a synthetic stand-in."""
+        self._splits = splits
+        self._record.data = {"name": splits.name, "source": splits.source, "splits": splits.counts()}
+        self._save()
+        if splits.source != "real":
+            self.say(
+                "> **SYNTHETIC DATA**\n>\n"
+                f"> These images are a drawn stand-in for {splits.name}. Every number below is about the stand-in: "
+                "none of them is a result, and no requirement counts as met."
+            )
+
+    def record(self, model: str, **metrics: ArrayLike) -> None:
+        """Keeps results, one value per seed, and writes them at once.
+
+        Args:
+            model: what they are about, ``improved_cnn``.
+            metrics: named ``<split>_<measure>``: ``valid_accuracy=[0.84, 0.85]``.
+
+        Raises:
+            ConfigError: a metric has no values, or some that are no finite numbers.
+        """
+        kept = self._record.results.setdefault(model, {})
+        for metric, values in metrics.items():
+            kept[metric] = summarize(np.atleast_1d(values))
+        self._save()
+
+    def require(
+        self, section: str, text: str, value: float, threshold: float, *, higher_is_better: bool = True
+    ) -> dict[str, Any]:
+        """Compares a result with what the course or the project asks; ``finish`` shows all requirements.
+
+        Args:
+            section: of the assignment, ``1(b)``.
+            text: what is asked, ``at least 71 % on validation``.
+            value: what was reached.
+            threshold: what is asked; reaching it exactly is enough.
+            higher_is_better: whether the threshold is the least or the most allowed.
+
+        Returns:
+            The row of ``metrics.json``; ``met`` is None unless the run's data are real.
+        """
+        met: bool | None = None
+        if self._record.data.get("source") == "real":
+            met = value >= threshold if higher_is_better else value <= threshold
+        row = {"section": section, "text": text, "threshold": threshold, "value": value, "met": met}
+        self._record.requirements.append(row)
+        self._save()
+        return row
+
+    def figure(self, picture: Figure | Axes, name: str, *, alt: str) -> None:
+        """Shows a figure, and saves it as ``figures/<name>.png`` and ``.pdf``.
+
+        Args:
+            picture: what a plot function returned; it is closed afterwards.
+            name: of the files.
+            alt: what the figure shows, for those who do not see it. Mandatory.
+
+        Raises:
+            ConfigError: the alternative text is missing, or the name is not one for a file.
+        """
+        if not alt.strip():
+            raise ConfigError(f"Figure {name!r} has no alternative text: say in `alt` what it shows.")
+        figure = picture if isinstance(picture, Figure) else picture.get_figure(root=True)
+        if figure is None:
+            raise ConfigError(f"Figure {name!r} was removed before it was shown.")
+        png, pdf = self._figure_path(name, "png"), self._figure_path(name, "pdf")
+        with write_atomic(png) as file:
+            figure.savefig(file, format="png", dpi=DPI)
+        with write_atomic(pdf) as file:
+            # Without a date, the same figure is the same file.
+            figure.savefig(file, format="pdf", dpi=DPI, metadata={"CreationDate": None})
+        plt.close(figure)
+        # As wide on the screen as on paper, and sharp on screens with more than 96 pixels per inch.
+        width = round(96 * figure.get_figwidth())
+        _show(
+            {"image/png": b64encode(png.read_bytes()).decode(), "text/plain": f"[figure {name}: {alt}]"},
+            {"image/png": {"alt": alt, "width": width}},
+        )
+
+    def table(self, frame: pd.DataFrame, name: str, *, caption: str = "") -> None:
+        """Shows a table, and saves it with all digits as ``figures/<name>.csv``.
+
+        The index is left out where it only counts the rows. Numbers are shown with four significant digits: format
+        them as text where that is not what you want.
+        """
+        numbered = isinstance(frame.index, pd.RangeIndex)
+        with write_atomic(self._figure_path(name, "csv")) as file:
+            frame.to_csv(file, index=not numbered)
+        text = _frame_table(frame if numbered else frame.reset_index())
+        self.say(f"{text}\n\n*{caption}*" if caption else text)
+
+    def say(self, markdown: str) -> None:
+        """Shows Markdown that was put together from results."""
+        _show_markdown(markdown)
+
+    def save_model(
+        self,
+        model: nn.Module,
+        *,
+        architecture: str,
+        arguments: Mapping[str, Any],
+        mean: Sequence[float] | None = None,
+        std: Sequence[float] | None = None,
+    ) -> Path:
+        """Saves the network as ``model.pt`` with the classes and image format of the run's data.
+
+        Args:
+            model: the trained network.
+            architecture: its name in the registry.
+            arguments: all that its constructor was given.
+            mean: mean of each channel that it expects to be subtracted, 0–1; None: that of the training images.
+            std: standard deviation of each channel, likewise.
+
+        Raises:
+            NotebookError: ``use_data`` was not called before.
+        """
+        if self._splits is None:
+            raise NotebookError("A model is saved with its classes: call run.use_data(splits) before run.save_model.")
+        data_mean, data_std = self._splits.channel_stats()
+        path = self.folder / "model.pt"
+        save_model(
+            path,
+            model,
+            architecture=architecture,
+            arguments=dict(arguments),
+            classes=self._splits.classes,
+            image_size=self._splits.image_size,
+            channels=self._splits.channels,
+            mean=mean or data_mean,
+            std=std or data_std,
+        )
+        return path
+
+    def finish(self) -> None:
+        """Marks the run as complete, and shows which requirements it meets."""
+        self._record.status = "complete"
+        self._save()
+        if self._record.requirements:
+            self.say(_requirement_table(self._record.requirements))
+        print(f"{self.name}: complete after {self._record.seconds:.0f} s, results in {self.folder}")  # noqa: T201
+
+    def _save(self) -> None:
+        self._record.seconds = round(time.perf_counter() - self._started, 1)
+        self._record.save(self.folder / "metrics.json")
+
+    def _figure_path(self, name: str, suffix: str) -> Path:
+        if not re.fullmatch(r"[a-z0-9_]+", name):
+            raise ConfigError(f"{name!r} is no name for a figure or table: use small letters, digits and underscores.")
+        return self.folder / "figures" / f"{name}.{suffix}"
+
+
+def pm(values: ArrayLike, *, percent: bool = True, digits: int | None = None) -> str:
+    """The mean of several seeds with half of its 95 % t-interval, ``85.1 ± 0.4 %``; one seed has no interval.
+
+    Args:
+        values: one per seed.
+        percent: whether they are shares (0–1) to be shown in percent.
+        digits: after the point; None means one for percent, else three.
+    """
+    summary = summarize(np.atleast_1d(values))
+    digits = (1 if percent else 3) if digits is None else digits
+    numbers = [summary["mean"]] if summary["ci95"] is None else [summary["mean"], summary["ci95"]]
+    text = " ± ".join(f"{100 * number if percent else number:.{digits}f}" for number in numbers)
+    return f"{text} %" if percent else text
+
+
+def show_source(*objects: Any) -> None:
+    """Shows the source of classes, functions or modules as it is in the library; of an object, that of its class."""
+    sources = []
+    for item in objects:
+        named = item if inspect.isclass(item) or inspect.isroutine(item) or inspect.ismodule(item) else type(item)
+        sources.append(textwrap.dedent(inspect.getsource(named)).strip())
+    _show_markdown("```python\n" + "\n\n\n".join(sources) + "\n```")
+
+
+def _seed_everything(seed: int) -> None:
+    random.seed(seed)
+    np.random.seed(seed)  # noqa: NPY002  # libraries draw from the global generator
+    torch.manual_seed(seed)
+
+
+def _environment(device: torch.device) -> dict[str, Any]:
+    environment = {
+        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else str(device),
+        "cpu": cpu_name(),
+        "threads": torch.get_num_threads(),
+        "torch": torch.__version__,
+        "torchvision": torchvision.__version__,
+        "python": platform.python_version(),
+        "commit": commit(),
+    }
+    return {name: value for name, value in environment.items() if value != ""}
+
+
+def _requirement_table(requirements: Iterable[Mapping[str, Any]]) -> str:
+    met = {True: "yes", False: "**no**", None: "not judged: synthetic data"}
+    rows = [(row["section"], row["text"], _cell(row["value"]), met[row["met"]]) for row in requirements]
+    return markdown_table(("section", "requirement", "reached", "met"), rows, right={"reached"})
+
+
+def _frame_table(frame: pd.DataFrame) -> str:
+    frame = frame.rename(columns=str)
+    rows = [[_cell(value) for value in row] for row in frame.itertuples(index=False)]
+    return markdown_table(list(frame.columns), rows, right=set(frame.select_dtypes("number").columns))
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, float):
+        return "–" if math.isnan(value) else f"{value:.4g}"
+    return str(value)
+
+
+def _show_markdown(text: str) -> None:
+    _show({"text/markdown": text, "text/plain": text})
+
+
+def _show(bundle: dict[str, str], metadata: dict[str, Any] | None = None) -> None:
+    """Displays one output in several formats; in a terminal, its plain text."""
+    if get_ipython() is None:
+        print(bundle["text/plain"])  # noqa: T201
+    else:
+        display(bundle, raw=True, metadata=metadata)  # type: ignore[no-untyped-call]

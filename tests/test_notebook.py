@@ -1,0 +1,234 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import matplotlib.pyplot as plt
+import nbformat
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from helpers import notebook
+from helpers.base.errors import ConfigError, NotebookError
+from helpers.base.files import ROOT
+from helpers.data.splits import Split, Splits
+from helpers.models.lenet5 import LeNet5
+from helpers.models.saved import load_model
+from helpers.notebook import Run, pm, show_source, start_run
+
+NAME = "toy/01_first"
+PARAMETERS = """epochs: int = 60  # passes
+lr: float = 0.1  # learning rate
+fast: bool = True  # whether to hurry
+seed: int = 7  # of everything random"""
+START = """from helpers.notebook import start_run
+run = start_run("toy/01_first")
+run.say(f"epochs {epochs!r}, lr {lr!r}, fast {fast!r}")"""
+FIGURE = """import matplotlib.pyplot as plt
+run.figure(plt.subplots()[1], "nothing", alt="An empty pair of axes.")"""
+
+
+@pytest.fixture(autouse=True)
+def toy_notebook(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A project with one notebook, whose folder is what ``notebooks_dir`` returns."""
+    path = tmp_path / "notebooks" / f"{NAME}.ipynb"
+    path.parent.mkdir(parents=True)
+    cells = [
+        nbformat.v4.new_markdown_cell("# Toy"),
+        nbformat.v4.new_code_cell(PARAMETERS, metadata={"tags": ["parameters"]}),
+        nbformat.v4.new_code_cell(START),
+        nbformat.v4.new_code_cell(FIGURE),
+        nbformat.v4.new_code_cell("run.finish()"),
+    ]
+    nbformat.write(nbformat.v4.new_notebook(cells=cells), path)
+    monkeypatch.setattr(notebook, "notebooks_dir", lambda: tmp_path / "notebooks")
+    yield path
+    plt.close("all")
+    plt.rcdefaults()
+
+
+def make_splits(source: str = "real") -> Splits:
+    images = torch.arange(6, dtype=torch.uint8).view(6, 1, 1, 1).expand(6, 3, 16, 16) * 40
+    split = Split(images, torch.tensor([0, 1] * 3), tuple("abcdef"))
+    return Splits("toy", source, ("ant", "cup"), split, split.subset(torch.arange(2)))
+
+
+def record_of(run: Run) -> dict[str, Any]:
+    content: dict[str, Any] = json.loads((run.folder / "metrics.json").read_text())
+    return content
+
+
+def call_start_run(**names: Any) -> Any:
+    """What ``start_run`` does in a script with these global names; returns the run and the names afterwards."""
+    namespace = {"start_run": start_run, **names}
+    exec(f"run = start_run({NAME!r})", namespace)  # noqa: S102
+    return namespace
+
+
+def test_run_starts_with_defaults_and_leaves_a_record_of_a_running_run(tmp_path: Path) -> None:
+    run = start_run(NAME)
+    assert run.folder == tmp_path / "exports" / NAME
+    assert run.work.parent == run.folder
+    assert run.parameters == {"epochs": 60, "lr": 0.1, "fast": True, "seed": 7}
+    record = record_of(run)
+    assert (record["notebook"], record["status"]) == (NAME, "running")
+    assert record["parameters"] == run.parameters
+    assert {"device", "torch", "torchvision", "python", "threads"} <= set(record["environment"])
+
+
+def test_parameters_are_what_the_caller_has_and_text_becomes_what_it_stands_for() -> None:
+    names = call_start_run(epochs=2, lr="1e-3", fast="false")
+    assert names["run"].parameters == {"epochs": 2, "lr": 0.001, "fast": False, "seed": 7}
+    assert (names["epochs"], names["lr"], names["fast"]) == (2, 0.001, False)
+    assert "seed" not in names
+
+
+def test_parameter_of_the_wrong_type_is_refused() -> None:
+    with pytest.raises(ConfigError, match="epochs"):
+        call_start_run(epochs="many")
+
+
+def test_unknown_notebook_is_refused() -> None:
+    with pytest.raises(NotebookError, match="02_second"):
+        start_run("toy/02_second")
+
+
+def test_every_generator_is_seeded() -> None:
+    def draw(seed: int) -> tuple[float, float]:
+        call_start_run(seed=seed)
+        return torch.rand(1).item(), np.random.rand()  # noqa: NPY002
+
+    assert draw(1) == draw(1) != draw(2)
+
+
+def test_results_are_summarised_and_written_at_once() -> None:
+    run = start_run(NAME)
+    run.record("net", valid_accuracy=[0.5, 0.7], train_loss=1.25)
+    run.record("net", test_accuracy=torch.tensor([0.5]))
+    results = record_of(run)["results"]["net"]
+    assert results["valid_accuracy"]["values"] == [0.5, 0.7]
+    assert results["valid_accuracy"]["mean"] == pytest.approx(0.6)
+    assert results["train_loss"]["values"] == [1.25]
+    assert results["test_accuracy"]["values"] == [0.5]
+
+
+def test_requirements_on_real_data_are_judged() -> None:
+    run = start_run(NAME)
+    run.use_data(make_splits())
+    assert record_of(run)["data"] == {"name": "toy", "source": "real", "splits": {"train": 6, "valid": 2}}
+    assert run.require("1(b)", "at least 71 %", 0.71, 0.71)["met"] is True
+    assert run.require("1(b)", "at least 71 %", 0.70, 0.71)["met"] is False
+    assert run.require("2", "at most 3 errors", 2, 3, higher_is_better=False)["met"] is True
+    assert [row["met"] for row in record_of(run)["requirements"]] == [True, False, True]
+
+
+@pytest.mark.parametrize("splits", [None, make_splits("synthetic")])
+def test_no_requirement_counts_as_met_without_real_data(
+    splits: Splits | None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = start_run(NAME)
+    if splits is not None:
+        run.use_data(splits)
+        assert "SYNTHETIC DATA" in capsys.readouterr().out
+    assert run.require("1(b)", "at least 71 %", 0.99, 0.71)["met"] is None
+
+
+def test_figure_is_saved_twice_the_same_every_time_and_closed() -> None:
+    run = start_run(NAME)
+    saved = []
+    for _ in range(2):
+        run.figure(plt.subplots()[1], "curves", alt="Loss falls.")
+        saved.append([(run.folder / "figures" / f"curves.{suffix}").read_bytes() for suffix in ("png", "pdf")])
+    assert saved[0] == saved[1]
+    assert not plt.get_fignums()
+
+
+def test_figure_without_alternative_text_or_with_a_bad_name_is_refused() -> None:
+    run = start_run(NAME)
+    with pytest.raises(ConfigError, match="alternative text"):
+        run.figure(plt.figure(), "curves", alt=" ")
+    with pytest.raises(ConfigError, match=r"\.\./curves"):
+        run.figure(plt.figure(), "../curves", alt="Loss falls.")
+
+
+def test_table_is_shown_rounded_and_saved_whole(capsys: pytest.CaptureFixture[str]) -> None:
+    run = start_run(NAME)
+    frame = pd.DataFrame({"net": ["a|b"], "accuracy": [0.123456], "parameters": [11_689_512]})
+    run.table(frame, "nets", caption="All nets.")
+    assert "| a\\|b | 0.1235 | 11689512 |\n\n*All nets.*" in capsys.readouterr().out
+    assert (run.folder / "figures" / "nets.csv").read_text() == "net,accuracy,parameters\na|b,0.123456,11689512\n"
+    run.table(frame.set_index("net"), "by_net")
+    assert "| net | accuracy | parameters |\n| --- | --: | --: |" in capsys.readouterr().out
+
+
+def test_saved_model_knows_the_classes_and_the_normalisation_of_the_data() -> None:
+    run = start_run(NAME)
+    model = LeNet5(num_classes=2, image_size=16)
+    saving = {"architecture": "lenet5", "arguments": {"num_classes": 2, "image_size": 16}}
+    with pytest.raises(NotebookError, match="use_data"):
+        run.save_model(model, **saving)
+    splits = make_splits()
+    run.use_data(splits)
+    run.save_model(model, **saving)
+    saved = load_model(NAME)
+    assert saved.classes == ("ant", "cup")
+    assert (saved.image_size, saved.channels) == (16, 3)
+    assert (saved.mean, saved.std) == splits.channel_stats()
+
+
+def test_finish_completes_the_record_and_shows_the_requirements(capsys: pytest.CaptureFixture[str]) -> None:
+    run = start_run(NAME)
+    run.use_data(make_splits())
+    run.require("1(b)", "at least 71 %", 0.7, 0.71)
+    run.finish()
+    assert record_of(run)["status"] == "complete"
+    assert record_of(run)["seconds"] > 0
+    assert "| 1(b) | at least 71 % | 0.7 | **no** |" in capsys.readouterr().out
+
+
+def test_mean_and_interval_as_text() -> None:
+    assert pm([0.851, 0.848, 0.854]) == "85.1 ± 0.7 %"
+    assert pm(0.5) == "50.0 %"
+    assert pm([1.5, 1.7], percent=False, digits=1) == "1.6 ± 1.3"
+
+
+def test_source_of_a_class_and_of_an_object(capsys: pytest.CaptureFixture[str]) -> None:
+    show_source(LeNet5(num_classes=2), pm)
+    shown = capsys.readouterr().out
+    assert shown.startswith('```python\n@register("lenet5")\nclass LeNet5')
+    assert "\n\n\ndef pm(" in shown
+
+
+# A kernel is a process of its own, which the patch of this one does not reach.
+IN_KERNEL = "import helpers.notebook; helpers.notebook.notebooks_dir = lambda: __import__('pathlib').Path({folder!r})"
+
+
+def test_plain_papermill_from_any_folder_leaves_the_same_files(toy_notebook: Path, tmp_path: Path) -> None:
+    content = nbformat.read(toy_notebook, as_version=4)
+    content.cells.insert(0, nbformat.v4.new_code_cell(IN_KERNEL.format(folder=str(tmp_path / "notebooks"))))
+    nbformat.write(content, tmp_path / "in.ipynb")
+    command = [sys.executable, "-m", "papermill", "-k", "python3", "in.ipynb", "out.ipynb"]
+    values = ["-p", "epochs", "2", "-r", "lr", "1e-3", "-r", "fast", "false"]
+    subprocess.run([*command, *values], cwd=tmp_path, check=True, capture_output=True)
+
+    record = json.loads((tmp_path / "exports" / NAME / "metrics.json").read_text())
+    assert record["status"] == "complete"
+    assert record["parameters"] == {"epochs": 2, "lr": 0.001, "fast": False, "seed": 7}
+    outputs = [o for cell in nbformat.read(tmp_path / "out.ipynb", as_version=4).cells for o in cell.get("outputs", [])]
+    texts = [o.data["text/markdown"] for o in outputs if o.output_type == "display_data" and "text/markdown" in o.data]
+    assert texts == ["epochs 2, lr 0.001, fast False"]
+    pictures = [o for o in outputs if o.output_type == "display_data" and "image/png" in o.data]
+    assert len(pictures) == 1, "a figure is not displayed twice"
+    assert pictures[0].metadata["image/png"]["alt"] == "An empty pair of axes."
+    assert (tmp_path / "exports" / NAME / "figures" / "nothing.pdf").is_file()
+
+
+def test_commit_is_recorded_where_there_is_git() -> None:
+    if (ROOT / ".git").exists():
+        assert record_of(start_run(NAME))["environment"]["commit"]
