@@ -7,10 +7,10 @@ times of change. Every broken file is an error that names it; nothing is skipped
 from __future__ import annotations
 
 import hashlib
-import pickle
 import re
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +19,8 @@ from PIL import Image, ImageOps
 from torch import Tensor
 
 from helpers.base.errors import DataError
-from helpers.base.files import data_dir, write_atomic
+from helpers.base.files import data_dir
+from helpers.base.tensors import UnreadableError, read_tensors, write_tensors
 from helpers.data.splits import Split
 
 SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".ppm", ".pgm", ".tif", ".tiff"}
@@ -121,11 +122,9 @@ def decode(files: Sequence[Path], *, size: int, channels: int) -> Tensor:
     # Decoders release the interpreter lock, so threads are enough.
     with ThreadPoolExecutor() as pool:
         images = torch.stack(list(pool.map(lambda file: load_image(file, size=size, channels=channels), files)))
-    try:
-        with write_atomic(cache) as temporary:
-            torch.save(images, temporary)
-    except OSError:
-        pass  # a full or read-only disk costs a second decoding, nothing else
+    # A full or read-only disk costs a second decoding, nothing else.
+    with suppress(OSError):
+        write_tensors(cache, images)
     return images
 
 
@@ -155,7 +154,7 @@ def _read_cache(cache: Path) -> Tensor | None:
     if not cache.is_file():
         return None
     try:
-        images: Tensor = torch.load(cache, weights_only=True)
-    except (OSError, RuntimeError, EOFError, pickle.UnpicklingError):
-        return None  # unreadable: decoded and written again
+        images: Tensor = read_tensors(cache)
+    except UnreadableError:
+        return None  # decoded and written again
     return images

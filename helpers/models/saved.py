@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import pickle
-import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from helpers.base.errors import ModelError
-from helpers.base.files import exports_dir, write_atomic
+from helpers.base.files import exports_dir
+from helpers.base.tensors import UnreadableError, read_tensors, write_tensors
 from helpers.models.registry import create_model
 
 FORMAT = 1
@@ -88,8 +87,7 @@ def save_model(
         "mean": list(mean),
         "std": list(std),
     }
-    with write_atomic(path) as temporary:
-        torch.save(content, temporary)
+    write_tensors(path, content)
 
 
 def load_model(source: Path | str) -> SavedModel:
@@ -140,9 +138,9 @@ def _model_path(source: Path | str) -> Path:
 def _read(path: Path) -> dict[str, Any]:
     expected = "Expected a model.pt that a notebook of this project has written."
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, RuntimeError, EOFError, pickle.UnpicklingError, zipfile.BadZipFile) as error:
-        raise ModelError(f"{path} cannot be read as a model ({type(error).__name__}). {expected}") from error
+        content = read_tensors(path)
+    except UnreadableError as error:
+        raise ModelError(f"{path} cannot be read as a model ({error}). {expected}") from error
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         raise ModelError(f"{path} holds no model of format {FORMAT}. {expected}")
     return content

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import pickle
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from helpers.base.errors import TrainingError
-from helpers.base.files import write_atomic
+from helpers.base.tensors import UnreadableError, read_tensors, write_tensors
 
 Checkpoint = dict[str, Any]
 
@@ -21,9 +18,8 @@ def write_checkpoint(path: Path, state: Checkpoint) -> None:
         TrainingError: it cannot be written.
     """
     try:
-        with write_atomic(path) as temporary:
-            torch.save(state, temporary)
-    except (OSError, RuntimeError) as error:  # torch reports a failed write as a RuntimeError
+        write_tensors(path, state)
+    except OSError as error:
         raise TrainingError(
             f"The checkpoint {path} cannot be written ({error}). The one of the epoch before is intact: "
             "make room and run again, training goes on from there."
@@ -39,8 +35,8 @@ def read_checkpoint(path: Path, config: dict[str, Any]) -> Checkpoint | None:
     if not path.is_file():
         return None
     try:
-        state: Checkpoint = torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
+        state: Checkpoint = read_tensors(path)
+    except UnreadableError as error:
         raise TrainingError(
             f"The checkpoint {path} cannot be read ({error}). Delete it to train from the start."
         ) from error

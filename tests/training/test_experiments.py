@@ -1,0 +1,70 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from helpers.data.splits import Splits
+from helpers.training import Experiment, TrainConfig, experiments, measure, run_experiments
+
+CONFIG = TrainConfig(epochs=1, batch_size=16, lr=0.05, precision="fp32")
+SMALL = Experiment("improved_cnn", CONFIG, {"widths": (4, 8)})
+
+
+def test_each_experiment_is_trained_with_each_seed(corners: Splits, tmp_path: Path) -> None:
+    wide = Experiment("improved_cnn", CONFIG, {"widths": (4, 12)})
+    results = run_experiments({"small": SMALL, "wide": wide}, corners, seeds=2, folder=tmp_path)
+    assert {name: [point.seed for point in points] for name, points in results.items()} == {
+        "small": [0, 1],
+        "wide": [0, 1],
+    }
+    first, second = (point.model.state_dict()["fc.weight"] for point in results["small"])
+    assert not torch.equal(first, second)
+
+
+def test_a_finished_point_is_not_trained_again(
+    corners: Splits, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first = run_experiments({"small": SMALL}, corners, seeds=1, folder=tmp_path)["small"][0]
+    monkeypatch.setattr(experiments, "fit", None)  # calling it would fail
+    again = run_experiments({"small": SMALL}, corners, seeds=1, folder=tmp_path)["small"][0]
+    assert "trained before" in capsys.readouterr().out
+    assert again.history.rows == first.history.rows
+    for name, value in first.model.state_dict().items():
+        assert torch.equal(again.model.state_dict()[name], value)
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        Experiment("improved_cnn", replace(CONFIG, lr=0.06), SMALL.arguments),
+        Experiment("improved_cnn", CONFIG, {"widths": (4, 9)}),
+    ],
+)
+def test_another_setting_is_another_point(corners: Splits, tmp_path: Path, changed: Experiment) -> None:
+    run_experiments({"small": SMALL}, corners, seeds=1, folder=tmp_path)
+    run_experiments({"small": changed}, corners, seeds=1, folder=tmp_path)
+    assert len(list(tmp_path.glob("*.pt"))) == 2
+
+
+def test_other_data_is_another_point(corners: Splits, tmp_path: Path) -> None:
+    run_experiments({"small": SMALL}, corners, seeds=1, folder=tmp_path)
+    run_experiments({"small": SMALL}, corners.limit(train=64), seeds=1, folder=tmp_path)
+    assert len(list(tmp_path.glob("*.pt"))) == 2
+
+
+def test_points_side_by_side_are_the_points_one_after_the_other(corners: Splits, tmp_path: Path) -> None:
+    one = run_experiments({"small": SMALL}, corners, seeds=2, folder=tmp_path / "one")["small"]
+    two = run_experiments({"small": SMALL}, corners, seeds=2, folder=tmp_path / "two", jobs=2)["small"]
+    for a, b in zip(one, two, strict=True):
+        assert torch.allclose(a.model.state_dict()["fc.weight"], b.model.state_dict()["fc.weight"], atol=1e-5)
+
+
+def test_measure_gives_one_value_per_seed_and_split(corners: Splits, tmp_path: Path) -> None:
+    trained = run_experiments({"small": SMALL}, corners, seeds=2, folder=tmp_path)["small"]
+    metrics = measure(trained, corners)
+    assert {"train_loss", "train_accuracy", "valid_loss", "valid_accuracy"} <= metrics.keys()
+    assert all(len(values) == 2 for values in metrics.values())
+    assert metrics["valid_accuracy"][0] == trained[0].evaluate(corners.valid).accuracy

@@ -1,0 +1,259 @@
+from __future__ import annotations
+
+import errno
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from helpers.base.errors import TrainingError
+from helpers.data.splits import Splits
+from helpers.models import ImprovedCNN, LeNet5
+from helpers.training import Augment, TrainConfig, evaluate, fit
+from helpers.training.checkpoint import write_checkpoint
+
+QUICK = TrainConfig(epochs=3, batch_size=16, lr=0.05, precision="fp32")
+
+
+def small_net(seed: int = 0) -> nn.Module:
+    torch.manual_seed(seed)
+    return ImprovedCNN(4, widths=(4, 8), dropout=0.1)
+
+
+def weights(model: nn.Module) -> dict[str, Tensor]:
+    return {name: value.clone() for name, value in model.state_dict().items()}
+
+
+def same(one: dict[str, Tensor], other: dict[str, Tensor]) -> bool:
+    return one.keys() == other.keys() and all(torch.equal(one[name], other[name]) for name in one)
+
+
+def test_a_network_learns_the_corners(corners: Splits) -> None:
+    model = small_net()
+    history = fit(model, corners, TrainConfig(epochs=8, batch_size=16, lr=0.1, precision="fp32"))
+    mean, std = corners.channel_stats()
+    assert evaluate(model, corners.valid, mean=mean, std=std).accuracy == 1.0
+    assert len(history) == 8
+    assert history.frame["train_loss"].iloc[-1] < history.frame["train_loss"].iloc[0]
+    assert not model.training
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"optimizer": "adam", "lr": 1e-3, "schedule": "cosine"},
+        {"optimizer": "adamw", "lr": 1e-3, "schedule": "plateau"},
+        {"optimizer": "rmsprop", "lr": 1e-3, "schedule": "step"},
+        {"mixup": 0.2, "cutmix": 1.0},
+        {"l1": 1e-4, "clip_norm": 1.0, "ema": 0.9, "label_smoothing": 0.1},
+        {"augment": Augment(flip=0.5, rotate=10, crop=1, brightness=0.1, erase=0.5), "start_size": 8},
+        {"precision": "bf16"},
+    ],
+)
+def test_every_setting_trains(corners: Splits, settings: dict[str, object]) -> None:
+    config = TrainConfig(**{"epochs": 2, "batch_size": 16, "precision": "fp32", **settings})  # type: ignore[arg-type]
+    history = fit(small_net(), corners, config)
+    assert history.frame.notna().all(axis=None)
+
+
+def test_the_same_seed_gives_the_same_weights_and_another_seed_others(corners: Splits) -> None:
+    results = []
+    for seed in (1, 1, 2):
+        model = small_net()
+        fit(model, corners, TrainConfig(epochs=1, batch_size=16, seed=seed, precision="fp32"))
+        results.append(weights(model))
+    assert same(results[0], results[1])
+    assert not same(results[0], results[2])
+
+
+def test_the_callers_random_numbers_are_left_alone(corners: Splits) -> None:
+    torch.manual_seed(5)
+    expected = torch.rand(3)
+    torch.manual_seed(5)
+    model = LeNet5(4, image_size=16)
+    torch.manual_seed(5)
+    fit(model, corners, QUICK)
+    assert torch.equal(torch.rand(3), expected)
+
+
+def test_losses_are_weighted_by_sample(corners: Splits) -> None:
+    class Constant(nn.Module):
+        """Always the same logits, whatever the batch: its loss on a split follows from the labels alone."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.logits = nn.Parameter(torch.tensor([[2.0, 0.0, 0.0, 0.0]]))
+
+        def forward(self, images: Tensor) -> Tensor:
+            return self.logits.expand(len(images), -1)
+
+    mean, std = corners.channel_stats()
+    split = corners.valid.subset(torch.tensor([0, 4, 8, 12, 1]))  # four images of class 0, one of class 1
+    found = evaluate(Constant(), split, mean=mean, std=std, batch_size=4, precision="fp32")
+    log_sum = torch.logsumexp(torch.tensor([2.0, 0.0, 0.0, 0.0]), 0).item()
+    assert found.loss == pytest.approx(log_sum - 2.0 * 4 / 5)
+    assert found.accuracy == pytest.approx(4 / 5)
+    assert found.mean_class_accuracy == pytest.approx(1 / 2)
+
+
+def test_early_stopping_restores_a_copy_of_the_best_weights(corners: Splits) -> None:
+    model = small_net()
+    # A rate that wrecks the network after it has learned: the best epoch is not the last.
+    config = TrainConfig(epochs=30, batch_size=16, lr=0.02, schedule="constant", patience=3, precision="fp32")
+    history = fit(model, corners, config)
+    mean, std = corners.channel_stats()
+    reached = evaluate(model, corners.valid, mean=mean, std=std, precision="fp32").accuracy
+    assert reached == pytest.approx(history.frame["valid_accuracy"].max())
+    assert len(history) == min(30, history.best_epoch + 3)
+
+
+def test_keeping_the_best_differs_from_keeping_the_last_only_where_the_best_is_earlier(corners: Splits) -> None:
+    models = {}
+    for keep in ("best", "last"):
+        models[keep] = small_net()
+        history = fit(models[keep], corners, TrainConfig(epochs=4, batch_size=16, lr=0.3, keep=keep, precision="fp32"))
+    equal = same(weights(models["best"]), weights(models["last"]))
+    assert equal == (history.best_epoch == len(history))
+
+
+def test_a_loss_that_is_not_a_number_stops_with_step_and_learning_rate(corners: Splits, tmp_path: Path) -> None:
+    class Broken(nn.Module):
+        """A network that puts out NaN from its twelfth training step on."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.fc, self.steps = nn.Linear(768, 4), 0
+
+        def forward(self, images: Tensor) -> Tensor:
+            self.steps += self.training
+            logits: Tensor = self.fc(images.flatten(1))
+            return logits * float("nan") if self.steps >= 12 else logits
+
+    with pytest.raises(TrainingError, match=r"nan at step 12 \(epoch 2\), learning rate 0\.01\b"):
+        fit(Broken(), corners, TrainConfig(epochs=3, batch_size=16, lr=0.01, schedule="constant"), folder=tmp_path)
+    kept = torch.load(tmp_path / "checkpoint.pt", weights_only=True)
+    assert len(kept["rows"]) == 1
+    assert kept["model"]["fc.weight"].isfinite().all()
+
+
+def test_a_run_stopped_between_epochs_goes_on_to_the_same_bits(corners: Splits, tmp_path: Path) -> None:
+    config = TrainConfig(
+        epochs=5, batch_size=16, lr=0.05, ema=0.9, mixup=0.2, keep="best", augment=Augment(flip=0.5, rotate=10)
+    )
+    unbroken = small_net()
+    expected = fit(unbroken, corners, config)
+
+    class StopError(Exception):
+        pass
+
+    def stop(row: dict[str, float]) -> None:
+        if row["epoch"] == 2:
+            raise StopError
+
+    with pytest.raises(StopError):
+        fit(small_net(), corners, config, folder=tmp_path, on_epoch=stop)
+    resumed = small_net(seed=9)  # its own first weights must not matter
+    history = fit(resumed, corners, config, folder=tmp_path)
+    assert same(weights(resumed), weights(unbroken))
+    drop = "seconds"
+    assert history.frame.drop(columns=drop).equals(expected.frame.drop(columns=drop))
+
+
+KILLED = """
+import sys
+from pathlib import Path
+sys.path.insert(0, {tests!r})
+from training.conftest import squares
+import torch
+from helpers.data.splits import Splits
+from helpers.models import ImprovedCNN
+from helpers.training import Augment, TrainConfig, fit
+
+torch.set_num_threads(1)
+corners = Splits("corners", "synthetic", tuple("abcd"), squares(128, 0), squares(32, 1))
+torch.manual_seed(0)
+model = ImprovedCNN(4, widths=(4, 8), dropout=0.1)
+config = TrainConfig(epochs=6, batch_size=16, lr=0.05, augment=Augment(flip=0.5, rotate=10))
+
+if sys.argv[2] == "slow":  # announce each step, so that the kill falls in the middle of an epoch
+    forward = model.forward
+    def announced(images):
+        if model.training:
+            print("step", flush=True)
+        return forward(images)
+    model.forward = announced
+fit(model, corners, config, folder=Path(sys.argv[1]))
+torch.save(model.state_dict(), Path(sys.argv[1]) / "final.pt")
+"""
+
+
+def test_a_run_killed_in_mid_epoch_and_resumed_ends_with_the_same_bits(tmp_path: Path) -> None:
+    script = tmp_path / "train.py"
+    script.write_text(KILLED.format(tests=str(Path(__file__).parents[1])))
+
+    def command(folder: str, pace: str) -> list[str]:
+        return [sys.executable, str(script), str(tmp_path / folder), pace]
+
+    subprocess.run(command("unbroken", "quick"), check=True, capture_output=True)
+
+    process = subprocess.Popen(command("killed", "slow"), stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    steps = 0
+    for line in process.stdout:
+        steps += line.startswith("step")
+        if steps == 20:  # eight steps an epoch: in the middle of the third
+            os.kill(process.pid, signal.SIGKILL)
+            break
+    process.stdout.close()
+    assert process.wait() == -signal.SIGKILL
+    kept = torch.load(tmp_path / "killed" / "checkpoint.pt", weights_only=True)
+    assert 0 < len(kept["rows"]) < 6
+    assert not (tmp_path / "killed" / "final.pt").exists()
+
+    subprocess.run(command("killed", "quick"), check=True, capture_output=True)
+    finals = [torch.load(tmp_path / name / "final.pt", weights_only=True) for name in ("unbroken", "killed")]
+    assert same(*finals)
+
+
+def test_a_full_disk_leaves_the_previous_checkpoint(
+    corners: Splits, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fit(small_net(), corners, TrainConfig(epochs=1, batch_size=16), folder=tmp_path)
+    before = (tmp_path / "checkpoint.pt").read_bytes()
+
+    def full(_state: object, path: Path) -> None:
+        path.write_bytes(b"half")
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(torch, "save", full)
+    with pytest.raises(TrainingError, match="No space left on device"):
+        write_checkpoint(tmp_path / "checkpoint.pt", {})
+    assert (tmp_path / "checkpoint.pt").read_bytes() == before
+    assert [path.name for path in tmp_path.iterdir()] == ["checkpoint.pt"]
+
+
+def test_a_checkpoint_of_other_settings_is_refused(corners: Splits, tmp_path: Path) -> None:
+    fit(small_net(), corners, TrainConfig(epochs=1, batch_size=16, lr=0.1), folder=tmp_path)
+    with pytest.raises(TrainingError, match=r"lr 0\.1 -> 0\.2"):
+        fit(small_net(), corners, TrainConfig(epochs=1, batch_size=16, lr=0.2), folder=tmp_path)
+
+
+def test_a_damaged_checkpoint_is_named(corners: Splits, tmp_path: Path) -> None:
+    path = tmp_path / "checkpoint.pt"
+    path.write_bytes(b"not a checkpoint")
+    with pytest.raises(TrainingError, match=r"checkpoint\.pt cannot be read"):
+        fit(small_net(), corners, QUICK, folder=tmp_path)
+
+
+def test_evaluation_leaves_the_training_mode_as_it_was(corners: Splits) -> None:
+    model = small_net().train()
+    mean, std = corners.channel_stats()
+    before = weights(model)
+    evaluate(model, corners.valid, mean=mean, std=std)
+    assert model.training
+    assert same(weights(model), before)
