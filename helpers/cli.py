@@ -206,7 +206,7 @@ def results(context: click.Context, style: str | None, *, quick: bool) -> None:
     if style == "csv":
         click.echo(found.metrics_csv(records), nl=False)
     elif style == "markdown":
-        click.echo(found.markdown_table(found.HEADER, found.result_rows(records)))
+        click.echo(found.results_markdown(records))
     else:
         click.echo(found.text_table(found.HEADER, found.result_rows(records)))
 

@@ -130,6 +130,7 @@ def _papermill(job: Job, output: Path, timeout: float | None, log: TextIO) -> Fa
             stdout_file=LogStream(log, job.notebook.name),
             stderr_file=LogStream(log, job.notebook.name),
             shutdown_kernel="immediate",
+            extra_arguments=["--log-level=ERROR"],  # the kernel's own warnings would go to the terminal
             # papermill's own limit is for each cell; nbclient takes 0 for none.
             timeout_func=lambda _cell: deadline and max(0.1, deadline - time.monotonic()),
         )

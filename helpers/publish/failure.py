@@ -39,7 +39,8 @@ def raised(error: PapermillExecutionError, output: Path) -> Failure:
     """The failure of a notebook in which a cell raised; ``output`` is what papermill wrote."""
     import nbformat  # noqa: PLC0415  # the command line starts without it
 
-    cells = _own_cells(nbformat.read(output, as_version=4).cells)
+    notebook: NotebookNode = nbformat.read(output, as_version=4)  # type: ignore[no-untyped-call]
+    cells = _own_cells(notebook.cells)
     number = next(i for i, cell in enumerate(cells, start=1) if cell.metadata.papermill.exception)
     message = str(error.evalue).strip()
     first_line = message.partition("\n")[0]
@@ -65,16 +66,17 @@ def broken_off(status: Status, reason: str, hint: str, output: Path) -> Failure:
     """
     import nbformat  # noqa: PLC0415
 
-    notebook = nbformat.read(output, as_version=4)
+    notebook: NotebookNode = nbformat.read(output, as_version=4)  # type: ignore[no-untyped-call]
     last = max(i for i, cell in enumerate(notebook.cells) if cell.metadata.papermill.start_time is not None)
     for cell in notebook.cells[last + 1 :]:
         cell.metadata.papermill.status = "pending"
     cell = notebook.cells[last]
     cell.metadata.papermill.update(status="failed", exception=True)
-    cell.outputs.append(nbformat.v4.new_output("error", ename=status, evalue=reason, traceback=[f"{status}: {reason}"]))
+    message = {"ename": status, "evalue": reason, "traceback": [f"{status}: {reason}"]}
+    cell.outputs.append(nbformat.v4.new_output("error", **message))  # type: ignore[no-untyped-call]
     notebook.metadata.papermill.exception = True
     with write_atomic(output) as temporary:
-        nbformat.write(notebook, temporary)
+        nbformat.write(notebook, temporary)  # type: ignore[no-untyped-call]
     return Failure(status, f"{reason} in cell {len(_own_cells(notebook.cells[: last + 1]))}", hint)
 
 

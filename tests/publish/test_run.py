@@ -34,9 +34,11 @@ def test_a_complete_run_leaves_notebook_record_and_log(
     record = RunRecord.load(folder / "metrics.json")
     assert (record.status, record.parameters) == ("complete", {"epochs": 2})
     assert nbformat.read(folder / "notebook.ipynb", as_version=4).cells[-1].execution_count == 4
-    terminal = capfd.readouterr().out
-    assert "course/01_a  epoch 1/2  loss 3\n" in terminal
-    assert "epochs 2" not in terminal
+    terminal = capfd.readouterr()
+    lines = terminal.out.splitlines()
+    assert lines[:2] == ["course/01_a  running", "course/01_a  epoch 1/2  loss 3"]
+    assert lines[2].startswith("course/01_a  complete in ")
+    assert (len(lines), terminal.err) == (3, "")
 
 
 def test_quick_runs_never_touch_real_results(notebooks: Path, exports: Path, write_notebook: WriteNotebook) -> None:
@@ -86,7 +88,7 @@ def test_the_time_out_holds_for_the_whole_notebook(notebooks: Path, write_notebo
     assert outcome.status == "timeout"
     assert outcome.reason.startswith("it took longer than 1.5 s in cell ")
     assert RunRecord.load(outcome.folder / "metrics.json").status == "timeout"
-    assert 1.0 < outcome.seconds < 10
+    assert outcome.seconds > 1.0
 
 
 def test_a_notebook_that_does_not_finish_its_record_has_failed(
@@ -158,12 +160,15 @@ def test_an_interrupted_runner_leaves_a_true_record(
         "import sys, pathlib; from helpers.publish.run import run_notebooks as r; r(folder=pathlib.Path(sys.argv[1]))"
     )
     runner = subprocess.Popen([sys.executable, "-c", code, str(notebooks)], stderr=subprocess.DEVNULL)
-    deadline = time.monotonic() + 30
-    while not (log.exists() and log.read_text().strip()) and time.monotonic() < deadline:
-        time.sleep(0.1)
-    kernel = int(log.read_text())
-    runner.send_signal(signal.SIGINT)
-    assert runner.wait(20) != 0
+    try:
+        while not (log.exists() and log.read_text().strip()):
+            assert runner.poll() is None
+            time.sleep(0.1)
+        kernel = int(log.read_text())
+        runner.send_signal(signal.SIGINT)
+        assert runner.wait(60) != 0
+    finally:
+        runner.kill()
     record = json.loads((exports / "course/01_a/metrics.json").read_text())
     assert (record["status"], record["error"]) == ("killed", "the run was interrupted")
     with pytest.raises(ProcessLookupError):
