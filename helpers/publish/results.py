@@ -127,7 +127,7 @@ def update_readme(readme: Path | None = None, reference: Path | None = None) -> 
         raise ExportError(
             f"{readme} has no place for the results. Expected a line {BEGIN} and, below it, a line {END}."
         )
-    updated = f"{before}{begin}\n{readme_table(reference)}\n{end}{after}"
+    updated = f"{before}{begin}\n\n{readme_table(reference)}\n\n{end}{after}"
     if updated != text:
         with write_atomic(readme) as temporary:
             temporary.write_text(updated, encoding="utf-8")

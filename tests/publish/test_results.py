@@ -127,7 +127,7 @@ def test_readme_takes_the_table_and_keeps_the_rest(tmp_path: Path) -> None:
     readme.write_text(f"# Title\n\n{results.BEGIN}\nold\n{results.END}\n\nmore\n")
     assert results.update_readme(readme, tmp_path / "reference")
     table = results.readme_table(tmp_path / "reference")
-    assert readme.read_text() == f"# Title\n\n{results.BEGIN}\n{table}\n{results.END}\n\nmore\n"
+    assert readme.read_text() == f"# Title\n\n{results.BEGIN}\n\n{table}\n\n{results.END}\n\nmore\n"
     assert (
         "| [course/01_a](notebooks/course/01_a.ipynb) | 1(b): at least 71 % | 85.0 ± 2.5 % (3 seeds) | yes |" in table
     )
