@@ -33,7 +33,7 @@ from torch import nn
 from helpers.base.declared import read_notebook
 from helpers.base.environment import commit, cpu_name
 from helpers.base.errors import ConfigError, NotebookError
-from helpers.base.files import exports_dir, notebooks_dir, write_atomic
+from helpers.base.files import ROOT, exports_dir, notebooks_dir, write_atomic
 from helpers.base.markdown import markdown_table
 from helpers.base.record import RunRecord, summarize
 from helpers.data.splits import Splits
@@ -231,15 +231,17 @@ class Run:
         self._save()
         if self._record.requirements:
             self.say(_requirement_table(self._record.requirements))
-        print(f"{self.name}: complete after {self._record.seconds:.0f} s, results in {self.folder}")  # noqa: T201
+        print(f"{self.name}: complete after {self._record.seconds:.0f} s, results in {_short(self.folder)}")  # noqa: T201
 
     def _save(self) -> None:
         self._record.seconds = round(time.perf_counter() - self._started, 1)
         self._record.save(self.folder / "metrics.json")
 
     def _figure_path(self, name: str, suffix: str) -> Path:
-        if not re.fullmatch(r"[a-z0-9_]+", name):
-            raise ConfigError(f"{name!r} is no name for a figure or table: use small letters, digits and underscores.")
+        if not re.fullmatch(r"[\w-]+", name):
+            raise ConfigError(
+                f"{name!r} is no name for a figure or table: use letters, digits, hyphens and underscores."
+            )
         return self.folder / "figures" / f"{name}.{suffix}"
 
 
@@ -256,6 +258,22 @@ def pm(values: ArrayLike, *, percent: bool = True, digits: int | None = None) ->
     numbers = [summary["mean"]] if summary["ci95"] is None else [summary["mean"], summary["ci95"]]
     text = " ± ".join(f"{100 * number if percent else number:.{digits}f}" for number in numbers)
     return f"{text} %" if percent else text
+
+
+def results_table(metrics: Mapping[str, ArrayLike]) -> pd.DataFrame:
+    """Metrics of several seeds as a table with a row for each measure and a column for each split.
+
+    Args:
+        metrics: named ``<split>_<measure>``, one value per seed, as ``measure`` returns them. Losses are
+            shown in nats, times in seconds, everything else in percent.
+    """
+    table: dict[str, dict[str, str]] = {}
+    for name, values in metrics.items():
+        split, _, kind = name.partition("_")
+        unit = {"loss": " (nats)", "seconds": " (s)"}.get(kind, "")
+        row = table.setdefault(f"{kind.replace('_', ' ')}{unit}", {})
+        row[split] = pm(values, percent=not unit, digits=0 if kind == "seconds" else None)
+    return pd.DataFrame(table).T.fillna("").rename_axis("measure").reset_index()
 
 
 def show_source(*objects: Any) -> None:
@@ -287,7 +305,7 @@ def _environment(device: torch.device) -> dict[str, Any]:
 
 
 def _requirement_table(requirements: Iterable[Mapping[str, Any]]) -> str:
-    met = {True: "yes", False: "**no**", None: "not judged: synthetic data"}
+    met = {True: "yes", False: "**no**", None: "not judged: no real data"}
     rows = [(row["section"], row["text"], _cell(row["value"]), met[row["met"]]) for row in requirements]
     return markdown_table(("section", "requirement", "reached", "met"), rows, right={"reached"})
 
@@ -298,10 +316,17 @@ def _frame_table(frame: pd.DataFrame) -> str:
     return markdown_table(list(frame.columns), rows, right=set(frame.select_dtypes("number").columns))
 
 
+def _short(path: Path) -> str:
+    """The path from the repository on, where it is in there: exports do not tell whose machine they were made on."""
+    return str(path.relative_to(ROOT) if path.is_relative_to(ROOT) else path)
+
+
 def _cell(value: Any) -> str:
-    if isinstance(value, float):
-        return "–" if math.isnan(value) else f"{value:.4g}"
-    return str(value)
+    if not isinstance(value, float):
+        return str(value)
+    if math.isnan(value):
+        return "–"
+    return f"{value:.0f}" if value.is_integer() else f"{value:.4g}"
 
 
 def _show_markdown(text: str) -> None:

@@ -20,7 +20,7 @@ from helpers.base.files import ROOT
 from helpers.data.splits import Split, Splits
 from helpers.models.lenet5 import LeNet5
 from helpers.models.saved import load_model
-from helpers.notebook import Run, pm, show_source, start_run
+from helpers.notebook import Run, pm, results_table, show_source, start_run
 
 NAME = "toy/01_first"
 PARAMETERS = """epochs: int = 60  # passes
@@ -46,7 +46,8 @@ def toy_notebook(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pa
         nbformat.v4.new_code_cell(FIGURE),
         nbformat.v4.new_code_cell("run.finish()"),
     ]
-    nbformat.write(nbformat.v4.new_notebook(cells=cells), path)
+    metadata = {"kernelspec": {"name": "python3", "language": "python", "display_name": "Python 3"}}
+    nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=metadata), path)
     monkeypatch.setattr(notebook, "notebooks_dir", lambda: tmp_path / "notebooks")
     yield path
     plt.close("all")
@@ -180,6 +181,14 @@ def test_saved_model_knows_the_classes_and_the_normalisation_of_the_data() -> No
     assert saved.classes == ("ant", "cup")
     assert (saved.image_size, saved.channels) == (16, 3)
     assert (saved.mean, saved.std) == splits.channel_stats()
+
+
+def test_results_as_a_table() -> None:
+    metrics = {"train_seconds": [70.4], "train_loss": [0.5], "valid_loss": [1.25], "valid_mean_class_accuracy": [0.5]}
+    table = results_table(metrics).set_index("measure")
+    assert list(table.loc["loss (nats)"]) == ["0.500", "1.250"]
+    assert list(table.loc["mean class accuracy"]) == ["", "50.0 %"]
+    assert table.loc["seconds (s)", "train"] == "70"
 
 
 def test_finish_completes_the_record_and_shows_the_requirements(capsys: pytest.CaptureFixture[str]) -> None:

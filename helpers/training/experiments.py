@@ -119,9 +119,10 @@ def measure(trained: Sequence[Trained], splits: Splits) -> dict[str, list[float]
 
     Returns:
         By metric (``train_loss`` in nats, ``valid_accuracy``, ``valid_mean_class_accuracy`` …) one
-        value per seed, as ``Run.record`` takes them.
+        value per seed, as ``Run.record`` takes them; ``train_seconds`` is how long training took,
+        whenever that was.
     """
-    metrics: dict[str, list[float]] = {}
+    metrics: dict[str, list[float]] = {"train_seconds": [point.history.seconds for point in trained]}
     for name, split in splits.parts.items():
         for point in trained:
             evaluation = point.evaluate(split)
