@@ -149,7 +149,7 @@ def _grid(maps: Tensor, size: int) -> Tensor:
     centres = (torch.arange(size, device=maps.device) * 2 + 1) / size - 1  # (size,), in -1…1
     along_x = maps[:, :, 0, None] * centres  # (B, 2, size)
     along_y = maps[:, :, 1, None] * centres + maps[:, :, 2, None]  # (B, 2, size)
-    return torch.stack([along_y[:, k, :, None] + along_x[:, k, None, :] for k in (0, 1)], dim=-1)
+    return (along_y[:, :, :, None] + along_x[:, :, None, :]).permute(0, 2, 3, 1)
 
 
 class _Uniform:

@@ -73,4 +73,4 @@ class Batches:
 
     def normalised(self, images: Tensor) -> Tensor:
         """``uint8`` (B, C, H, W) as float with mean 0 and standard deviation 1 per channel."""
-        return (images.float() - self._centre).div_(self._width)
+        return (images - self._centre).div_(self._width)
