@@ -21,7 +21,7 @@ lab: .venv/.installed  ## JupyterLab on the notebooks
 
 reference: .venv/.installed  ## the real experiments, kept as reference; resumes what was interrupted
 	$(BIN)/python -m helpers run caltech101
-	$(BIN)/python -m helpers results save
+	$(BIN)/python -m helpers results save caltech101
 	$(BIN)/python -m helpers results --readme
 
 reference-gpu: reference  ## the same on a GPU box: the device is found by itself

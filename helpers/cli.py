@@ -94,7 +94,7 @@ def data_fetch(names: Sequence[str]) -> None:
 @data.command("check")
 @click.argument("names", nargs=-1)
 def data_check(names: Sequence[str]) -> None:
-    """Read every image of data sets (all, or NAMES); exit 1 if one is broken."""
+    """Read data sets (all, or NAMES; unchanged files from the cache); exit 1 if one is broken."""
     from helpers.data.catalogue import CATALOGUE, data_status
 
     broken = False
@@ -170,7 +170,8 @@ def export(names: Sequence[str], *, quick: bool, formats: tuple[str, ...]) -> No
 @click.argument("images", type=FILE)
 @click.option("-o", "--output", required=True, type=FILE, help="The file to write.")
 @click.option("--names", is_flag=True, help="Write class names instead of class indices.")
-def predict(model: str, images: Path, output: Path, *, names: bool) -> None:
+@quick_option
+def predict(model: str, images: Path, output: Path, *, names: bool, quick: bool) -> None:
     """Label images with a saved model.
 
     MODEL is a model.pt, or the notebook that saved it; IMAGES an image or a folder of them. The file has the header
@@ -178,8 +179,9 @@ def predict(model: str, images: Path, output: Path, *, names: bool) -> None:
     """
     from helpers.publish.predict import write_predictions
 
-    count = write_predictions(model, images, output, names=names)
-    click.echo(f"{output}: {count} images")
+    count, trained_on = write_predictions(model, images, output, names=names, quick=quick)
+    warning = "" if trained_on == "real" else " (by a model of drawn stand-in images: meaningless)"
+    click.echo(f"{output}: {count} images{warning}")
 
 
 @main.group(invoke_without_command=True)

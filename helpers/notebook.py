@@ -1,6 +1,7 @@
 """What a notebook itself calls: from ``start_run`` in its first cell to ``run.finish`` in its last.
 
-In JupyterLab, under papermill and in a plain script a run does the same and leaves the same files.
+In JupyterLab, under papermill and in a plain script a run does the same and leaves the same figures, model
+and metrics.
 Only what is displayed differs: without IPython, texts go to the terminal.
 """
 
@@ -222,6 +223,7 @@ class Run:
             channels=self._splits.channels,
             mean=mean or data_mean,
             std=std or data_std,
+            trained_on=self._splits.source,
         )
         return path
 

@@ -48,6 +48,11 @@ def load(folder: Path) -> tuple[tuple[str, ...], Split, Split, None]:
     Raises:
         DataError: a class is missing, unknown or empty, or a file is not a readable image.
     """
+    if folder.is_dir() and not (folder / "train").is_dir():
+        raise DataError(
+            f"{folder} has no train/ and valid/. The official archive as it unpacks is not split: move it away, and "
+            "`python -m helpers data fetch caltech101` lays it out."
+        )
     train, valid = (load_folder_split(folder / name, classes=CLASSES, size=IMAGE_SIZE) for name in ("train", "valid"))
     return CLASSES, train, valid, None
 

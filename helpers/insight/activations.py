@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from helpers.base.errors import ModelError
+from helpers.training.evaluate import evaluation_mode
 
 
 def layer_names(model: nn.Module) -> list[str]:
@@ -47,18 +48,14 @@ def capture(model: nn.Module, layers: Sequence[str]) -> Iterator[dict[str, Tenso
     if unknown:
         known = ", ".join(layer_names(model))
         raise ModelError(f"{type(model).__name__} has no layer {', '.join(map(repr, unknown))}: known are {known}.")
-    # Module by module: a frozen batch normalisation inside a network that trains stays in evaluation mode.
-    modes = [(module, module.training) for module in modules.values()]
     outputs: dict[str, Tensor] = {}
     hooks = [modules[layer].register_forward_hook(partial(_keep, outputs, layer)) for layer in layers]
-    model.eval()
     try:
-        yield outputs
+        with evaluation_mode(model):
+            yield outputs
     finally:
         for hook in hooks:
             hook.remove()
-        for module, mode in modes:
-            module.training = mode
 
 
 def activations(model: nn.Module, images: Tensor, layers: Sequence[str]) -> dict[str, Tensor]:

@@ -31,6 +31,7 @@ class SavedModel:
         channels: channels of an image.
         mean: mean of each channel that is subtracted, in 0–1.
         std: standard deviation of each channel that is divided by, in 0–1.
+        trained_on: ``real`` data, or a ``synthetic`` stand-in.
     """
 
     model: nn.Module
@@ -41,6 +42,7 @@ class SavedModel:
     channels: int
     mean: tuple[float, ...]
     std: tuple[float, ...]
+    trained_on: str
 
     def normalise(self, images: Tensor) -> Tensor:
         """``uint8`` images (B, C, H, W), 0–255, as the network wants them: float, mean 0, deviation 1."""
@@ -74,6 +76,7 @@ def save_model(
     channels: int,
     mean: Sequence[float],
     std: Sequence[float],
+    trained_on: str,
 ) -> None:
     """Writes a network to ``path``, whole or not at all; the arguments are those of ``SavedModel``."""
     content = {
@@ -86,22 +89,29 @@ def save_model(
         "channels": channels,
         "mean": list(mean),
         "std": list(std),
+        "trained_on": trained_on,
     }
     write_tensors(path, content)
 
 
-def load_model(source: Path | str) -> SavedModel:
+def load_model(source: Path | str, *, trained_on: str | None = None) -> SavedModel:
     """Loads a network that a notebook has saved.
 
     Args:
         source: a path to a ``model.pt``, or the name of the notebook that saved it
             (``caltech101/01_lenet5``).
+        trained_on: ``real`` or ``synthetic`` where only such a model will do; None takes either.
 
     Raises:
-        ModelError: there is no such file, or it is not a model of this project.
+        ModelError: there is no such file, it is not a model of this project, or it was trained on other data.
     """
     path = _model_path(source)
     content = _read(path)
+    if trained_on not in (None, content["trained_on"]):
+        raise ModelError(
+            f"{path} was trained on {content['trained_on']} data, but {trained_on} data are what it is to be used on. "
+            "Run the notebook that saves it again, on the same data."
+        )
     model = create_model(content["architecture"], **content["arguments"])
     try:
         model.load_state_dict(content["state_dict"])
@@ -116,12 +126,13 @@ def load_model(source: Path | str) -> SavedModel:
         channels=content["channels"],
         mean=tuple(content["mean"]),
         std=tuple(content["std"]),
+        trained_on=content["trained_on"],
     )
 
 
 def _model_path(source: Path | str) -> Path:
     path = Path(source)
-    if path.suffix == ".pt":
+    if path.suffix in (".pt", ".pth"):
         if not path.is_file():
             raise ModelError(f"There is no model file {path}.")
         return path

@@ -69,8 +69,6 @@ def check_device() -> Check:
         )
     if torch.cuda.is_available():
         return Check("device", "cuda", ok=True, detail=torch.cuda.get_device_name())
-    if torch.backends.mps.is_available():
-        return Check("device", "mps", ok=True, detail="Apple GPU")
     return Check("device", "cpu", ok=True, detail=f"{os.cpu_count()} cores, {torch.get_num_threads()} threads")
 
 

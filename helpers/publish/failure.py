@@ -47,7 +47,7 @@ def raised(error: PapermillExecutionError, output: Path) -> Failure:
     if error.ename == "ModuleNotFoundError":
         hint = "install what is missing: pip install -r requirements.txt"
     elif "out of memory" in message.lower():
-        hint = "take a smaller batch, such as -p batch_size=64"
+        hint = "take a smaller batch, such as -p batch_size=16"
     else:
         hint = "the full traceback is in that notebook and in run.log beside it"
     return Failure(

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from helpers.base.errors import DataError
+from helpers.base.declared import resolve
+from helpers.base.errors import DataError, ExportError, ModelError, NotebookError
 from helpers.base.files import write_atomic
+from helpers.publish.plan import exports_root, run_command
 
 CHUNK = 1024  # images decoded at a time
 
 
-def write_predictions(model: str, images: Path, output: Path, *, names: bool = False) -> int:
+def write_predictions(
+    model: str, images: Path, output: Path, *, names: bool = False, quick: bool = False
+) -> tuple[int, str]:
     """Labels images with a saved model.
 
     Args:
@@ -19,13 +23,16 @@ def write_predictions(model: str, images: Path, output: Path, *, names: bool = F
         output: the file, with the header ``id,label`` and rows ``0001, 2`` sorted by identifier (the file's name
             without its suffix).
         names: write class names instead of class indices.
+        quick: take the model of the notebook's quick run.
 
     Returns:
-        The number of images.
+        The number of images, and what the model was trained on: ``real`` data or a ``synthetic`` stand-in.
 
     Raises:
         ModelError: the model is missing or damaged.
         DataError: an image is missing or damaged, or two have the same identifier; nothing is written.
+        NotebookError: no notebook has this name.
+        ExportError: the file cannot be written.
     """
     import torch  # noqa: PLC0415  # the command line starts without it
 
@@ -33,7 +40,7 @@ def write_predictions(model: str, images: Path, output: Path, *, names: bool = F
     from helpers.models.saved import load_model  # noqa: PLC0415
 
     files = _files(images)
-    saved = load_model(model)
+    saved = load_model(_model_path(model, quick=quick))
     labels: list[int] = []
     for start in range(0, len(files), CHUNK):
         chunk = [load_image(f, size=saved.image_size, channels=saved.channels) for f in files[start : start + CHUNK]]
@@ -41,9 +48,28 @@ def write_predictions(model: str, images: Path, output: Path, *, names: bool = F
     rows = [
         f"{file.stem}, {saved.classes[label] if names else label}\n" for file, label in zip(files, labels, strict=True)
     ]
-    with write_atomic(output) as temporary:
-        temporary.write_text("id,label\n" + "".join(rows), encoding="utf-8")
-    return len(files)
+    try:
+        with write_atomic(output) as temporary:
+            temporary.write_text("id,label\n" + "".join(rows), encoding="utf-8")
+    except OSError as error:
+        raise ExportError(
+            f"{output} cannot be written ({error.strerror}): name a file in a folder of yours."
+        ) from error
+    return len(files), saved.trained_on
+
+
+def _model_path(model: str, *, quick: bool) -> Path:
+    """The file of a model that is given as one, or by a name of the notebook that saved it."""
+    if Path(model).suffix in (".pt", ".pth"):
+        return Path(model)
+    notebooks = resolve(model)
+    if len(notebooks) > 1:
+        known = ", ".join(notebook.name for notebook in notebooks)
+        raise NotebookError(f"{model} has several models: choose one of {known}.")
+    path = exports_root(quick=quick) / notebooks[0].name / "model.pt"
+    if not path.is_file():
+        raise ModelError(f"{notebooks[0].name} has saved no model yet: {run_command(notebooks[0].name, quick=quick)}")
+    return path
 
 
 def _files(images: Path) -> list[Path]:

@@ -90,7 +90,7 @@ def save_reference(record: RunRecord, *, notebooks: Path | None = None, referenc
     changed = {
         name for name in defaults | record.parameters if record.parameters.get(name, ...) != defaults.get(name, ...)
     }
-    if changed := changed - {"source"}:
+    if changed := changed - {"source", "jobs"}:  # neither changes what is trained
         raise _refusal(record, f"it did not run with the notebook's own values of {', '.join(sorted(changed))}")
     if found := next((text for text in _texts(vars(record)) if Path(text).is_absolute() or str(ROOT) in text), None):
         raise _refusal(record, f"it holds the path {found}, which is of this machine only")

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from helpers.base.errors import ExportError
-from helpers.base.record import RunRecord
+from helpers.base.record import RunRecord, Status
 from helpers.publish.execute import Outcome, close_record, execute
 from helpers.publish.failure import Failure
 from helpers.publish.plan import Job, make_plan
@@ -49,8 +49,11 @@ def run_notebooks(
         ready = [job for job in level if job.notebook.name not in {outcome.name for outcome in skipped}]
         try:
             finished = Parallel(n_jobs=jobs)(delayed(execute)(job, timeout=timeout, formats=formats) for job in ready)
-        except BaseException:
-            _close_interrupted(ready)
+        except KeyboardInterrupt:
+            _close_unfinished(ready, "killed", "the run was interrupted")
+            raise
+        except Exception as error:
+            _close_unfinished(ready, "failed", f"the runner stopped: {type(error).__name__}: {error}")
             raise
         outcomes |= {outcome.name: outcome for outcome in (*finished, *skipped)}
     return list(outcomes.values())
@@ -81,7 +84,7 @@ def _skip(job: Job, outcomes: Mapping[str, Outcome]) -> Outcome | None:
     return None
 
 
-def _close_interrupted(jobs: Sequence[Job]) -> None:
+def _close_unfinished(jobs: Sequence[Job], status: Status, reason: str) -> None:
     """The records of notebooks that were running when the runner itself was stopped."""
     for job in jobs:
         try:
@@ -89,7 +92,7 @@ def _close_interrupted(jobs: Sequence[Job]) -> None:
         except ExportError:
             continue  # it had not started
         if record.status == "running":
-            close_record(job, Failure("killed", "the run was interrupted", f"again: {job.command}"), record.seconds)
+            close_record(job, Failure(status, reason, f"again: {job.command}"), record.seconds)
 
 
 def _shown(path: Path) -> Path:

@@ -40,6 +40,8 @@ def read_checkpoint(path: Path, config: dict[str, Any]) -> Checkpoint | None:
         raise TrainingError(
             f"The checkpoint {path} cannot be read ({error}). Delete it to train from the start."
         ) from error
+    if not isinstance(state, dict) or "config" not in state:
+        raise TrainingError(f"{path} holds no checkpoint. Delete it to train from the start.")
     changed = [name for name, value in config.items() if state["config"].get(name) != value]
     if changed:
         was = ", ".join(f"{name} {state['config'].get(name)} -> {config[name]}" for name in changed)

@@ -23,7 +23,7 @@ class TrainConfig:
         batch_size: images per step.
         optimizer: one of ``OPTIMIZERS``.
         lr: learning rate; the peak where the schedule has one.
-        momentum: of SGD (Nesterov's) and RMSprop.
+        momentum: of SGD (Nesterov's) and RMSprop; ``one_cycle`` moves it by 0.05 either way.
         weight_decay: L2 on weights; biases and normalisation parameters are spared. Decoupled for AdamW.
         l1: L1 on the same weights, added to the loss.
         schedule: one of ``SCHEDULES``.

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
@@ -79,16 +80,26 @@ def evaluate(
 
 def predict_batches(model: nn.Module, batches: Batches, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
     """Probabilities (N, K) and cross-entropy of each image (N,), both float32 on the model's device."""
-    was_training = model.training
-    model.eval()
     probabilities, losses = [], []
-    try:
-        with torch.no_grad():
-            for images, labels in batches.epoch(0):
-                with torch.autocast(batches.device.type, dtype=dtype, enabled=dtype != torch.float32):
-                    logits = model(images).float()
-                probabilities.append(logits.softmax(1))
-                losses.append(F.cross_entropy(logits, labels, reduction="none"))
-    finally:
-        model.train(was_training)
+    with torch.no_grad(), evaluation_mode(model):
+        for images, labels in batches.epoch(0):
+            with torch.autocast(batches.device.type, dtype=dtype, enabled=dtype != torch.float32):
+                logits = model(images).float()
+            probabilities.append(logits.softmax(1))
+            losses.append(F.cross_entropy(logits, labels, reduction="none"))
     return torch.cat(probabilities), torch.cat(losses)
+
+
+@contextmanager
+def evaluation_mode(model: nn.Module) -> Iterator[None]:
+    """Within the block the model is in evaluation mode; afterwards every module is in the mode it was in.
+
+    Module by module: a frozen batch normalisation inside a network that trains stays in evaluation mode.
+    """
+    modes = [(module, module.training) for module in model.modules()]
+    model.eval()
+    try:
+        yield
+    finally:
+        for module, mode in modes:
+            module.training = mode

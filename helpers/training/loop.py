@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -111,6 +112,9 @@ class _Run:
         lr = self.schedule.lr
         train_loss, train_accuracy = self._learn()
         valid_loss, valid_accuracy = self._validate()
+        if not math.isfinite(valid_loss):
+            # The last step of the epoch did it: no training loss has seen its weights yet.
+            raise self._diverged("validation loss", valid_loss, (self.epoch + 1) * len(self.train_batches), lr)
         row: Row = {
             "epoch": self.epoch + 1,
             "lr": lr,
@@ -180,11 +184,13 @@ class _Run:
         bad = (~losses.isfinite()).nonzero()
         if len(bad):
             step = int(bad[0])
-            number = self.epoch * len(rates) + step + 1
-            raise TrainingError(
-                f"The loss is {losses[step].item()} at step {number} (epoch {self.epoch + 1}), "
-                f"learning rate {rates[step]:.3g}. Training has diverged: lower lr, or set clip_norm."
-            )
+            raise self._diverged("loss", losses[step].item(), self.epoch * len(rates) + step + 1, rates[step])
+
+    def _diverged(self, what: str, value: float, step: int, lr: float) -> TrainingError:
+        return TrainingError(
+            f"The {what} is {value} at step {step} (epoch {self.epoch + 1}), learning rate {lr:.3g}. "
+            "Training has diverged: lower lr, or set clip_norm."
+        )
 
     def leave_weights(self) -> None:
         """Puts the weights that the configuration asks for into the caller's model."""

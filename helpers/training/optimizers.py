@@ -83,16 +83,16 @@ def _cosine(optimizer: Optimizer, config: TrainConfig, steps: int) -> lr_schedul
 
 
 def _one_cycle(optimizer: Optimizer, config: TrainConfig, steps: int) -> lr_scheduler.LRScheduler:
-    momentum_cycles = config.optimizer != "rmsprop" or config.momentum > 0
     return lr_scheduler.OneCycleLR(
         optimizer,
         config.lr,
         total_steps=max(steps, 2) + 1,
         pct_start=config.warmup,
         anneal_strategy="linear",
-        cycle_momentum=momentum_cycles,
-        base_momentum=0.85,
-        max_momentum=0.95,
+        # The momentum swings against the learning rate, by 0.05 around the configured value; Adam's stays.
+        cycle_momentum=config.optimizer in ("sgd", "rmsprop") and 0.05 < config.momentum < 0.95,
+        base_momentum=round(config.momentum - 0.05, 6),
+        max_momentum=round(config.momentum + 0.05, 6),
     )
 
 

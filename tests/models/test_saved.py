@@ -22,6 +22,7 @@ def saved_path(tmp_path: Path) -> Path:
         channels=1,
         mean=(0.4,),
         std=(0.2,),
+        trained_on="synthetic",
     )
     return path
 
@@ -30,6 +31,9 @@ def test_a_saved_model_holds_all_that_prediction_needs(saved_path: Path) -> None
     saved = load_model(saved_path)
     assert (saved.classes, saved.image_size, saved.channels) == (("a", "b", "c"), 16, 1)
     assert not saved.model.training
+    assert load_model(saved_path, trained_on="synthetic").trained_on == "synthetic"
+    with pytest.raises(ModelError, match="was trained on synthetic data"):
+        load_model(saved_path, trained_on="real")
     images = torch.randint(0, 256, (5, 1, 16, 16), dtype=torch.uint8)
     probabilities = saved.predict(images, batch_size=2)
     assert probabilities.shape == (5, 3)

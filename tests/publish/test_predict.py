@@ -30,6 +30,7 @@ def model(tmp_path: Path) -> Path:
         channels=3,
         mean=[0.5] * 3,
         std=[0.1] * 3,
+        trained_on="real",
     )
     return path
 
@@ -49,7 +50,7 @@ def test_rows_are_sorted_by_identifier(
     model: Path, images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     output = tmp_path / "out" / "labels.csv"
-    assert write_predictions(str(model), images, output) == 3
+    assert write_predictions(str(model), images, output) == (3, "real")
     header, *rows = output.read_text().splitlines()
     assert header == "id,label"
     assert [row.partition(", ")[0] for row in rows] == ["0002", "9", "10"]

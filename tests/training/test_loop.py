@@ -141,6 +141,15 @@ def test_a_loss_that_is_not_a_number_stops_with_step_and_learning_rate(corners: 
     assert kept["model"]["fc.weight"].isfinite().all()
 
 
+def test_a_last_step_that_wrecks_the_network_is_noticed_before_anything_is_kept(
+    corners: Splits, tmp_path: Path
+) -> None:
+    config = TrainConfig(epochs=1, batch_size=128, lr=1e38, momentum=0.0, schedule="constant", precision="fp32")
+    with pytest.raises(TrainingError, match=r"validation loss is (nan|inf) at step 1 \(epoch 1\)"):
+        fit(LeNet5(4, image_size=16), corners, config, folder=tmp_path)
+    assert not (tmp_path / "checkpoint.pt").exists()
+
+
 def test_a_run_stopped_between_epochs_goes_on_to_the_same_bits(corners: Splits, tmp_path: Path) -> None:
     config = TrainConfig(
         epochs=5, batch_size=16, lr=0.05, ema=0.9, mixup=0.2, keep="best", augment=Augment(flip=0.5, rotate=10)
