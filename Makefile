@@ -26,14 +26,18 @@ reference: .venv/.installed  ## the real experiments, kept as reference; resumes
 
 reference-gpu: reference  ## the same on a GPU box: the device is found by itself
 
-benchmark: .venv/.installed  ## images per second against the usual loops; installs the rivals beside us
-	$(BIN)/python -m pip install -r tests/benchmarks/requirements.txt
-	$(BIN)/python tests/benchmarks/speed.py
+benchmark: .venv-benchmarks/.installed  ## images per second against the usual loops, in an environment of its own
+	.venv-benchmarks/bin/python tests/benchmarks/speed.py
 
 clean:  ## the environment, not the data and not the exports
-	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache *.egg-info
+	rm -rf .venv .venv-benchmarks .pytest_cache .mypy_cache .ruff_cache *.egg-info
 
 .venv/.installed: requirements.txt pyproject.toml $(CONSTRAINTS)
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install -r requirements.txt $(addprefix -c ,$(strip $(CONSTRAINTS)))
+	touch $@
+
+.venv-benchmarks/.installed: tests/benchmarks/requirements.txt
+	$(PYTHON) -m venv .venv-benchmarks
+	.venv-benchmarks/bin/python -m pip install -r tests/benchmarks/requirements.txt
 	touch $@
