@@ -1,0 +1,144 @@
+"""Images per second in training: this library, the limit, and the usual ways, on real Caltech-101 in one run.
+
+    python tests/benchmarks/speed.py
+
+README.md beside this file says what is compared, and what to install for it.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+import tempfile
+from collections.abc import Sequence
+from contextlib import ExitStack
+from importlib.metadata import version
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import click
+from process import ContenderError, Process
+from table import Contender, Measured, format_table, format_verdict
+
+from helpers.base.environment import commit, cpu_name
+from helpers.data.catalogue import find_data_set
+
+MODELS = {"lenet5": "LeNet-5", "resnet18": "ResNet-18"}
+CONTENDERS = (
+    Contender("ours", "auto", "this library"),
+    Contender("limit", "auto", "the limit: one resident batch"),
+    Contender("loop", "fp32", "ImageFolder + DataLoader", at_defaults=True),
+    Contender("loop", "bf16", "ImageFolder + DataLoader, bf16"),
+    Contender("lightning", "fp32", "Lightning", "lightning", at_defaults=True),
+    Contender("lightning", "bf16", "Lightning, bf16", "lightning"),
+    Contender("fastai", "fp32", "fastai", "fastai", at_defaults=True),
+    Contender("fastai", "bf16", "fastai, bf16", "fastai"),
+)
+
+
+class Benchmark:
+    """All contenders with one model.
+
+    Attributes:
+        results: what each has reached so far, by its key; one that fails is taken out.
+        failed: whether any did.
+        facts: what the last one to start said of itself.
+    """
+
+    def __init__(self, contenders: Sequence[Contender], **task: Any) -> None:
+        self.contenders, self.task = contenders, task
+        self.results: dict[str, Measured] = {}
+        self.facts: dict[str, Any] = {}
+        self.failed = False
+
+    def run(self, rounds: int, **window: Any) -> None:
+        """Starts every contender, then times each in turn, ``rounds`` times: never two at once."""
+        with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
+            processes = {contender: self._start(contender, Path(folder), stack) for contender in self.contenders}
+            for number in range(1, rounds + 1):
+                _progress(f"\n{MODELS[self.task['model']]}, round {number} of {rounds}, images/s:")
+                for contender, process in processes.items():
+                    if process is not None and contender.key in self.results:
+                        self._time(contender, process, **window)
+            _progress("\n")
+
+    def _start(self, contender: Contender, folder: Path, stack: ExitStack) -> Process | None:
+        try:
+            process = stack.enter_context(Process.started(contender, folder / contender.key, **self.task))
+        except ContenderError as error:
+            self._lose(contender, error)
+            return None
+        self.facts = process.facts
+        self.results[contender.key] = Measured(process.facts["precision"])
+        return process
+
+    def _time(self, contender: Contender, process: Process, **window: Any) -> None:
+        try:
+            answer = process.time(**window)
+        except ContenderError as error:
+            self._lose(contender, error)
+            return
+        measured = self.results[contender.key]
+        measured.rates.append(answer["images_per_second"])
+        measured.memory, measured.gpu_memory = answer["memory"], answer["gpu_memory"]
+        _progress(f"  {contender.key} {answer['images_per_second']:,.0f}")
+
+    def _lose(self, contender: Contender, error: ContenderError) -> None:
+        self.failed = True
+        self.results.pop(contender.key, None)
+        _progress(f"\n{contender.title} failed:\n{error}\n")
+
+
+@click.command()
+@click.option("--device", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True)
+@click.option("--model", "models", type=click.Choice(list(MODELS)), multiple=True, help="Only this one; repeatable.")
+@click.option("--rounds", type=click.IntRange(1), default=5, show_default=True, help="How often each is timed.")
+@click.option("--seconds", type=click.FloatRange(0), default=3.0, show_default=True, help="How long each time.")
+@click.option("--workers", type=click.IntRange(0), default=2, show_default=True, help="Of the rivals' data loaders.")
+@click.option("--quick", is_flag=True, help="One round of a second: does everything still work?")
+def main(device: str, models: tuple[str, ...], rounds: int, seconds: float, workers: int, *, quick: bool) -> None:
+    """Times the training of each contender in turn and prints the result as Markdown."""
+    data = find_data_set("caltech101")
+    if not data.path.is_dir():
+        raise click.ClickException(f"{data.title} is not there: looked for {data.path}. First {data.how_to_get}.")
+    if quick:
+        rounds, seconds = 1, 1.0
+    contenders = [contender for contender in CONTENDERS if _is_installed(contender)]
+    failed = False
+    facts: dict[str, Any] = {}
+    for model in models or tuple(MODELS):
+        benchmark = Benchmark(contenders, model=model, device=device, workers=workers)
+        benchmark.run(rounds, warmup=1 if quick else 4, seconds=seconds)
+        failed |= benchmark.failed
+        facts |= benchmark.facts
+        verdict = "A quick run: too short to judge by." if quick else format_verdict(contenders, benchmark.results)
+        click.echo(f"### {MODELS[model]}\n\n{format_table(contenders, benchmark.results)}\n\n{verdict}\n")
+    click.echo(f"{rounds} rounds of {seconds:g} s, {workers} workers. {_circumstances(facts)}")
+    sys.exit(failed)
+
+
+def _is_installed(contender: Contender) -> bool:
+    if contender.package is None or find_spec(contender.package) is not None:
+        return True
+    _progress(f"{contender.title} is left out: {contender.package} is not installed.\n")
+    return False
+
+
+def _circumstances(facts: dict[str, Any]) -> str:
+    packages = [name for name in ("torch", "torchvision", "lightning", "fastai") if find_spec(name) is not None]
+    versions = ", ".join(f"{name} {version(name)}" for name in packages)
+    device = cpu_name() if facts.get("gpu") is None else f"{facts['gpu']}, {cpu_name()}"
+    return (
+        f"{device}, {os.cpu_count()} cores, {facts.get('threads')} threads; "
+        f"Python {platform.python_version()}, {versions}; commit {commit() or 'unknown'}."
+    )
+
+
+def _progress(text: str) -> None:
+    click.echo(text, nl=False, err=True)
+
+
+if __name__ == "__main__":
+    main()
