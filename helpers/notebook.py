@@ -236,7 +236,7 @@ class Run:
         print(f"{self.name}: complete after {self._record.seconds:.0f} s, results in {_short(self.folder)}")  # noqa: T201
 
     def _save(self) -> None:
-        self._record.seconds = round(time.perf_counter() - self._started, 1)
+        self._record.seconds = round(time.perf_counter() - self._started, 3)
         self._record.save(self.folder / "metrics.json")
 
     def _figure_path(self, name: str, suffix: str) -> Path:
