@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, replace
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor
@@ -73,6 +75,8 @@ class Splits:
         train: what is learned from.
         valid: what everything is selected on.
         test: the last word, or None where the set has none.
+        factors: what the classes combine, where they do: by name (``color``) the values (``red``, ``blue``).
+            Labels count the combinations row by row: the last factor changes fastest.
     """
 
     name: str
@@ -81,6 +85,11 @@ class Splits:
     train: Split
     valid: Split
     test: Split | None = None
+    factors: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.factors and math.prod(map(len, self.factors.values())) != len(self.classes):
+            raise ValueError(f"the factors {dict(self.factors)} do not combine to {len(self.classes)} classes")
 
     @property
     def parts(self) -> dict[str, Split]:
