@@ -1,0 +1,32 @@
+"""Every picture of the notebooks: data in, a matplotlib Axes or Figure out.
+
+Nothing here is shown or saved; ``run.figure`` does both. Sizes fit a page that is 16 cm wide, colours
+are those of seaborn's palette for colour-blind readers, and no meaning hangs on colour alone.
+"""
+
+from helpers.plots.classes import (
+    most_confused,
+    plot_class_accuracy,
+    plot_class_counts,
+    plot_confusion_matrix,
+    plot_most_confused,
+)
+from helpers.plots.curves import plot_comparison, plot_history, plot_learning_curves
+from helpers.plots.grids import plot_activation_grid, plot_image_grid
+from helpers.plots.style import COLORS, PAGE_WIDTH, use_style
+
+__all__ = [
+    "COLORS",
+    "PAGE_WIDTH",
+    "most_confused",
+    "plot_activation_grid",
+    "plot_class_accuracy",
+    "plot_class_counts",
+    "plot_comparison",
+    "plot_confusion_matrix",
+    "plot_history",
+    "plot_image_grid",
+    "plot_learning_curves",
+    "plot_most_confused",
+    "use_style",
+]
