@@ -1,19 +1,20 @@
 """The data sets: what each is, where it lies, and ``load_data``, the one way to get one.
 
 A new data set is one entry here and one small module beside this one, with the functions the entry
-names: ``load`` and ``draw``, and ``convert`` if there is an official archive.
+names: ``load`` and ``draw``, and ``convert`` if there is an official archive, or ``make`` if the set
+itself is generated.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
 from helpers.base.errors import DataError
 from helpers.base.files import data_dir
-from helpers.data import caltech101, synthetic
+from helpers.data import caltech101, lines, mnist, synthetic
 from helpers.data.splits import Split, Splits
 
 SOURCES = ("auto", "real", "synthetic")
@@ -21,19 +22,22 @@ SOURCES = ("auto", "real", "synthetic")
 
 @dataclass(frozen=True)
 class Archive:
-    """The official download of a data set.
+    """One file of the official download of a data set.
 
     Attributes:
         url: where it is.
         sha256: hash of the file, in hexadecimal digits.
         size: its length in bytes.
-        convert: lays the content of an archive (first argument) out in an empty folder (second).
+        convert: lays the content of the file (first argument) out in a new folder (second), which what
+            came before it in the same download shares.
+        mirrors: where the same file is, should it not be at ``url``.
     """
 
     url: str
     sha256: str
     size: int
     convert: Callable[[Path, Path], None]
+    mirrors: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -49,10 +53,13 @@ class DataSet:
         channels: 1 for grayscale, 3 for RGB.
         source: who made it.
         licence: on what terms it may be used.
-        homepage: where it is described.
+        homepage: where it is described; empty for a set that is generated.
         load: reads class names and splits (train, valid, test or None) from the set's own folder.
         draw: draws the synthetic stand-in into an empty folder, in the layout that ``load`` reads.
-        archive: the official download, where there is one.
+        archives: the official download, where there is one: its files.
+        make: generates the real images in the set's own folder, unless they are already there, and says
+            whether it did; for a set that everybody generates.
+        factors: what the classes combine, where they do; see ``Splits.factors``.
     """
 
     name: str
@@ -66,7 +73,9 @@ class DataSet:
     homepage: str
     load: Callable[[Path], tuple[tuple[str, ...], Split, Split, Split | None]]
     draw: Callable[[Path], None]
-    archive: Archive | None = None
+    archives: tuple[Archive, ...] = ()
+    make: Callable[[Path], bool] | None = None
+    factors: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def path(self) -> Path:
@@ -76,10 +85,36 @@ class DataSet:
     @property
     def how_to_get(self) -> str:
         """What to do to have the real images, as the second half of a sentence."""
-        if self.archive is None:
-            return f"lay it out there as data/README.md says (see {self.homepage})"
-        return f"get it with `python -m helpers data fetch {self.name}`"
+        if self.make is not None:
+            return f"make it with `python -m helpers data make {self.name}`"
+        if self.archives:
+            return f"get it with `python -m helpers data fetch {self.name}`"
+        return f"lay it out there as data/README.md says (see {self.homepage})"
 
+
+_MNIST = DataSet(
+    name="mnist",
+    title="MNIST (training set, 60 : 40)",
+    folder="MNIST",
+    classes=len(mnist.CLASSES),
+    image_size=mnist.IMAGE_SIZE,
+    channels=1,
+    source="Y. LeCun, C. Cortes, C. J. C. Burges, 1998",
+    licence="CC BY-SA 3.0",
+    homepage="https://yann.lecun.com/exdb/mnist/",
+    load=mnist.load_60_40,
+    draw=mnist.draw,
+    archives=tuple(
+        Archive(
+            url=f"https://ossci-datasets.s3.amazonaws.com/mnist/{file_name}",
+            sha256=sha256,
+            size=size,
+            convert=mnist.convert,
+            mirrors=(f"http://yann.lecun.com/exdb/mnist/{file_name}",),
+        )
+        for file_name, size, sha256 in mnist.OFFICIAL_FILES
+    ),
+)
 
 CATALOGUE: dict[str, DataSet] = {
     data_set.name: data_set
@@ -96,13 +131,32 @@ CATALOGUE: dict[str, DataSet] = {
             homepage="https://data.caltech.edu/records/mzrjq-6wc02",
             load=caltech101.load,
             draw=caltech101.draw,
-            archive=Archive(
-                url="https://data.caltech.edu/records/mzrjq-6wc02/files/caltech-101.zip",
-                sha256="331234750fc7f77520e50d9565e8b6907b03565e30320da1401130db08c61f91",
-                size=137_414_764,
-                convert=caltech101.convert,
+            archives=(
+                Archive(
+                    url="https://data.caltech.edu/records/mzrjq-6wc02/files/caltech-101.zip",
+                    sha256="331234750fc7f77520e50d9565e8b6907b03565e30320da1401130db08c61f91",
+                    size=137_414_764,
+                    convert=caltech101.convert,
+                ),
             ),
         ),
+        DataSet(
+            name="lines",
+            title="the line dataset",
+            folder="lines",
+            classes=len(lines.CLASSES),
+            image_size=lines.IMAGE_SIZE,
+            channels=3,
+            source="generated by helpers/data/lines.py",
+            licence="none needed",
+            homepage="",
+            load=lines.load,
+            draw=lines.draw,
+            make=lines.make,
+            factors=lines.FACTORS,
+        ),
+        _MNIST,
+        replace(_MNIST, name="mnist_60k", title="MNIST (60,000 + 10,000)", load=mnist.load_60k_10k),
     )
 }
 
@@ -125,7 +179,8 @@ def load_data(name: str, source: str = "auto") -> Splits:
         name: a name in the catalogue.
         source: ``real`` reads the data folder (``data/``, or ``$CNN_DATA``); ``synthetic`` reads a
             stand-in with the same classes and image format, drawn when it is first asked for;
-            ``auto`` takes the real images if their folder is there.
+            ``auto`` takes the real images if their folder is there. A set that is generated is always
+            there: its real images are made when they are first asked for.
 
     Returns:
         Its splits; ``splits.source`` is ``real`` or ``synthetic``, never ``auto``.
@@ -138,10 +193,27 @@ def load_data(name: str, source: str = "auto") -> Splits:
     if source not in SOURCES:
         raise DataError(f"There is no data source {source!r}: known are {', '.join(SOURCES)}.")
     if source == "auto":
-        source = "real" if data_set.path.exists() else "synthetic"
+        source = "real" if data_set.make or data_set.path.exists() else "synthetic"
     folder = _real(data_set) if source == "real" else _synthetic(data_set)
     classes, train, valid, test = data_set.load(folder)
-    return Splits(name, source, classes, train, valid, test)
+    return Splits(name, source, classes, train, valid, test, data_set.factors)
+
+
+def make_data(name: str) -> bool:
+    """Generates a data set that is generated, unless it is already there.
+
+    Returns:
+        Whether it was generated now.
+
+    Raises:
+        DataError: the name is unknown, the set is not one that is generated, its folder holds something
+            else, or the disk is full. No half-made data set is left behind.
+    """
+    data_set = find_data_set(name)
+    if data_set.make is None:
+        generated = ", ".join(other.name for other in CATALOGUE.values() if other.make)
+        raise DataError(f"{data_set.title} is not generated: {data_set.how_to_get}. What can be made: {generated}.")
+    return data_set.make(data_set.path)
 
 
 @dataclass(frozen=True)
@@ -175,6 +247,8 @@ def data_status(name: str) -> DataStatus:
 
 
 def _real(data_set: DataSet) -> Path:
+    if data_set.make is not None:
+        data_set.make(data_set.path)
     if not data_set.path.exists():
         raise DataError(
             f"{data_set.title} is not there: looked for {data_set.path}. Either {data_set.how_to_get}, "

@@ -1,4 +1,4 @@
-"""``fetch``: the official archive of a data set, downloaded, verified and laid out."""
+"""``fetch``: the official files of a data set, downloaded, verified and laid out."""
 
 from __future__ import annotations
 
@@ -34,30 +34,36 @@ def fetch(name: str) -> Path:
     data_set = find_data_set(name)
     if data_set.path.exists():
         return data_set.path
-    if data_set.archive is None:
+    if not data_set.archives:
         raise DataError(f"{data_set.title} has no official archive to download: {data_set.how_to_get}.")
-    archive = _download(data_set.archive, data_dir() / ".downloads")
+    downloads = data_dir() / ".downloads"
+    files = [_download(archive, downloads) for archive in data_set.archives]
     with staged(data_set.path) as folder:
-        data_set.archive.convert(archive, folder)
-    archive.unlink()
+        for archive, file in zip(data_set.archives, files, strict=True):
+            archive.convert(file, folder)
+    for file in files:
+        file.unlink()
     return data_set.path
 
 
 def _download(archive: Archive, folder: Path) -> Path:
     file_name = archive.url.rpartition("/")[2]
-    # Pooch keeps a file that is already there with the right hash, and a wrong one never gets its name.
-    files = pooch.create(
-        path=folder,
-        base_url="",
-        registry={file_name: f"sha256:{archive.sha256}"},
-        urls={file_name: archive.url},
-        retry_if_failed=RETRIES,
+    urls = (archive.url, *archive.mirrors)
+    failures = []
+    for url in urls:
+        # Pooch keeps a file that is already there with the right hash, and a wrong one never gets its name.
+        files = pooch.create(
+            path=folder,
+            base_url="",
+            registry={file_name: f"sha256:{archive.sha256}"},
+            urls={file_name: url},
+            retry_if_failed=RETRIES,
+        )
+        try:
+            return Path(files.fetch(file_name, downloader=pooch.HTTPDownloader(progressbar=True, timeout=TIMEOUT)))
+        except (OSError, ValueError) as error:  # ValueError: the wrong hash
+            failures.append(f"{url} could not be downloaded ({error})")
+    raise DataError(
+        f"{'; '.join(failures)}. Expected {archive.size:,} bytes with SHA-256 {archive.sha256}. "
+        f"Try again, or put the file there by other means: {folder / file_name}."
     )
-    try:
-        path = files.fetch(file_name, downloader=pooch.HTTPDownloader(progressbar=True, timeout=TIMEOUT))
-    except (OSError, ValueError) as error:  # ValueError: the wrong hash
-        raise DataError(
-            f"{archive.url} could not be downloaded ({error}). Expected {archive.size:,} bytes with SHA-256 "
-            f"{archive.sha256}. Try again, or put the file there by other means: {folder / file_name}."
-        ) from error
-    return Path(path)

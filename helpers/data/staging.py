@@ -1,10 +1,10 @@
-"""A folder that is either whole or not there: made beside its place, then renamed into it."""
+"""Folders that are either whole or not there: made beside their place, then renamed into it."""
 
 from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -37,6 +37,36 @@ def staged(folder: Path) -> Iterator[Path]:
     finally:
         if temporary is not None:
             shutil.rmtree(temporary, ignore_errors=True)
+
+
+def fill_once(folder: Path, fill: Callable[[Path], None], *, marker: str, text: str) -> bool:
+    """Has ``fill`` fill ``folder``, unless this version of its content is already there.
+
+    Args:
+        folder: what is made; replaced if it holds another version.
+        fill: gets an empty folder.
+        marker: name of the file in the folder that tells the version.
+        text: what that file says.
+
+    Returns:
+        Whether it was filled.
+
+    Raises:
+        DataError: the folder holds something else, without a marker, or the disk is full or not writable.
+    """
+    if folder.exists():  # whole, since staged: another process may have made it meanwhile
+        if not (folder / marker).is_file():
+            raise DataError(
+                f"{folder} is to be generated but holds something else (it has no {marker}): move it away, "
+                "and it is made when it is next needed."
+            )
+        if (folder / marker).read_text(encoding="utf-8") == text:
+            return False
+        shutil.rmtree(folder)  # of an older version
+    with staged(folder) as temporary:
+        fill(temporary)
+        (temporary / marker).write_text(text, encoding="utf-8")
+    return True
 
 
 def _rename(temporary: Path, folder: Path) -> None:

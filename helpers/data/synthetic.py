@@ -8,7 +8,6 @@ looking at.
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -20,7 +19,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 from PIL import Image
 
-from helpers.data.staging import staged
+from helpers.data.staging import fill_once
 
 Floats: TypeAlias = NDArray[np.float32]
 
@@ -55,17 +54,17 @@ def draw_once(folder: Path, draw: Callable[[Path], None]) -> None:
     Raises:
         DataError: the disk is full or not writable.
     """
-    marker = folder / MARKER
-    if folder.exists():  # whole, since staged: another process may have drawn it meanwhile
-        if marker.is_file() and marker.read_text() == MARKER_TEXT:
-            return
-        shutil.rmtree(folder)  # of an older version
-    with staged(folder) as temporary:
-        draw(temporary)
-        (temporary / MARKER).write_text(MARKER_TEXT)
+    fill_once(folder, draw, marker=MARKER, text=MARKER_TEXT)
 
 
-def draw_class_folders(folder: Path, classes: Sequence[str], counts: Mapping[str, int], size: int) -> None:
+def draw_class_folders(
+    folder: Path,
+    classes: Sequence[str],
+    counts: Mapping[str, int],
+    size: int,
+    *,
+    layout: str = "{split}/{name}/image_{number:04d}.jpg",
+) -> None:
     """Draws ``<split>/<class>/image_XXXX.jpg``, RGB and a few grayscale.
 
     Args:
@@ -73,6 +72,7 @@ def draw_class_folders(folder: Path, classes: Sequence[str], counts: Mapping[str
         classes: class names.
         counts: images per class for each split.
         size: side of the images in pixels.
+        layout: another path below ``folder``, made of ``split``, the class's ``name`` and a running ``number``.
     """
     numbered = [(split, number) for split, count in counts.items() for number in range(count)]
 
@@ -81,7 +81,7 @@ def draw_class_folders(folder: Path, classes: Sequence[str], counts: Mapping[str
         images = draw_images(label, len(classes), len(numbered), size, rng)
         gray = rng.random(len(numbered)) < GRAYSCALE_SHARE
         for number, (image, (split, _), is_gray) in enumerate(zip(images, numbered, gray, strict=True), start=1):
-            target = folder / split / classes[label] / f"image_{number:04d}.jpg"
+            target = folder / layout.format(split=split, name=classes[label], number=number)
             target.parent.mkdir(parents=True, exist_ok=True)
             Image.fromarray(image).convert("L" if is_gray else "RGB").save(target, quality=95, subsampling=0)
 

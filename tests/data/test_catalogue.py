@@ -17,9 +17,8 @@ def test_entries_are_complete() -> None:
     for name, data_set in CATALOGUE.items():
         assert data_set.name == name
         assert data_set.licence
-        assert data_set.homepage.startswith("https://")
-        if data_set.archive is not None:
-            assert re.fullmatch("[0-9a-f]{64}", data_set.archive.sha256)
+        assert data_set.homepage.startswith("https://") or data_set.make
+        assert all(re.fullmatch("[0-9a-f]{64}", archive.sha256) for archive in data_set.archives)
 
 
 def test_the_readme_of_the_data_folder_names_every_set_and_hash() -> None:
@@ -27,9 +26,9 @@ def test_the_readme_of_the_data_folder_names_every_set_and_hash() -> None:
     for name, data_set in CATALOGUE.items():
         assert f"| `{name}` | `{data_set.folder}/" in readme
         assert data_set.licence in readme
-        if data_set.archive is not None:
-            assert f"{data_set.archive.size:,} | `{data_set.archive.sha256}`" in readme
-            assert data_set.archive.url in readme
+        for archive in data_set.archives:
+            assert f"{archive.size:,} | `{archive.sha256}`" in readme
+            assert archive.url in readme
 
 
 def test_real_folders_are_loaded(small_caltech101: Path) -> None:

@@ -60,17 +60,14 @@ def server(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Server]:
 def expect(monkeypatch: pytest.MonkeyPatch, url: str, content: bytes) -> None:
     """Has the catalogue expect ``content`` at ``url``."""
     entry = CATALOGUE["caltech101"]
-    assert entry.archive is not None
-    archive = replace(entry.archive, url=url, sha256=hashlib.sha256(content).hexdigest(), size=len(content))
-    monkeypatch.setitem(CATALOGUE, "caltech101", replace(entry, archive=archive))
+    archive = replace(entry.archives[0], url=url, sha256=hashlib.sha256(content).hexdigest(), size=len(content))
+    monkeypatch.setitem(CATALOGUE, "caltech101", replace(entry, archives=(archive,)))
 
 
 def serve(server: Server, monkeypatch: pytest.MonkeyPatch, content: bytes) -> None:
     """Has the server give, and the catalogue expect, another archive."""
     server.content = content
-    archive = CATALOGUE["caltech101"].archive
-    assert archive is not None
-    expect(monkeypatch, archive.url, content)
+    expect(monkeypatch, CATALOGUE["caltech101"].archives[0].url, content)
 
 
 def left_behind() -> list[str]:
@@ -170,7 +167,7 @@ def test_a_full_disk_leaves_nothing_but_the_download(server: Server, monkeypatch
 
 
 def test_a_set_without_an_archive(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(CATALOGUE, "caltech101", replace(CATALOGUE["caltech101"], archive=None))
+    monkeypatch.setitem(CATALOGUE, "caltech101", replace(CATALOGUE["caltech101"], archives=()))
     with pytest.raises(DataError, match=r"no official archive .* data/README\.md"):
         fetch("caltech101")
 
