@@ -2,8 +2,21 @@
 
 from helpers.models.improved_cnn import ImprovedCNN
 from helpers.models.lenet5 import LeNet5
+from helpers.models.multi_head import MultiHeadCNN
+from helpers.models.one_conv import OneConvCNN
 from helpers.models.registry import create_model, model_names
 from helpers.models.resnet18 import ResNet18
 from helpers.models.saved import SavedModel, load_model, save_model
 
-__all__ = ["ImprovedCNN", "LeNet5", "ResNet18", "SavedModel", "create_model", "load_model", "model_names", "save_model"]
+__all__ = [
+    "ImprovedCNN",
+    "LeNet5",
+    "MultiHeadCNN",
+    "OneConvCNN",
+    "ResNet18",
+    "SavedModel",
+    "create_model",
+    "load_model",
+    "model_names",
+    "save_model",
+]

@@ -7,9 +7,9 @@ of the large fully connected layers (Lin et al. 2014).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import pairwise
 
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from helpers.models.registry import register
@@ -25,44 +25,63 @@ def conv_bn_relu(in_channels: int, out_channels: int, kernel_size: int = 3, stri
     )
 
 
-@register("improved_cnn")
-class ImprovedCNN(nn.Module):
-    """A 5×5 convolution, then stages of two 3×3 convolutions with pooling between, and one linear layer.
+class ConvStages(nn.Module):
+    """Images to features: a 5×5 convolution, then stages of two 3×3 convolutions with pooling between.
 
     Args:
-        num_classes: number of logits.
         in_channels: channels of an image.
         widths: maps after the first convolution, then after each stage; a stage halves the side of the maps.
-        dropout: probability of dropping a feature before the last layer.
+        stem_stride: of the first convolution.
     """
 
-    def __init__(
-        self,
-        num_classes: int,
-        in_channels: int = 3,
-        widths: tuple[int, ...] = (48, 96, 192, 384),
-        dropout: float = 0.0,
-    ) -> None:
+    def __init__(self, in_channels: int, widths: Sequence[int], stem_stride: int) -> None:
         super().__init__()
-        # Stride 2 at once: at full size a convolution costs four times as much and sees only edges.
-        self.stem = conv_bn_relu(in_channels, widths[0], kernel_size=5, stride=2)
+        self.stem = conv_bn_relu(in_channels, widths[0], kernel_size=5, stride=stem_stride)
         self.stages = nn.Sequential(
             *(
                 nn.Sequential(conv_bn_relu(before, width), nn.MaxPool2d(2), conv_bn_relu(width, width))
                 for before, width in pairwise(widths)
             )
         )
-        self.dropout = dropout
-        self.fc = nn.Linear(widths[-1], num_classes)
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
 
     def forward(self, images: Tensor) -> Tensor:
-        """Images (B, C, H, W) to logits (B, num_classes); the sizes in comments are for 64×64."""
+        """Images (B, C, H, W) to features (B, widths[-1]); sizes in comments: three stages, stride 2, 64×64."""
         x = self.stem(images)  # (B, 48, 32, 32)
         x = self.stages(x)  # (B, 384, 4, 4)
-        x = x.mean(dim=(2, 3))  # (B, 384)
-        x = F.dropout(x, self.dropout, self.training)
-        logits: Tensor = self.fc(x)
+        features: Tensor = x.mean(dim=(2, 3))  # (B, 384)
+        return features
+
+
+@register("improved_cnn")
+class ImprovedCNN(nn.Module):
+    """Convolutional stages, dropout and one linear layer.
+
+    Args:
+        num_classes: number of logits.
+        in_channels: channels of an image.
+        widths: maps after the first convolution, then after each stage; a stage halves the side of the maps.
+        dropout: probability of dropping a feature before the last layer.
+        stem_stride: of the first convolution. Two saves work: at full size a convolution costs four times as
+            much and sees only edges. One is for small images.
+    """
+
+    def __init__(
+        self,
+        num_classes: int,
+        in_channels: int = 3,
+        widths: Sequence[int] = (48, 96, 192, 384),
+        dropout: float = 0.0,
+        stem_stride: int = 2,
+    ) -> None:
+        super().__init__()
+        self.features = ConvStages(in_channels, widths, stem_stride)
+        self.dropout = nn.Dropout(dropout)
+        self.fc = nn.Linear(widths[-1], num_classes)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Images (B, C, H, W) to logits (B, num_classes)."""
+        logits: Tensor = self.fc(self.dropout(self.features(images)))
         return logits

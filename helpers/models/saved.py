@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from helpers.base.errors import ModelError
 from helpers.base.files import exports_dir
 from helpers.base.tensors import UnreadableError, read_tensors, write_tensors
+from helpers.models.heads import class_logits
 from helpers.models.registry import create_model
 
 FORMAT = 1
@@ -61,8 +62,8 @@ class SavedModel:
             Probabilities (N, K), float32, on the CPU; each row sums to 1.
         """
         device = next(self.model.parameters()).device
-        batches = (self.model(self.normalise(batch.to(device))) for batch in images.split(batch_size))
-        return torch.cat([logits.float().softmax(1).cpu() for logits in batches])
+        outputs = (self.model(self.normalise(batch.to(device))) for batch in images.split(batch_size))
+        return torch.cat([class_logits(self.model, batch.float()).softmax(1).cpu() for batch in outputs])
 
 
 def save_model(

@@ -10,6 +10,8 @@ from helpers.data.augment import Augment
 
 OPTIMIZERS = ("sgd", "adam", "adamw", "rmsprop")
 SCHEDULES = ("constant", "step", "cosine", "one_cycle", "plateau")
+LOSSES = ("cross_entropy", "binary_cross_entropy", "squared_error")
+LEARNED = "learned"
 PRECISIONS = ("auto", "fp32", "bf16")
 KEEP = ("last", "best")
 
@@ -30,6 +32,9 @@ class TrainConfig:
         warmup: share of the steps in which the learning rate rises (``cosine`` and ``one_cycle``).
         step_epochs: epochs between two drops of ``step``; epochs without progress before one of ``plateau``.
         step_factor: what the learning rate is multiplied by at a drop.
+        loss: one of ``LOSSES``.
+        head_weights: what the loss of each head of a multi-head network is multiplied by, by its name; None
+            is 1 for all; ``learned`` learns them with the network (Kendall et al. 2018).
         label_smoothing: share of the target given to all classes alike (Szegedy et al. 2016).
         mixup: parameter of mixup's beta distribution (Zhang et al. 2018); 0 is off.
         cutmix: likewise of CutMix (Yun et al. 2019); with both, each batch gets one of them.
@@ -59,6 +64,8 @@ class TrainConfig:
     warmup: float = 0.25
     step_epochs: int = 10
     step_factor: float = 0.1
+    loss: str = "cross_entropy"
+    head_weights: dict[str, float] | str | None = None
     label_smoothing: float = 0.0
     mixup: float = 0.0
     cutmix: float = 0.0
@@ -77,6 +84,7 @@ class TrainConfig:
         for name, known in (
             ("optimizer", OPTIMIZERS),
             ("schedule", SCHEDULES),
+            ("loss", LOSSES),
             ("precision", PRECISIONS),
             ("keep", KEEP),
         ):
@@ -90,6 +98,11 @@ class TrainConfig:
             self._check(name, getattr(self, name) >= 0, "at least 0")
         for name in ("momentum", "label_smoothing"):
             self._check(name, 0 <= getattr(self, name) < 1, "0 or more, and less than 1")
+        weights = self.head_weights
+        positive = isinstance(weights, dict) and all(weight > 0 for weight in weights.values())
+        self._check(
+            "head_weights", weights in (None, LEARNED) or positive, f"positive numbers by name, {LEARNED!r} or None"
+        )
         self._check("warmup", 0 < self.warmup < 1, "between 0 and 1")
         self._check("clip_norm", self.clip_norm is None or self.clip_norm > 0, "more than 0, or None")
         self._check("ema", self.ema is None or 0 < self.ema < 1, "between 0 and 1, or None")

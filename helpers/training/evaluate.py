@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from helpers.data.batches import Batches
 from helpers.data.splits import Split
+from helpers.models.heads import class_logits, factor_labels, marginals
 from helpers.training.device import choose_dtype
 
 
@@ -47,9 +48,35 @@ class Evaluation:
         return correct / torch.bincount(self.labels, minlength=classes)
 
     @property
+    def per_class_f1(self) -> Tensor:
+        """Harmonic mean of each class's precision and recall (K,); NaN for one neither present nor predicted."""
+        classes = self.probabilities.shape[1]
+        correct = torch.bincount(self.labels[self.predictions == self.labels], minlength=classes)
+        predicted, present = (torch.bincount(of, minlength=classes) for of in (self.predictions, self.labels))
+        return 2 * correct / (predicted + present)
+
+    @property
+    def f1_macro(self) -> float:
+        """Mean over classes of their F1."""
+        return self.per_class_f1.nanmean().item()
+
+    @property
     def mean_class_accuracy(self) -> float:
         """Mean over classes of their accuracy: every class counts alike, however many images it has."""
         return self.per_class_accuracy.nanmean().item()
+
+    def by_factor(self, factors: Mapping[str, Sequence[str]]) -> dict[str, Evaluation]:
+        """The same predictions judged factor by factor, where classes combine factors (``Splits.factors``).
+
+        Returns:
+            By factor, probabilities (N, k) and labels of its own classes and their mean cross-entropy.
+        """
+        own = factor_labels(self.labels, factors)
+        tiny = torch.finfo(torch.float32).tiny  # a sum that rounds to zero has a logarithm all the same
+        return {
+            name: Evaluation(table, own[name], F.nll_loss(table.clamp(min=tiny).log(), own[name]).item())
+            for name, table in marginals(self.probabilities, factors).items()
+        }
 
 
 @torch.no_grad()
@@ -65,7 +92,7 @@ def evaluate(
     """Predicts a whole split in evaluation mode; the model's mode is as before afterwards.
 
     Args:
-        model: returns logits (B, K); evaluated on the device it is on.
+        model: returns logits (B, K), or the outputs of its heads (B, D); evaluated on the device it is on.
         split: images, never augmented.
         mean: mean of each channel, in 0–1, as in training.
         std: standard deviation of each channel, in 0–1, as in training.
@@ -84,7 +111,8 @@ def predict_batches(model: nn.Module, batches: Batches, dtype: torch.dtype) -> t
     with torch.no_grad(), evaluation_mode(model):
         for images, labels in batches.epoch(0):
             with torch.autocast(batches.device.type, dtype=dtype, enabled=dtype != torch.float32):
-                logits = model(images).float()
+                outputs = model(images)
+            logits = class_logits(model, outputs.float())
             probabilities.append(logits.softmax(1))
             losses.append(F.cross_entropy(logits, labels, reduction="none"))
     return torch.cat(probabilities), torch.cat(losses)

@@ -15,6 +15,7 @@ from joblib import Parallel, delayed
 from torch import nn
 
 from helpers.data.splits import Split, Splits
+from helpers.models.heads import Heads
 from helpers.models.registry import create_model
 from helpers.training.checkpoint import read_checkpoint, write_checkpoint
 from helpers.training.config import TrainConfig
@@ -73,6 +74,12 @@ class Trained:
         """Predictions on a split, images as they are."""
         return evaluate(self.model, split, mean=self.mean, std=self.std, precision=self.experiment.config.precision)
 
+    @property
+    def heads(self) -> Heads | None:
+        """The network's heads, where it has several."""
+        heads = getattr(self.model, "heads", None)
+        return heads if isinstance(heads, Heads) else None
+
 
 def run_experiments(
     experiments: Mapping[str, Experiment],
@@ -115,20 +122,29 @@ def run_experiments(
 
 
 def measure(trained: Sequence[Trained], splits: Splits) -> dict[str, list[float]]:
-    """Loss and accuracy of several seeds of one experiment on every split, images as they are.
+    """Loss, accuracy and F1 of several seeds of one experiment on every split, images as they are.
 
     Returns:
-        By metric (``train_loss`` in nats, ``valid_accuracy``, ``valid_mean_class_accuracy`` …) one
-        value per seed, as ``Run.record`` takes them; ``train_seconds`` is how long training took,
-        whenever that was.
+        By metric (``train_loss`` in nats, ``valid_accuracy``, ``test_f1_macro`` …) one value per
+        seed, as ``Run.record`` takes them. With several heads, ``test_joint_accuracy`` is the share of
+        images on which all of them are right, and ``test_accuracy_<head>`` that of one. ``train_seconds``
+        is how long training took, whenever that was.
     """
     metrics: dict[str, list[float]] = {"train_seconds": [point.history.seconds for point in trained]}
     for name, split in splits.parts.items():
         for point in trained:
-            evaluation = point.evaluate(split)
-            for measure_name in ("loss", "accuracy", "mean_class_accuracy"):
-                metrics.setdefault(f"{name}_{measure_name}", []).append(getattr(evaluation, measure_name))
+            for measure_name, value in _measures(point.evaluate(split), point.heads).items():
+                metrics.setdefault(f"{name}_{measure_name}", []).append(value)
     return metrics
+
+
+def _measures(evaluation: Evaluation, heads: Heads | None) -> dict[str, float]:
+    if heads is None:
+        return {name: getattr(evaluation, name) for name in ("loss", "accuracy", "mean_class_accuracy", "f1_macro")}
+    measures = {"loss": evaluation.loss, "joint_accuracy": evaluation.accuracy, "f1_macro": evaluation.f1_macro}
+    for head, own in evaluation.by_factor(heads.factors).items():
+        measures |= {f"{name}_{head}": getattr(own, name) for name in ("loss", "accuracy", "f1_macro")}
+    return measures
 
 
 def _train_point(

@@ -13,6 +13,10 @@ Row = dict[str, float]
 class History:
     """One row per epoch: epoch (from 1), lr, seconds, and loss and accuracy on train and valid.
 
+    The training loss is the one that is minimised; the validation loss is always cross-entropy. For a
+    network with several heads both are about the combined classes, and ``valid_loss_<head>``,
+    ``valid_accuracy_<head>`` and ``weight_<head>``, that of the head's loss, stand beside them.
+
     The training figures are collected while the network learns: on augmented images, with dropout
     and smoothed or mixed targets, over the whole epoch. ``evaluate`` measures a split as it is.
     """

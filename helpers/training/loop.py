@@ -17,11 +17,13 @@ from torchvision.transforms import v2
 from helpers.base.errors import TrainingError
 from helpers.data.batches import Batches
 from helpers.data.splits import Splits
+from helpers.models.heads import class_logits
 from helpers.training.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
 from helpers.training.config import TrainConfig
 from helpers.training.device import choose_device, choose_dtype, keep_freed_memory
-from helpers.training.evaluate import predict_batches
+from helpers.training.evaluate import Evaluation, predict_batches
 from helpers.training.history import History, Row
+from helpers.training.objective import HeadsObjective, make_objective
 from helpers.training.optimizers import Schedule, decayed_parameters, make_optimizer
 
 # Raise it when a change here makes the same settings give other weights: what was trained before
@@ -41,7 +43,7 @@ def fit(
     """Trains ``model`` in place and leaves it in evaluation mode.
 
     Args:
-        model: images (B, C, H, W) to logits (B, K).
+        model: images (B, C, H, W) to logits (B, K), or to the outputs of its heads (B, D).
         splits: learns from ``train``, is watched on ``valid``; ``test`` is not touched.
         config: every setting.
         folder: where ``checkpoint.pt`` is written after each epoch and looked for at the start; a
@@ -80,7 +82,8 @@ class _Run:
         self.forward = torch.compile(self.model) if config.compile else self.model
         self.num_classes = len(splits.classes)
         self.train_batches, self.valid_batches = _make_batches(splits, config, self.device)
-        self.optimizer = make_optimizer(self.model, config)
+        self.objective = make_objective(self.model, config).to(self.device)
+        self.optimizer = make_optimizer(self.model, config, self.objective.parameters())
         self.schedule = Schedule(self.optimizer, config, len(self.train_batches))
         self.average = _make_average(self.model, config)
         self.mix = _make_mix(config, self.num_classes)
@@ -111,7 +114,8 @@ class _Run:
         started = time.perf_counter()
         lr = self.schedule.lr
         train_loss, train_accuracy = self._learn()
-        valid_loss, valid_accuracy = self._validate()
+        validation = self._validate()
+        valid_loss = validation["valid_loss"]
         if not math.isfinite(valid_loss):
             # The last step of the epoch did it: no training loss has seen its weights yet.
             raise self._diverged("validation loss", valid_loss, (self.epoch + 1) * len(self.train_batches), lr)
@@ -121,8 +125,7 @@ class _Run:
             "seconds": 0.0,
             "train_loss": train_loss,
             "train_accuracy": train_accuracy,
-            "valid_loss": valid_loss,
-            "valid_accuracy": valid_accuracy,
+            **validation,
         }
         self.history.rows.append(row)
         self.schedule.after_epoch(valid_loss)
@@ -157,9 +160,9 @@ class _Run:
         if self.mix is not None:
             images, targets = self.mix(images, labels)
         with torch.autocast(self.device.type, dtype=self.dtype, enabled=self.dtype != torch.float32):
-            logits = self.forward(images)
-        logits = logits.float()
-        loss = F.cross_entropy(logits, targets, label_smoothing=self.config.label_smoothing)
+            outputs = self.forward(images)
+        outputs = outputs.float()
+        loss = self.objective(outputs, targets)
         self.optimizer.zero_grad(set_to_none=True)
         (loss + self._l1_penalty()).backward()
         if self.config.clip_norm is not None:
@@ -168,17 +171,26 @@ class _Run:
         self.schedule.after_step()
         if self.average is not None:
             self.average.update_parameters(self.model)
-        return loss.detach(), (logits.detach().argmax(1) == targets.argmax(1)).sum()
+        predictions = class_logits(self.model, outputs.detach()).argmax(1)
+        return loss.detach(), (predictions == targets.argmax(1)).sum()
 
     def _l1_penalty(self) -> Tensor | float:
         if not self.config.l1:
             return 0.0
         return self.config.l1 * torch.stack([p.abs().sum() for p in decayed_parameters(self.model)]).sum()
 
-    def _validate(self) -> tuple[float, float]:
+    def _validate(self) -> Row:
         probabilities, losses = predict_batches(self.judged, self.valid_batches, self.dtype)
-        accuracy = (probabilities.argmax(1) == self.valid_batches.labels).float().mean()
-        return losses.mean().item(), accuracy.item()
+        evaluation = Evaluation(probabilities.cpu(), self.valid_batches.labels.cpu(), losses.mean().item())
+        row: Row = {"valid_loss": evaluation.loss, "valid_accuracy": evaluation.accuracy}
+        if isinstance(self.objective, HeadsObjective):
+            factors = self.objective.heads.factors
+            for (name, head), weight in zip(
+                evaluation.by_factor(factors).items(), self.objective.weights.tolist(), strict=True
+            ):
+                row |= {f"valid_loss_{name}": head.loss, f"valid_accuracy_{name}": head.accuracy}
+                row[f"weight_{name}"] = weight
+        return row
 
     def _check_finite(self, losses: Tensor, rates: list[float]) -> None:
         bad = (~losses.isfinite()).nonzero()
@@ -202,6 +214,7 @@ class _Run:
         return {
             "config": self.config.to_dict(),
             "model": self.model.state_dict(),
+            "objective": self.objective.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "schedule": self.schedule.state_dict(),
             "average": None if self.average is None else self.average.state_dict(),
@@ -213,6 +226,7 @@ class _Run:
         if state is None:
             return
         self.model.load_state_dict(state["model"])
+        self.objective.load_state_dict(state["objective"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.schedule.load_state_dict(state["schedule"])
         if self.average is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import torch
@@ -16,9 +17,9 @@ def decayed_parameters(model: nn.Module) -> list[nn.Parameter]:
     return [p for p in model.parameters() if p.requires_grad and p.ndim >= 2]
 
 
-def make_optimizer(model: nn.Module, config: TrainConfig) -> Optimizer:
-    """The configured optimizer over the model's trainable parameters."""
-    spared = [p for p in model.parameters() if p.requires_grad and p.ndim < 2]
+def make_optimizer(model: nn.Module, config: TrainConfig, extra: Iterable[nn.Parameter] = ()) -> Optimizer:
+    """The configured optimizer over the model's trainable parameters, and ``extra`` ones that are spared decay."""
+    spared = [*(p for p in model.parameters() if p.requires_grad and p.ndim < 2), *extra]
     groups: list[dict[str, Any]] = [
         {"params": decayed_parameters(model), "weight_decay": config.weight_decay},
         {"params": spared, "weight_decay": 0.0},

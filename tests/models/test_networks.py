@@ -58,9 +58,16 @@ def test_the_improved_network_takes_any_size() -> None:
         assert model(torch.rand(2, 3, size, size)).shape == (2, 7)
 
 
+# What some networks need besides the number of classes and channels.
+SPECIAL: dict[str, dict[str, object]] = {
+    "multi_head_cnn": {"heads": {"size": ("small", "large"), "hue": ("red", "green", "blue")}},
+    "one_conv": {"image_size": 64},
+}
+
+
 @pytest.mark.parametrize("name", model_names())
 def test_every_network_is_built_by_name_and_can_learn(name: str) -> None:
-    model = create_model(name, num_classes=5, in_channels=1)
+    model = create_model(name, num_classes=6, in_channels=1, **SPECIAL.get(name, {}))
     model(torch.rand(4, 1, 64, 64)).sum().backward()
     assert all(p.grad is not None for p in model.parameters())
 

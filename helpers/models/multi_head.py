@@ -1,0 +1,60 @@
+"""One feature network, and a head for each factor that the classes combine."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor, nn
+
+from helpers.base.errors import ModelError
+from helpers.models.heads import Heads
+from helpers.models.improved_cnn import ConvStages
+from helpers.models.registry import register
+
+
+@register("multi_head_cnn")
+class MultiHeadCNN(nn.Module):
+    """A shared feature network and classification heads, trained end to end.
+
+    A head for two classes ends in a single neuron, to be read through a sigmoid; one for more ends in a
+    neuron per class, to be read through a softmax. Neither is part of the network: the losses contain
+    them, and ``Heads`` applies them in prediction.
+
+    Args:
+        num_classes: combinations of the heads' classes.
+        in_channels: channels of an image.
+        heads: for each head its class names, in the order of the data set's factors.
+        widths: maps of the feature network, as of ``ConvStages``.
+        hidden: neurons in the hidden layer of each head.
+        stem_stride: of the feature network's first convolution.
+    """
+
+    def __init__(
+        self,
+        num_classes: int,
+        in_channels: int = 3,
+        *,
+        heads: Mapping[str, Sequence[str]],
+        widths: Sequence[int] = (16, 32, 64, 128),
+        hidden: int = 64,
+        stem_stride: int = 1,
+    ) -> None:
+        super().__init__()
+        self.heads = Heads(heads)
+        if self.heads.num_classes != num_classes:
+            raise ModelError(
+                f"Heads of {self.heads.shape} classes combine to {self.heads.num_classes}, not {num_classes}."
+            )
+        self.features = ConvStages(in_channels, widths, stem_stride)
+        self.head = nn.ModuleDict(
+            {
+                name: nn.Sequential(nn.Linear(widths[-1], hidden), nn.ReLU(), nn.Linear(hidden, width))
+                for name, width in zip(self.heads.factors, self.heads.widths, strict=True)
+            }
+        )
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Images (B, C, H, W) to the outputs of all heads side by side (B, D)."""
+        features = self.features(images)  # (B, widths[-1])
+        return torch.cat([head(features) for head in self.head.values()], dim=1)
