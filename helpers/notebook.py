@@ -29,6 +29,7 @@ from IPython.display import display
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
+from PIL import Image
 from torch import nn
 
 from helpers.base.declared import read_notebook
@@ -85,23 +86,33 @@ class Run:
         self.folder = exports_dir() / name
         self.work = self.folder / "work"
         self.device = choose_device(self.parameters.get("device", "auto"))
-        self._splits: Splits | None = None
+        self._data: tuple[Splits, ...] = ()
         _seed_everything(self.parameters.get("seed", 0))
         use_style()
         self._record = RunRecord(name, parameters=self.parameters, environment=_environment(self.device))
         self._save()
         print(" · ".join(f"{key} {value}" for key, value in self._record.environment.items()))  # noqa: T201
 
-    def use_data(self, splits: Splits) -> None:
-        """Notes which data the run's results are about; says so loudly if they are a synthetic stand-in."""
-        self._splits = splits
-        self._record.data = {"name": splits.name, "source": splits.source, "splits": splits.counts()}
+    def use_data(self, *data: Splits) -> None:
+        """Notes which data the run's results are about; says so loudly if any are a synthetic stand-in.
+
+        With several data sets, ``metrics.json`` names their splits ``<set>_<split>``, and the run is one on real
+        data only if all of them are.
+        """
+        self._data = data
+        drawn = [splits.name for splits in data if splits.source != "real"]
+        counts = {f"{s.name}_{name}": count for s in data for name, count in s.counts().items()}
+        self._record.data = {
+            "name": ", ".join(splits.name for splits in data),
+            "source": "synthetic" if drawn else "real",
+            "splits": data[0].counts() if len(data) == 1 else counts,
+        }
         self._save()
-        if splits.source != "real":
+        if drawn:
             self.say(
                 "> **SYNTHETIC DATA**\n>\n"
-                f"> These images are a drawn stand-in for {splits.name}. Every number below is about the stand-in: "
-                "none of them is a result, and no requirement counts as met."
+                f"> These images are a drawn stand-in for {', '.join(drawn)}. Every number below is about the "
+                "stand-in: none of them is a result, and no requirement counts as met."
             )
 
     def record(self, model: str, **metrics: ArrayLike) -> None:
@@ -142,19 +153,19 @@ class Run:
         self._save()
         return row
 
-    def figure(self, picture: Figure | Axes, name: str, *, alt: str) -> None:
+    def figure(self, picture: Figure | Axes, name: str, *, alt: str, caption: str = "") -> None:
         """Shows a figure, and saves it as ``figures/<name>.png`` and ``.pdf``.
 
         Args:
             picture: what a plot function returned; it is closed afterwards.
-            name: of the files.
+            name: of the files; a paper refers to the figure as ``@fig:<name>``.
             alt: what the figure shows, for those who do not see it. Mandatory.
+            caption: Markdown below the figure; a paper needs one.
 
         Raises:
             ConfigError: the alternative text is missing, or the name is not one for a file.
         """
-        if not alt.strip():
-            raise ConfigError(f"Figure {name!r} has no alternative text: say in `alt` what it shows.")
+        _require_alt(name, alt)
         figure = picture if isinstance(picture, Figure) else picture.get_figure(root=True)
         if figure is None:
             raise ConfigError(f"Figure {name!r} was removed before it was shown.")
@@ -166,23 +177,48 @@ class Run:
             figure.savefig(file, format="pdf", dpi=DPI, metadata={"CreationDate": None})
         plt.close(figure)
         # As wide on the screen as on paper, and sharp on screens with more than 96 pixels per inch.
-        width = round(96 * figure.get_figwidth())
-        _show(
-            {"image/png": b64encode(png.read_bytes()).decode(), "text/plain": f"[figure {name}: {alt}]"},
-            {"image/png": {"alt": alt, "width": width}},
-        )
+        self._show_figure(name, alt, caption, width=round(96 * figure.get_figwidth()))
+
+    def figure_from(self, source: str, name: str, *, alt: str, caption: str = "") -> None:
+        """Shows a figure that another notebook has saved, and keeps a copy of it among its own.
+
+        Args:
+            source: notebook and figure, ``caltech101/01_lenet5/learning_curves``.
+            name: as in ``figure``, like the rest.
+            alt: what the figure shows.
+            caption: Markdown below it.
+
+        Raises:
+            NotebookError: that notebook has not been run, or has no such figure.
+            ConfigError: as in ``figure``.
+        """
+        _require_alt(name, alt)
+        notebook, _, figure = source.rpartition("/")
+        for suffix in ("png", "pdf"):
+            original = exports_dir() / notebook / "figures" / f"{figure}.{suffix}"
+            if not original.is_file():
+                raise NotebookError(
+                    f"There is no figure {figure} of {notebook} ({_short(original)} is missing): "
+                    f"run that notebook first: python -m helpers run {notebook}"
+                )
+            with write_atomic(self._figure_path(name, suffix)) as file:
+                file.write_bytes(original.read_bytes())
+        with Image.open(self._figure_path(name, "png")) as picture:
+            width = round(96 * picture.width / DPI)
+        self._show_figure(name, alt, caption, width=width)
 
     def table(self, frame: pd.DataFrame, name: str, *, caption: str = "") -> None:
         """Shows a table, and saves it with all digits as ``figures/<name>.csv``.
 
         The index is left out where it only counts the rows. Numbers are shown with four significant digits: format
-        them as text where that is not what you want.
+        them as text where that is not what you want. In a paper it is ``@tab:<name>``, and needs a caption.
         """
         numbered = isinstance(frame.index, pd.RangeIndex)
         with write_atomic(self._figure_path(name, "csv")) as file:
             frame.to_csv(file, index=not numbered)
         text = _frame_table(frame if numbered else frame.reset_index())
-        self.say(f"{text}\n\n*{caption}*" if caption else text)
+        shown = f"{text}\n\n*{caption}*" if caption else text
+        _show_markdown(shown, {"table": name, "source": text, "caption": caption})
 
     def say(self, markdown: str) -> None:
         """Shows Markdown that was put together from results."""
@@ -196,8 +232,10 @@ class Run:
         arguments: Mapping[str, Any],
         mean: Sequence[float] | None = None,
         std: Sequence[float] | None = None,
+        data: Splits | None = None,
+        name: str = "model",
     ) -> Path:
-        """Saves the network as ``model.pt`` with the classes and image format of the run's data.
+        """Saves the network as ``model.pt`` with the classes and image format of its data.
 
         Args:
             model: the trained network.
@@ -205,25 +243,33 @@ class Run:
             arguments: all that its constructor was given.
             mean: mean of each channel that it expects to be subtracted, 0–1; None: that of the training images.
             std: standard deviation of each channel, likewise.
+            data: what it was trained on; None: the run's data.
+            name: of the file, without its suffix, for a run that saves several networks.
 
         Raises:
-            NotebookError: ``use_data`` was not called before.
+            NotebookError: ``use_data`` was not called before, or was with several data sets and ``data`` does not say
+                which is meant.
         """
-        if self._splits is None:
-            raise NotebookError("A model is saved with its classes: call run.use_data(splits) before run.save_model.")
-        data_mean, data_std = self._splits.channel_stats()
-        path = self.folder / "model.pt"
+        if data is None:
+            if len(self._data) != 1:
+                raise NotebookError(
+                    f"A model is saved with its classes, and the run uses {len(self._data)} data sets: call "
+                    "run.use_data(splits) before run.save_model, and say data=splits where there are several."
+                )
+            data = self._data[0]
+        data_mean, data_std = data.channel_stats()
+        path = self.folder / f"{name}.pt"
         save_model(
             path,
             model,
             architecture=architecture,
             arguments=dict(arguments),
-            classes=self._splits.classes,
-            image_size=self._splits.image_size,
-            channels=self._splits.channels,
+            classes=data.classes,
+            image_size=data.image_size,
+            channels=data.channels,
             mean=mean or data_mean,
             std=std or data_std,
-            trained_on=self._splits.source,
+            trained_on=data.source,
         )
         return path
 
@@ -238,6 +284,15 @@ class Run:
     def _save(self) -> None:
         self._record.seconds = round(time.perf_counter() - self._started, 3)
         self._record.save(self.folder / "metrics.json")
+
+    def _show_figure(self, name: str, alt: str, caption: str, *, width: int) -> None:
+        content = b64encode(self._figure_path(name, "png").read_bytes()).decode()
+        _show(
+            {"image/png": content, "text/plain": f"[figure {name}: {alt}]"},
+            {"image/png": {"alt": alt, "width": width, "figure": name, "caption": caption}},
+        )
+        if caption:
+            _show_markdown(f"*{caption}*", {"caption_of": name})
 
     def _figure_path(self, name: str, suffix: str) -> Path:
         if not re.fullmatch(r"[\w-]+", name):
@@ -318,6 +373,11 @@ def _frame_table(frame: pd.DataFrame) -> str:
     return markdown_table(list(frame.columns), rows, right=set(frame.select_dtypes("number").columns))
 
 
+def _require_alt(name: str, alt: str) -> None:
+    if not alt.strip():
+        raise ConfigError(f"Figure {name!r} has no alternative text: say in `alt` what it shows.")
+
+
 def _short(path: Path) -> str:
     """The path from the repository on, where it is in there: exports do not tell whose machine they were made on."""
     return str(path.relative_to(ROOT) if path.is_relative_to(ROOT) else path)
@@ -331,8 +391,8 @@ def _cell(value: Any) -> str:
     return f"{value:.0f}" if value.is_integer() else f"{value:.4g}"
 
 
-def _show_markdown(text: str) -> None:
-    _show({"text/markdown": text, "text/plain": text})
+def _show_markdown(text: str, metadata: dict[str, str] | None = None) -> None:
+    _show({"text/markdown": text, "text/plain": text}, {"text/markdown": metadata} if metadata else None)
 
 
 def _show(bundle: dict[str, str], metadata: dict[str, Any] | None = None) -> None:

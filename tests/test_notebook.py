@@ -15,7 +15,7 @@ import pytest
 import torch
 
 from helpers import notebook
-from helpers.base.errors import ConfigError, NotebookError
+from helpers.base.errors import ConfigError, ModelError, NotebookError
 from helpers.base.files import ROOT
 from helpers.data.splits import Split, Splits
 from helpers.models.lenet5 import LeNet5
@@ -54,10 +54,10 @@ def toy_notebook(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pa
     plt.rcdefaults()
 
 
-def make_splits(source: str = "real") -> Splits:
+def make_splits(source: str = "real", name: str = "toy") -> Splits:
     images = torch.arange(6, dtype=torch.uint8).view(6, 1, 1, 1).expand(6, 3, 16, 16) * 40
     split = Split(images, torch.tensor([0, 1] * 3), tuple("abcdef"))
-    return Splits("toy", source, ("ant", "cup"), split, split.subset(torch.arange(2)))
+    return Splits(name, source, ("ant", "cup"), split, split.subset(torch.arange(2)))
 
 
 def record_of(run: Run) -> dict[str, Any]:
@@ -129,6 +129,23 @@ def test_requirements_on_real_data_are_judged() -> None:
     assert [row["met"] for row in record_of(run)["requirements"]] == [True, False, True]
 
 
+def test_a_run_on_two_sets_is_as_real_as_both_are() -> None:
+    run = start_run(NAME)
+    real, drawn = make_splits(), make_splits("synthetic", name="other")
+    run.use_data(real, drawn)
+    data = record_of(run)["data"]
+    assert (data["name"], data["source"]) == ("toy, other", "synthetic")
+    assert data["splits"] == {"toy_train": 6, "toy_valid": 2, "other_train": 6, "other_valid": 2}
+    assert run.require("1", "any", 1.0, 0.5)["met"] is None
+    saving = {"architecture": "lenet5", "arguments": {"num_classes": 2, "image_size": 16}}
+    with pytest.raises(NotebookError, match="uses 2 data sets"):
+        run.save_model(LeNet5(num_classes=2, image_size=16), **saving)
+    run.save_model(LeNet5(num_classes=2, image_size=16), **saving, data=real, name="model_toy")
+    assert load_model(f"{NAME}/model_toy").trained_on == "real"
+    with pytest.raises(ModelError, match=f"run {NAME}$"):
+        load_model(f"{NAME}/model_other")
+
+
 @pytest.mark.parametrize("splits", [None, make_splits("synthetic")])
 def test_no_requirement_counts_as_met_without_real_data(
     splits: Splits | None, capsys: pytest.CaptureFixture[str]
@@ -156,6 +173,32 @@ def test_figure_without_alternative_text_or_with_a_bad_name_is_refused() -> None
         run.figure(plt.figure(), "curves", alt=" ")
     with pytest.raises(ConfigError, match=r"\.\./curves"):
         run.figure(plt.figure(), "../curves", alt="Loss falls.")
+
+
+def test_a_figure_of_another_run_is_shown_as_its_own() -> None:
+    run, other = start_run(NAME), Run("toy/00_zeroth", {})
+    other.figure(plt.subplots()[1], "curves", alt="Loss falls.")
+    run.figure_from("toy/00_zeroth/curves", "first_curves", alt="Loss falls.")
+    for suffix in ("png", "pdf"):
+        copy, original = (r.folder / "figures" / name for r, name in ((run, "first_curves"), (other, "curves")))
+        assert copy.with_suffix(f".{suffix}").read_bytes() == original.with_suffix(f".{suffix}").read_bytes()
+    with pytest.raises(NotebookError, match=r"no figure maps of toy/00_zeroth .*helpers run toy/00_zeroth"):
+        run.figure_from("toy/00_zeroth/maps", "maps", alt="Maps.")
+    with pytest.raises(ConfigError, match="alternative text"):
+        run.figure_from("toy/00_zeroth/curves", "first_curves", alt="")
+
+
+def test_figures_and_tables_carry_what_a_paper_needs(monkeypatch: pytest.MonkeyPatch) -> None:
+    shown: list[Any] = []
+    monkeypatch.setattr(notebook, "_show", lambda bundle, metadata=None: shown.append((bundle, metadata)))
+    run = start_run(NAME)
+    run.figure(plt.subplots()[1], "curves", alt="Loss falls.", caption="Curves.")
+    run.table(pd.DataFrame({"net": ["a"]}), "nets", caption="All nets.")
+    (_, picture), (caption, caption_of), (table, source) = shown
+    assert picture["image/png"] == {"alt": "Loss falls.", "width": 432, "figure": "curves", "caption": "Curves."}
+    assert (caption["text/markdown"], caption_of) == ("*Curves.*", {"text/markdown": {"caption_of": "curves"}})
+    assert source["text/markdown"] == {"table": "nets", "source": "| net |\n| --- |\n| a |", "caption": "All nets."}
+    assert table["text/markdown"].endswith("| a |\n\n*All nets.*")
 
 
 def test_table_is_shown_rounded_and_saved_whole(capsys: pytest.CaptureFixture[str]) -> None:

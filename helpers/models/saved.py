@@ -99,8 +99,8 @@ def load_model(source: Path | str, *, trained_on: str | None = None) -> SavedMod
     """Loads a network that a notebook has saved.
 
     Args:
-        source: a path to a ``model.pt``, or the name of the notebook that saved it
-            (``caltech101/01_lenet5``).
+        source: a path to a ``model.pt``, or the name of the notebook that saved it (``caltech101/01_lenet5``);
+            where a notebook saves several, with that of the file (``lines/01_foundations/model_mnist``).
         trained_on: ``real`` or ``synthetic`` where only such a model will do; None takes either.
 
     Raises:
@@ -137,12 +137,13 @@ def _model_path(source: Path | str) -> Path:
         if not path.is_file():
             raise ModelError(f"There is no model file {path}.")
         return path
-    saved = exports_dir() / path / "model.pt"
+    notebook, stem = (path.parent, path.name) if len(path.parts) > 2 else (path, "model")
+    saved = exports_dir() / notebook / f"{stem}.pt"
     if not saved.is_file():
         quick = " --quick" if exports_dir().name == "quick" else ""
         raise ModelError(
-            f"The model of notebook {source} is not there ({saved}). "
-            f"Run that notebook first: python -m helpers run {source}{quick}"
+            f"The model of notebook {notebook.as_posix()} is not there ({saved}). "
+            f"Run that notebook first: python -m helpers run {notebook.as_posix()}{quick}"
         )
     return saved
 
