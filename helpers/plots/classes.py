@@ -56,12 +56,20 @@ def plot_class_counts(splits: Splits, *, ax: Axes | None = None) -> Axes:
     return ax
 
 
-def plot_class_accuracy(accuracy: Tensor, classes: Sequence[str], *, lowest: int = 15, ax: Axes | None = None) -> Axes:
+def plot_class_accuracy(
+    accuracy: Tensor,
+    classes: Sequence[str],
+    *,
+    quantity: str = "accuracy",
+    lowest: int = 15,
+    ax: Axes | None = None,
+) -> Axes:
     """The classes that are recognised worst, and the mean over all classes.
 
     Args:
-        accuracy: share of each class's images that is predicted (K,), 0–1; NaN for a class without images.
+        accuracy: share of each class's images that is predicted, or its F1 (K,), 0–1; NaN for a class without images.
         classes: K names.
+        quantity: what the values are.
         lowest: how many classes are shown.
         ax: where to draw; None makes a figure.
     """
@@ -74,7 +82,7 @@ def plot_class_accuracy(accuracy: Tensor, classes: Sequence[str], *, lowest: int
     ax.axvline(mean, color="black", linestyle=":", label=f"mean of all {len(known)} classes: {100 * mean:.1f} %")
     ax.invert_yaxis()
     ax.set_xlim(0, 1.02)
-    percent_axis(ax, "x", "accuracy")
+    percent_axis(ax, "x", quantity)
     ax.legend(loc="lower right", bbox_to_anchor=(1, 1), borderaxespad=0)
     return ax
 

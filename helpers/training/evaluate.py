@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+import pandas as pd
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -42,18 +43,21 @@ class Evaluation:
 
     @property
     def per_class_accuracy(self) -> Tensor:
-        """Share of each class's images that are predicted (K,); NaN for a class without images."""
-        classes = self.probabilities.shape[1]
-        correct = torch.bincount(self.labels[self.predictions == self.labels], minlength=classes)
-        return correct / torch.bincount(self.labels, minlength=classes)
+        """Share of each class's images that are predicted, its recall (K,); NaN for a class without images."""
+        correct, _, present = self._counts()
+        return correct / present
 
     @property
     def per_class_f1(self) -> Tensor:
         """Harmonic mean of each class's precision and recall (K,); NaN for one neither present nor predicted."""
-        classes = self.probabilities.shape[1]
-        correct = torch.bincount(self.labels[self.predictions == self.labels], minlength=classes)
-        predicted, present = (torch.bincount(of, minlength=classes) for of in (self.predictions, self.labels))
+        correct, predicted, present = self._counts()
         return 2 * correct / (predicted + present)
+
+    def _counts(self) -> tuple[Tensor, Tensor, Tensor]:
+        """Images of each class that are predicted correctly, that are predicted, and that there are: each (K,)."""
+        each = (self.labels[self.predictions == self.labels], self.predictions, self.labels)
+        correct, predicted, present = (torch.bincount(of, minlength=self.probabilities.shape[1]) for of in each)
+        return correct, predicted, present
 
     @property
     def f1_macro(self) -> float:
@@ -64,6 +68,18 @@ class Evaluation:
     def mean_class_accuracy(self) -> float:
         """Mean over classes of their accuracy: every class counts alike, however many images it has."""
         return self.per_class_accuracy.nanmean().item()
+
+    def scores(self, classes: Sequence[str]) -> pd.DataFrame:
+        """A row for each class: precision, recall, F-score (shares, 0–1) and the number of its images."""
+        correct, predicted, present = self._counts()
+        columns = {
+            "class": list(classes),
+            "precision": (correct / predicted).tolist(),
+            "recall": (correct / present).tolist(),
+            "F-score": self.per_class_f1.tolist(),
+            "images": present.tolist(),
+        }
+        return pd.DataFrame(columns)
 
     def by_factor(self, factors: Mapping[str, Sequence[str]]) -> dict[str, Evaluation]:
         """The same predictions judged factor by factor, where classes combine factors (``Splits.factors``).

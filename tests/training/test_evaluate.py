@@ -1,0 +1,47 @@
+from __future__ import annotations
+
+import pytest
+import torch
+import torch.nn.functional as F
+from sklearn.metrics import precision_recall_fscore_support
+
+from helpers.training import Evaluation
+
+CLASSES = ("ant", "bee", "cup", "dog", "eel", "fox")
+FACTORS = {"row": ("top", "bottom"), "column": ("left", "middle", "right")}
+
+
+@pytest.fixture
+def evaluation() -> Evaluation:
+    """Sixty guesses, half of them right; no image is a fox, and none is taken for one."""
+    generator = torch.Generator().manual_seed(0)
+    labels = torch.arange(60) % 5
+    logits = torch.randn(60, 6, generator=generator) + 2 * F.one_hot(labels, 6)
+    logits[:, 5] = -10
+    return Evaluation(logits.softmax(1), labels, F.cross_entropy(logits, labels).item())
+
+
+def test_the_scores_are_those_of_scikit_learn(evaluation: Evaluation) -> None:
+    table = evaluation.scores(CLASSES)
+    expected = precision_recall_fscore_support(evaluation.labels, evaluation.predictions, labels=range(5))
+    for column, values in zip(("precision", "recall", "F-score", "images"), expected, strict=True):
+        assert list(table[column][:5]) == pytest.approx(list(values))
+    assert evaluation.f1_macro == pytest.approx(expected[2].mean())
+    assert evaluation.mean_class_accuracy == pytest.approx(expected[1].mean())
+
+
+def test_a_class_that_is_not_there_has_no_score(evaluation: Evaluation) -> None:
+    assert evaluation.scores(CLASSES).iloc[5][["precision", "recall", "F-score"]].isna().all()
+    assert evaluation.per_class_f1[5].isnan()
+
+
+def test_factors_are_judged_on_their_own(evaluation: Evaluation) -> None:
+    own = evaluation.by_factor(FACTORS)
+    rows, columns = evaluation.labels // 3, evaluation.labels % 3
+    assert torch.equal(own["row"].labels, rows)
+    assert torch.equal(own["column"].labels, columns)
+    top = evaluation.probabilities[:, :3].sum(1)
+    torch.testing.assert_close(own["row"].probabilities, torch.stack((top, 1 - top), dim=1))
+    assert own["row"].accuracy == pytest.approx(((top < 0.5).long() == rows).float().mean().item())
+    assert own["row"].loss == pytest.approx(F.nll_loss(own["row"].probabilities.log(), rows).item())
+    assert evaluation.accuracy <= min(head.accuracy for head in own.values())
