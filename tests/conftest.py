@@ -30,10 +30,18 @@ def own_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="session")
 def drawn_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A data folder with the stand-in of Caltech-101, drawn once for all tests: read only."""
+    """A data folder with the stand-ins, drawn once for all tests: read only."""
     folder = tmp_path_factory.mktemp("drawn")
-    draw_once(folder / "synthetic" / "caltech101", CATALOGUE["caltech101"].draw)
+    for name in ("caltech101", "artists", "facescrub"):
+        draw_once(folder / "synthetic" / name, CATALOGUE[name].draw)
     return folder
+
+
+@pytest.fixture
+def synthetic_data(drawn_data: Path, own_folders: None, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The data folder holds the stand-ins and nothing else."""
+    monkeypatch.setenv("CNN_DATA", str(drawn_data))
+    return drawn_data / "synthetic"
 
 
 @pytest.fixture

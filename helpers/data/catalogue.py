@@ -1,8 +1,8 @@
 """The data sets: what each is, where it lies, and ``load_data``, the one way to get one.
 
 A new data set is one entry here and one small module beside this one, with the functions the entry
-names: ``load`` and ``draw``, and ``convert`` if there is an official archive, or ``make`` if the set
-itself is generated.
+names: ``load`` and ``draw``, and ``convert`` if there is an official archive, ``make`` if the set
+itself is generated, or ``collect`` if it has to be gathered.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
-from helpers.base.errors import DataError
+from helpers.base.errors import ConfigError, DataError
 from helpers.base.files import data_dir
-from helpers.data import caltech101, lines, mnist, synthetic
+from helpers.data import artists, caltech101, facescrub, lines, mnist, synthetic
 from helpers.data.splits import Split, Splits
 
 SOURCES = ("auto", "real", "synthetic")
@@ -54,11 +54,15 @@ class DataSet:
         source: who made it.
         licence: on what terms it may be used.
         homepage: where it is described; empty for a set that is generated.
-        load: reads class names and splits (train, valid, test or None) from the set's own folder.
+        load: reads class names and splits (train, valid, test or None) from the set's own folder; where
+            ``any_size``, at the side in pixels that is its second argument.
         draw: draws the synthetic stand-in into an empty folder, in the layout that ``load`` reads.
         archives: the official download, where there is one: its files.
         make: generates the real images in the set's own folder, unless they are already there, and says
             whether it did; for a set that everybody generates.
+        seal: a file in the folder that is written last, for a set that grows file by file: without it the
+            set is not there yet.
+        any_size: whether the images can be had at other sides than ``image_size``.
         factors: what the classes combine, where they do; see ``Splits.factors``.
     """
 
@@ -71,16 +75,23 @@ class DataSet:
     source: str
     licence: str
     homepage: str
-    load: Callable[[Path], tuple[tuple[str, ...], Split, Split, Split | None]]
+    load: Callable[..., tuple[tuple[str, ...], Split, Split, Split | None]]
     draw: Callable[[Path], None]
     archives: tuple[Archive, ...] = ()
     make: Callable[[Path], bool] | None = None
+    seal: str = ""
+    any_size: bool = False
     factors: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def path(self) -> Path:
         """Where the real images lie, if they are there."""
         return data_dir() / self.folder
+
+    @property
+    def present(self) -> bool:
+        """Whether the real images are there."""
+        return (self.path / self.seal).exists()
 
     @property
     def how_to_get(self) -> str:
@@ -157,6 +168,35 @@ CATALOGUE: dict[str, DataSet] = {
         ),
         _MNIST,
         replace(_MNIST, name="mnist_60k", title="MNIST (60,000 + 10,000)", load=mnist.load_60k_10k),
+        DataSet(
+            name="artists",
+            title="the artists' paintings",
+            folder="artists",
+            classes=len(artists.CLASSES),
+            image_size=artists.IMAGE_SIZE,
+            channels=3,
+            source="Z. Bylinskii, for MIT 6.867",
+            licence="for coursework",
+            homepage="https://web.mit.edu/zoya/www/",
+            load=artists.load,
+            draw=artists.draw,
+            any_size=True,
+        ),
+        DataSet(
+            name="facescrub",
+            title="FaceScrub",
+            folder="facescrub",
+            classes=len(facescrub.CLASSES),
+            image_size=facescrub.IMAGE_SIZE,
+            channels=3,
+            source="H.-W. Ng, S. Winkler, 2014",
+            licence="research use only",
+            homepage="https://vintage.winklerbros.net/facescrub.html",
+            load=facescrub.load,
+            draw=facescrub.draw,
+            seal=facescrub.MANIFEST,
+            any_size=True,
+        ),
     )
 }
 
@@ -172,7 +212,7 @@ def find_data_set(name: str) -> DataSet:
     return CATALOGUE[name]
 
 
-def load_data(name: str, source: str = "auto") -> Splits:
+def load_data(name: str, source: str = "auto", *, size: int | None = None) -> Splits:
     """Loads a data set.
 
     Args:
@@ -181,6 +221,8 @@ def load_data(name: str, source: str = "auto") -> Splits:
             stand-in with the same classes and image format, drawn when it is first asked for;
             ``auto`` takes the real images if their folder is there. A set that is generated is always
             there: its real images are made when they are first asked for.
+        size: side in pixels to decode the images at, for sets of photographs and paintings; None is the
+            set's own. Another size never changes which image is in which split.
 
     Returns:
         Its splits; ``splits.source`` is ``real`` or ``synthetic``, never ``auto``.
@@ -188,14 +230,16 @@ def load_data(name: str, source: str = "auto") -> Splits:
     Raises:
         DataError: the name or source is unknown, the real images are missing, or a class folder or
             image is broken. A broken real data set is never replaced by the stand-in.
+        ConfigError: the size is not positive, or the set comes in one size only.
     """
     data_set = find_data_set(name)
     if source not in SOURCES:
         raise DataError(f"There is no data source {source!r}: known are {', '.join(SOURCES)}.")
     if source == "auto":
-        source = "real" if data_set.make or data_set.path.exists() else "synthetic"
+        source = "real" if data_set.make or data_set.present else "synthetic"
+    size = _checked_size(data_set, size)
     folder = _real(data_set) if source == "real" else _synthetic(data_set)
-    classes, train, valid, test = data_set.load(folder)
+    classes, train, valid, test = data_set.load(folder, size) if data_set.any_size else data_set.load(folder)
     return Splits(name, source, classes, train, valid, test, data_set.factors)
 
 
@@ -236,8 +280,8 @@ def data_status(name: str) -> DataStatus:
         DataError: the name is unknown.
     """
     data_set = find_data_set(name)
-    if not data_set.path.exists():
-        return DataStatus("absent", f"{data_set.path} is not there: {data_set.how_to_get}.")
+    if not data_set.present:
+        return DataStatus("absent", f"{data_set.path / data_set.seal} is not there: {data_set.how_to_get}.")
     try:
         splits = load_data(name, source="real")
     except DataError as error:
@@ -246,12 +290,24 @@ def data_status(name: str) -> DataStatus:
     return DataStatus("present", f"{data_set.path}: {counts} images in {len(splits.classes)} classes.")
 
 
+def _checked_size(data_set: DataSet, size: int | None) -> int:
+    if size is None or size == data_set.image_size:
+        return data_set.image_size
+    if not data_set.any_size:
+        raise ConfigError(
+            f"{data_set.title} comes at {data_set.image_size} pixels only, not at {size}: leave the size out."
+        )
+    if size < 1:
+        raise ConfigError(f"Images cannot have a side of {size} pixels: choose a size of at least 1.")
+    return size
+
+
 def _real(data_set: DataSet) -> Path:
     if data_set.make is not None:
         data_set.make(data_set.path)
-    if not data_set.path.exists():
+    if not data_set.present:
         raise DataError(
-            f"{data_set.title} is not there: looked for {data_set.path}. Either {data_set.how_to_get}, "
+            f"{data_set.title} is not there: looked for {data_set.path / data_set.seal}. Either {data_set.how_to_get}, "
             'or take the drawn stand-in with source="synthetic".'
         )
     return data_set.path

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import islice
 
 import torch
 from torch import Tensor
@@ -62,6 +63,33 @@ class Split:
         time = (rank + 0.5) / sizes[labels[order]]
         chosen = shuffled[order[torch.argsort(time, stable=True)]][:count]
         return self.subset(chosen.sort().values)
+
+    def share_out(self, counts: Callable[[int], Sequence[int]], *, seed: int = 0) -> list[Split]:
+        """Deals the images of each class out into parts.
+
+        Which image goes where follows from its id and the seed alone, so that no version of any
+        library and no machine will ever deal otherwise.
+
+        Args:
+            counts: says of the number of images of a class how many go into each part.
+            seed: another seed, another split.
+
+        Returns:
+            The parts, each in the order of this split.
+        """
+
+        def key(index: int) -> bytes:
+            return hashlib.sha256(f"{seed}/{self.ids[index]}".encode()).digest()
+
+        dealt: list[list[int]] = []  # indices, by part
+        for label in self.labels.unique():
+            members = sorted((self.labels == label).nonzero().flatten().tolist(), key=key)
+            sizes = counts(len(members))
+            dealt = dealt or [[] for _ in sizes]
+            deck = iter(members)
+            for part, size in zip(dealt, sizes, strict=True):
+                part.extend(islice(deck, size))
+        return [self.subset(torch.tensor(sorted(part), dtype=torch.int64)) for part in dealt]
 
 
 @dataclass(frozen=True)
