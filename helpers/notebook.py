@@ -16,6 +16,7 @@ import textwrap
 import time
 from base64 import b64encode
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -315,6 +316,38 @@ def pm(values: ArrayLike, *, percent: bool = True, digits: int | None = None) ->
     numbers = [summary["mean"]] if summary["ci95"] is None else [summary["mean"], summary["ci95"]]
     text = " ± ".join(f"{100 * number if percent else number:.{digits}f}" for number in numbers)
     return f"{text} %" if percent else text
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A difference between two experiments, seed by seed.
+
+    Attributes:
+        mean: mean over seeds.
+        low: lower end of its 95 % t-interval; minus infinity with one seed, which says nothing about chance.
+        high: upper end.
+    """
+
+    mean: float
+    low: float
+    high: float
+
+    @property
+    def text(self) -> str:
+        """As points of a percentage, ``+1.3 ± 0.4``; one seed has no interval."""
+        half = "" if math.isinf(self.high) else f" ± {50 * (self.high - self.low):.1f}"
+        return f"{100 * self.mean:+.1f}{half}"
+
+
+def paired(values: Sequence[float], reference: Sequence[float]) -> Difference:
+    """How much ``values`` lie above ``reference``, one of each per seed, both in the same order of seeds.
+
+    What the seeds share, such as the order of the images, cancels out: the interval is narrower than
+    that of two means would be.
+    """
+    summary = summarize(value - other for value, other in zip(values, reference, strict=True))
+    half = math.inf if summary["ci95"] is None else summary["ci95"]
+    return Difference(summary["mean"], summary["mean"] - half, summary["mean"] + half)
 
 
 def results_table(metrics: Mapping[str, ArrayLike]) -> pd.DataFrame:

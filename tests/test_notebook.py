@@ -20,7 +20,7 @@ from helpers.base.files import ROOT
 from helpers.data.splits import Split, Splits
 from helpers.models.lenet5 import LeNet5
 from helpers.models.saved import load_model
-from helpers.notebook import Run, pm, results_table, show_source, start_run
+from helpers.notebook import Run, paired, pm, results_table, show_source, start_run
 
 NAME = "toy/01_first"
 PARAMETERS = """epochs: int = 60  # passes
@@ -248,6 +248,18 @@ def test_mean_and_interval_as_text() -> None:
     assert pm([0.851, 0.848, 0.854]) == "85.1 ± 0.7 %"
     assert pm(0.5) == "50.0 %"
     assert pm([1.5, 1.7], percent=False, digits=1) == "1.6 ± 1.3"
+
+
+def test_a_paired_difference_leaves_out_what_the_seeds_share() -> None:
+    reference = [0.70, 0.80, 0.90]
+    change = paired([0.72, 0.82, 0.92], reference)
+    assert (change.low, change.high) == pytest.approx((0.02, 0.02))
+    wide = paired([0.70, 0.83, 0.96], reference)
+    assert wide.low < 0 < wide.mean < wide.high
+    assert wide.text == "+3.0 ± 7.5"
+    single = paired([0.5], [0.6])
+    assert single.text == "-10.0"
+    assert single.high == -single.low == float("inf")
 
 
 def test_source_of_a_class_and_of_an_object(capsys: pytest.CaptureFixture[str]) -> None:
