@@ -152,7 +152,10 @@ class Splits:
         raise DataError(f"{self.name} has no image {name!r}: expected an id such as {self.train.ids[0]!r}.")
 
     def channel_stats(self) -> tuple[tuple[float, ...], tuple[float, ...]]:
-        """Mean and standard deviation of each channel over the training images, in 0–1."""
+        """Mean and standard deviation of each channel over the training images, in 0–1.
+
+        The deviation of a channel that never changes is given as 1, so that dividing by it leaves the channel at 0.
+        """
         # Counting the 256 values is exact, and needs no copy of the images as floats.
         values = torch.arange(256, dtype=torch.float64) / 255
         mean, std = [], []
@@ -160,7 +163,7 @@ class Splits:
             share = torch.bincount(channel.flatten(), minlength=256) / channel.numel()
             centre = (share * values).sum()
             mean.append(centre.item())
-            std.append((share * (values - centre) ** 2).sum().sqrt().item())
+            std.append((share * (values - centre) ** 2).sum().sqrt().item() or 1.0)
         return tuple(mean), tuple(std)
 
     def limit(self, train: int | None = None, valid: int | None = None, *, seed: int = 0) -> Splits:

@@ -11,8 +11,9 @@ from helpers.plots.classes import (
     plot_confusion_matrix,
     plot_most_confused,
 )
-from helpers.plots.curves import plot_comparison, plot_history, plot_learning_curves
+from helpers.plots.curves import plot_comparison, plot_curves, plot_history, plot_learning_curves
 from helpers.plots.grids import plot_activation_grid, plot_image_grid
+from helpers.plots.receptive_field import plot_footprint, plot_receptive_field
 from helpers.plots.style import COLORS, PAGE_WIDTH, use_style
 
 __all__ = [
@@ -24,9 +25,11 @@ __all__ = [
     "plot_class_counts",
     "plot_comparison",
     "plot_confusion_matrix",
+    "plot_footprint",
     "plot_history",
     "plot_image_grid",
     "plot_learning_curves",
     "plot_most_confused",
+    "plot_receptive_field",
     "use_style",
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import matplotlib.pyplot as plt
 import pandas as pd
@@ -27,29 +28,79 @@ def plot_history(histories: History | Sequence[History], *, metric: str = "loss"
         metric: ``loss`` (cross-entropy in nats) or ``accuracy`` (in percent).
         ax: where to draw; None makes a figure.
     """
-    frames = [history.frame for history in ([histories] if isinstance(histories, History) else histories)]
-    if not frames:
-        raise ConfigError("There is no history to draw: expected at least one.")
+    frames = _frames(histories)
     if metric not in ("loss", "accuracy"):
         raise ConfigError(f"There is no curve {metric!r} in a history: choose loss or accuracy.")
     ax = new_axes(ax, 4.5, 3.0)
     for split, line, symbol in (("train", "--", "o"), ("valid", "-", "s")):
-        curves = pd.concat([frame[f"{split}_{metric}"] for frame in frames], axis=1)  # (epochs, seeds)
-        color = SPLIT_COLORS[split]
-        marker = symbol if len(curves) <= 15 else ""  # a single epoch makes no line
-        ax.plot(curves.mean(axis=1), color=color, linestyle=line, marker=marker, ms=3.5, label=SPLIT_NAMES[split])
-        if len(frames) > 1:
-            ax.fill_between(curves.index, curves.min(axis=1), curves.max(axis=1), color=color, alpha=0.2, linewidth=0)
-    ax.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
-    ax.set_xlabel("epoch")
+        style = {"color": SPLIT_COLORS[split], "linestyle": line, "label": SPLIT_NAMES[split]}
+        _draw_curve(ax, frames, f"{split}_{metric}", symbol, style)
     if metric == "accuracy":
         percent_axis(ax, "y", "accuracy")
     else:
         ax.set_ylabel("cross-entropy (nats)")
-    ax.legend(
-        title=f"mean of {len(frames)} seeds,\nband: lowest to highest" if len(frames) > 1 else None, alignment="left"
-    )
+    _explain_curves(ax, frames)
     return ax
+
+
+def plot_curves(
+    histories: History | Sequence[History],
+    columns: Mapping[str, str],
+    *,
+    quantity: str,
+    share: bool = False,
+    log: bool = False,
+    ax: Axes | None = None,
+) -> Axes:
+    """Any columns of the histories over the epochs, a curve each.
+
+    Args:
+        histories: one run, or the runs of several seeds: then their mean, and a band from the lowest to
+            the highest.
+        columns: by the curve's label, the column of the history (``valid_accuracy_angle``).
+        quantity: what the values are, with their unit.
+        share: whether they are shares (0–1), shown in percent.
+        log: whether the axis is logarithmic.
+        ax: where to draw; None makes a figure.
+    """
+    frames = _frames(histories)
+    ax = new_axes(ax, 4.5, 3.0)
+    lines, symbols = ("-", "--", "-.", ":"), ("o", "s", "D", "^")
+    for index, (label, column) in enumerate(columns.items()):
+        style = {"color": COLORS[index % len(COLORS)], "linestyle": lines[index % 4], "label": label}
+        _draw_curve(ax, frames, column, symbols[index % 4], style)
+    if log:
+        ax.set_yscale("log")
+    if share:
+        percent_axis(ax, "y", quantity)
+    else:
+        ax.set_ylabel(quantity)
+    _explain_curves(ax, frames)
+    return ax
+
+
+def _frames(histories: History | Sequence[History]) -> list[pd.DataFrame]:
+    frames = [history.frame for history in ([histories] if isinstance(histories, History) else histories)]
+    if not frames:
+        raise ConfigError("There is no history to draw: expected at least one.")
+    return frames
+
+
+def _draw_curve(ax: Axes, frames: Sequence[pd.DataFrame], column: str, symbol: str, style: dict[str, Any]) -> None:
+    """The mean of one column over the seeds, and a band from the lowest to the highest."""
+    curves = pd.concat([frame[column] for frame in frames], axis=1)  # (epochs, seeds)
+    marker = symbol if len(curves) <= 15 else ""  # a single epoch makes no line
+    ax.plot(curves.mean(axis=1), marker=marker, ms=3.5, **style)
+    if len(frames) > 1:
+        low, high = curves.min(axis=1), curves.max(axis=1)
+        ax.fill_between(curves.index, low, high, color=style["color"], alpha=0.2, linewidth=0)
+
+
+def _explain_curves(ax: Axes, frames: Sequence[pd.DataFrame]) -> None:
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
+    ax.set_xlabel("epoch")
+    seeds = f"mean of {len(frames)} seeds,\nband: lowest to highest"
+    ax.legend(title=seeds if len(frames) > 1 else None, alignment="left")
 
 
 def plot_learning_curves(histories: History | Sequence[History]) -> Figure:

@@ -99,3 +99,12 @@ def test_fingerprint_sees_every_pixel_and_label(splits: Splits) -> None:
     labels[0] = 1
     for changed in (replace(splits.train, images=images), replace(splits.train, labels=labels)):
         assert replace(splits, train=changed).fingerprint() != splits.fingerprint()
+
+
+def test_a_channel_that_never_changes_is_not_divided_by_zero() -> None:
+    images = torch.zeros(2, 3, 4, 4, dtype=torch.uint8)
+    images[0, 0] = 255
+    split = Split(images, torch.tensor([0, 1]), ("a", "b"))
+    mean, std = Splits("toy", "real", ("a", "b"), split, split).channel_stats()
+    assert mean[1:] == (0.0, 0.0)
+    assert std == (0.5, 1.0, 1.0)

@@ -5,7 +5,7 @@ import pytest
 
 from helpers.base.errors import ConfigError
 from helpers.base.record import summarize
-from helpers.plots import PAGE_WIDTH, plot_comparison, plot_history, plot_learning_curves
+from helpers.plots import PAGE_WIDTH, plot_comparison, plot_curves, plot_history, plot_learning_curves
 from helpers.training.history import History
 
 
@@ -65,3 +65,13 @@ def test_given_axes_are_drawn_on() -> None:
     figure, ax = plt.subplots()
     assert plot_history(make_history(0), ax=ax) is ax
     assert plt.get_fignums() == [figure.number]
+
+
+def test_any_columns_of_a_history_are_drawn_with_their_names() -> None:
+    rows = [{"epoch": float(e), "valid_loss_row": 1.0 / e, "valid_loss_column": 2.0 / e} for e in (1, 2, 3)]
+    columns = {"row": "valid_loss_row", "column": "valid_loss_column"}
+    ax = plot_curves([History(rows), History(rows)], columns, quantity="validation loss (nats)", log=True)
+    assert [line.get_label() for line in ax.get_lines()] == ["row", "column"]
+    assert len({(line.get_linestyle(), line.get_marker()) for line in ax.get_lines()}) == 2
+    assert list(ax.get_lines()[1].get_ydata()) == [2.0, 1.0, pytest.approx(2 / 3)]
+    assert (ax.get_yscale(), ax.get_ylabel(), ax.get_xlabel()) == ("log", "validation loss (nats)", "epoch")
