@@ -25,6 +25,7 @@ __all__ = [
     "plot_class_counts",
     "plot_comparison",
     "plot_confusion_matrix",
+    "plot_curves",
     "plot_footprint",
     "plot_history",
     "plot_image_grid",
