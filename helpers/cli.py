@@ -78,7 +78,7 @@ def list_notebooks(names: Sequence[str]) -> None:
 
 @main.group()
 def data() -> None:
-    """Download data sets and check them."""
+    """Download or generate data sets and check them."""
 
 
 @data.command("fetch")
@@ -89,6 +89,17 @@ def data_fetch(names: Sequence[str]) -> None:
 
     for name in names:
         click.echo(f"{name}: {fetch(name)}")
+
+
+@data.command("make")
+@click.argument("names", nargs=-1, required=True)
+def data_make(names: Sequence[str]) -> None:
+    """Generate NAMES: the data sets that everybody draws anew, such as lines."""
+    from helpers.data.catalogue import find_data_set, make_data
+
+    for name in names:
+        made = make_data(name)
+        click.echo(f"{name}: {find_data_set(name).path} {'made' if made else 'is already there'}")
 
 
 @data.command("check")

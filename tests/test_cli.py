@@ -55,6 +55,7 @@ COMMANDS = [
     ["list"],
     ["data"],
     ["data", "fetch"],
+    ["data", "make"],
     ["data", "check"],
     ["run"],
     ["export"],
@@ -199,6 +200,17 @@ def test_data_commands_use_the_catalogue(call: Call, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr("helpers.data.download.fetch", refuse)
     result = call("data", "fetch", "caltech101")
     assert (result.exit_code, result.stderr) == (1, "error: no caltech101 here\n")
+
+
+def test_data_make_says_what_it_did(call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("helpers.data.lines.IMAGES_PER_CLASS", 2)
+    folder = tmp_path / "data" / "lines"
+    assert call("data", "make", "lines").stdout == f"lines: {folder} made\n"
+    assert call("data", "make", "lines").stdout == f"lines: {folder} is already there\n"
+    result = call("data", "make", "caltech101")
+    assert result.exit_code == 1
+    assert result.stderr.startswith("error: Caltech-101 is not generated: get it with `python -m helpers data fetch")
+    assert result.stderr.endswith("What can be made: lines.\n")
 
 
 @pytest.mark.parametrize(("needed", "code"), [(True, 1), (False, 0)])

@@ -23,7 +23,7 @@ def plot_image_grid(images: Tensor, *, titles: Sequence[str] | None = None, colu
     """
     pictures = images.detach().cpu().movedim(1, -1).numpy()  # (N, H, W, C)
     highest = 255 if pictures.dtype == np.uint8 else 1
-    letters = int(17 * PAGE_WIDTH / columns)
+    letters = round(17 * PAGE_WIDTH / columns)
     names = ["\n".join(textwrap.fill(line, letters) for line in t.replace("_", " ").split("\n")) for t in titles or []]
     lines = max((name.count("\n") + 1 for name in names), default=0)
     figure, axes = page_grid(len(pictures), columns, above=0.13 * lines)
