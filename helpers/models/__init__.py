@@ -2,19 +2,23 @@
 
 from helpers.models.improved_cnn import ImprovedCNN
 from helpers.models.lenet5 import LeNet5
+from helpers.models.mlp import MLP
 from helpers.models.multi_head import MultiHeadCNN
 from helpers.models.one_conv import OneConvCNN
 from helpers.models.registry import create_model, model_names
 from helpers.models.resnet18 import ResNet18
 from helpers.models.saved import SavedModel, load_model, save_model
+from helpers.models.simple_cnn import SimpleCNN
 
 __all__ = [
+    "MLP",
     "ImprovedCNN",
     "LeNet5",
     "MultiHeadCNN",
     "OneConvCNN",
     "ResNet18",
     "SavedModel",
+    "SimpleCNN",
     "create_model",
     "load_model",
     "model_names",

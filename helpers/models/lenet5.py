@@ -6,17 +6,10 @@ recognition (Proc. IEEE, 1998).
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from torch import Tensor, nn
 
-from helpers.base.errors import ModelError
+from helpers.models.initialise import initialise
 from helpers.models.registry import register
-
-INITIALISERS: dict[str, Callable[[Tensor], Tensor]] = {
-    "xavier": nn.init.xavier_uniform_,  # Glorot and Bengio 2010
-    "he": lambda weight: nn.init.kaiming_normal_(weight, nonlinearity="relu"),  # He et al. 2015
-}
 
 
 @register("lenet5")
@@ -66,17 +59,7 @@ class LeNet5(nn.Module):
         self.fc3 = nn.Linear(84, num_classes)
         self.relu = nn.ReLU()
         self.dropout = nn.Dropout(dropout)
-        if init is not None:
-            self._initialise(init)
-
-    def _initialise(self, init: str) -> None:
-        if init not in INITIALISERS:
-            raise ModelError(f"There is no initialisation {init!r}: known are {', '.join(INITIALISERS)}.")
-        for module in self.modules():
-            if isinstance(module, (nn.Conv2d, nn.Linear)):
-                INITIALISERS[init](module.weight)
-                if module.bias is not None:
-                    nn.init.zeros_(module.bias)
+        initialise(self, init)
 
     def forward(self, images: Tensor) -> Tensor:
         """Images (B, C, H, W) to logits (B, num_classes); the sizes in comments are for 64×64."""

@@ -1,0 +1,51 @@
+"""A multilayer perceptron with one hidden layer, whose weights can be looked at as images."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from helpers.models.initialise import initialise
+from helpers.models.registry import register
+
+
+@register("mlp")
+class MLP(nn.Module):
+    """Every pixel to every hidden unit, ReLU, every hidden unit to every class.
+
+    Args:
+        num_classes: number of logits.
+        in_channels: channels of an image.
+        image_size: side of the square images in pixels.
+        hidden: units in the hidden layer; the course asks for 300, then for 300 and 800.
+        dropout: probability of dropping a hidden unit's value.
+        init: ``xavier``, ``he``, or None for PyTorch's default.
+    """
+
+    def __init__(
+        self,
+        num_classes: int,
+        in_channels: int = 3,
+        image_size: int = 28,
+        *,
+        hidden: int = 300,
+        dropout: float = 0.0,
+        init: str | None = None,
+    ) -> None:
+        super().__init__()
+        self.image_shape = (in_channels, image_size, image_size)
+        self.fc1 = nn.Linear(in_channels * image_size * image_size, hidden)
+        self.relu = nn.ReLU()
+        self.dropout = nn.Dropout(dropout)
+        self.fc2 = nn.Linear(hidden, num_classes)
+        initialise(self, init)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Images (B, C, H, W) to logits (B, num_classes)."""
+        x = self.relu(self.fc1(images.flatten(1)))  # (B, hidden)
+        logits: Tensor = self.fc2(self.dropout(x))
+        return logits
+
+    def weight_images(self) -> Tensor:
+        """What each hidden unit looks for: its weights in the shape of an image, (hidden, C, H, W), of either sign."""
+        weights: Tensor = self.fc1.weight.detach().cpu()
+        return weights.reshape(-1, *self.image_shape)
