@@ -78,17 +78,20 @@ def _step(optimizer: Optimizer, config: TrainConfig, _steps: int) -> lr_schedule
 
 def _cosine(optimizer: Optimizer, config: TrainConfig, steps: int) -> lr_scheduler.LRScheduler:
     # A linear rise, then half a cosine to zero: OneCycleLR without its cycle of the momentum.
-    return lr_scheduler.OneCycleLR(
-        optimizer, config.lr, total_steps=max(steps, 2) + 1, pct_start=config.warmup, cycle_momentum=False
-    )
+    return lr_scheduler.OneCycleLR(optimizer, config.lr, **_cycle(config, steps), cycle_momentum=False)
+
+
+def _cycle(config: TrainConfig, steps: int) -> dict[str, Any]:
+    """The length of OneCycleLR and the share of it in which the rate rises, which it cannot do in no time at all."""
+    total_steps = max(steps, 2) + 1
+    return {"total_steps": total_steps, "pct_start": max(config.warmup, 1.5 / total_steps)}
 
 
 def _one_cycle(optimizer: Optimizer, config: TrainConfig, steps: int) -> lr_scheduler.LRScheduler:
     return lr_scheduler.OneCycleLR(
         optimizer,
         config.lr,
-        total_steps=max(steps, 2) + 1,
-        pct_start=config.warmup,
+        **_cycle(config, steps),
         anneal_strategy="linear",
         # The momentum swings against the learning rate, by 0.05 around the configured value; Adam's stays.
         cycle_momentum=config.optimizer in ("sgd", "rmsprop") and 0.05 < config.momentum < 0.95,

@@ -84,3 +84,11 @@ def test_a_schedule_goes_on_where_its_state_was_taken(name: str) -> None:
             other.after_step()
             other.after_epoch(loss)
         assert resumed.lr == schedule.lr
+
+
+@pytest.mark.parametrize("name", ["cosine", "one_cycle"])
+@pytest.mark.parametrize("steps", range(1, 9))
+def test_a_cycle_of_few_steps_rises_and_falls(name: str, steps: int) -> None:
+    seen = rates(TrainConfig(epochs=1, lr=0.1, schedule=name), steps, [1.0])
+    assert len(seen) == steps
+    assert all(0 < rate <= 0.1 for rate in seen)
