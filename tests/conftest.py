@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -13,7 +14,7 @@ import pytest
 # Before torch is imported anywhere, and inherited by every process that a test starts.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-from helpers.base.files import ROOT
+from helpers.base.files import ROOT, data_dir
 from helpers.data.catalogue import CATALOGUE
 from helpers.data.staging import staged
 from helpers.data.synthetic import draw_once
@@ -32,8 +33,8 @@ def own_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def drawn_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A data folder with the stand-ins, drawn once for all tests: read only."""
     folder = tmp_path_factory.mktemp("drawn")
-    for name in ("caltech101", "artists", "facescrub"):
-        draw_once(folder / "synthetic" / name, CATALOGUE[name].draw)
+    for data_set in CATALOGUE.values():
+        draw_once(folder / "synthetic" / data_set.folder, data_set.draw)
     return folder
 
 
@@ -68,3 +69,15 @@ def real_caltech101(packed_caltech101: Path, own_folders: None, monkeypatch: pyt
     """The data folder holds the real Caltech-101; skipped where it is not packed beside the repository."""
     monkeypatch.setenv("CNN_DATA", str(packed_caltech101))
     return packed_caltech101 / "caltech101"
+
+
+@pytest.fixture
+def real_mnist(own_folders: None) -> Path:
+    """The data folder holds the real MNIST, still packed; skipped where it is not beside the repository."""
+    if not (PACKED / "mnist").is_dir():
+        pytest.skip(f"needs the real MNIST, packed in {PACKED}")
+    raw = data_dir() / "MNIST" / "raw"
+    raw.mkdir(parents=True)
+    for file in (PACKED / "mnist").iterdir():
+        shutil.copy(file, raw)
+    return raw

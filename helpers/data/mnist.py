@@ -27,6 +27,7 @@ IMAGE_SIZE = 28
 CLASSES = tuple(map(str, range(10)))
 VALID_SHARE = 0.1
 TEST_SHARE = 0.4  # of the official training set, for the course's own split
+LEAST_OF_A_DIGIT = 20  # so that the smallest part, 6 % of all, has one of each
 SPLIT_SEED = 0  # with another seed results could not be compared
 
 OFFICIAL_FILES = (  # name, bytes, SHA-256
@@ -114,12 +115,17 @@ def draw(folder: Path) -> None:
 def _read(folder: Path, part: str) -> Split:
     """The images of ``train`` or ``t10k``, with their place in the file as id: ``train/00042``."""
     path = folder / "raw" / f"{part}-images-idx3-ubyte"
-    images, labels = _read_idx(path), _read_idx(path.with_name(f"{part}-labels-idx1-ubyte"))
+    name = f"{part}-labels-idx1-ubyte"
+    images, labels = _read_idx(path), _read_idx(path.with_name(name))
     if images.shape != (len(labels), IMAGE_SIZE, IMAGE_SIZE) or not len(labels):
         raise DataError(
             f"{path} holds images {tuple(images.shape)} for {len(labels)} labels. "
             f"Expected one image of {IMAGE_SIZE}×{IMAGE_SIZE} for each label: {_again(path)}"
         )
+    if labels.max() >= len(CLASSES):
+        raise DataError(f"{path.with_name(name)} holds the label {labels.max()}. Expected 0 to 9: {_again(path)}")
+    if part == "train" and labels.bincount(minlength=len(CLASSES)).min() < LEAST_OF_A_DIGIT:
+        raise DataError(f"{path} holds too few images of some digit to split them: {_again(path)}")
     return Split(images[:, None], labels, tuple(f"{part}/{n:05d}" for n in range(len(labels))))
 
 
