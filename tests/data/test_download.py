@@ -15,16 +15,18 @@ from official import official_archive
 
 from helpers.base.errors import DataError
 from helpers.base.files import data_dir
-from helpers.data import caltech101, download
+from helpers.data import caltech101, download, mnist
 from helpers.data.catalogue import CATALOGUE, load_data
 from helpers.data.download import fetch
 
 
 @dataclass
 class Server:
-    """Serves one archive on this machine, as the catalogue's entry of Caltech-101 then expects it."""
+    """Serves one archive on this machine, as the catalogue's entry of Caltech-101 then expects it, and other files."""
 
     content: bytes = b""
+    files: dict[str, bytes] = field(default_factory=dict)  # by their path, in place of the archive
+    address: str = ""
     status: int = 200
     cut_connections: int = 0  # how many answers break off in mid-file
     requests: list[str] = field(default_factory=list)
@@ -37,11 +39,12 @@ def server(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Server]:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             state.requests.append(self.path)
+            content = state.files.get(self.path, state.content)
             self.send_response(state.status)
-            self.send_header("Content-Length", str(len(state.content)))
+            self.send_header("Content-Length", str(len(content)))
             self.end_headers()
             cut = len(state.requests) <= state.cut_connections
-            self.wfile.write(state.content[: len(state.content) // 2] if cut else state.content)
+            self.wfile.write(content[: len(content) // 2] if cut else content)
 
         def log_message(self, *_: object) -> None:
             pass
@@ -51,7 +54,8 @@ def server(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Server]:
         thread.start()
         monkeypatch.setenv("NO_PROXY", "127.0.0.1")
         monkeypatch.setattr("pooch.core.time.sleep", lambda _: None)  # no pause before another attempt
-        expect(monkeypatch, f"http://127.0.0.1:{http.server_port}/caltech-101.zip", state.content)
+        state.address = f"http://127.0.0.1:{http.server_port}"
+        expect(monkeypatch, f"{state.address}/caltech-101.zip", state.content)
         yield state
         http.shutdown()
         thread.join()
@@ -175,3 +179,40 @@ def test_a_set_without_an_archive(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_unknown_name_lists_the_known() -> None:
     with pytest.raises(DataError, match="known are caltech101"):
         fetch("imagenet")
+
+
+@pytest.fixture
+def small_mnist(server: Server, monkeypatch: pytest.MonkeyPatch) -> dict[str, bytes]:
+    """The server has four files of MNIST's form at its mirror and damaged ones at the first address."""
+    raw = data_dir().parent / "official"
+    raw.mkdir()
+    mnist.draw(raw)
+    archives = []
+    for archive in CATALOGUE["mnist"].archives:
+        name = archive.url.rpartition("/")[2]
+        content = (raw / "raw" / name).read_bytes()
+        server.files |= {f"/first/{name}": content[:-1] + b"!", f"/mirror/{name}": content}
+        url, mirrors = f"{server.address}/first/{name}", (f"{server.address}/mirror/{name}",)
+        sha256 = hashlib.sha256(content).hexdigest()
+        archives.append(replace(archive, url=url, mirrors=mirrors, sha256=sha256, size=len(content)))
+    monkeypatch.setitem(CATALOGUE, "mnist", replace(CATALOGUE["mnist"], archives=tuple(archives)))
+    return server.files
+
+
+@pytest.mark.usefixtures("small_mnist")
+def test_several_files_are_fetched_from_a_mirror_where_needed(server: Server) -> None:
+    raw = fetch("mnist") / "raw"
+    names = [archive.url.rpartition("/")[2] for archive in CATALOGUE["mnist"].archives]
+    assert sorted(file.name for file in raw.iterdir()) == sorted(names + [name.removesuffix(".gz") for name in names])
+    assert list((data_dir() / ".downloads").iterdir()) == []
+    assert load_data("mnist").counts() == {"train": 1620, "valid": 180, "test": 1200}
+
+
+def test_one_of_several_files_that_cannot_be_had_leaves_no_folder(
+    server: Server, small_mnist: dict[str, bytes]
+) -> None:
+    small_mnist["/mirror/t10k-labels-idx1-ubyte.gz"] = b"another"
+    with pytest.raises(DataError, match=r"first/t10k-labels.* could not be .*mirror/t10k-labels.* could not be"):
+        fetch("mnist")
+    assert left_behind() == []
+    assert len(list((data_dir() / ".downloads").iterdir())) == 3  # kept for the next attempt

@@ -20,6 +20,12 @@ def test_image_grid_shows_every_image_as_it_is(channels: int, as_float: bool) ->
     assert figure.axes[4].get_title() == "cougar 4"
 
 
+def test_a_contact_sheet_breaks_its_titles_into_two_lines() -> None:
+    titles = ["7×1 red 0°", "15×1 blue 105°", "15×3 blue 165°"]
+    figure = plot_image_grid(torch.zeros(3, 3, 28, 28), titles=titles, columns=12)
+    assert [ax.get_title() for ax in figure.axes] == ["7×1 red\n0°", "15×1 blue\n105°", "15×3 blue\n165°"]
+
+
 def test_activation_grid_has_one_scale_for_all_maps() -> None:
     maps = torch.rand(10, 4, 4)
     *frames, bar = plot_activation_grid(maps, title="relu1", columns=5).axes
