@@ -24,6 +24,56 @@ def conv_layers(model: nn.Module) -> list[str]:
     return [name for name, module in model.named_modules() if isinstance(module, nn.Conv2d)]
 
 
+def device_of(model: nn.Module) -> torch.device:
+    """Where the model's weights are; the CPU for a model without any."""
+    return next((parameter.device for parameter in model.parameters()), torch.device("cpu"))
+
+
+def find_layer(model: nn.Module, layer: str) -> nn.Module:
+    """The module of that name.
+
+    Raises:
+        ModelError: the model has none; the message lists its layers.
+    """
+    names = layer_names(model)
+    if layer not in names:
+        raise ModelError(f"{type(model).__name__} has no layer {layer!r}: known are {', '.join(names)}.")
+    return model.get_submodule(layer)
+
+
+def output_shapes(model: nn.Module, images: Tensor) -> dict[str, tuple[int, ...]]:
+    """The shapes that the layers put out for one image.
+
+    Args:
+        model: any network; it is left as it was.
+        images: what the network takes, normalised: float (B, C, H, W); the values do not matter.
+
+    Returns:
+        By layer, for layers without layers in them whose output is one tensor, in the order of the model's
+        definition: (maps, h, w) or (units,). Layers that the forward pass does not reach are left out.
+    """
+    shapes: dict[str, tuple[int, ...]] = {}
+    leaves = {name: module for name, module in model.named_modules() if name and not list(module.children())}
+
+    def keep(layer: str, _module: nn.Module, _inputs: Any, output: Any) -> None:
+        if isinstance(output, Tensor):
+            shapes[layer] = tuple(output.shape[1:])
+
+    hooks = [module.register_forward_hook(partial(keep, name)) for name, module in leaves.items()]
+    try:
+        with torch.no_grad(), evaluation_mode(model):
+            model(images[:1].to(device_of(model)))
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return {name: shapes[name] for name in leaves if name in shapes}
+
+
+def layers_with_maps(model: nn.Module, images: Tensor) -> list[str]:
+    """The layers that put out maps of more than one position; the arguments are those of ``output_shapes``."""
+    return [name for name, shape in output_shapes(model, images).items() if len(shape) == 3 and shape[1:] > (1, 1)]
+
+
 @contextmanager
 def capture(model: nn.Module, layers: Sequence[str]) -> Iterator[dict[str, Tensor]]:
     """Within the block, each forward pass leaves the outputs of ``layers`` in the yielded dictionary.
@@ -43,13 +93,9 @@ def capture(model: nn.Module, layers: Sequence[str]) -> Iterator[dict[str, Tenso
     Raises:
         ModelError: the model has no such layer, or a layer's output is not one tensor.
     """
-    modules = dict(model.named_modules())
-    unknown = [layer for layer in layers if layer not in modules or not layer]
-    if unknown:
-        known = ", ".join(layer_names(model))
-        raise ModelError(f"{type(model).__name__} has no layer {', '.join(map(repr, unknown))}: known are {known}.")
+    modules = {layer: find_layer(model, layer) for layer in layers}
     outputs: dict[str, Tensor] = {}
-    hooks = [modules[layer].register_forward_hook(partial(_keep, outputs, layer)) for layer in layers]
+    hooks = [module.register_forward_hook(partial(_keep, outputs, layer)) for layer, module in modules.items()]
     try:
         with evaluation_mode(model):
             yield outputs
@@ -72,9 +118,8 @@ def activations(model: nn.Module, images: Tensor, layers: Sequence[str]) -> dict
     Raises:
         ModelError: as ``capture``; also where the forward pass does not reach a layer.
     """
-    device = next((parameter.device for parameter in model.parameters()), images.device)
     with torch.no_grad(), capture(model, layers) as outputs:
-        model(images.to(device))
+        model(images.to(device_of(model)))
     unused = [layer for layer in layers if layer not in outputs]
     if unused:
         raise ModelError(f"The forward pass of {type(model).__name__} does not use layer {', '.join(unused)}.")
