@@ -12,8 +12,8 @@ from helpers.plots.classes import (
     plot_most_confused,
 )
 from helpers.plots.curves import plot_comparison, plot_curves, plot_history, plot_learning_curves
+from helpers.plots.fields import plot_footprint, plot_receptive_field
 from helpers.plots.grids import plot_activation_grid, plot_image_grid
-from helpers.plots.receptive_field import plot_footprint, plot_receptive_field
 from helpers.plots.style import COLORS, PAGE_WIDTH, use_style
 
 __all__ = [

@@ -1,0 +1,165 @@
+from __future__ import annotations
+
+import pytest
+import torch
+import torchvision
+from torch import Tensor, nn
+
+from helpers.base.errors import ModelError
+from helpers.insight.footprint import footprint_box, gradient_footprint
+from helpers.insight.receptive_field import receptive_field, receptive_fields
+from helpers.models import LeNet5, ResNet18, create_model, model_names
+from helpers.models.resnet18 import BasicBlock
+
+# What some networks need besides the number of classes, and the images they are made for; 64 for the others.
+SPECIAL: dict[str, dict[str, object]] = {
+    "feature_classifier": {"in_channels": 3, "image_size": 64},
+    "multi_head_cnn": {"heads": {"size": ("small", "large"), "hue": ("red", "green", "blue")}},
+    "transfer_net": {"backbone": "squeezenet1_1", "layer": "features.7"},
+}
+SIZES = {"simple_cnn": 50, "mlp": 28, "one_conv": 28, "multi_head_cnn": 28}
+
+
+class Branches(nn.Module):
+    """Two paths of different reach that meet, the second gated by a mean over the whole map if wanted."""
+
+    def __init__(self, meet: str) -> None:
+        super().__init__()
+        self.near = nn.Conv2d(3, 4, 3, padding=1)
+        self.far = nn.Sequential(nn.Conv2d(3, 4, 5, padding=4, dilation=2), nn.ReLU(inplace=True))
+        self.meet, self.end = meet, nn.Identity()
+
+    def forward(self, images: Tensor) -> Tensor:
+        near, far = self.near(images), self.far(images)
+        if self.meet == "cat":
+            met = torch.cat((near, far), dim=1)
+        elif self.meet == "gate":
+            met = near * near.mean(dim=(2, 3), keepdim=True).sigmoid()
+        else:
+            met = near + far
+        out: Tensor = self.end(met)
+        return out
+
+
+def test_the_courses_stack_sees_seven_by_seven() -> None:
+    stack = nn.Sequential(nn.Conv2d(1, 1, 5), nn.Conv2d(1, 1, 3))
+    field = receptive_field(stack, "1", image_size=32, channels=1)
+    assert (field.size, field.stride, field.start) == ((7, 7), (1, 1), (0, 0))
+    assert field.box() == (13, 13, 20, 20)
+    footprint = gradient_footprint(stack, "1", image_size=32, channels=1)
+    assert footprint_box(footprint) == (13, 13, 20, 20)
+    assert int((footprint > 0).sum()) == 49
+
+
+def test_resnet18_has_the_published_fields() -> None:
+    fields = receptive_fields(ResNet18(10), image_size=224)
+    names = ("conv1", "maxpool", "layer1", "layer2", "layer3", "layer4")
+    assert [fields[name].size[0] for name in names] == [7, 11, 43, 99, 211, 435]
+    assert [fields[name].stride[0] for name in names] == [2, 4, 4, 8, 16, 32]
+    # torchvision's own, with other modules and ReLU in place, is the same network.
+    theirs = receptive_fields(torchvision.models.resnet18(), image_size=224)
+    assert all(theirs[name] == fields[name] for name in names)
+
+
+def test_alexnet_has_the_published_field() -> None:
+    # Araujo et al.: AlexNet's last convolution and pooling see 195 pixels.
+    features = torchvision.models.alexnet().features
+    assert receptive_field(features, "12", image_size=224).size == (195, 195)
+
+
+@pytest.mark.parametrize("name", model_names())
+def test_derived_field_is_the_footprint_in_every_network(name: str) -> None:
+    size = SIZES.get(name, 64)
+    model = create_model(name, num_classes=6, **SPECIAL.get(name, {}))
+    fields = receptive_fields(model, size)
+    layers = list(fields)
+    for layer in (layers[0], layers[len(layers) // 3], layers[-1]):
+        assert fields[layer].box() == footprint_box(gradient_footprint(model, layer, size)), layer
+
+
+def test_derived_field_is_the_footprint_at_every_layer_of_a_small_residual_network() -> None:
+    model = nn.Sequential(
+        nn.Conv2d(3, 4, 7, stride=2, padding=3),
+        nn.MaxPool2d(3, stride=2, padding=1),
+        BasicBlock(4, 4, stride=1),
+        BasicBlock(4, 6, stride=2),
+        nn.AdaptiveMaxPool2d(5),
+        nn.Flatten(),
+        nn.Linear(150, 2),
+    )
+    for layer, field in receptive_fields(model, 80).items():
+        top, left, bottom, right = footprint_box(gradient_footprint(model, layer, 80))
+        assert (top, left, bottom, right) == field.box(), layer
+        if layer[0] in "0123":  # no unit in the middle of these reaches the edge: the whole field is seen
+            assert (bottom - top, right - left) == field.size, layer
+
+
+@pytest.mark.parametrize(("meet", "size"), [("add", 9), ("cat", 9), ("gate", 34)])
+def test_where_branches_meet_a_unit_sees_what_any_of_them_sees(meet: str, size: int) -> None:
+    model = Branches(meet)
+    field = receptive_field(model, "end", image_size=32)
+    assert field.size == (size, size)
+    assert receptive_field(model, "near", image_size=32).size == (3, 3)
+    assert field.box() == footprint_box(gradient_footprint(model, "end", image_size=32))
+
+
+@pytest.mark.parametrize(
+    ("layer", "expected"),
+    [
+        (nn.Conv2d(3, 4, (3, 5), stride=(1, 2), padding=(0, 2)), ((3, 5), (1, 2), (0, -2))),
+        (nn.Conv2d(3, 3, 3, dilation=4, padding="same", groups=3), ((9, 9), (1, 1), (-4, -4))),
+        (nn.MaxPool2d(3, 2, padding=1, ceil_mode=True), ((3, 3), (2, 2), (-1, -1))),
+        (nn.AvgPool2d(4), ((4, 4), (4, 4), (0, 0))),
+        (nn.AdaptiveAvgPool2d(8), ((4, 4), (4, 4), (0, 0))),
+        (nn.AdaptiveMaxPool2d((8, 16)), ((4, 2), (4, 2), (0, 0))),
+        (nn.AdaptiveAvgPool2d(1), ((32, 32), (0, 0), (0, 0))),
+        (nn.AdaptiveAvgPool2d(5), ((32, 32), (0, 0), (0, 0))),  # bins of uneven size: taken to see all
+        (nn.ZeroPad2d((3, 0, 1, 0)), ((1, 1), (1, 1), (-1, -3))),
+        (nn.LocalResponseNorm(3), ((1, 1), (1, 1), (0, 0))),
+        (nn.Hardswish(), ((1, 1), (1, 1), (0, 0))),
+        (nn.GroupNorm(1, 3), ((32, 32), (0, 0), (0, 0))),
+        (nn.ConvTranspose2d(3, 3, 2, stride=2), ((32, 32), (0, 0), (0, 0))),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_single_layers(layer: nn.Module, expected: tuple[tuple[int, int], ...]) -> None:
+    field = receptive_field(nn.Sequential(layer), "0", image_size=32)
+    assert (field.size, field.stride, field.start) == expected
+
+
+def test_a_corner_unit_sees_what_lies_within_the_image() -> None:
+    field = receptive_field(LeNet5(3), "conv2", image_size=64)
+    assert field.size == (24, 24)
+    assert field.map_size == (16, 16)
+    assert field.box(0, 0) == (0, 0, 14, 14)
+    assert field.box(15, 0) == (50, 0, 64, 14)
+
+
+def test_pixels_that_a_stride_leaves_out_are_not_seen() -> None:
+    model = nn.Sequential(nn.Conv2d(3, 4, 3, stride=2), nn.Conv2d(4, 4, 5, padding=2), nn.Flatten(), nn.Linear(900, 1))
+    fields = receptive_fields(model, 32)
+    assert fields["1"].box(14, 14) == (24, 24, 31, 31)
+    assert fields["3"].box() == footprint_box(gradient_footprint(model, "3", 32)) == (0, 0, 31, 31)
+
+
+def test_the_model_is_left_as_it_was() -> None:
+    model = nn.Sequential(nn.Conv2d(3, 4, 3), BasicBlock(4, 4, stride=1)).train()
+    model[1].bn1.eval()
+    before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    modes = [module.training for module in model.modules()]
+    receptive_fields(model, 32)
+    gradient_footprint(model, "1", 32)
+    assert all(torch.equal(tensor, before[name]) for name, tensor in model.state_dict().items())
+    assert [module.training for module in model.modules()] == modes
+    assert not any(module._forward_hooks for module in model.modules())
+    assert all(parameter.grad is None for parameter in model.parameters())
+
+
+def test_unknown_and_unused_layers() -> None:
+    model = LeNet5(3)
+    model.spare = nn.Identity()
+    for find in (receptive_field, gradient_footprint):
+        with pytest.raises(ModelError, match=r"no layer 'conv9': known are .*conv1"):
+            find(model, "conv9", 64)
+        with pytest.raises(ModelError, match="does not use layer spare"):
+            find(model, "spare", 64)
