@@ -18,7 +18,7 @@ class Batches:
     the very batches, with the very augmentation, that an unbroken run would have seen.
 
     Args:
-        split: the images; moved to ``device`` once, as ``uint8``.
+        split: the images; moved to ``device`` once, as they are (``uint8``, a quarter of the space of floats).
         batch_size: images per batch; the last one may be smaller.
         device: where the batches are made.
         mean: mean of each channel, in 0–1.
@@ -45,8 +45,9 @@ class Batches:
         self.images, self.labels = split.images.to(device), split.labels.to(device)
         self.batch_size, self.device, self.seed = batch_size, device, seed
         self.shuffle, self.augment, self.drop_last = shuffle, augment, drop_last
+        white = 255 if self.images.dtype == torch.uint8 else 1  # the value that mean and std call 1
         self._centre, self._width = (
-            torch.tensor(values, device=device, dtype=torch.float32).mul(255).view(1, -1, 1, 1)
+            torch.tensor(values, device=device, dtype=torch.float32).mul(white).view(1, -1, 1, 1)
             for values in (mean, std)
         )
 
@@ -72,5 +73,5 @@ class Batches:
             yield images.contiguous(memory_format=torch.channels_last), self.labels[chosen]
 
     def normalised(self, images: Tensor) -> Tensor:
-        """``uint8`` (B, C, H, W) as float with mean 0 and standard deviation 1 per channel."""
+        """Images as a split holds them (B, C, H, W), as float with mean 0 and standard deviation 1 per channel."""
         return (images - self._centre).div_(self._width)

@@ -19,7 +19,8 @@ class Split:
     """One split.
 
     Attributes:
-        images: ``uint8`` (N, C, H, W), 0–255.
+        images: ``uint8`` (N, C, H, W), 0–255; or float32 (N, C, h, w), what a network has made of images, which is
+            taken as it is.
         labels: ``int64`` (N,), indices into the data set's classes.
         ids: N names, for files their path below the split's folder.
     """
@@ -105,6 +106,8 @@ class Splits:
         test: the last word, or None where the set has none.
         factors: what the classes combine, where they do: by name (``color``) the values (``red``, ``blue``).
             Labels count the combinations row by row: the last factor changes fastest.
+        normalisation: mean and standard deviation of each channel, in 0–1, that images are normalised with;
+            None takes those of the training images.
     """
 
     name: str
@@ -114,6 +117,7 @@ class Splits:
     valid: Split
     test: Split | None = None
     factors: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    normalisation: tuple[tuple[float, ...], tuple[float, ...]] | None = None
 
     def __post_init__(self) -> None:
         if self.factors and math.prod(map(len, self.factors.values())) != len(self.classes):
@@ -151,11 +155,21 @@ class Splits:
                     return split.images[index]
         raise DataError(f"{self.name} has no image {name!r}: expected an id such as {self.train.ids[0]!r}.")
 
-    def channel_stats(self) -> tuple[tuple[float, ...], tuple[float, ...]]:
-        """Mean and standard deviation of each channel over the training images, in 0–1.
+    def normalised_with(self, mean: Sequence[float], std: Sequence[float]) -> Splits:
+        """The same images, to be normalised as a network expects them that was trained on others."""
+        return replace(self, normalisation=(tuple(mean), tuple(std)))
 
-        The deviation of a channel that never changes is given as 1, so that dividing by it leaves the channel at 0.
+    def channel_stats(self) -> tuple[tuple[float, ...], tuple[float, ...]]:
+        """Mean and standard deviation of each channel that images are normalised with, in 0–1.
+
+        They are those of the training images, unless ``normalisation`` says otherwise or the images are
+        floats (0 and 1, which leave them as they are). The deviation of a channel that never changes is given
+        as 1, so that dividing by it leaves the channel at 0.
         """
+        if self.normalisation is not None:
+            return self.normalisation
+        if self.train.images.dtype != torch.uint8:
+            return (0.0,) * self.channels, (1.0,) * self.channels
         # Counting the 256 values is exact, and needs no copy of the images as floats.
         values = torch.arange(256, dtype=torch.float64) / 255
         mean, std = [], []
@@ -179,8 +193,10 @@ class Splits:
         )
 
     def fingerprint(self) -> str:
-        """A short hash of every pixel and label, to tell two data sets apart."""
+        """A short hash of every pixel and label and of the normalisation, to tell two data sets apart."""
         digest = hashlib.blake2b(self.name.encode(), digest_size=8)
+        if self.normalisation is not None:
+            digest.update(repr(self.normalisation).encode())
         for split in self.parts.values():
             digest.update(split.images.contiguous().numpy().data)
             digest.update(split.labels.contiguous().numpy().data)

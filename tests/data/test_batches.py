@@ -89,3 +89,12 @@ def test_the_split_is_left_alone(split: Split) -> None:
     for _ in Batches(split, 4, device=CPU, mean=MEAN, std=STD, shuffle=True, augment=Augment(flip=1)).epoch(0):
         pass
     assert torch.equal(split.images, before)
+
+
+def test_floats_are_not_scaled() -> None:
+    maps = torch.randn(5, 2, 3, 3)
+    split = Split(maps, torch.arange(5), tuple("abcde"))
+    images, _ = epoch(Batches(split, 2, device=CPU, mean=(0.0, 0.0), std=(1.0, 1.0)), 0)
+    assert torch.equal(images, maps)
+    images, _ = epoch(Batches(split, 2, device=CPU, mean=(1.0, 0.0), std=(1.0, 2.0)), 0)
+    torch.testing.assert_close(images[:, 1], maps[:, 1] / 2)

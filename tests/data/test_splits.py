@@ -108,3 +108,16 @@ def test_a_channel_that_never_changes_is_not_divided_by_zero() -> None:
     mean, std = Splits("toy", "real", ("a", "b"), split, split).channel_stats()
     assert mean[1:] == (0.0, 0.0)
     assert std == (0.5, 1.0, 1.0)
+
+
+def test_normalisation_of_another_network(splits: Splits) -> None:
+    other = splits.normalised_with([0.5] * 3, [1.0] * 3)
+    assert other.channel_stats() == ((0.5,) * 3, (1.0,) * 3)
+    assert other.limit(train=8).channel_stats() == other.channel_stats()
+    assert other.fingerprint() != splits.fingerprint()
+
+
+def test_floats_are_taken_as_they_are(splits: Splits) -> None:
+    maps = replace(splits, train=replace(splits.train, images=torch.randn(64, 5, 2, 2)))
+    assert maps.channel_stats() == ((0.0,) * 5, (1.0,) * 5)
+    assert maps.fingerprint() != splits.fingerprint()
