@@ -9,9 +9,11 @@ from helpers.models.registry import create_model, model_names
 from helpers.models.resnet18 import ResNet18
 from helpers.models.saved import SavedModel, load_model, save_model
 from helpers.models.simple_cnn import SimpleCNN
+from helpers.models.transfer_net import FeatureClassifier, TransferNet
 
 __all__ = [
     "MLP",
+    "FeatureClassifier",
     "ImprovedCNN",
     "LeNet5",
     "MultiHeadCNN",
@@ -19,6 +21,7 @@ __all__ = [
     "ResNet18",
     "SavedModel",
     "SimpleCNN",
+    "TransferNet",
     "create_model",
     "load_model",
     "model_names",

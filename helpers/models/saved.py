@@ -113,7 +113,9 @@ def load_model(source: Path | str, *, trained_on: str | None = None) -> SavedMod
             f"{path} was trained on {content['trained_on']} data, but {trained_on} data are what it is to be used on. "
             "Run the notebook that saves it again, on the same data."
         )
-    model = create_model(content["architecture"], **content["arguments"])
+    # A network that started from pretrained weights need not find them again: the file holds what became of them.
+    forgotten = {"weights": None} if "weights" in content["arguments"] else {}
+    model = create_model(content["architecture"], **content["arguments"] | forgotten)
     try:
         model.load_state_dict(content["state_dict"])
     except RuntimeError as error:

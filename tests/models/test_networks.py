@@ -60,10 +60,12 @@ def test_the_improved_network_takes_any_size() -> None:
 
 # What some networks need besides the number of classes and channels.
 SPECIAL: dict[str, dict[str, object]] = {
+    "feature_classifier": {"image_size": 64},
     "multi_head_cnn": {"heads": {"size": ("small", "large"), "hue": ("red", "green", "blue")}},
     "mlp": {"image_size": 64},
     "one_conv": {"image_size": 64},
     "simple_cnn": {"image_size": 64},
+    "transfer_net": {"backbone": "squeezenet1_1", "layer": "features.7"},
 }
 
 
