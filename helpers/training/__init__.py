@@ -4,6 +4,7 @@ from helpers.data.augment import Augment
 from helpers.training.config import TrainConfig
 from helpers.training.evaluate import Evaluation, evaluate
 from helpers.training.experiments import Experiment, Trained, measure, run_experiments
+from helpers.training.features import extract_features
 from helpers.training.history import History
 from helpers.training.loop import fit
 
@@ -15,6 +16,7 @@ __all__ = [
     "TrainConfig",
     "Trained",
     "evaluate",
+    "extract_features",
     "fit",
     "measure",
     "run_experiments",

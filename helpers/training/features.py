@@ -1,0 +1,102 @@
+"""What a frozen network makes of a data set: computed once, kept on disk, learned from like any other set."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from helpers.base.errors import ModelError
+from helpers.base.files import data_dir
+from helpers.base.tensors import UnreadableError, read_tensors, write_tensors
+from helpers.data.batches import Batches
+from helpers.data.splits import Split, Splits
+from helpers.training.device import choose_device, choose_dtype
+from helpers.training.evaluate import evaluation_mode
+
+VERSION = 1  # raise it when the same network and images would give other features
+
+
+def extract_features(
+    model: nn.Module,
+    splits: Splits,
+    *,
+    batch_size: int = 256,
+    device: str = "auto",
+    precision: str = "auto",
+) -> Splits:
+    """The data set with each image replaced by what ``model`` makes of it; train a classifier on it with ``fit``.
+
+    The features are kept in ``data/.cache``, by the images and their normalisation, the model's layers and
+    weights, and the precision: what is asked for again is read from there.
+
+    Args:
+        model: images (B, C, H, W), normalised as ``splits`` says, to maps (B, C', h, w) or features (B, D). It works
+            in evaluation mode; afterwards its modes are as before, and it is on the device.
+        splits: images, never augmented.
+        batch_size: images per forward pass.
+        device: ``auto``, ``cpu``, ``cuda`` …
+        precision: ``auto``, ``fp32`` or ``bf16``.
+
+    Returns:
+        The same splits, labels and ids; images are float32 (N, C', h, w), with (N, D, 1, 1) for features without
+        a map, which ``fit`` and ``evaluate`` take as they are.
+
+    Raises:
+        ModelError: the model puts out something else.
+    """
+    where = choose_device(device)
+    dtype = choose_dtype(precision, where)
+    key = _key(model, splits, dtype)
+    model = model.to(where)
+    mean, std = splits.channel_stats()
+    parts: dict[str, Split] = {}
+    for name, split in splits.parts.items():
+        cache = data_dir() / ".cache" / f"features-{key}-{name}.pt"
+        maps = _read_cache(cache)
+        if maps is None:
+            batches = Batches(split, batch_size, device=where, mean=mean, std=std)
+            maps = torch.cat(list(_forward(model, batches, dtype)))
+            # A full or read-only disk costs a second computation, nothing else.
+            with suppress(OSError):
+                write_tensors(cache, maps)
+        parts[name] = replace(split, images=maps.float())
+    return replace(splits, train=parts["train"], valid=parts["valid"], test=parts.get("test"), normalisation=None)
+
+
+def _forward(model: nn.Module, batches: Batches, dtype: torch.dtype) -> Iterator[Tensor]:
+    """Maps (B, C', h, w) of one batch after another, on the CPU, in the type they were computed in."""
+    with torch.no_grad(), evaluation_mode(model):
+        for images, _ in batches.epoch(0):
+            with torch.autocast(batches.device.type, dtype=dtype, enabled=dtype != torch.float32):
+                maps = model(images)
+            if not isinstance(maps, Tensor) or maps.ndim not in (2, 4):
+                what = tuple(maps.shape) if isinstance(maps, Tensor) else type(maps).__name__
+                raise ModelError(
+                    f"{type(model).__name__} puts out {what}: expected maps (B, C, h, w) or features (B, D)."
+                )
+            maps = maps[:, :, None, None] if maps.ndim == 2 else maps
+            yield maps.contiguous(memory_format=torch.contiguous_format).cpu()
+
+
+def _key(model: nn.Module, splits: Splits, dtype: torch.dtype) -> str:
+    digest = hashlib.blake2b(f"{VERSION} {splits.fingerprint()} {dtype}\n{model}\n".encode(), digest_size=12)
+    for name, tensor in model.state_dict().items():
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
+        digest.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().data)
+    return digest.hexdigest()
+
+
+def _read_cache(cache: Path) -> Tensor | None:
+    if not cache.is_file():
+        return None
+    try:
+        maps: Tensor = read_tensors(cache)
+    except UnreadableError:
+        return None  # computed and written again
+    return maps

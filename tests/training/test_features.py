@@ -1,0 +1,111 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from helpers.base.errors import ModelError
+from helpers.base.files import data_dir
+from helpers.data.splits import Splits
+from helpers.models import FeatureClassifier
+from helpers.training import Experiment, TrainConfig, extract_features, measure, run_experiments
+
+
+class Frozen(nn.Module):
+    """Average colours of the quarters of an image, normalised; counts how often it is asked."""
+
+    def __init__(self, *, flat: bool = False) -> None:
+        super().__init__()
+        self.norm, self.pool, self.flat = nn.BatchNorm2d(3), nn.AdaptiveAvgPool2d(2), flat
+        self.calls = 0
+
+    def forward(self, images: Tensor) -> Tensor:
+        self.calls += 1
+        maps: Tensor = self.pool(self.norm(images))  # (B, 3, 2, 2)
+        return maps.flatten(1) if self.flat else maps
+
+
+def test_features_are_what_the_network_makes_of_normalised_images(corners: Splits) -> None:
+    model = Frozen().train()
+    features = extract_features(
+        model, corners.normalised_with((0.5,) * 3, (0.25,) * 3), batch_size=50, precision="fp32"
+    )
+    by_hand = model.eval()((corners.valid.images.float() / 255 - 0.5) / 0.25).detach()
+    torch.testing.assert_close(features.valid.images, by_hand)
+    assert torch.equal(features.train.labels, corners.train.labels)
+    assert features.valid.ids == corners.valid.ids
+    assert features.test is None
+    assert (features.channels, features.image_size) == (3, 2)
+    assert features.channel_stats() == ((0.0,) * 3, (1.0,) * 3)
+
+
+def test_the_model_is_left_in_its_mode(corners: Splits) -> None:
+    model = Frozen().train()
+    extract_features(model, corners)
+    assert model.training
+    assert model.norm.training
+    assert model.norm.running_mean.abs().max() == 0
+
+
+def test_features_are_computed_once(corners: Splits) -> None:
+    model = Frozen()
+    first = extract_features(model, corners)
+    calls = model.calls
+    again = extract_features(model, corners)
+    assert model.calls == calls > 0
+    assert torch.equal(first.train.images, again.train.images)
+    for cache in (data_dir() / ".cache").iterdir():
+        cache.write_bytes(b"damaged")
+    assert torch.equal(extract_features(model, corners).train.images, first.train.images)
+    assert model.calls == 2 * calls
+
+
+@pytest.mark.parametrize("change", ["weights", "layers", "images", "normalisation", "precision"])
+def test_anything_that_changes_them_makes_other_features(corners: Splits, change: str) -> None:
+    model, splits, precision = Frozen(), corners, "fp32"
+    extract_features(model, splits, precision=precision)
+    before = len(list((data_dir() / ".cache").iterdir()))
+    if change == "weights":
+        nn.init.constant_(model.norm.weight, 2.0)
+    elif change == "layers":
+        model.pool = nn.AdaptiveAvgPool2d(4)
+    elif change == "images":
+        splits = replace(corners, train=corners.train.subset(torch.arange(64)))
+    elif change == "normalisation":
+        splits = corners.normalised_with((0.5,) * 3, (0.5,) * 3)
+    else:
+        precision = "bf16"
+    model.calls = 0
+    extract_features(model, splits, precision=precision)
+    assert model.calls > 0
+    assert len(list((data_dir() / ".cache").iterdir())) == 2 * before
+
+
+def test_half_the_precision_takes_half_the_space(corners: Splits) -> None:
+    model = nn.Conv2d(3, 8, 3)
+    sizes = []
+    for precision in ("fp32", "bf16"):
+        features = extract_features(model, corners, precision=precision)
+        assert features.train.images.dtype == torch.float32
+        newest = max((data_dir() / ".cache").glob("*-train.pt"), key=lambda path: path.stat().st_mtime_ns)
+        sizes.append(newest.stat().st_size)
+    assert sizes[1] == pytest.approx(sizes[0] / 2, rel=0.05)
+
+
+def test_a_classifier_learns_from_features(corners: Splits, tmp_path: Path) -> None:
+    features = extract_features(Frozen(flat=True), corners)
+    assert features.train.images.shape == (128, 12, 1, 1)
+    config = TrainConfig(epochs=8, batch_size=16, lr=0.05, weight_decay=0.0, device="cpu")
+    experiment = Experiment("feature_classifier", config, {"image_size": 1})
+    results = run_experiments({"head": experiment}, features, seeds=1, folder=tmp_path)
+    metrics = measure(results["head"], features)
+    assert metrics["valid_accuracy"][0] > 0.95
+    assert isinstance(results["head"][0].model, FeatureClassifier)
+
+
+def test_what_is_no_feature_is_refused(corners: Splits) -> None:
+    with pytest.raises(ModelError, match=r"Flatten puts out \(32, 48, 16\): expected maps"):
+        extract_features(nn.Flatten(1, 2), replace(corners, train=corners.valid))
