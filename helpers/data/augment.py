@@ -16,6 +16,7 @@ from torch import Generator, Tensor
 from helpers.base.errors import ConfigError
 
 PADDINGS = ("zeros", "border", "reflection")
+ELASTIC_CELLS = 6  # random displacements along a side; between them the image is bent smoothly
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,6 +30,8 @@ class Augment:
         translate: largest shift along each axis, as a fraction of the side.
         crop: largest shift in whole pixels: a random crop of the image padded by as many.
         shear: largest shear along x, in degrees either way.
+        elastic: standard deviation of a smooth random displacement of every pixel, as a fraction of the
+            side (elastic distortion; Simard, Steinkraus and Platt 2003).
         padding: what comes in from outside: ``zeros`` (the mean colour, since images are already
             normalised), ``border`` or ``reflection``.
         brightness: largest shift of all values, in standard deviations.
@@ -44,6 +47,7 @@ class Augment:
     translate: float = 0.0
     crop: int = 0
     shear: float = 0.0
+    elastic: float = 0.0
     padding: str = "reflection"
     brightness: float = 0.0
     contrast: float = 0.0
@@ -67,7 +71,7 @@ class Augment:
     @property
     def moves(self) -> bool:
         """Whether pixels change their place."""
-        return any((self.flip, self.rotate, self.scale, self.translate, self.crop, self.shear))
+        return any((self.flip, self.rotate, self.scale, self.translate, self.crop, self.shear, self.elastic))
 
     @property
     def recolours(self) -> bool:
@@ -96,6 +100,8 @@ class Augment:
 
     def _move(self, images: Tensor, generator: Generator, size: int) -> Tensor:
         grid = _grid(self.affine(images, generator), size)
+        if self.elastic:
+            grid = grid + self._bend(len(images), generator, size)
         return F.grid_sample(images, grid, mode="bilinear", padding_mode=self.padding, align_corners=False)
 
     def affine(self, images: Tensor, generator: Generator) -> Tensor:
@@ -112,6 +118,12 @@ class Augment:
         cos, sin = torch.cos(angle) / size, torch.sin(angle) / size
         rows = (mirror * cos, mirror * (shear * cos - sin), shift_x, sin, shear * sin + cos, shift_y)
         return torch.stack(rows, dim=1).view(-1, 2, 3)
+
+    def _bend(self, count: int, generator: Generator, size: int) -> Tensor:
+        """Displacements (B, size, size, 2), in -1…1."""
+        coarse = torch.randn(count, 2, ELASTIC_CELLS, ELASTIC_CELLS, generator=generator, device=generator.device)
+        smooth = F.interpolate(coarse, size=size, mode="bicubic", align_corners=True)
+        return 2 * self.elastic * smooth.permute(0, 2, 3, 1)
 
     def _recolour(self, images: Tensor, generator: Generator) -> Tensor:
         # The images are normalised: brightness shifts them, contrast scales them around their mean.

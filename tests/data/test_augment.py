@@ -29,6 +29,7 @@ ALL = Augment(
     translate=0.1,
     crop=2,
     shear=5,
+    elastic=0.02,
     brightness=0.2,
     contrast=0.2,
     saturation=0.2,
@@ -153,3 +154,12 @@ def test_erasing_leaves_the_rest_alone(images: Tensor) -> None:
 def test_settings_out_of_range(options: dict[str, Any], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         Augment(**options)
+
+
+def test_elastic_distortion_moves_pixels_smoothly_and_by_about_its_strength() -> None:
+    ramp = torch.linspace(-1, 1, 32).expand(256, 1, 32, 32)  # its value says where a pixel comes from
+    bent = Augment(elastic=0.03, padding="border")(ramp, generator())
+    moved = (bent - ramp)[:, :, 8:24, 8:24]
+    # Between the drawn displacements the interpolated ones are smaller.
+    assert 0.5 * 2 * 0.03 < moved.std() < 2 * 0.03
+    assert moved.diff(dim=3).abs().mean() < 0.3 * moved.std()
