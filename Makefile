@@ -1,12 +1,13 @@
 # One virtual environment, made on first use; every target works on a fresh machine.
 PYTHON ?= python3
 CONSTRAINTS ?= constraints.txt  # empty (make run CONSTRAINTS=) takes the newest versions in range
+NAMES ?=  # notebooks or assignments of `make reference`; none means all
 BIN := .venv/bin
 
 .PHONY: run test lint lab reference reference-gpu benchmark clean
 
-run: .venv/.installed  ## the four notebooks in quick form, with HTML and PDF
-	$(BIN)/python -m helpers run caltech101 --quick
+run: .venv/.installed  ## every notebook in quick form, with HTML and PDF
+	$(BIN)/python -m helpers run --quick
 
 test: .venv/.installed  ## the whole suite
 	$(BIN)/python -m pytest
@@ -20,8 +21,8 @@ lab: .venv/.installed  ## JupyterLab on the notebooks
 	$(BIN)/jupyter lab notebooks
 
 reference: .venv/.installed  ## the real experiments, kept as reference; resumes what was interrupted
-	$(BIN)/python -m helpers run caltech101
-	$(BIN)/python -m helpers results save caltech101
+	$(BIN)/python -m helpers run $(NAMES)
+	$(BIN)/python -m helpers results save $(NAMES)
 	$(BIN)/python -m helpers results --readme
 
 reference-gpu: reference  ## the same on a GPU box: the device is found by itself
