@@ -14,7 +14,7 @@ from typing import Literal
 
 from helpers.base.errors import ConfigError, DataError
 from helpers.base.files import data_dir
-from helpers.data import artists, caltech101, facescrub, lines, mnist, synthetic
+from helpers.data import artists, caltech101, collect, face_lists, facescrub, lines, mnist, synthetic
 from helpers.data.splits import Split, Splits
 
 SOURCES = ("auto", "real", "synthetic")
@@ -60,6 +60,8 @@ class DataSet:
         archives: the official download, where there is one: its files.
         make: generates the real images in the set's own folder, unless they are already there, and says
             whether it did; for a set that everybody generates.
+        collect: gathers the real images in the set's own folder, for a set that is not one download; takes
+            up what an earlier call began.
         seal: a file in the folder that is written last, for a set that grows file by file: without it the
             set is not there yet.
         any_size: whether the images can be had at other sides than ``image_size``.
@@ -79,6 +81,7 @@ class DataSet:
     draw: Callable[[Path], None]
     archives: tuple[Archive, ...] = ()
     make: Callable[[Path], bool] | None = None
+    collect: Callable[[Path], None] | None = None
     seal: str = ""
     any_size: bool = False
     factors: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
@@ -98,7 +101,7 @@ class DataSet:
         """What to do to have the real images, as the second half of a sentence."""
         if self.make is not None:
             return f"make it with `python -m helpers data make {self.name}`"
-        if self.archives:
+        if self.archives or self.collect:
             return f"get it with `python -m helpers data fetch {self.name}`"
         return f"lay it out there as data/README.md says (see {self.homepage})"
 
@@ -194,7 +197,8 @@ CATALOGUE: dict[str, DataSet] = {
             homepage="https://vintage.winklerbros.net/facescrub.html",
             load=facescrub.load,
             draw=facescrub.draw,
-            seal=facescrub.MANIFEST,
+            collect=collect.collect_faces,
+            seal=face_lists.MANIFEST,
             any_size=True,
         ),
     )

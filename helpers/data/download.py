@@ -1,4 +1,4 @@
-"""``fetch``: the official files of a data set, downloaded, verified and laid out."""
+"""``fetch``: a data set, downloaded, verified and laid out: from its official files, or as it gathers itself."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ TIMEOUT = 30  # seconds without a byte
 def fetch(name: str) -> Path:
     """Downloads a data set and lays it out below the data folder; does nothing if its folder is there.
 
-    A download that was verified but could not be laid out is kept for the next attempt.
+    A download that was verified but could not be laid out is kept for the next attempt, and so is what
+    a set that is gathered picture by picture has by then.
 
     Args:
         name: a name in the catalogue.
@@ -32,7 +33,10 @@ def fetch(name: str) -> Path:
             set is left behind.
     """
     data_set = find_data_set(name)
-    if data_set.path.exists():
+    if data_set.present:
+        return data_set.path
+    if data_set.collect is not None:
+        data_set.collect(data_set.path)
         return data_set.path
     if not data_set.archives:
         raise DataError(f"{data_set.title} has no official archive to download: {data_set.how_to_get}.")

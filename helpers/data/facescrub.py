@@ -1,20 +1,18 @@
 """FaceScrub, the course's part of it: faces of twelve actors, cut out of pictures from all over the web.
 
 H.-W. Ng, S. Winkler: A data-driven approach to cleaning large face datasets (IEEE International
-Conference on Image Processing, 2014). ``helpers/data/collect.py`` fetches them.
+Conference on Image Processing, 2014). ``helpers/data/collect.py`` gathers them.
 """
 
 from __future__ import annotations
 
-import csv
 import hashlib
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import replace
 from pathlib import Path
 
 from helpers.base.errors import DataError
-from helpers.base.files import write_atomic
 from helpers.data import synthetic
+from helpers.data.face_lists import ACTORS, Face, write_manifest
 from helpers.data.images import class_folders, image_files, load_folder_split
 from helpers.data.splits import Split
 
@@ -22,51 +20,7 @@ IMAGE_SIZE = 112
 TRAIN_COUNT = 70  # faces of each actor for training, as the course asks
 LEAST_COUNT = TRAIN_COUNT + 2  # one more for validation, one for testing
 SPLIT_SEED = 0  # with another seed results could not be compared
-
-# The names in FaceScrub's lists, and those of the folders here.
-ACTORS = {
-    "Alec Baldwin": "baldwin",
-    "Lorraine Bracco": "bracco",
-    "Gerard Butler": "butler",
-    "Steve Carell": "carell",
-    "Kristin Chenoweth": "chenoweth",
-    "Fran Drescher": "drescher",
-    "America Ferrera": "ferrera",
-    "Peri Gilpin": "gilpin",
-    "Bill Hader": "hader",
-    "Angie Harmon": "harmon",
-    "Daniel Radcliffe": "radcliffe",
-    "Michael Vartan": "vartan",
-}
 CLASSES = tuple(ACTORS.values())
-MANIFEST = "manifest.csv"  # written last: with it, the set is whole
-
-
-@dataclass(frozen=True)
-class Face:
-    """One face of FaceScrub's lists.
-
-    Attributes:
-        actor: the name in the lists.
-        image_id: number of the picture.
-        face_id: number of the face; a picture may show several.
-        bbox: the face in it, ``x1,y1,x2,y2`` in pixels; the lower right corner is no longer part of it.
-        sha256: hash of the picture's file.
-        url: where the picture is.
-    """
-
-    actor: str
-    image_id: int
-    face_id: int
-    bbox: str
-    sha256: str
-    url: str
-
-    @property
-    def file(self) -> str:
-        """Where the cut-out face lies below the set's own folder."""
-        name = ACTORS[self.actor]
-        return f"faces/{name}/{name}_{self.face_id:05d}.jpg"
 
 
 def load(folder: Path, size: int = IMAGE_SIZE) -> tuple[tuple[str, ...], Split, Split, Split]:
@@ -85,7 +39,7 @@ def load(folder: Path, size: int = IMAGE_SIZE) -> tuple[tuple[str, ...], Split, 
             image.
     """
     faces = folder / "faces"
-    for name in set(class_folders(faces)) & set(CLASSES):
+    for name in sorted(set(class_folders(faces)) & set(CLASSES)):
         if (count := len(image_files(faces / name))) < LEAST_COUNT:
             raise DataError(
                 f"{faces / name} holds only {count} faces. Expected at least {LEAST_COUNT} of each actor, "
@@ -105,20 +59,10 @@ def draw(folder: Path) -> None:
     write_manifest(folder, (replace(face, sha256=_sha256(folder / face.file)) for face in faces))
 
 
-def write_manifest(folder: Path, faces: Iterable[Face]) -> None:
-    """Writes the list of the faces that are there, in order of their files."""
-    rows = sorted(({"file": face.file} | asdict(face) for face in faces), key=lambda row: row["file"])
-    columns = ["file", *(field.name for field in fields(Face))]
-    with write_atomic(folder / MANIFEST) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, columns, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
+def _counts(total: int) -> tuple[int, int, int]:
+    rest = total - TRAIN_COUNT
+    return TRAIN_COUNT, rest // 2, rest - rest // 2
 
 
 def _sha256(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
-def _counts(total: int) -> tuple[int, int, int]:
-    rest = total - TRAIN_COUNT
-    return TRAIN_COUNT, rest // 2, rest - rest // 2
