@@ -52,23 +52,36 @@ def synthetic_caltech101(drawn_data: Path, own_folders: None, monkeypatch: pytes
     return drawn_data / "synthetic" / "caltech101"
 
 
-@pytest.fixture(scope="session")
-def packed_caltech101() -> Path:
-    """A data folder with the real Caltech-101, laid out once per machine."""
-    if not (PACKED / "caltech101.tar").is_file():
-        pytest.skip(f"needs the real Caltech-101, packed in {PACKED}")
-    folder = Path(tempfile.gettempdir()) / f"cnn-course-notebooks-{os.getuid()}" / "data"
+def packed(name: str) -> Path:
+    """A data folder with the real set ``name``, laid out once per machine; skips where it is not packed there."""
+    if not (PACKED / f"{name}.tar").is_file():
+        pytest.skip(f"needs the real {name}, packed in {PACKED}")
+    folder = Path(tempfile.gettempdir()) / f"cnn-course-notebooks-{os.getuid()}" / name
     if not folder.exists():
         with staged(folder) as temporary:
-            subprocess.run([sys.executable, PACKED / "prepare.py", temporary, "caltech101"], check=True)
+            subprocess.run([sys.executable, PACKED / "prepare.py", temporary, name], check=True)
     return folder
 
 
 @pytest.fixture
-def real_caltech101(packed_caltech101: Path, own_folders: None, monkeypatch: pytest.MonkeyPatch) -> Path:
+def real_caltech101(own_folders: None, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The data folder holds the real Caltech-101; skipped where it is not packed beside the repository."""
-    monkeypatch.setenv("CNN_DATA", str(packed_caltech101))
-    return packed_caltech101 / "caltech101"
+    monkeypatch.setenv("CNN_DATA", str(packed("caltech101")))
+    return data_dir() / "caltech101"
+
+
+@pytest.fixture
+def real_artists(own_folders: None, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The data folder holds the real paintings; skipped likewise."""
+    monkeypatch.setenv("CNN_DATA", str(packed("artists")))
+    return data_dir() / "artists"
+
+
+@pytest.fixture
+def real_facescrub(own_folders: None, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The data folder holds the real faces of FaceScrub; skipped likewise."""
+    monkeypatch.setenv("CNN_DATA", str(packed("facescrub")))
+    return data_dir() / "facescrub"
 
 
 @pytest.fixture

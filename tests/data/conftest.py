@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
+from website import Website, serve
 
 from helpers.base.files import data_dir
 from helpers.data.caltech101 import CLASSES
@@ -37,3 +38,11 @@ def small_caltech101(write_image: WriteImage) -> Path:
         write_image(folder / "train" / name / "image_0001.jpg")
         write_image(folder / "valid" / name / "image_0002.jpg", mode="L")
     return folder
+
+
+@pytest.fixture
+def website(monkeypatch: pytest.MonkeyPatch) -> Iterator[Website]:
+    """A website on this machine, asked directly."""
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    with serve() as site:
+        yield site

@@ -1,0 +1,307 @@
+from __future__ import annotations
+
+import csv
+import errno
+import hashlib
+import io
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+from website import Website, content, cut_off, hang, held, in_turn, redirect, status
+
+from helpers.base.errors import DataError
+from helpers.base.files import data_dir
+from helpers.data import collect
+from helpers.data.catalogue import data_status, load_data
+from helpers.data.collect import collect_faces, cut_out, report
+from helpers.data.download import fetch
+from helpers.data.face_lists import ACTORS, COLUMNS, LISTS, MANIFEST, Face, Loss, read_losses
+from helpers.data.web import Cause, Limits, LostError
+
+LIMITS = Limits(timeout=1, deadline=10, retries=1, pause=0.01, workers=4)
+BOX = (10, 20, 50, 60)
+
+
+def jpeg(number: int, *, size: tuple[int, int] = (90, 80), mode: str = "RGB") -> bytes:
+    """A black picture, another for every number, with a white face in ``BOX``."""
+    pixels = np.zeros((size[1], size[0]), dtype=np.uint8)
+    pixels[BOX[1] : BOX[3], BOX[0] : BOX[2]] = 255
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).convert(mode).save(buffer, "JPEG", quality=95, comment=str(number))
+    return buffer.getvalue()
+
+
+class Lists:
+    """FaceScrub's lists for the pictures of a website, written into the set's own folder."""
+
+    def __init__(self, website: Website) -> None:
+        self.website, self.lines, self.folder = website, [], data_dir() / "facescrub"
+
+    def add(self, path: str, picture: bytes, *, actor: str = "Bill Hader", **values: object) -> Face:
+        """Adds a line about the picture at ``path``; returns the face it should give."""
+        number = len(self.lines) + 1
+        line: dict[str, Any] = dict.fromkeys(COLUMNS, number)
+        line |= {"name": actor, "url": self.website.address + path, "bbox": ",".join(map(str, BOX))}
+        line |= {"sha256": hashlib.sha256(picture).hexdigest()} | values
+        self.lines.append("\t".join(map(str, line.values())))
+        return Face(actor, number, number, line["bbox"], line["sha256"], line["url"])
+
+    def serve(self, path: str, **values: object) -> Face:
+        """The same, and has the website serve the picture."""
+        picture = jpeg(len(self.lines))
+        self.website.put(path, picture)
+        return self.add(path, picture, **values)
+
+    def write(self) -> Path:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        for name, text in zip(LISTS, ("\n".join(self.lines), ""), strict=True):
+            (self.folder / name).write_text(text)
+        return self.folder
+
+
+@pytest.fixture
+def lists(website: Website) -> Lists:
+    return Lists(website)
+
+
+@pytest.fixture
+def few_are_enough(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A set may be whole without 72 faces of every actor."""
+    monkeypatch.setattr(collect, "LEAST_COUNT", 0)
+
+
+def causes(folder: Path) -> dict[str, Cause]:
+    """The cause of each loss, by the picture's path."""
+    return {"/" + loss.url.rpartition("/")[2]: loss.cause for loss in read_losses(folder)}
+
+
+def faces_in(folder: Path) -> list[str]:
+    return sorted(path.relative_to(folder).as_posix() for path in folder.glob("faces/*/*"))
+
+
+def test_a_whole_set_is_fetched_and_loaded(lists: Lists) -> None:
+    for actor, name in ACTORS.items():
+        picture = jpeg(len(lists.lines))
+        lists.website.put(f"/{name}.jpg", picture)
+        for shift in range(73):
+            lists.add(f"/{name}.jpg", picture, actor=actor, bbox=f"{shift % 9},{shift // 9},{50 + shift % 9},70")
+    folder = lists.write()
+    assert data_status("facescrub").state == "absent"
+    assert fetch("facescrub") == folder
+    splits = load_data("facescrub", size=28)
+    assert splits.source == "real"
+    assert splits.counts() == {"train": 840, "valid": 12, "test": 24}
+    assert sorted(lists.website.requests) == sorted(f"/{name}.jpg" for name in ACTORS.values())  # each picture once
+    fetch("facescrub")
+    assert len(lists.website.requests) == 12
+
+
+@pytest.mark.usefixtures("few_are_enough")
+def test_what_the_web_does_is_told_apart(lists: Lists, capsys: pytest.CaptureFixture[str]) -> None:
+    website, good = lists.website, jpeg(0)
+    kept = [
+        lists.serve("/good.jpg"),
+        lists.add("/old.jpg", good),
+        lists.add("/trouble.jpg", good),
+        lists.add("/cut-once.jpg", good),
+    ]
+    website.put("/new.jpg", good)
+    website.put("/old.jpg", redirect("/new.jpg"))
+    website.put("/trouble.jpg", in_turn(status(503), content(good)))
+    website.put("/cut-once.jpg", in_turn(cut_off(good), content(good)))
+    expected = {}
+    for path, page, cause in (
+        ("/gone.jpg", status(404), Cause.NOT_FOUND),
+        ("/gone-too.jpg", status(410), Cause.NOT_FOUND),
+        ("/forbidden.jpg", status(403), Cause.REFUSED),
+        ("/down.jpg", status(500), Cause.SERVER),
+        ("/hangs.jpg", hang(website), Cause.TIMEOUT),
+        ("/cut.jpg", cut_off(good), Cause.CONNECTION),
+        ("/other.jpg", content(jpeg(99)), Cause.WRONG_HASH),
+        ("/page.jpg", content(b"<html>Buy this domain!</html>"), Cause.NO_IMAGE),
+        ("/empty.jpg", content(b""), Cause.NO_IMAGE),
+        ("/large.jpg", content(bytes(100_001)), Cause.TOO_LARGE),
+    ):
+        website.put(path, page)
+        lists.add(path, good)
+        expected[path] = cause
+    website.put("/half.jpg", good[:500])
+    lists.add("/half.jpg", good[:500])  # the very file that was listed, and no whole image
+    expected["/half.jpg"] = Cause.NO_IMAGE
+    lists.serve("/outside.jpg", bbox="50,20,91,60")
+    lists.serve("/above.jpg", bbox="10,-1,50,60")
+    lists.serve("/no-box.jpg", bbox="10,20,50")
+    expected |= dict.fromkeys(("/outside.jpg", "/above.jpg", "/no-box.jpg"), Cause.BAD_BOX)
+
+    limits = Limits(timeout=1, deadline=10, retries=1, pause=0.01, max_bytes=100_000)
+    collect_faces(lists.write(), limits)
+
+    assert faces_in(lists.folder) == [face.file for face in kept]
+    assert causes(lists.folder) == expected
+    assert website.asked("/no-box.jpg") == 0
+    with (lists.folder / MANIFEST).open(newline="") as file:
+        assert [row["url"] for row in csv.DictReader(file)] == [face.url for face in kept]
+    printed = capsys.readouterr().out
+    assert "4 faces kept, 14 lost" in printed
+    for cause, count in ((Cause.BAD_BOX, 3), (Cause.NO_IMAGE, 3), (Cause.NOT_FOUND, 2), (Cause.WRONG_HASH, 1)):
+        assert f"  {cause:<15} {count:>6}\n" in printed
+    assert "hader 4" in printed
+    assert "3 of the lost may come yet" in printed
+
+
+@pytest.mark.usefixtures("few_are_enough")
+def test_the_face_is_cut_out_of_the_picture(lists: Lists) -> None:
+    face = lists.serve("/a.jpg")
+    collect_faces(lists.write(), LIMITS)
+    with Image.open(lists.folder / face.file) as image:
+        assert (image.format, image.mode, image.size) == ("JPEG", "RGB", (40, 40))
+        assert np.asarray(image)[2:-2, 2:-2].min() > 240
+
+
+@pytest.mark.usefixtures("few_are_enough")
+def test_only_what_may_pass_is_asked_for_again(lists: Lists) -> None:
+    website, good = lists.website, jpeg(0)
+    lists.serve("/good.jpg")
+    for path, page in (("/gone.jpg", status(404)), ("/other.jpg", content(jpeg(99))), ("/down.jpg", status(500))):
+        website.put(path, page)
+        lists.add(path, good)
+    folder = lists.write()
+    collect_faces(folder, LIMITS)
+    website.requests.clear()
+    (folder / MANIFEST).unlink()
+    website.put("/down.jpg", good)
+    collect_faces(folder, LIMITS)
+    assert website.requests == ["/down.jpg"]
+    assert causes(folder) == {"/gone.jpg": Cause.NOT_FOUND, "/other.jpg": Cause.WRONG_HASH}
+    assert len(faces_in(folder)) == 2
+
+
+@pytest.mark.usefixtures("few_are_enough")
+def test_a_face_with_another_address_is_asked_for_again(lists: Lists) -> None:
+    lists.add("/gone.jpg", jpeg(0))
+    collect_faces(lists.write(), LIMITS)
+    lists.lines.clear()
+    lists.serve("/here.jpg")
+    collect_faces(lists.write(), LIMITS)
+    assert len(faces_in(lists.folder)) == 1
+    assert causes(lists.folder) == {}
+
+
+@pytest.mark.usefixtures("few_are_enough")
+def test_an_interrupted_fetch_is_taken_up(lists: Lists, monkeypatch: pytest.MonkeyPatch) -> None:
+    released = threading.Event()
+    for number in range(40):
+        if number % 4:
+            lists.serve(f"/{number}.jpg")
+        else:
+            lists.add(f"/{number}.jpg", b"gone")
+        if number >= 20:  # so that the interrupt comes in time
+            page = lists.website.pages.get(f"/{number}.jpg", status(404))
+            lists.website.put(f"/{number}.jpg", held(page, released))
+    folder = lists.write()
+
+    def interrupted(futures: list[Any]) -> Iterator[Any]:
+        for future in futures[:10]:
+            future.result()
+            yield future
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(collect, "as_completed", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            collect_faces(folder, LIMITS)
+    assert data_status("facescrub").state == "absent"
+    assert not list(folder.glob("**/*.part"))
+    there, gone = faces_in(folder), causes(folder)
+    assert 7 <= len(there) <= 15
+    assert set(gone) == {"/0.jpg", "/4.jpg", "/8.jpg"}
+
+    released.set()
+    lists.website.requests.clear()
+    collect_faces(folder, LIMITS)
+    assert len(set(lists.website.requests)) == 40 - len(there) - len(gone)
+    assert len(faces_in(folder)) == 30
+    assert len(causes(folder)) == 10
+    assert (folder / MANIFEST).is_file()
+
+
+def test_too_few_faces_are_no_set(lists: Lists) -> None:
+    lists.serve("/good.jpg")
+    lists.website.put("/down.jpg", status(500))
+    lists.add("/down.jpg", b"")
+    with pytest.raises(DataError) as caught:
+        collect_faces(lists.write(), LIMITS)
+    for part in (
+        "Bill Hader (1)",
+        "Peri Gilpin (0)",
+        "at least 72 of each",
+        "1 of those lost may come yet: fetch again",
+    ):
+        assert part in str(caught.value)
+    assert faces_in(lists.folder) == ["faces/hader/hader_00001.jpg"]
+    assert data_status("facescrub").state == "absent"
+
+    lists.lines.pop()
+    with pytest.raises(DataError, match="None of those lost can come any more"):
+        collect_faces(lists.write(), LIMITS)
+
+
+def test_lists_that_are_not_there() -> None:
+    with pytest.raises(DataError, match=rf"{data_dir() / 'facescrub' / LISTS[0]} is not there"):
+        fetch("facescrub")
+
+
+@pytest.mark.usefixtures("few_are_enough")
+def test_a_full_disk_leaves_no_half_made_face(lists: Lists, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in range(4):
+        lists.serve(f"/{number}.jpg")
+    folder = lists.write()
+
+    def save(image: Image.Image, path: Path, *_: object, **__: object) -> None:
+        Path(path).write_bytes(b"half")
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Image.Image, "save", save)
+        with pytest.raises(DataError, match=r"facescrub could not be .*No space left"):
+            collect_faces(folder, LIMITS)
+    assert faces_in(folder) == []
+    collect_faces(folder, LIMITS)
+    assert len(faces_in(folder)) == 4
+
+
+def test_large_faces_are_shrunk_and_small_ones_are_not() -> None:
+    picture = Image.new("RGB", (900, 700))
+    assert cut_out(picture, "0,0,900,700").size == (176, 137)
+    assert cut_out(picture, "0,0,176,100").size == (176, 100)
+    assert cut_out(picture, "899,699,900,700").size == (1, 1)
+
+
+@pytest.mark.parametrize(("mode", "expected"), [("L", "L"), ("1", "L"), ("P", "RGB"), ("RGBA", "RGB"), ("CMYK", "RGB")])
+def test_faces_are_grayscale_or_rgb(mode: str, expected: str) -> None:
+    assert cut_out(Image.new(mode, (90, 80)), "10,20,50,60").mode == expected
+
+
+@pytest.mark.parametrize("bbox", ["-1,0,10,10", "0,-1,10,10", "0,0,91,10", "0,0,10,81", "200,200,210,210"])
+def test_a_box_outside_the_picture(bbox: str) -> None:
+    with pytest.raises(LostError, match=f"the box {bbox} is outside the picture of 90×80"):
+        cut_out(Image.new("RGB", (90, 80)), bbox)
+
+
+def test_the_report_counts_by_cause() -> None:
+    faces = [Face("Bill Hader", n, n, "", "", "") for n in range(2)] + [Face("Angie Harmon", 3, 3, "", "", "")]
+    losses = [Loss("Bill Hader", "", cause, "", "") for cause in [Cause.TIMEOUT] + 1200 * [Cause.NOT_FOUND]]
+    assert report(faces, losses) == (
+        "FaceScrub: 3 faces kept, 1,201 lost (lost.csv lists them)\n"
+        "  not found        1,200\n"
+        "  time-out             1\n"
+        "  kept: baldwin 0, bracco 0, butler 0, carell 0, chenoweth 0, drescher 0, ferrera 0, gilpin 0, hader 2, "
+        "harmon 1, radcliffe 0, vartan 0\n"
+        "  1 of the lost may come yet: remove manifest.csv, if it is there, and fetch again"
+    )
+    assert "may come" not in report([], [])
