@@ -92,6 +92,8 @@ class FeatureClassifier(nn.Module):
         hidden: units of each hidden layer; none makes the classifier linear.
         batch_norm: normalise before the ReLU of each hidden layer.
         dropout: probability of dropping a value before each layer.
+        standardise: bring each map to mean 0 and standard deviation 1 first, by statistics learned in training: some
+            networks put out values of a hundred and more, and losses are as large then.
     """
 
     def __init__(
@@ -103,8 +105,10 @@ class FeatureClassifier(nn.Module):
         hidden: Sequence[int] = (),
         batch_norm: bool = False,
         dropout: float = 0.0,
+        standardise: bool = False,
     ) -> None:
         super().__init__()
+        self.norm = nn.BatchNorm2d(in_channels, affine=False) if standardise else nn.Identity()
         layers: list[nn.Module] = []
         width = in_channels * image_size * image_size
         for units in hidden:
@@ -115,7 +119,7 @@ class FeatureClassifier(nn.Module):
 
     def forward(self, maps: Tensor) -> Tensor:
         """Maps (B, C, h, w) to logits (B, num_classes)."""
-        logits: Tensor = self.layers(maps.flatten(1))
+        logits: Tensor = self.layers(self.norm(maps).flatten(1))
         return logits
 
 
@@ -135,9 +139,10 @@ class TransferNet(nn.Module):
         size: likewise.
         pool: likewise.
         frozen: likewise.
-        hidden: as ``FeatureClassifier`` takes it, like ``batch_norm`` and ``dropout``.
+        hidden: as ``FeatureClassifier`` takes it, like ``batch_norm``, ``dropout`` and ``standardise``.
         batch_norm: likewise.
         dropout: likewise.
+        standardise: likewise.
     """
 
     def __init__(
@@ -154,6 +159,7 @@ class TransferNet(nn.Module):
         hidden: Sequence[int] = (),
         batch_norm: bool = False,
         dropout: float = 0.0,
+        standardise: bool = False,
     ) -> None:
         super().__init__()
         if in_channels not in (1, 3):
@@ -162,7 +168,13 @@ class TransferNet(nn.Module):
             )
         self.features = FeatureNet(backbone, layer, weights, size=size, pool=pool, frozen=frozen)
         self.head = FeatureClassifier(
-            num_classes, self.features.out_channels, pool, hidden=hidden, batch_norm=batch_norm, dropout=dropout
+            num_classes,
+            self.features.out_channels,
+            pool,
+            hidden=hidden,
+            batch_norm=batch_norm,
+            dropout=dropout,
+            standardise=standardise,
         )
 
     def forward(self, images: Tensor) -> Tensor:

@@ -56,6 +56,16 @@ def test_features_and_head_are_one_network() -> None:
     assert torch.equal(model(images), apart.eval()(maps))
 
 
+def test_a_classifier_standardises_its_maps_if_asked() -> None:
+    torch.manual_seed(0)
+    plain, standard = (FeatureClassifier(3, 8, 2, standardise=value) for value in (False, True))
+    standard.layers.load_state_dict(plain.layers.state_dict())
+    maps = torch.randn(64, 8, 2, 2)
+    torch.testing.assert_close(standard(200 * maps + 50), standard(maps), atol=1e-4, rtol=1e-4)
+    centred = (maps - maps.mean((0, 2, 3), keepdim=True)) / maps.std((0, 2, 3), keepdim=True, correction=0)
+    torch.testing.assert_close(standard(maps), plain(centred), atol=1e-4, rtol=1e-4)
+
+
 def test_images_are_resized_and_gray_ones_seen_by_all_channels() -> None:
     net = FeatureNet("squeezenet1_1", "features.4", size=64, pool=3).eval()
     images = torch.rand(2, 1, 32, 32)
