@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+import torch.nn.functional as F
 import torchvision
 from torch import Tensor, nn
 
@@ -163,3 +164,19 @@ def test_unknown_and_unused_layers() -> None:
             find(model, "conv9", 64)
         with pytest.raises(ModelError, match="does not use layer spare"):
             find(model, "spare", 64)
+
+
+def test_pooling_written_as_a_function_is_followed_too() -> None:
+    class Functional(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.end = nn.Identity()
+
+        def forward(self, images: Tensor) -> Tensor:
+            x = F.max_pool2d(F.relu(images), 3, 2, 1)
+            out: Tensor = self.end(F.adaptive_max_pool2d(F.avg_pool2d(x, 2), 4))
+            return out
+
+    field = receptive_field(Functional(), "end", image_size=32)
+    assert (field.size, field.stride, field.start) == ((9, 9), (8, 8), (-1, -1))
+    assert field.box() == footprint_box(gradient_footprint(Functional(), "end", image_size=32))
