@@ -2,6 +2,7 @@
 
 from helpers.data.augment import Augment
 from helpers.training.config import TrainConfig
+from helpers.training.cross_validation import CrossValidated, cross_validate, measure_rounds
 from helpers.training.evaluate import Evaluation, evaluate
 from helpers.training.experiments import Experiment, Trained, measure, run_experiments
 from helpers.training.features import extract_features
@@ -10,14 +11,17 @@ from helpers.training.loop import fit
 
 __all__ = [
     "Augment",
+    "CrossValidated",
     "Evaluation",
     "Experiment",
     "History",
     "TrainConfig",
     "Trained",
+    "cross_validate",
     "evaluate",
     "extract_features",
     "fit",
     "measure",
+    "measure_rounds",
     "run_experiments",
 ]

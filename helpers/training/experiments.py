@@ -112,7 +112,7 @@ def run_experiments(
     fingerprint = splits.fingerprint()
     points = [(name, experiment, seed) for name, experiment in experiments.items() for seed in seeds]
     trained = Parallel(n_jobs=jobs)(
-        delayed(_train_point)(name, experiment, seed, splits, fingerprint=fingerprint, folder=folder)
+        delayed(train_point)(name, experiment, seed, splits, fingerprint=fingerprint, folder=folder)
         for name, experiment, seed in points
     )
     results: dict[str, list[Trained]] = {name: [] for name in experiments}
@@ -147,9 +147,19 @@ def _measures(evaluation: Evaluation, heads: Heads | None) -> dict[str, float]:
     return measures
 
 
-def _train_point(
+def train_point(
     name: str, experiment: Experiment, seed: int, splits: Splits, *, fingerprint: str, folder: Path
 ) -> Trained:
+    """Trains one experiment with one seed, or takes it from ``folder`` where it was trained before.
+
+    Args:
+        name: of the files, and before each line of progress.
+        experiment: what is trained.
+        seed: with which seed.
+        splits: the data.
+        fingerprint: theirs, computed once for all points on them.
+        folder: as of ``run_experiments``.
+    """
     config = replace(experiment.config, seed=seed)
     settings = {
         "version": VERSION,

@@ -1,0 +1,50 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from helpers.base.errors import ConfigError
+from helpers.data.splits import Splits
+from helpers.training import Experiment, TrainConfig, cross_validate, measure_rounds
+from helpers.training.cross_validation import pool
+
+CONFIG = TrainConfig(epochs=8, batch_size=16, lr=0.1, precision="fp32")
+NETS = {
+    "small": Experiment("improved_cnn", CONFIG, {"widths": (4, 8)}),
+    "untrained": Experiment("improved_cnn", replace(CONFIG, epochs=1, lr=1e-9), {"widths": (4, 8)}),
+}
+
+
+def test_every_image_is_judged_once_by_a_network_that_has_not_seen_it(corners: Splits, tmp_path: Path) -> None:
+    found = cross_validate(NETS, corners, folds=4, repeats=2, folder=tmp_path)
+    pooled = pool(corners)
+    for rounds in found.values():
+        assert len(rounds) == 2
+        for one in rounds:
+            assert len(one.points) == 4
+            assert torch.equal(one.held_out.labels, pooled.labels)
+            assert one.held_out.probabilities.sum(1).allclose(torch.ones(len(pooled)))
+    trained, untrained = (measure_rounds(found[name]) for name in NETS)
+    assert min(trained["valid_accuracy"]) > 0.9 > max(untrained["valid_accuracy"])
+    assert trained["valid_accuracy"][0] == pytest.approx(found["small"][0].held_out.accuracy)
+    losses = [point.evaluate(pooled).loss for point in found["small"][0].points]
+    assert min(losses) <= trained["valid_loss"][0] <= 2 * max(losses)
+
+
+def test_finished_folds_are_kept(corners: Splits, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    small = {"small": replace(NETS["small"], config=replace(CONFIG, epochs=1))}
+    first = cross_validate(small, corners, folds=2, repeats=1, folder=tmp_path)["small"][0]
+    capsys.readouterr()
+    again = cross_validate(small, corners, folds=2, repeats=2, folder=tmp_path)["small"]
+    assert capsys.readouterr().out.count("trained before") == 2
+    assert torch.equal(again[0].held_out.probabilities, first.held_out.probabilities)
+    assert not torch.equal(again[1].held_out.probabilities, first.held_out.probabilities)
+
+
+@pytest.mark.parametrize("folds", [1, 41])
+def test_folds_that_cannot_be_dealt_are_refused(corners: Splits, tmp_path: Path, folds: int) -> None:
+    with pytest.raises(ConfigError, match=f"{folds} folds: expected 2 to 40"):
+        cross_validate(NETS, corners, folds=folds, repeats=1, folder=tmp_path)
