@@ -95,7 +95,7 @@ def close_record(job: Job, failure: Failure | None, seconds: float) -> Failure |
 
 def _start_record(job: Job) -> None:
     # What an earlier run left must not pass for this one's, however this one ends.
-    for stale in ("notebook.html", "notebook.pdf"):
+    for stale in ("notebook.html", "notebook.pdf", "paper.pdf"):
         (job.folder / stale).unlink(missing_ok=True)
     defaults = {parameter.name: parameter.default for parameter in job.notebook.parameters.values()}
     RunRecord(job.notebook.name, parameters=defaults | job.parameters).save(job.folder / "metrics.json")

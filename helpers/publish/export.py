@@ -33,15 +33,20 @@ def export_notebook(path: Path, formats: Sequence[str] = FORMATS, folder: Path |
     unknown = [name for name in formats if name not in FORMATS]
     if unknown:
         raise ExportError(f"Unknown export format {unknown[0]!r}. Known formats: {', '.join(FORMATS)}.")
-    notebook = _read(path)
+    notebook = read_notebook(path)
     resources = {"metadata": {"name": path.stem, "path": str(path.resolve().parent)}}
     targets = [(folder or path.parent) / f"{path.stem}.{name}" for name in formats]
     for target, name in zip(targets, formats, strict=True):
-        _write(target, _convert(notebook, name, resources))
+        write_export(target, _convert(notebook, name, resources))
     return targets
 
 
-def _read(path: Path) -> NotebookNode:
+def read_notebook(path: Path) -> NotebookNode:
+    """Reads a notebook and checks its form.
+
+    Raises:
+        ExportError: the file is missing, or is no notebook.
+    """
     import nbformat  # noqa: PLC0415 - the command line starts without it
 
     try:
@@ -65,7 +70,12 @@ def _convert(notebook: NotebookNode, name: str, resources: dict[str, Any]) -> by
     return content if isinstance(content, bytes) else str(content).encode("utf-8")
 
 
-def _write(target: Path, content: bytes) -> None:
+def write_export(target: Path, content: bytes) -> None:
+    """Writes a file whole or not at all.
+
+    Raises:
+        ExportError: its folder cannot be written to.
+    """
     try:
         with write_atomic(target) as temporary:
             temporary.write_bytes(content)

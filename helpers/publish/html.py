@@ -25,7 +25,7 @@ from helpers.publish.page import (
     settle_anchors,
 )
 from helpers.publish.pandoc import TEMPLATES
-from helpers.publish.rendering import RenderMarkdown
+from helpers.publish.rendering import RenderMarkdown, source_folders
 
 
 class OfflineHTMLExporter(TemplateExporter):
@@ -76,16 +76,9 @@ class OfflineHTMLExporter(TemplateExporter):
         name_page(page)
         remove_scripts(page)
         settle_anchors(page)
-        embed_images(page, _image_folders(nb, resources))
+        embed_images(page, source_folders(nb, Path(resources.get("metadata", {}).get("path") or ".")))
         missing = describe_images(page)
         if missing:
             self.log.warning("%d image(s) have no alternative text.", missing)
         highlight_code(page)
         return str(page), resources
-
-
-def _image_folders(nb: NotebookNode, resources: dict[str, Any]) -> list[Path]:
-    """Where relative paths of images start: beside the notebook, or beside the one it was run from."""
-    folders = [Path(resources.get("metadata", {}).get("path") or ".")]
-    source = nb.metadata.get("papermill", {}).get("input_path")
-    return [*folders, Path(source).parent] if source else folders

@@ -1,4 +1,4 @@
-"""Markdown to HTML and HTML to Typst, by the pandoc that comes with ``pypandoc_binary``."""
+"""Markdown to HTML, HTML to Typst, and papers to LaTeX and Typst, by the pandoc that comes with ``pypandoc_binary``."""
 
 from __future__ import annotations
 
@@ -6,10 +6,16 @@ import json
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from helpers.base.errors import ExportError
 
 TEMPLATES = Path(__file__).parent / "templates"
+# pandoc's own Markdown has what a paper needs; these are the habits of GitHub's that notebooks rely on.
+PAPER_MARKDOWN = (
+    "markdown+lists_without_preceding_blankline+autolink_bare_uris"
+    "-blank_before_header-blank_before_blockquote-subscript-superscript-example_lists"
+)
 
 
 def markdown_to_html(texts: Sequence[str]) -> list[str]:
@@ -26,6 +32,33 @@ def html_to_typst(page: str) -> str:
     keep = TEMPLATES / "typst" / "keep.lua"
     options = ("--from=html", "--to=typst", f"--template={template}", f"--lua-filter={keep}")
     return _pandoc(*options, text=page)
+
+
+def markdown_to_document(text: str, metadata: dict[str, Any]) -> dict[str, Any]:
+    """Reads a paper's Markdown; texts in its metadata are Markdown too.
+
+    Returns:
+        pandoc's own form of a document, in which every element has its type as ``t`` and its content as ``c``.
+    """
+    read = TEMPLATES / "paper" / "read.lua"
+    source = f"---\n{json.dumps(metadata, ensure_ascii=False)}\n---\n\n{text}"
+    options = (f"--from={PAPER_MARKDOWN}", "--to=json", f"--lua-filter={read}")
+    document: dict[str, Any] = json.loads(_pandoc(*options, text=source))
+    return document
+
+
+def document_to_source(document: dict[str, Any], route: str, variables: dict[str, str]) -> str:
+    """Writes what ``markdown_to_document`` returned as ``latex`` or ``typst``, in the paper's template."""
+    paper = TEMPLATES / "paper"
+    template = paper / ("paper.tex" if route == "latex" else "paper.typ")
+    options = ["--from=json", f"--to={route}", "--wrap=none", "--natbib", f"--template={template}"]
+    chosen = [f"--variable={name}={value}" for name, value in variables.items()]
+    return _pandoc(*options, f"--lua-filter={paper / 'write.lua'}", *chosen, text=json.dumps(document))
+
+
+def bibliography_keys(bibtex: str) -> set[str]:
+    """The keys that a text may cite."""
+    return {entry["id"] for entry in json.loads(_pandoc("--from=biblatex", "--to=csljson", text=bibtex))}
 
 
 def _pandoc(*arguments: str | Path, text: str) -> str:

@@ -1,9 +1,10 @@
-"""What is done to a notebook before its template prints it: Markdown becomes HTML, widgets go."""
+"""What is done to a notebook before its template prints it: Markdown becomes HTML, widgets go, images are found."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from nbconvert.preprocessors import Preprocessor
@@ -29,6 +30,12 @@ class RenderMarkdown(Preprocessor):
         for (_, replace_by), rendered in zip(pieces, html, strict=True):
             replace_by(rendered)
         return nb, resources
+
+
+def source_folders(nb: NotebookNode, folder: Path) -> list[Path]:
+    """Where the relative paths of a notebook in ``folder`` start: there, or beside the notebook it was run from."""
+    source = nb.metadata.get("papermill", {}).get("input_path")
+    return [folder, Path(source).parent] if source else [folder]
 
 
 def _is_interactive(output: NotebookNode) -> bool:
