@@ -10,7 +10,7 @@ from __future__ import annotations
 import signal
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import click
 
@@ -174,6 +174,25 @@ def export(names: Sequence[str], *, quick: bool, formats: tuple[str, ...]) -> No
     for path in executed_notebooks(names, quick=quick):
         for file in export_notebook(path, formats):
             click.echo(file)
+
+
+@main.command()
+@click.argument("name")
+@click.option(
+    "--route", type=click.Choice(["latex", "typst"]), default="latex", show_default=True, help="What sets the paper."
+)
+@quick_option
+def paper(name: str, *, route: Literal["latex", "typst"], quick: bool) -> None:
+    """Make a paper of an executed notebook: paper.pdf.
+
+    NAME is a notebook whose metadata name authors, such as artists_faces/08_report, or the path of an .ipynb file.
+    Its source goes to paper/. Where there is no LaTeX, --route typst makes the same, and says so in a note.
+    """
+    from helpers.publish.paper.build import write_paper
+    from helpers.publish.plan import executed_notebooks
+
+    for path in executed_notebooks([name], quick=quick):
+        click.echo(write_paper(path, route))
 
 
 @main.command()

@@ -59,6 +59,7 @@ COMMANDS = [
     ["data", "check"],
     ["run"],
     ["export"],
+    ["paper"],
     ["predict"],
     ["results"],
     ["results", "save"],

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib import metadata
@@ -11,6 +10,7 @@ from pathlib import Path
 
 from packaging.requirements import Requirement
 
+from helpers.base.errors import ExportError
 from helpers.base.files import ROOT
 
 
@@ -76,9 +76,22 @@ def check_exports() -> Iterator[Check]:
     """Which routes from a notebook to a document work, found by going them with a line of text."""
     yield _try("HTML", _html)
     yield _try("PDF (Typst)", _typst)
-    missing = [program for program in ("xelatex", "pandoc") if shutil.which(program) is None]
-    detail = f"not installed: {', '.join(missing)} (only for reports in LaTeX)" if missing else "xelatex, pandoc"
-    yield Check("export", "PDF (LaTeX)", ok=not missing, detail=detail, needed=False)
+    yield check_latex()
+
+
+def check_latex() -> Check:
+    """Whether papers can be set with LaTeX; where not, Typst sets them."""
+    from helpers.publish.pandoc import TEMPLATES, document_to_source, markdown_to_document  # noqa: PLC0415
+    from helpers.publish.paper.latex import set_with_latex  # noqa: PLC0415
+
+    try:
+        document = markdown_to_document("$x^2$", {"title": "A line", "authors": [{"name": "Nobody"}]})
+        source = document_to_source(document, "latex", {"style": "paper"})
+        style = (TEMPLATES / "paper" / "paper.sty").read_bytes()
+        set_with_latex({"paper.tex": source.encode(), "paper.sty": style})
+    except ExportError as error:
+        return Check("export", "paper (LaTeX)", ok=False, detail=f"{error}; without it: --route typst", needed=False)
+    return Check("export", "paper (LaTeX)", ok=True, detail="xelatex, bibtex", needed=False)
 
 
 def check_data() -> Iterator[Check]:

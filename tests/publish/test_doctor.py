@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from helpers.publish import doctor
+from helpers.publish.paper.latex import missing_programs
 
 
 def test_packages_are_held_to_their_ranges(tmp_path: Path) -> None:
@@ -30,6 +31,7 @@ def test_html_and_typst_work() -> None:
     html, pdf, latex = doctor.check_exports()
     assert (html.ok, pdf.ok) == (True, True)
     assert not latex.needed
+    assert latex.ok is (not missing_programs())
 
 
 def test_a_broken_route_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -41,7 +43,8 @@ def test_a_broken_route_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     html, pdf, latex = doctor.check_exports()
     assert html.ok
     assert (pdf.ok, pdf.needed, pdf.detail) == (False, True, "no compiler: pip install -r requirements.txt")
-    assert (latex.ok, latex.detail.startswith("not installed: xelatex, pandoc")) == (False, True)
+    assert (latex.ok, latex.needed) == (False, False)
+    assert latex.detail.startswith("LaTeX is not installed (xelatex, bibtex). Install it: ")
 
 
 def test_an_absent_data_set_is_no_fault_but_a_broken_one_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
