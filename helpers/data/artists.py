@@ -34,9 +34,8 @@ CLASSES = (
 def load(folder: Path, size: int = IMAGE_SIZE) -> tuple[tuple[str, ...], Split, Split, None]:
     """Reads ``<artist>/*.png`` and keeps a fifth of each artist for validation: 360 and 91 of the 451.
 
-    Pixels are ``uint8`` as everywhere. The course's values in [-0.5, 0.5] are a normalisation with
-    mean 0.5 and standard deviation 1 on the scale 0–1; with them ``Batches`` and a saved model
-    give networks exactly those values.
+    Pixels are ``uint8`` as everywhere. The course's values in [-0.5, 0.5] are what networks see of
+    ``load_data("artists").normalised_with((0.5, 0.5, 0.5), (1.0, 1.0, 1.0))``.
 
     Args:
         folder: holds one folder of images per artist.

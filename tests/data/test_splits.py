@@ -63,6 +63,29 @@ def test_take_what_is_not_there(split: Split, count: int) -> None:
         split.take(count)
 
 
+def test_share_out_deals_every_class_out(split: Split) -> None:
+    parts = split.share_out(lambda total: (total // 4, total - total // 4 - 1, 1))
+    assert [per_class(part) for part in parts] == [[10, 5, 1], [29, 14, 2], [1, 1, 1]]
+    assert sorted(i for part in parts for i in part.ids) == sorted(split.ids)
+    for part in parts:
+        assert list(part.ids) == [i for i in split.ids if i in part.ids]  # in the split's own order
+
+
+def test_share_out_goes_by_ids_and_seed_alone(split: Split) -> None:
+    def first(split: Split, seed: int = 0) -> set[str]:
+        return set(split.share_out(lambda total: (2, total - 2), seed=seed)[0].ids)
+
+    assert first(split) == {"0/8", "0/24", "1/48", "1/54", "2/60", "2/62"}  # on every machine, for ever
+    assert first(split.subset(torch.randperm(64))) == first(split)
+    assert first(split, seed=1) != first(split)
+
+
+def test_share_out_may_leave_a_part_empty(split: Split) -> None:
+    nothing, everything = split.share_out(lambda total: (0, total))
+    assert len(nothing) == 0
+    assert everything.ids == split.ids
+
+
 def test_counts_and_shape(splits: Splits) -> None:
     assert splits.counts() == {"train": 64, "valid": 16}
     assert replace(splits, test=splits.valid).counts() == {"train": 64, "valid": 16, "test": 16}
