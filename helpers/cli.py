@@ -84,7 +84,7 @@ def data() -> None:
 @data.command("fetch")
 @click.argument("names", nargs=-1, required=True)
 def data_fetch(names: Sequence[str]) -> None:
-    """Download, verify and unpack the official archives of NAMES."""
+    """Download, verify and lay out NAMES: from official archives; facescrub picture by picture, with a report."""
     from helpers.data.download import fetch
 
     for name in names:
