@@ -96,6 +96,12 @@ def test_list_shows_notebooks_and_their_parameters(call: Call) -> None:
     assert "-p epochs=60  (int) passes" in call("list", "course").stdout
 
 
+def test_a_notebook_that_is_no_paper_says_so(call: Call, notebooks: Path) -> None:
+    result = call("paper", notebooks / "course/01_a.ipynb", "--route", "typst")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr.startswith("error: The notebook is no paper: its metadata have no entry")
+
+
 def test_run_reports_a_failure_in_short(call: Call, tmp_path: Path) -> None:
     result = call("run", "01_a", "--quick", "--no-export")
     assert result.exit_code == 1

@@ -49,6 +49,7 @@ def test_the_latex_source_has_all_that_a_paper_has(notebook: nbformat.NotebookNo
     assert set(paper.files) == {"paper.tex", "paper.sty", "references.bib", "figures/curves.pdf"}
     for wanted in (
         r"\title{Small \& Big}",
+        "\\maketitle\n\\suppressfloats[t]",
         r"Ada Müller \\ University of Somewhere \\ \texttt{",
         "\\begin{abstract}\nIn short: \\(x^2\\).\n\\end{abstract}",
         r"After \citet{lecun1998}, as others did \citep{he2016, lecun1998}: see Figure~\ref{fig:curves}, ",
