@@ -52,6 +52,14 @@ def test_references_are_no_citations() -> None:
     assert cites_anything(markdown_to_document("See @fig:x and @he2016.", {}))
 
 
+def test_brackets_behind_a_reference_are_not_its_own() -> None:
+    check(FIGURE + "See @fig:curves [@he2016] and @fig:curves [left]; @he2016 [p. 3].")
+    document = markdown_to_document("See @fig:x [@a; @b], @fig:y [left].", {})
+    cites = [[citation["citationId"] for citation in cite[0]] for cite in elements(document, "Cite")]
+    assert cites == [["fig:x"], ["a", "b"], ["fig:y"]]
+    assert plain_text(document["blocks"]).endswith("[left].")
+
+
 def test_panels_are_one_figure() -> None:
     block = "::: {#fig:two}\n![left](a.png){width=48%}\n![right](b.png)\n\nBoth *of* them.\n:::"
     [(attributes, caption, content)] = elements(markdown_to_document(block, {}), "Figure")

@@ -34,6 +34,22 @@ function Inlines(inlines)
   return inlines
 end
 
+-- pandoc takes what follows `@fig:name` in brackets as part of it: `[@key]` as one more citation, `[left]` as a page.
+function Cite(cite)
+  local first = cite.citations[1]
+  local kind = first.id:match("^(%a+):")
+  if first.mode ~= "AuthorInText" or not pandoc.List({ "fig", "tab", "sec", "eq" }):includes(kind) then return nil end
+  local rest = pandoc.Inlines({})
+  if #first.suffix > 0 then
+    rest = pandoc.Inlines({ pandoc.Space(), pandoc.Str("[") }) .. first.suffix .. { pandoc.Str("]") }
+    first.suffix = {}
+  elseif #cite.citations > 1 then
+    cite.citations:remove(1)
+    rest = pandoc.Inlines({ pandoc.Space(), pandoc.Cite({}, cite.citations) })
+  end
+  return pandoc.Inlines({ pandoc.Cite({}, { first }) }) .. rest
+end
+
 -- ::: {#fig:name}
 -- One picture, or several side by side, and below them a paragraph: the caption.
 -- :::

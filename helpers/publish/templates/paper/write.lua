@@ -70,7 +70,7 @@ function Table(table_)
   local simple = pandoc.utils.to_simple_table(table_)
   local columns = table.concat(simple.aligns:map(function(align) return COLUMNS[align] or "l" end))
   local lines = pandoc.List({
-    "\\begin{table}[tbp]\n\\centering",
+    "\\begin{table}[htbp]\n\\centering",
     ("\\caption{%s}\\label{%s}"):format(written(table_.caption.long), table_.identifier),
     ("\\fitted{\\begin{tabular}{@{}%s@{}}\n\\toprule"):format(columns),
   })
