@@ -71,7 +71,7 @@ class Limits:
     max_bytes: int = 32 << 20
     retries: int = 2
     pause: float = 1
-    workers: int = 16
+    workers: int = 32
 
 
 def download(url: str, limits: Limits, stop: Event) -> bytes:
