@@ -2,7 +2,7 @@
 
 from helpers.data.augment import Augment
 from helpers.training.config import TrainConfig
-from helpers.training.cross_validation import CrossValidated, cross_validate, measure_rounds
+from helpers.training.cross_validation import CrossValidated, Fold, cross_validate, deal_folds, measure_rounds
 from helpers.training.evaluate import Evaluation, evaluate
 from helpers.training.experiments import Experiment, Trained, measure, run_experiments
 from helpers.training.features import extract_features
@@ -14,10 +14,12 @@ __all__ = [
     "CrossValidated",
     "Evaluation",
     "Experiment",
+    "Fold",
     "History",
     "TrainConfig",
     "Trained",
     "cross_validate",
+    "deal_folds",
     "evaluate",
     "extract_features",
     "fit",

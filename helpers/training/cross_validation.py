@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from statistics import fmean
 
@@ -18,11 +19,26 @@ from helpers.training.experiments import Experiment, Trained, train_point
 
 
 @dataclass(frozen=True)
+class Fold:
+    """What one network of a cross-validation is given.
+
+    Attributes:
+        splits: ``train``, which it learns from, and ``valid``, which it is watched on.
+        held_out: the images that it is judged on.
+        places: where those are among the pooled images, ``int64``.
+    """
+
+    splits: Splits
+    held_out: Split
+    places: torch.Tensor
+
+
+@dataclass(frozen=True)
 class CrossValidated:
     """One round of cross-validation of one experiment.
 
     Attributes:
-        points: a network for each fold, trained on all images but those of the fold.
+        points: a network for each fold, trained on images of all folds but that one.
         held_out: every image as judged by the network that has not seen it, in the order of the pooled images.
         train_accuracy: share of its own training images that a network predicts, mean over the folds.
     """
@@ -38,21 +54,22 @@ def cross_validate(
     *,
     folds: int = 5,
     repeats: int = 3,
+    watch: float = 0.0,
     folder: Path,
     jobs: int = 1,
 ) -> dict[str, list[CrossValidated]]:
     """Trains every experiment on every fold of every repeat; finished points are kept, as by ``run_experiments``.
 
-    The images of ``train`` and ``valid`` are pooled and dealt anew into folds in each repeat, the classes in
-    proportion. Each network is trained on all folds but one and judged on that one, which it has not
-    seen: with early stopping or ``keep="best"`` it would have been chosen on it. All experiments meet the same folds
-    with the same seeds, so that they can be compared pairwise.
+    Each network is judged on the fold that it has neither learned from nor been chosen on. All experiments meet the
+    same folds with the same seeds, so that they can be compared pairwise.
 
     Args:
         experiments: by name.
         splits: the data; a test split is not touched.
         folds: parts that the images are dealt into.
         repeats: how often they are dealt anew, each time with another seed.
+        watch: as in ``deal_folds``. What looks at validation while it trains (``patience``, ``keep="best"``, the
+            ``plateau`` schedule) needs it.
         folder: where finished points and checkpoints are kept.
         jobs: points trained side by side.
 
@@ -60,22 +77,20 @@ def cross_validate(
         For each name one ``CrossValidated`` per repeat.
 
     Raises:
-        ConfigError: there are fewer images of a class than folds.
+        ConfigError: as ``deal_folds``; or an experiment would be chosen on the images that it is judged on.
         TrainingError: as ``fit``.
     """
-    pooled = pool(splits)
-    sizes = torch.bincount(pooled.labels, minlength=len(splits.classes))
-    if not 2 <= folds <= int(sizes.min()):
-        raise ConfigError(f"{folds} folds: expected 2 to {sizes.min()}, the images of the smallest class.")
-    parts = list(_deal(pooled, splits, folds, repeats))
+    if watch == 0:
+        _refuse_peeking(experiments)
+    parts = deal_folds(splits, folds=folds, repeats=repeats, watch=watch)
     tasks = [(name, index) for name in experiments for index in range(len(parts))]
     trained = Parallel(n_jobs=jobs)(
         delayed(train_point)(
             f"{name}-fold{index % folds}",
             experiments[name],
             index,
-            parts[index][0],
-            fingerprint=parts[index][0].fingerprint(),
+            parts[index].splits,
+            fingerprint=parts[index].splits.fingerprint(),
             folder=folder,
         )
         for name, index in tasks
@@ -83,11 +98,44 @@ def cross_validate(
     found = dict(zip(tasks, trained, strict=True))
     return {
         name: [
-            _gather([(*parts[i], found[name, i]) for i in range(repeat * folds, (repeat + 1) * folds)])
+            _gather([(parts[i], found[name, i]) for i in range(repeat * folds, (repeat + 1) * folds)])
             for repeat in range(repeats)
         ]
         for name in experiments
     }
+
+
+def deal_folds(splits: Splits, *, folds: int, repeats: int, watch: float = 0.0) -> list[Fold]:
+    """The folds of ``cross_validate``, those of the first repeat first; the same arguments always deal the same.
+
+    The images of ``train`` and ``valid`` are pooled and dealt anew into folds in each repeat, the classes in
+    proportion. A network learns from all folds but one.
+
+    Args:
+        splits: the data.
+        folds: parts that the images are dealt into.
+        repeats: how often they are dealt anew.
+        watch: share of each class's images in those folds that the network is watched on instead of learning from
+            them. With 0 it learns from them all, and is watched on the held-out fold.
+
+    Raises:
+        ConfigError: there are fewer images of a class than folds, or ``watch`` is not a share.
+    """
+    if not 0 <= watch < 1:
+        raise ConfigError(f"watch is {watch}: expected 0 or more, and less than 1.")
+    pooled = pool(splits)
+    sizes = torch.bincount(pooled.labels, minlength=len(splits.classes))
+    if not 2 <= folds <= int(sizes.min()):
+        raise ConfigError(f"{folds} folds: expected 2 to {sizes.min()}, the images of the smallest class.")
+    dealer = RepeatedStratifiedKFold(n_splits=folds, n_repeats=repeats, random_state=0)
+    dealt = []
+    for learned, held_out in dealer.split(pooled.labels, pooled.labels):
+        train, places = pooled.subset(torch.from_numpy(learned)), torch.from_numpy(held_out)
+        valid = judged = pooled.subset(places)
+        if watch:
+            valid, train = train.share_out(partial(_watched, watch))
+        dealt.append(Fold(replace(splits, train=train, valid=valid, test=None), judged, places))
+    return dealt
 
 
 def pool(splits: Splits) -> Split:
@@ -115,25 +163,29 @@ def measure_rounds(rounds: Sequence[CrossValidated]) -> dict[str, list[float]]:
     }
 
 
-def _deal(pooled: Split, splits: Splits, folds: int, repeats: int) -> Iterator[tuple[Splits, torch.Tensor]]:
-    """For each fold of each repeat the data as its network sees them, and the places of the held-out images."""
-    dealer = RepeatedStratifiedKFold(n_splits=folds, n_repeats=repeats, random_state=0)
-    for learned, held_out in dealer.split(pooled.labels, pooled.labels):
-        places = torch.from_numpy(held_out)
-        yield (
-            replace(splits, train=pooled.subset(torch.from_numpy(learned)), valid=pooled.subset(places), test=None),
-            places,
-        )
+def _watched(share: float, total: int) -> tuple[int, int]:
+    """Of so many images of a class, how many are watched, one at least, and how many are left to learn from."""
+    watched = max(1, round(share * total))
+    return watched, total - watched
 
 
-def _gather(parts: Sequence[tuple[Splits, torch.Tensor, Trained]]) -> CrossValidated:
+def _refuse_peeking(experiments: Mapping[str, Experiment]) -> None:
+    for name, experiment in experiments.items():
+        if experiment.config.keeps_best or experiment.config.schedule == "plateau":
+            raise ConfigError(
+                f"{name!r} looks at validation while it trains (patience, keep='best' or the plateau schedule): it "
+                "would be chosen on the images that it is judged on. Give a share of the others as watch, say 0.2."
+            )
+
+
+def _gather(parts: Sequence[tuple[Fold, Trained]]) -> CrossValidated:
     """The folds of one repeat put together again."""
-    judged = [point.evaluate(splits.valid) for splits, _, point in parts]
-    order = torch.cat([places for _, places, _ in parts]).argsort()
+    judged = [point.evaluate(fold.held_out) for fold, point in parts]
+    order = torch.cat([fold.places for fold, _ in parts]).argsort()
     held_out = Evaluation(
         probabilities=torch.cat([one.probabilities for one in judged])[order],
         labels=torch.cat([one.labels for one in judged])[order],
         loss=sum(one.loss * len(one.labels) for one in judged) / len(order),
     )
-    train_accuracy = fmean(point.evaluate(splits.train).accuracy for splits, _, point in parts)
-    return CrossValidated(tuple(point for *_, point in parts), held_out, train_accuracy)
+    train_accuracy = fmean(point.evaluate(fold.splits.train).accuracy for fold, point in parts)
+    return CrossValidated(tuple(point for _, point in parts), held_out, train_accuracy)
