@@ -20,7 +20,7 @@ from helpers.training.history import History
 
 
 def plot_history(histories: History | Sequence[History], *, metric: str = "loss", ax: Axes | None = None) -> Axes:
-    """Training (dashed) and validation (solid) curve over the epochs.
+    """Training (dashed) and validation (solid) curve over the epochs; a test curve (dotted) where it was recorded.
 
     Args:
         histories: one run, or the runs of several seeds: then their mean, and a band from the lowest to
@@ -32,7 +32,9 @@ def plot_history(histories: History | Sequence[History], *, metric: str = "loss"
     if metric not in ("loss", "accuracy"):
         raise ConfigError(f"There is no curve {metric!r} in a history: choose loss or accuracy.")
     ax = new_axes(ax, 4.5, 3.0)
-    for split, line, symbol in (("train", "--", "o"), ("valid", "-", "s")):
+    for split, line, symbol in (("train", "--", "o"), ("valid", "-", "s"), ("test", ":", "D")):
+        if split == "test" and f"test_{metric}" not in frames[0]:
+            continue
         style = {"color": SPLIT_COLORS[split], "linestyle": line, "label": SPLIT_NAMES[split]}
         _draw_curve(ax, frames, f"{split}_{metric}", symbol, style)
     if metric == "accuracy":

@@ -88,6 +88,7 @@ def run_experiments(
     seeds: int | Sequence[int],
     folder: Path,
     jobs: int = 1,
+    watch_test: bool = False,
 ) -> dict[str, list[Trained]]:
     """Trains every experiment with every seed.
 
@@ -101,6 +102,7 @@ def run_experiments(
         seeds: the seeds, or how many of them (0, 1, …).
         folder: where finished points and checkpoints are kept.
         jobs: points trained side by side.
+        watch_test: as of ``fit``: whether the histories have a test curve.
 
     Returns:
         For each name one ``Trained`` per seed.
@@ -112,7 +114,9 @@ def run_experiments(
     fingerprint = splits.fingerprint()
     points = [(name, experiment, seed) for name, experiment in experiments.items() for seed in seeds]
     trained = Parallel(n_jobs=jobs)(
-        delayed(train_point)(name, experiment, seed, splits, fingerprint=fingerprint, folder=folder)
+        delayed(train_point)(
+            name, experiment, seed, splits, fingerprint=fingerprint, folder=folder, watch_test=watch_test
+        )
         for name, experiment, seed in points
     )
     results: dict[str, list[Trained]] = {name: [] for name in experiments}
@@ -148,7 +152,14 @@ def _measures(evaluation: Evaluation, heads: Heads | None) -> dict[str, float]:
 
 
 def train_point(
-    name: str, experiment: Experiment, seed: int, splits: Splits, *, fingerprint: str, folder: Path
+    name: str,
+    experiment: Experiment,
+    seed: int,
+    splits: Splits,
+    *,
+    fingerprint: str,
+    folder: Path,
+    watch_test: bool = False,
 ) -> Trained:
     """Trains one experiment with one seed, or takes it from ``folder`` where it was trained before.
 
@@ -159,6 +170,7 @@ def train_point(
         splits: the data.
         fingerprint: theirs, computed once for all points on them.
         folder: as of ``run_experiments``.
+        watch_test: likewise.
     """
     config = replace(experiment.config, seed=seed)
     settings = {
@@ -168,13 +180,15 @@ def train_point(
         "data": fingerprint,
         "training": config.to_dict(),
     }
+    if watch_test:
+        settings["watch_test"] = True  # a history without a test curve is another one
     key = hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:12]
     point, unfinished = folder / f"{name}-seed{seed}-{key}.pt", folder / f"{name}-seed{seed}-{key}"
     model = experiment.build(splits, seed)
     finished = read_checkpoint(point, settings)
     label = f"{name} seed {seed}"
     if finished is None:
-        history = fit(model, splits, config, folder=unfinished, label=label)
+        history = fit(model, splits, config, folder=unfinished, label=label, watch_test=watch_test)
         write_checkpoint(point, {"config": settings, "model": model.state_dict(), "rows": history.rows})
         shutil.rmtree(unfinished)
     else:

@@ -11,7 +11,7 @@ Row = dict[str, float]
 
 @dataclass
 class History:
-    """One row per epoch: epoch (from 1), lr, seconds, and loss and accuracy on train and valid.
+    """One row per epoch: epoch (from 1), lr, seconds, and loss and accuracy on train and valid (on test, if watched).
 
     The training loss is the one that is minimised; the validation loss is always cross-entropy. For a
     network with several heads both are about the combined classes, and ``valid_loss_<head>``,

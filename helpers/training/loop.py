@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from torchvision.transforms import v2
 
-from helpers.base.errors import TrainingError
+from helpers.base.errors import ConfigError, TrainingError
 from helpers.data.batches import Batches
 from helpers.data.splits import Splits
 from helpers.models.heads import class_logits
@@ -39,23 +39,27 @@ def fit(
     folder: Path | None = None,
     label: str = "",
     on_epoch: Callable[[Row], None] | None = None,
+    watch_test: bool = False,
 ) -> History:
     """Trains ``model`` in place and leaves it in evaluation mode.
 
     Args:
         model: images (B, C, H, W) to logits (B, K), or to the outputs of its heads (B, D).
-        splits: learns from ``train``, is watched on ``valid``; ``test`` is not touched.
+        splits: learns from ``train``, is watched on ``valid``; ``test`` is not touched, unless ``watch_test``.
         config: every setting.
         folder: where ``checkpoint.pt`` is written after each epoch and looked for at the start; a
             run that was killed goes on there and, on a CPU, ends with the same bits. None keeps nothing.
         label: put before each line of progress.
         on_epoch: called with each epoch's row.
+        watch_test: whether ``test`` is judged after each epoch too, for a learning curve that shows it. Nothing
+            is chosen by that: schedules, patience and ``keep`` go by ``valid``, and the weights are the same.
 
     Raises:
         TrainingError: the loss is not a number, or the checkpoint is unreadable, cannot be written
             or belongs to other settings.
+        ConfigError: there is no test split to watch.
     """
-    run = _Run(model, splits, config, folder)
+    run = _Run(model, splits, config, folder, watch_test=watch_test)
     # Each epoch seeds the random numbers anew, so resuming needs no memory of them; the caller's are kept.
     devices = [run.device] if run.device.type == "cuda" else []
     with torch.random.fork_rng(devices):
@@ -72,7 +76,9 @@ def fit(
 class _Run:
     """The state of one run: everything that changes from epoch to epoch, and how."""
 
-    def __init__(self, model: nn.Module, splits: Splits, config: TrainConfig, folder: Path | None) -> None:
+    def __init__(
+        self, model: nn.Module, splits: Splits, config: TrainConfig, folder: Path | None, *, watch_test: bool = False
+    ) -> None:
         self.config = config
         self.device = choose_device(config.device)
         if self.device.type == "cpu":
@@ -82,6 +88,7 @@ class _Run:
         self.forward = torch.compile(self.model) if config.compile else self.model
         self.num_classes = len(splits.classes)
         self.train_batches, self.valid_batches = _make_batches(splits, config, self.device)
+        self.test_batches = _test_batches(splits, self.device) if watch_test else None
         self.objective = make_objective(self.model, config).to(self.device)
         self.optimizer = make_optimizer(self.model, config, self.objective.parameters())
         self.schedule = Schedule(self.optimizer, config, len(self.train_batches))
@@ -126,6 +133,7 @@ class _Run:
             "train_loss": train_loss,
             "train_accuracy": train_accuracy,
             **validation,
+            **self._watch(),
         }
         self.history.rows.append(row)
         self.schedule.after_epoch(valid_loss)
@@ -192,6 +200,14 @@ class _Run:
                 row[f"weight_{name}"] = weight
         return row
 
+    def _watch(self) -> Row:
+        """Loss and accuracy on the test set, where a curve of them is wanted; nothing else reads these."""
+        if self.test_batches is None:
+            return {}
+        probabilities, losses = predict_batches(self.judged, self.test_batches, self.dtype)
+        hits = probabilities.argmax(1) == self.test_batches.labels
+        return {"test_loss": losses.mean().item(), "test_accuracy": hits.float().mean().item()}
+
     def _check_finite(self, losses: Tensor, rates: list[float]) -> None:
         bad = (~losses.isfinite()).nonzero()
         if len(bad):
@@ -252,6 +268,13 @@ def _make_batches(splits: Splits, config: TrainConfig, device: torch.device) -> 
         drop_last=drop_last,
     )
     return train, Batches(splits.valid, 256, device=device, mean=mean, std=std)
+
+
+def _test_batches(splits: Splits, device: torch.device) -> Batches:
+    if splits.test is None:
+        raise ConfigError(f"{splits.name} has no test split to watch: leave watch_test out.")
+    mean, std = splits.channel_stats()
+    return Batches(splits.test, 256, device=device, mean=mean, std=std)
 
 
 def _make_average(model: nn.Module, config: TrainConfig) -> AveragedModel | None:

@@ -38,6 +38,16 @@ def test_one_epoch_is_seen_as_a_point() -> None:
     assert plot_history(make_history(0, epochs=1)).lines[0].get_marker() == "o"
 
 
+def test_a_test_curve_is_drawn_where_there_is_one() -> None:
+    history = make_history(0)
+    for row in history.rows:
+        row["test_accuracy"] = 0.5
+    ax = plot_history([history, history], metric="accuracy")
+    assert legend_texts(ax)[:3] == ["training", "validation", "test"]
+    assert len({(line.get_linestyle(), line.get_color()) for line in ax.lines}) == 3
+    assert len(plot_history(history, metric="loss").lines) == 2
+
+
 def test_history_refuses_what_it_cannot_draw() -> None:
     with pytest.raises(ConfigError, match="choose loss or accuracy"):
         plot_history(make_history(0), metric="f1")

@@ -55,6 +55,16 @@ def test_other_data_is_another_point(corners: Splits, tmp_path: Path) -> None:
     assert len(list(tmp_path.glob("*.pt"))) == 2
 
 
+def test_a_point_with_a_test_curve_is_kept_apart(corners: Splits, tmp_path: Path) -> None:
+    tested = replace(corners, test=corners.valid)
+    plain = run_experiments({"small": SMALL}, tested, seeds=1, folder=tmp_path)["small"][0]
+    for _ in range(2):
+        watched = run_experiments({"small": SMALL}, tested, seeds=1, folder=tmp_path, watch_test=True)["small"][0]
+        assert watched.history.rows[0].keys() - plain.history.rows[0].keys() == {"test_loss", "test_accuracy"}
+    assert len(list(tmp_path.glob("*.pt"))) == 2
+    assert torch.equal(plain.model.state_dict()["fc.weight"], watched.model.state_dict()["fc.weight"])
+
+
 def test_points_side_by_side_are_the_points_one_after_the_other(corners: Splits, tmp_path: Path) -> None:
     one = run_experiments({"small": SMALL}, corners, seeds=2, folder=tmp_path / "one")["small"]
     two = run_experiments({"small": SMALL}, corners, seeds=2, folder=tmp_path / "two", jobs=2)["small"]

@@ -5,13 +5,14 @@ import os
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 from torch import Tensor, nn
 
-from helpers.base.errors import TrainingError
+from helpers.base.errors import ConfigError, TrainingError
 from helpers.data.splits import Splits
 from helpers.models import ImprovedCNN, LeNet5
 from helpers.training import Augment, TrainConfig, evaluate, fit
@@ -121,6 +122,36 @@ def test_keeping_the_best_differs_from_keeping_the_last_only_where_the_best_is_e
     assert equal == (history.best_epoch == len(history))
 
 
+def test_watching_the_test_set_adds_its_curve_and_changes_nothing_else(corners: Splits) -> None:
+    # Judged on the test set, the last epoch would be the best by far; the validation set says otherwise.
+    hopeless = replace(corners.valid, labels=(corners.valid.labels + 1) % 4)
+    splits, config = replace(corners, valid=hopeless, test=corners.valid), replace(QUICK, epochs=6, keep="best")
+    runs = []
+    for watch_test in (False, True):
+        model = small_net()
+        history = fit(model, splits, config, watch_test=watch_test)
+        runs.append((weights(model), history))
+    (unwatched, plain), (watched, curves) = runs
+    assert same(unwatched, watched)
+    assert set(curves.frame) - set(plain.frame) == {"test_loss", "test_accuracy"}
+    mean, std = splits.channel_stats()
+    last = evaluate(last_weights(splits), corners.valid, mean=mean, std=std, precision="fp32")
+    assert curves.rows[-1]["test_accuracy"] == last.accuracy > 0.5
+    assert curves.rows[-1]["test_loss"] == pytest.approx(last.loss)
+    assert curves.best_epoch < 6
+
+
+def last_weights(splits: Splits) -> nn.Module:
+    model = small_net()
+    fit(model, splits, replace(QUICK, epochs=6))
+    return model
+
+
+def test_a_test_set_that_is_not_there_cannot_be_watched(corners: Splits) -> None:
+    with pytest.raises(ConfigError, match="corners has no test split to watch"):
+        fit(small_net(), corners, QUICK, watch_test=True)
+
+
 def test_a_loss_that_is_not_a_number_stops_with_step_and_learning_rate(corners: Splits, tmp_path: Path) -> None:
     class Broken(nn.Module):
         """A network that puts out NaN from its twelfth training step on."""
@@ -175,6 +206,7 @@ def test_a_run_stopped_between_epochs_goes_on_to_the_same_bits(corners: Splits, 
 
 KILLED = """
 import sys
+from dataclasses import replace
 from pathlib import Path
 sys.path.insert(0, {tests!r})
 from training.conftest import squares
