@@ -103,7 +103,7 @@ class Run:
         self._data = data
         drawn = [splits.name for splits in data if splits.source != "real"]
         counts = {f"{s.name}_{name}": count for s in data for name, count in s.counts().items()}
-        self._record.data = {
+        self._record.data |= {
             "name": ", ".join(splits.name for splits in data),
             "source": "synthetic" if drawn else "real",
             "splits": data[0].counts() if len(data) == 1 else counts,
@@ -114,6 +114,23 @@ class Run:
                 "> **SYNTHETIC DATA**\n>\n"
                 f"> These images are a drawn stand-in for {', '.join(drawn)}. Every number below is about the "
                 "stand-in: none of them is a result, and no requirement counts as met."
+            )
+
+    def use_backbone(self, name: str, weights: str) -> None:
+        """Notes which pretrained network the run's results rest on; says so loudly if it has learned nothing.
+
+        Args:
+            name: of the network, ``alexnet``.
+            weights: which weights it was given, as ``load_backbone`` says it; ``random`` are those that let no
+                requirement count as met.
+        """
+        self._record.data |= {"backbone": name, "weights": weights}
+        self._save()
+        if weights == "random":
+            self.say(
+                "> **RANDOM WEIGHTS**\n>\n"
+                f"> {name} was given random weights in place of those learned on ImageNet. Every number below is about "
+                "a network that knows nothing: none of them is a result, and no requirement counts as met."
             )
 
     def record(self, model: str, **metrics: ArrayLike) -> None:
@@ -144,10 +161,11 @@ class Run:
             higher_is_better: whether the threshold is the least or the most allowed.
 
         Returns:
-            The row of ``metrics.json``; ``met`` is None unless the run's data are real.
+            The row of ``metrics.json``; ``met`` is None unless the run's data are real, and its backbone, where it
+            has one, is pretrained.
         """
         met: bool | None = None
-        if self._record.data.get("source") == "real":
+        if self._record.data.get("source") == "real" and self._record.data.get("weights") != "random":
             met = value >= threshold if higher_is_better else value <= threshold
         row = {"section": section, "text": text, "threshold": threshold, "value": value, "met": met}
         self._record.requirements.append(row)
@@ -395,7 +413,7 @@ def _environment(device: torch.device) -> dict[str, Any]:
 
 
 def _requirement_table(requirements: Iterable[Mapping[str, Any]]) -> str:
-    met = {True: "yes", False: "**no**", None: "not judged: no real data"}
+    met = {True: "yes", False: "**no**", None: "not judged: no real data or weights"}
     rows = [(row["section"], row["text"], _cell(row["value"]), met[row["met"]]) for row in requirements]
     return markdown_table(("section", "requirement", "reached", "met"), rows, right={"reached"})
 

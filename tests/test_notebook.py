@@ -157,6 +157,26 @@ def test_no_requirement_counts_as_met_without_real_data(
     assert run.require("1(b)", "at least 71 %", 0.99, 0.71)["met"] is None
 
 
+def test_a_run_says_which_backbone_it_had_and_judges_nothing_by_one_that_is_random(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    run = start_run(NAME)
+    run.use_backbone("alexnet", "alexnet-owt-7be5be79.pth, SHA-256 7be5be79")
+    run.use_data(make_splits())
+    assert "RANDOM" not in capsys.readouterr().out
+    assert record_of(run)["data"] == {
+        "name": "toy",
+        "source": "real",
+        "splits": {"train": 6, "valid": 2},
+        "backbone": "alexnet",
+        "weights": "alexnet-owt-7be5be79.pth, SHA-256 7be5be79",
+    }
+    assert run.require("2.2", "at least 71 %", 0.99, 0.71)["met"] is True
+    run.use_backbone("alexnet", "random")
+    assert "RANDOM WEIGHTS" in capsys.readouterr().out
+    assert run.require("2.2", "at least 71 %", 0.99, 0.71)["met"] is None
+
+
 def test_figure_is_saved_twice_the_same_every_time_and_closed() -> None:
     run = start_run(NAME)
     saved = []

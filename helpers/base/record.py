@@ -23,7 +23,8 @@ class RunRecord:
     Attributes:
         notebook: its name, ``caltech101/01_lenet5``.
         status: how the run ended, or that it has not.
-        data: ``name``, ``source`` (``real`` or ``synthetic``) and ``splits`` (images in each).
+        data: ``name``, ``source`` (``real`` or ``synthetic``) and ``splits`` (images in each); of a run that starts
+            from a pretrained network also ``backbone`` and ``weights``.
         parameters: the values that the run used.
         results: for each model, each metric (``valid_accuracy``) as ``summarize`` gives it.
         requirements: ``section``, ``text``, ``threshold``, ``value`` and ``met`` of each.

@@ -17,6 +17,9 @@ from helpers.publish.plan import run_command
 
 BEGIN, END = "<!-- results:begin -->", "<!-- results:end -->"
 HEADER = ("Notebook", "Requirement", "Result", "Met", "Data", "Device", "Time")
+# What need not be the notebook's own value: neither of the first changes what is trained, and the table says of
+# the others which pretrained network was at hand.
+FREE = {"source", "jobs", "backbone", "layer", "weights"}
 HEADLINES = ("test_accuracy", "valid_accuracy")  # what stands for a model, the first that it has
 METRIC_HEADER = ("notebook", "status", "data", "model", "metric", "mean", "std", "ci95", "seeds", "device", "seconds")
 
@@ -78,19 +81,22 @@ def save_reference(record: RunRecord, *, notebooks: Path | None = None, referenc
         reference: the folder of kept records; None takes the project's own.
 
     Raises:
-        ExportError: it is no evidence: it did not complete, ran on drawn images or with other parameters than
-            the notebook's own, or holds a path that only exists on this machine.
+        ExportError: it is no evidence: it did not complete, ran on drawn images, with random weights for pretrained
+            ones or with other parameters than the notebook's own (another backbone may be used, the table says
+            which), or holds a path that only exists on this machine.
     """
     if record.status != "complete":
         raise _refusal(record, f"its status is {record.status}{f' ({record.error})' if record.error else ''}")
     if record.data.get("source") != "real":
         raise _refusal(record, f"it ran on {record.data.get('source', 'unknown')} data, not on the real data set")
+    if record.data.get("weights") == "random":
+        raise _refusal(record, f"its {record.data['backbone']} had random weights, not pretrained ones")
     declared = read_notebook((notebooks or notebooks_dir()) / f"{record.notebook}.ipynb").parameters
     defaults = {name: parameter.default for name, parameter in declared.items()}
     changed = {
         name for name in defaults | record.parameters if record.parameters.get(name, ...) != defaults.get(name, ...)
     }
-    if changed := changed - {"source", "jobs"}:  # neither changes what is trained
+    if changed := changed - FREE:
         raise _refusal(record, f"it did not run with the notebook's own values of {', '.join(sorted(changed))}")
     if found := next((text for text in _texts(vars(record)) if Path(text).is_absolute() or str(ROOT) in text), None):
         raise _refusal(record, f"it holds the path {found}, which is of this machine only")
@@ -179,6 +185,8 @@ def _formatted(metric: str, summary: dict[str, Any]) -> str:
 
 def _circumstances(record: RunRecord) -> tuple[str, str, str]:
     data = " ".join(filter(None, (record.data.get("source"), record.data.get("name"))))
+    if backbone := record.data.get("backbone"):
+        data += f", {'random ' if record.data['weights'] == 'random' else ''}{backbone}"
     # A run may find its networks trained before: what counts is how long that took, whenever it was.
     trainings = (sum(summary["values"]) for _, metric, summary in _metrics(record) if metric == "train_seconds")
     seconds = max(record.seconds, sum(trainings))

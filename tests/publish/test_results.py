@@ -101,6 +101,24 @@ def test_a_real_run_is_kept_as_it_is(declared: Path, tmp_path: Path) -> None:
     assert RunRecord.load(path) == real_run()
 
 
+PRETRAINED = {"name": "shapes", "source": "real", "backbone": "squeezenet1_1", "weights": "squeezenet1_1.pth"}
+
+
+def test_a_run_with_another_backbone_is_kept_and_says_which(
+    notebooks: Path, write_notebook: WriteNotebook, tmp_path: Path
+) -> None:
+    lines = ('backbone: str = "alexnet"  # which', 'layer: str = "conv4"  # to', 'weights: str = "imagenet"  # whose')
+    write_notebook("01_a", parameters="\n".join(lines))
+    chosen = {"backbone": "squeezenet1_1", "layer": "features.7", "weights": "squeezenet1_1.pth"}
+    run = real_run(parameters=chosen, data=PRETRAINED)
+    path = results.save_reference(run, notebooks=notebooks, reference=tmp_path / "reference")
+    assert {row[4] for row in results.result_rows([RunRecord.load(path)])} == {"real shapes, squeezenet1_1"}
+    untrained = real_run(parameters=chosen, data=PRETRAINED | {"weights": "random"})
+    assert results.result_rows([untrained])[0][4] == "real shapes, random squeezenet1_1"
+    with pytest.raises(ExportError, match="its squeezenet1_1 had random weights, not pretrained ones"):
+        results.save_reference(untrained, notebooks=notebooks, reference=tmp_path / "reference")
+
+
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
