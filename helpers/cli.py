@@ -214,6 +214,34 @@ def predict(model: str, images: Path, output: Path, *, names: bool, quick: bool)
     click.echo(f"{output}: {count} images{warning}")
 
 
+@main.command()
+@click.argument("model")
+@click.option(
+    "--kind", required=True, type=click.Choice(("activations", "filters", "heatmap", "saliency")), help="What to draw."
+)
+@click.option("--image", type=FILE, help="What the network looks at; without it, a blank image.")
+@click.option("--layer", help="Which layer; without it, all convolutions, first to last.")
+@click.option(
+    "--target", metavar="CLASS_OR_HEAD", help="What is explained (a class, a head, head=class); else the prediction."
+)
+@click.option("-o", "--output", required=True, type=FILE, help="The .png, .pdf or .svg file to write.")
+@quick_option
+def visualize(
+    model: str, *, kind: str, image: Path | None, layer: str | None, target: str | None, output: Path, quick: bool
+) -> None:
+    """Draw what a saved network sees.
+
+    MODEL is a model.pt, or the notebook that saved it. What is left out is chosen and said. Kinds: the maps of its
+    layers (activations), what its filters respond to, found by gradient ascent (filters), where it finds what speaks
+    for a class (heatmap), which pixels matter for it (saliency).
+    """
+    from helpers.publish.visualize import write_picture
+
+    for note in write_picture(model, kind, output, image=image, layer=layer, target=target, quick=quick):
+        click.echo(f"note: {note}")
+    click.echo(output)
+
+
 @main.group(invoke_without_command=True)
 @quick_option
 @click.option("--markdown", "style", flag_value="markdown", help="As a Markdown table.")

@@ -17,6 +17,7 @@ FLOORS = [
     {"cli"},
     {"publish"},
     {"notebook"},
+    {"viewer"},
     {"plots"},
     {"insight"},
     {"training"},

@@ -126,6 +126,11 @@ def activations(model: nn.Module, images: Tensor, layers: Sequence[str]) -> dict
     return {layer: outputs[layer].float().cpu() for layer in layers}
 
 
+def strongest_maps(maps: Tensor, count: int) -> Tensor:
+    """The indices of the ``count`` maps (n, h, w) with the largest mean absolute value, in the layer's order."""
+    return maps.abs().mean(dim=(1, 2)).topk(min(count, len(maps))).indices.sort().values
+
+
 def _keep(outputs: dict[str, Tensor], layer: str, _module: nn.Module, _inputs: Any, output: Any) -> None:
     if not isinstance(output, Tensor):
         raise ModelError(

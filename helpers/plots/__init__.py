@@ -14,6 +14,8 @@ from helpers.plots.classes import (
 from helpers.plots.curves import plot_comparison, plot_curves, plot_history, plot_learning_curves
 from helpers.plots.fields import plot_footprint, plot_receptive_field
 from helpers.plots.grids import plot_activation_grid, plot_image_grid
+from helpers.plots.layers import plot_activation_layers, plot_filters, plot_heatmaps, plot_units
+from helpers.plots.responses import plot_response, plot_responses
 from helpers.plots.style import COLORS, PAGE_WIDTH, use_style
 
 __all__ = [
@@ -21,16 +23,22 @@ __all__ = [
     "PAGE_WIDTH",
     "most_confused",
     "plot_activation_grid",
+    "plot_activation_layers",
     "plot_class_accuracy",
     "plot_class_counts",
     "plot_comparison",
     "plot_confusion_matrix",
     "plot_curves",
+    "plot_filters",
     "plot_footprint",
+    "plot_heatmaps",
     "plot_history",
     "plot_image_grid",
     "plot_learning_curves",
     "plot_most_confused",
     "plot_receptive_field",
+    "plot_response",
+    "plot_responses",
+    "plot_units",
     "use_style",
 ]

@@ -120,6 +120,7 @@ def plot_comparison(
     share: bool = True,
     reference: float | None = None,
     reference_name: str = "reference",
+    unit: str = "seed",
     ax: Axes | None = None,
 ) -> Axes:
     """One row per variant: the mean over seeds with its 95 % t-interval, each seed as a small dot.
@@ -130,6 +131,7 @@ def plot_comparison(
         share: whether they are shares (0–1), shown in percent.
         reference: a value to compare with, drawn as a vertical line.
         reference_name: what that value is.
+        unit: what there is one value for, where that is no seed: a ``repeat`` of cross-validation.
         ax: where to draw; None makes a figure.
     """
     ax = new_axes(ax, PAGE_WIDTH, 1.0 + 0.3 * len(results))
@@ -138,7 +140,7 @@ def plot_comparison(
         mean = ax.errorbar(summary["mean"], row, xerr=summary["ci95"], fmt="D", color=COLORS[0], ms=4.5, capsize=3)
         (seeds,) = ax.plot(summary["values"], [row + 0.25] * len(values), "o", color="black", alpha=0.6, ms=3, mew=0)
     handles: list[Artist | Container] = [mean, seeds]
-    labels = ["mean and 95 % t-interval", "one seed"]
+    labels = ["mean and 95 % t-interval", f"one {unit}"]
     if reference is not None:
         handles.append(ax.axvline(reference, color=COLORS[1], linestyle="--", zorder=0))
         labels.append(reference_name)

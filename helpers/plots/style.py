@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal
 
 import matplotlib.pyplot as plt
@@ -45,18 +46,45 @@ def page_grid(
     count: int, columns: int, *, above: float, top: float = 0.0, bottom: float = 0.0
 ) -> tuple[Figure, list[Axes]]:
     """A figure as wide as the page with ``count`` square frames; each has a title's height ``above`` it, in inches."""
-    rows = -(-count // columns)
-    cell, gap = PAGE_WIDTH / columns, 0.04
-    width, height = PAGE_WIDTH, top + rows * (cell + above) + bottom
-    figure = plt.figure(figsize=(width, height))
-    axes = []
-    for i in range(count):
-        row, column = divmod(i, columns)
-        left, low = column * cell + gap / 2, height - top - (row + 1) * (cell + above) + gap / 2
-        side = cell - gap
-        axes.append(figure.add_axes((left / width, low / height, side / width, side / height)))
-        axes[i].axis("off")
+    figure, (axes,) = page_blocks([count], columns, above=above, top=top, bottom=bottom)
     return figure, axes
+
+
+def page_blocks(
+    counts: Sequence[int],
+    columns: int,
+    *,
+    above: float = 0.0,
+    heading: float = 0.0,
+    top: float = 0.0,
+    bottom: float = 0.0,
+) -> tuple[Figure, list[list[Axes]]]:
+    """A figure as wide as the page with blocks of square frames one below the other.
+
+    Args:
+        counts: frames in each block.
+        columns: frames in a row.
+        above: room above each frame, in inches, as all the following.
+        heading: room above each block.
+        top: room above all of it.
+        bottom: room below all of it.
+    """
+    cell, gap = PAGE_WIDTH / columns, 0.04
+    rows = [-(-count // columns) for count in counts]
+    width, height = PAGE_WIDTH, top + len(counts) * heading + sum(rows) * (cell + above) + bottom
+    figure, side = plt.figure(figsize=(width, height)), cell - gap
+    blocks, ceiling = [], height - top
+    for count, lines in zip(counts, rows, strict=True):
+        ceiling -= heading
+        places = [divmod(i, columns) for i in range(count)]
+        lows = [ceiling - (row + 1) * (cell + above) + gap / 2 for row, _ in places]
+        lefts = [column * cell + gap / 2 for _, column in places]
+        sizes = (side / width, side / height)
+        blocks.append([figure.add_axes((x / width, y / height, *sizes)) for x, y in zip(lefts, lows, strict=True)])
+        ceiling -= lines * (cell + above)
+    for frame in figure.axes:
+        frame.axis("off")
+    return figure, blocks
 
 
 def percent_axis(ax: Axes, axis: Literal["x", "y"], quantity: str) -> None:

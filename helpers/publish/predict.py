@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from helpers.base.declared import resolve
-from helpers.base.errors import DataError, ExportError, ModelError, NotebookError
+from helpers.base.errors import DataError, ExportError
 from helpers.base.files import write_atomic
-from helpers.publish.plan import exports_root, run_command
+from helpers.publish.models import find_model
 
 CHUNK = 1024  # images decoded at a time
 
@@ -40,7 +39,7 @@ def write_predictions(
     from helpers.models.saved import load_model  # noqa: PLC0415
 
     files = _files(images)
-    saved = load_model(_model_path(model, quick=quick))
+    saved = load_model(find_model(model, quick=quick))
     labels: list[int] = []
     for start in range(0, len(files), CHUNK):
         chunk = [load_image(f, size=saved.image_size, channels=saved.channels) for f in files[start : start + CHUNK]]
@@ -56,20 +55,6 @@ def write_predictions(
             f"{output} cannot be written ({error.strerror}): name a file in a folder of yours."
         ) from error
     return len(files), saved.trained_on
-
-
-def _model_path(model: str, *, quick: bool) -> Path:
-    """The file of a model that is given as one, or by a name of the notebook that saved it."""
-    if Path(model).suffix in (".pt", ".pth"):
-        return Path(model)
-    notebooks = resolve(model)
-    if len(notebooks) > 1:
-        known = ", ".join(notebook.name for notebook in notebooks)
-        raise NotebookError(f"{model} has several models: choose one of {known}.")
-    path = exports_root(quick=quick) / notebooks[0].name / "model.pt"
-    if not path.is_file():
-        raise ModelError(f"{notebooks[0].name} has saved no model yet: {run_command(notebooks[0].name, quick=quick)}")
-    return path
 
 
 def _files(images: Path) -> list[Path]:

@@ -69,6 +69,7 @@ def test_comparison_shows_mean_interval_and_every_seed() -> None:
     interval = ax.collections[0].get_segments()[0][:, 0]
     assert interval[1] - interval[0] == pytest.approx(2 * summarize(results["plain"])["ci95"])
     assert ax.get_ylim()[0] > ax.get_ylim()[1], "the first variant is on top"
+    assert legend_texts(plot_comparison(results, unit="repeat"))[1] == "one repeat"
 
 
 def test_given_axes_are_drawn_on() -> None:

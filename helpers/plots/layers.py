@@ -1,0 +1,147 @@
+"""What the layers of a network make of images, layer below layer: maps, filters, heatmaps."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.colors import CenteredNorm, Normalize
+from matplotlib.figure import Figure
+from torch import Tensor
+
+from helpers.base.errors import ConfigError
+from helpers.plots.style import COLORS, PAGE_WIDTH, SMALL, page_blocks
+
+HEADING = 0.2  # inches
+TITLE = 0.3  # inches
+
+
+def plot_activation_layers(maps: Mapping[str, Tensor], *, title: str = "", columns: int = 8) -> Figure:
+    """Maps of several layers, a block for each; every layer has a scale of its own, which its heading tells.
+
+    As in ``plot_activation_grid``, a scale ends where all but the highest 0.5 % of the values lie, and diverges from
+    zero where a layer has negative values.
+
+    Args:
+        maps: by heading, such as the layer's name: (maps, h, w).
+        title: what is shown.
+        columns: maps per row.
+    """
+    figure, blocks = page_blocks([len(m) for m in maps.values()], columns, heading=HEADING, top=TITLE if title else 0)
+    for (heading, values), axes in zip(maps.items(), blocks, strict=True):
+        pictures = values.detach().float().cpu().numpy()
+        top = max(float(np.quantile(np.abs(pictures), 0.995)), 1e-6)
+        signed = bool(pictures.min() < 0)
+        norm = CenteredNorm(0, top) if signed else Normalize(0, top)
+        for ax, picture in zip(axes, pictures, strict=True):
+            ax.imshow(picture, cmap="PuOr_r" if signed else "viridis", norm=norm)
+        scale = f"purple −{top:.2g} … white 0 … orange {top:.2g}" if signed else f"dark 0 … bright {top:.2g}"
+        _head(figure, axes[0], f"{heading}   ({scale})")
+    _title(figure, title)
+    return figure
+
+
+def plot_filters(
+    images: Mapping[str, Tensor],
+    *,
+    titles: Mapping[str, Sequence[str]] | None = None,
+    title: str = "",
+    columns: int = 8,
+) -> Figure:
+    """The images that filters respond to, a block for each layer.
+
+    Args:
+        images: by heading, such as the layer's name: float (F, C, H, W), 0–1.
+        titles: by the same headings F texts above the images, such as the filters' numbers.
+        title: what is shown.
+        columns: images per row.
+    """
+    above = 0.14 if titles else 0.0
+    counts = [len(pictures) for pictures in images.values()]
+    figure, blocks = page_blocks(counts, columns, above=above, heading=HEADING, top=TITLE if title else 0)
+    for (heading, pictures), axes in zip(images.items(), blocks, strict=True):
+        for ax, picture in zip(axes, pictures.detach().cpu().movedim(1, -1).numpy(), strict=True):
+            ax.imshow(picture, cmap="gray", vmin=0, vmax=1)
+        for ax, text in zip(axes, titles[heading] if titles else [], strict=bool(titles)):
+            ax.set_title(text, fontsize=SMALL, pad=2)
+        _head(figure, axes[0], heading, above)
+    _title(figure, title)
+    return figure
+
+
+def plot_heatmaps(
+    images: Tensor,
+    heat: Mapping[str, Tensor],
+    *,
+    titles: Sequence[str] | None = None,
+    overlay: bool = True,
+    label: str = "Grad-CAM, share of its maximum",
+    columns: int | None = None,
+) -> Figure:
+    """For each image a block: the image, then what each layer says about it.
+
+    Args:
+        images: (N, C, H, W) with one or three channels; ``uint8`` 0–255 or float 0–1.
+        heat: by layer, or by method: (N, H, W), 0–1.
+        titles: N headings, such as the class that is explained.
+        overlay: whether heat is laid over the image in gray, or stands alone.
+        label: what the heat is, at the scale of colours.
+        columns: pictures per row; None puts up to eight into one row.
+    """
+    columns = columns or max(2, min(1 + len(heat), 8))
+    above, heading = 0.14, HEADING if titles else 0.0
+    figure, blocks = page_blocks([1 + len(heat)] * len(images), columns, above=above, heading=heading, bottom=0.56)
+    pictures = images.detach().cpu().movedim(1, -1).numpy()  # (N, H, W, C)
+    if pictures.dtype == np.uint8:
+        pictures = pictures / np.float32(255)
+    for i, (axes, picture) in enumerate(zip(blocks, pictures, strict=True)):
+        axes[0].imshow(picture, cmap="gray", vmin=0, vmax=1)
+        axes[0].set_title("image", fontsize=SMALL, pad=2)
+        for ax, (name, maps) in zip(axes[1:], heat.items(), strict=True):
+            values = maps[i].detach().float().cpu().numpy()
+            if overlay:
+                ax.imshow(picture.mean(axis=-1), cmap="gray", vmin=0, vmax=1)
+            # Where there is no heat the image shows through.
+            ax.imshow(values, cmap="inferno", norm=Normalize(0, 1), alpha=0.25 + 0.6 * values if overlay else None)
+            ax.set_title(name, fontsize=SMALL, pad=2)
+        if titles:
+            _head(figure, axes[0], titles[i].replace("_", " "), above)
+    height = figure.get_figheight()
+    scale = figure.add_axes((0.25, 0.42 / height, 0.5, 0.08 / height))
+    figure.colorbar(plt.cm.ScalarMappable(Normalize(0, 1), "inferno"), scale, orientation="horizontal")
+    scale.set_xlabel(label, fontsize=SMALL + 1)
+    scale.tick_params(labelsize=SMALL)
+    return figure
+
+
+def plot_units(values: Mapping[str, Tensor], *, title: str = "") -> Figure:
+    """What the units of fully connected layers put out for one image: a bar for each unit.
+
+    Args:
+        values: by layer: (units,).
+        title: what is shown.
+    """
+    if not values:
+        raise ConfigError("There are no units to draw: expected at least one layer.")
+    size = (PAGE_WIDTH, 0.5 + 1.3 * len(values))
+    figure, rows = plt.subplots(len(values), figsize=size, squeeze=False, layout="constrained")
+    for ax, (layer, units) in zip(rows[:, 0], values.items(), strict=True):
+        ax.bar(range(len(units)), units.detach().float().cpu().numpy(), width=0.9, color=COLORS[0], linewidth=0)
+        ax.axhline(0, color="black", linewidth=0.5)
+        ax.margins(x=0.01)
+        ax.set(xlabel=f"unit of {layer}", ylabel="activation")
+    figure.suptitle(title, fontsize=10)
+    return figure
+
+
+def _head(figure: Figure, first: Axes, text: str, above: float = 0.0) -> None:
+    """Writes ``text`` above the first frame of a block."""
+    box = first.get_position()
+    figure.text(box.x0, box.y1 + (above + 0.05) / figure.get_figheight(), text, fontsize=SMALL + 1)
+
+
+def _title(figure: Figure, title: str) -> None:
+    if title:
+        figure.suptitle(title.replace("_", " "), fontsize=10, y=1 - 0.05 / figure.get_figheight(), va="top")

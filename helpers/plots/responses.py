@@ -1,0 +1,78 @@
+"""How a result responds to what is done to the images."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import matplotlib.pyplot as plt
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from helpers.base.record import summarize
+from helpers.plots.style import COLORS, PAGE_WIDTH, SMALL, new_axes, percent_axis
+
+Response = Mapping[float, Sequence[float]]  # by strength, one value per repeat
+
+
+def plot_response(
+    response: Response,
+    *,
+    quantity: str,
+    neutral: float | None = None,
+    chance: float | None = None,
+    ax: Axes | None = None,
+) -> Axes:
+    """Accuracy against the strength of a transformation: means with their 95 % t-intervals.
+
+    Args:
+        response: by strength, in ascending order, shares (0–1): one per repeat.
+        quantity: what the strength is, with its unit.
+        neutral: the strength that changes nothing, marked by a vertical line.
+        chance: what guessing reaches, marked by a horizontal line.
+        ax: where to draw; None makes a figure.
+    """
+    ax = new_axes(ax, 4.0, 3.0)
+    summaries = [summarize(values) for values in response.values()]
+    means, halves = [s["mean"] for s in summaries], [s["ci95"] or 0.0 for s in summaries]
+    ax.errorbar(list(response), means, yerr=halves, fmt="o-", color=COLORS[0], ms=3.5, capsize=2)
+    if neutral is not None:
+        ax.axvline(neutral, color=COLORS[2], linestyle=":", zorder=0)
+    if chance is not None:
+        ax.axhline(chance, color=COLORS[1], linestyle="--", zorder=0)
+    percent_axis(ax, "y", "accuracy")
+    ax.set_xlabel(quantity)
+    return ax
+
+
+def plot_responses(
+    responses: Mapping[str, Response],
+    *,
+    quantities: Mapping[str, str],
+    neutral: Mapping[str, float],
+    chance: float | None = None,
+    columns: int = 3,
+) -> Figure:
+    """A small picture for each of several transformations, on one scale of accuracy; see ``plot_response``.
+
+    Args:
+        responses: by the transformation's name.
+        quantities: likewise what its strength is.
+        neutral: likewise the strength that changes nothing.
+        chance: what guessing reaches.
+        columns: pictures per row.
+    """
+    rows = -(-len(responses) // columns)
+    figure, grid = plt.subplots(
+        rows, columns, figsize=(PAGE_WIDTH, 1.75 * rows), sharey=True, squeeze=False, layout="constrained"
+    )
+    for i, (ax, (name, response)) in enumerate(zip(grid.flat, responses.items(), strict=False)):
+        plot_response(response, quantity=quantities[name], neutral=neutral[name], chance=chance, ax=ax)
+        ax.set_title(name, fontsize=SMALL + 2)
+        ax.xaxis.label.set_size(SMALL)
+        ax.tick_params(labelsize=SMALL)
+        if i % columns:
+            ax.set_ylabel("")
+    for ax in list(grid.flat)[len(responses) :]:
+        ax.remove()
+    grid[0, 0].set_ylim(0, 1)
+    return figure

@@ -1,0 +1,114 @@
+"""What a user gives, as a saved network needs it: any image, and a class or head by its name."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from difflib import get_close_matches
+from pathlib import Path
+
+import torch
+from PIL import Image
+from torch import Tensor
+from torchvision.transforms.v2 import functional as tv
+
+from helpers.base.errors import DataError, ModelError
+from helpers.data.images import load_image
+from helpers.insight.attribution import Target
+from helpers.models.heads import Heads
+from helpers.models.saved import SavedModel
+
+MODES = {1: "grayscale", 3: "RGB"}
+LISTED = 25  # an error lists this many classes; of more it names the nearest
+
+
+def read_image(saved: SavedModel, image: Path | Tensor | None) -> tuple[Tensor, list[str]]:
+    """An image as the network takes it, and what was done to make it so.
+
+    Args:
+        saved: the network.
+        image: a file of any size and mode; or ``uint8`` (C, H, W), 0–255, with one or three channels; None is a
+            blank image, medium grey.
+
+    Returns:
+        ``uint8`` (channels, image_size, image_size); a sentence for each change.
+
+    Raises:
+        DataError: the file is missing or no image, or the tensor is not as described.
+    """
+    side = saved.image_size
+    if image is None:
+        blank = torch.full((saved.channels, side, side), 128, dtype=torch.uint8)
+        return blank, ["No image was given: a blank one is used, medium grey."]
+    if isinstance(image, Path):
+        found = load_image(image, size=side, channels=saved.channels)
+        with Image.open(image) as file:
+            (width, height), mode = file.size, file.mode
+        gray = mode in ("1", "L", "I;16", "LA")
+        return found, _changes(saved, width, height, 1 if gray else 3, mode)
+    if image.dtype != torch.uint8 or image.ndim != 3 or image.shape[0] not in MODES:
+        raise DataError(
+            f"The image is a tensor of shape {tuple(image.shape)} and type {image.dtype}. Expected uint8 (C, H, W), "
+            "0–255, with one or three channels."
+        )
+    channels, height, width = image.shape
+    found = image.cpu()
+    if (channels, saved.channels) == (3, 1):
+        found = tv.rgb_to_grayscale(found)
+    if (height, width) != (side, side):
+        found = tv.resize(found, [side, side], interpolation=tv.InterpolationMode.BICUBIC, antialias=True)
+    return found.expand(saved.channels, -1, -1).contiguous(), _changes(saved, width, height, channels, MODES[channels])
+
+
+def parse_target(saved: SavedModel, target: Target) -> Target:
+    """A class or head by its name.
+
+    Args:
+        saved: the network.
+        target: what ``Target`` allows; text may also be the name of a class, the index of one, or ``head=class`` with
+            the name or index of one of the head's classes. A class's name goes before its index.
+
+    Raises:
+        ModelError: nothing has this name; the message lists what there is.
+    """
+    if not isinstance(target, str):
+        return target
+    heads = getattr(saved.model, "heads", None)
+    factors = heads.factors if isinstance(heads, Heads) else {}
+    if target in saved.classes:
+        return saved.classes.index(target)
+    if target in factors:
+        return target
+    head, equals, name = target.partition("=")
+    if equals and head in factors:
+        return head, _find(name, factors[head], f"head {head!r}", "")
+    also = f"; or a head, or head=class, of the heads {', '.join(factors)}" if factors else ""
+    return _find(target, saved.classes, "the network", also)
+
+
+def class_names(saved: SavedModel, target: Target) -> Sequence[str]:
+    """The names of the classes among which ``target`` is one: the head's, or those of the whole network."""
+    head = target if isinstance(target, str) else target[0] if isinstance(target, tuple) else None
+    heads = getattr(saved.model, "heads", None)
+    return heads.factors[head] if head is not None and isinstance(heads, Heads) else saved.classes
+
+
+def _find(text: str, classes: Sequence[str], where: str, also: str) -> int:
+    if text in classes:
+        return list(classes).index(text)
+    if text.isdecimal() and int(text) < len(classes):
+        return int(text)
+    if len(classes) <= LISTED:
+        known = ", ".join(classes)
+    else:
+        near = get_close_matches(text, classes, n=3, cutoff=0.4) or classes[:3]
+        known = f"{len(classes)} classes, such as {', '.join(near)}"
+    raise ModelError(f"There is no class {text!r}: {where} knows {known}, or their indices from 0{also}.")
+
+
+def _changes(saved: SavedModel, width: int, height: int, channels: int, mode: str) -> list[str]:
+    changes = []
+    if (width, height) != (saved.image_size, saved.image_size):
+        changes.append(f"The image of {width}×{height} pixels was resized to {saved.image_size}×{saved.image_size}.")
+    if channels != saved.channels or mode not in ("L", "RGB", *MODES.values()):
+        changes.append(f"The image was converted from {mode} to {MODES[saved.channels]}.")
+    return changes

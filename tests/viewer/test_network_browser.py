@@ -1,0 +1,82 @@
+from __future__ import annotations
+
+from typing import Any
+
+import matplotlib.pyplot as plt
+import pytest
+import torch
+
+from helpers.base.errors import ModelError
+from helpers.data.splits import Split
+from helpers.models import SavedModel
+from helpers.viewer import browser
+from helpers.viewer.browser import NetworkBrowser
+
+PNG = b"\x89PNG"
+
+
+@pytest.fixture
+def split() -> Split:
+    images = torch.randint(0, 256, (4, 3, 32, 32), dtype=torch.uint8)
+    return Split(images, torch.tensor([0, 0, 2, 2]), ("ant/1.jpg", "ant/2.jpg", "cup/1.jpg", "cup/2.jpg"))
+
+
+@pytest.fixture
+def drawn(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str | None, bool]]:
+    """The kind and layer of each picture that is drawn, and whether of an image."""
+    calls = []
+    original = browser.draw_picture
+
+    def remember(saved: SavedModel, kind: str, **given: Any) -> object:
+        calls.append((kind, given["layer"], given["image"] is not None))
+        return original(saved, kind, **given)
+
+    monkeypatch.setattr(browser, "draw_picture", remember)
+    return calls
+
+
+def test_the_first_choice_is_drawn_and_no_figure_stays_open(lenet: SavedModel, split: Split) -> None:
+    before = plt.get_fignums()
+    shown = NetworkBrowser(lenet, split)
+    assert bytes(shown._picture.value).startswith(PNG)
+    assert bytes(shown._image.value).startswith(PNG)
+    assert shown.class_menu.options == (("top left", 0), ("top right", 2))
+    assert shown.layer_menu.options[0] == ("all layers", None)
+    assert "all convolutions are drawn, conv1, conv2" in shown._notes.value
+    assert plt.get_fignums() == before
+
+
+def test_every_choice_draws_once(lenet: SavedModel, split: Split, drawn: list[tuple[str, str | None, bool]]) -> None:
+    shown = NetworkBrowser(lenet, split, layer="relu1")
+    shown.class_menu.value = 2
+    shown.image_menu.value = 3
+    shown.layer_menu.value = "conv2"
+    shown.kind_menu.value = "heatmap"
+    shown.kind_menu.value = "saliency"
+    activations = ("activations", "relu1", True)
+    expected = [activations, activations, activations, ("activations", "conv2", True), ("heatmap", "conv2", True)]
+    assert drawn == [*expected, ("saliency", None, True)]
+
+
+def test_only_layers_that_suit_the_kind_are_offered(lenet: SavedModel, split: Split) -> None:
+    shown = NetworkBrowser(lenet, split)
+    assert "fc1" in dict(shown.layer_menu.options)
+    shown.layer_menu.value = "fc1"
+    shown.kind_menu.value = "heatmap"
+    assert "fc1" not in dict(shown.layer_menu.options)
+    assert shown.layer_menu.value is None
+    shown.kind_menu.value = "saliency"
+    assert shown.layer_menu.disabled
+
+
+def test_a_network_with_heads_has_a_menu_for_them(multi_head: SavedModel, split: Split) -> None:
+    shown = NetworkBrowser(multi_head, split, kind="heatmap")
+    assert [name for name, _ in shown.head_menu.options] == ["all heads", "row", "column"]
+    before = bytes(shown._picture.value)
+    shown.head_menu.value = "column"
+    assert bytes(shown._picture.value) != before
+
+
+def test_a_layer_that_does_not_suit_names_those_that_do(lenet: SavedModel, split: Split) -> None:
+    with pytest.raises(ModelError, match="'fc1' of LeNet5 has no heatmap: choose conv1"):
+        NetworkBrowser(lenet, split, kind="heatmap", layer="fc1")

@@ -1,0 +1,111 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import matplotlib.pyplot as plt
+import pytest
+import torch
+
+from helpers.base.errors import ConfigError, ModelError
+from helpers.insight import filters
+from helpers.models import SavedModel
+from helpers.viewer import pictures
+from helpers.viewer.pictures import KINDS, draw_picture
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Two steps of ascent in place of many, and no figure left open."""
+
+    def few_steps(*arguments: object, **named: object) -> filters.FilterPictures:
+        return filters.filter_pictures(*arguments, **named, steps=2)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(pictures, "filter_pictures", few_steps)
+    yield
+    plt.close("all")
+
+
+def some_image(saved: SavedModel) -> torch.Tensor:
+    shape = (saved.channels, saved.image_size, saved.image_size)
+    return torch.randint(0, 256, shape, generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_network_is_drawn_from_nothing_but_itself_and_is_left_alone(any_network: SavedModel, kind: str) -> None:
+    before = {name: value.clone() for name, value in any_network.model.state_dict().items()}
+    picture = draw_picture(any_network, kind)
+    assert len(picture.figure.axes) > 1
+    assert picture.notes
+    after = any_network.model.state_dict()
+    assert all(torch.equal(after[name], value) for name, value in before.items())
+    assert not any_network.model.training
+    assert not any(module._forward_hooks or module._forward_pre_hooks for module in any_network.model.modules())
+
+
+def test_what_is_left_out_is_said(lenet: SavedModel) -> None:
+    notes = " ".join(draw_picture(lenet, "heatmap").notes)
+    assert "No image was given" in notes
+    assert "No layer was given" in notes
+    assert "No class was given" in notes
+    assert draw_picture(lenet, "heatmap", image=some_image(lenet), layer="conv2", target="top left").notes == ()
+
+
+def test_what_is_of_no_use_is_said(lenet: SavedModel) -> None:
+    filters_of = draw_picture(lenet, "filters", image=some_image(lenet), layer="fc3", target="top left")
+    assert "the given one is not used" in " ".join(filters_of.notes)
+    assert "the target is not used" in " ".join(filters_of.notes)
+    assert "the layer is not used" in " ".join(draw_picture(lenet, "saliency", layer="conv1").notes)
+
+
+def test_an_image_of_another_size_or_mode_is_converted_and_that_is_said(multi_head: SavedModel) -> None:
+    photo = torch.randint(0, 256, (3, 20, 24), dtype=torch.uint8)
+    notes = " ".join(draw_picture(multi_head, "activations", image=photo).notes)
+    assert "24×20 pixels was resized to 32×32" in notes
+    assert "converted from RGB to grayscale" in notes
+
+
+def test_a_single_layer_shows_all_its_maps_and_filters(lenet: SavedModel) -> None:
+    maps = draw_picture(lenet, "activations", image=some_image(lenet), layer="relu1").figure
+    assert [ax.get_title() for ax in maps.axes[:32]] == [str(i) for i in range(32)]
+    found = draw_picture(lenet, "filters", layer="conv1").figure
+    assert [ax.get_title().split(":")[0] for ax in found.axes] == [str(i) for i in range(32)]
+    units = draw_picture(lenet, "filters", layer="fc1")
+    assert len(units.figure.axes) == pictures.MOST_FILTERS
+    assert "The first 64 of 1021 are drawn." in units.notes
+
+
+@pytest.mark.parametrize(
+    ("target", "heading"),
+    [
+        ("column", "column: "),
+        ("column=right", "column: right"),
+        ("row=1", "row: bottom"),
+        ("bottom left", "bottom left"),
+    ],
+)
+def test_a_head_a_class_of_it_and_a_combination_can_be_explained(
+    multi_head: SavedModel, target: str, heading: str
+) -> None:
+    figure = draw_picture(multi_head, "heatmap", image=some_image(multi_head), target=target).figure
+    assert figure.texts[0].get_text().startswith(heading)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"kind": "smell"}, "choose activations, filters, heatmap, saliency"),
+        ({"kind": "activations", "layer": "conv9"}, "no layer 'conv9': known are conv1"),
+        ({"kind": "filters", "layer": "conv9"}, "no layer 'conv9': known are conv1"),
+        ({"kind": "heatmap", "layer": "fc1"}, "no maps.* choose conv1"),
+        ({"kind": "heatmap", "target": "walrus"}, "no class 'walrus': the network knows top left"),
+        ({"kind": "saliency", "target": "6"}, "no class '6': the network knows"),
+    ],
+)
+def test_what_cannot_be_drawn_is_refused(lenet: SavedModel, arguments: dict[str, str], message: str) -> None:
+    with pytest.raises((ConfigError, ModelError), match=message):
+        draw_picture(lenet, **arguments)
+
+
+def test_a_class_that_a_head_lacks_is_refused(multi_head: SavedModel) -> None:
+    with pytest.raises(ModelError, match="no class 'up': head 'column' knows left, middle, right"):
+        draw_picture(multi_head, "heatmap", target="column=up")
