@@ -56,17 +56,22 @@ def distance(images: Tensor, others: Tensor) -> float:
 
 def _translate(images: Tensor, share: float) -> Tensor:
     pixels = round(share * images.shape[-1])
-    return F.affine(images, angle=0.0, translate=[pixels, pixels], scale=1.0, shear=[0.0, 0.0])
+    moved: Tensor = F.affine(images, angle=0.0, translate=[pixels, pixels], scale=1.0, shear=[0.0, 0.0])
+    return moved
 
 
 def _scale(images: Tensor, factor: float) -> Tensor:
     bilinear = InterpolationMode.BILINEAR
-    return F.affine(images, angle=0.0, translate=[0, 0], scale=factor, shear=[0.0, 0.0], interpolation=bilinear)
+    scaled: Tensor = F.affine(
+        images, angle=0.0, translate=[0, 0], scale=factor, shear=[0.0, 0.0], interpolation=bilinear
+    )
+    return scaled
 
 
 def _blur(images: Tensor, sigma: float) -> Tensor:
     reach = min(int(3 * sigma + 0.5), images.shape[-1] - 1)  # pixels either way, as many as reflection can give
-    return F.gaussian_blur(images, kernel_size=[2 * reach + 1] * 2, sigma=[sigma] * 2)
+    blurred: Tensor = F.gaussian_blur(images, kernel_size=[2 * reach + 1] * 2, sigma=[sigma] * 2)
+    return blurred
 
 
 def _noise(images: Tensor, sigma: float) -> Tensor:
@@ -76,7 +81,8 @@ def _noise(images: Tensor, sigma: float) -> Tensor:
 
 
 def _invert(images: Tensor, share: float) -> Tensor:
-    return F.solarize(images, threshold=255 * (1 - share))
+    inverted: Tensor = F.solarize(images, threshold=255 * (1 - share))
+    return inverted
 
 
 _FACTORS = (0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 2.0)
