@@ -88,10 +88,12 @@ class NetworkBrowser(widgets.VBox):  # type: ignore[misc]
     def _offer_layers(self, change: dict[str, Any]) -> None:
         kept = self.layer_menu.value
         layers = suitable_layers(self._saved, change["new"])
-        with self.layer_menu.hold_trait_notifications():
-            self.layer_menu.options = [ALL_LAYERS, *((name, name) for name in layers)]
-            self.layer_menu.value = kept if kept in layers else None
+        # New options also pick the first of them: do not draw it before the choice is made.
+        self.layer_menu.unobserve(self._show, "value")
+        self.layer_menu.options = [ALL_LAYERS, *((name, name) for name in layers)]
+        self.layer_menu.value = kept if kept in layers else None
         self.layer_menu.disabled = not layers
+        self.layer_menu.observe(self._show, "value")
         self._show()
 
     def _show(self, _change: Any = None) -> None:
