@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
+import torch.nn.functional as F
 from captum.attr import GuidedBackprop, LayerAttribution, LayerGradCam, Saliency
 from torch import Tensor, nn
 
@@ -98,7 +99,7 @@ def guided_backprop(model: nn.Module, images: Tensor, *, target: Target = None) 
     After J. T. Springenberg et al.: Striving for Simplicity: The All Convolutional Net (ICLR workshop 2015).
 
     Args:
-        model: a classifier whose ReLUs are modules, working in place or not; it is left as it was.
+        model: a classifier whose ReLUs (or ReLU6, as MobileNet's) are modules, in place or not; it is left as it was.
         images: what the network takes, normalised: float (B, C, H, W).
         target: as ``Target`` says; the score is the logit, of several heads together the log-probability.
 
@@ -108,13 +109,13 @@ def guided_backprop(model: nn.Module, images: Tensor, *, target: Target = None) 
     Raises:
         ModelError: the network has no such head or class, or no ReLU module.
     """
-    if not any(isinstance(module, nn.ReLU) for module in model.modules()):
+    if not any(isinstance(module, (nn.ReLU, nn.ReLU6)) for module in model.modules()):
         raise ModelError(
             f"{type(model).__name__} has no nn.ReLU module for guided backpropagation to act on (a function in "
             "`forward`, or another activation, does not count): ask for saliency, the plain gradient."
         )
     images, classes = images.to(device_of(model)), explained_classes(model, images, target)[0]
-    with evaluation_mode(model), _relus_out_of_place(model), warnings.catch_warnings():
+    with evaluation_mode(model), _relus_for_the_rule(model), warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Setting backward hooks on ReLU")  # they are removed again
         method = GuidedBackprop(_Scores(model, target))
         gradient: Tensor = method.attribute(images.detach().clone().requires_grad_(), classes)
@@ -169,14 +170,31 @@ def _check_maps(model: nn.Module, images: Tensor, layer: str) -> None:
     raise ModelError(f"Layer {layer!r} puts out {found}, so there is no place in the image to show: choose {known}.")
 
 
+class _CappedReLU(nn.ReLU):
+    """A ReLU6 that captum takes for a ReLU: its gradient is that of ReLU6, to which the rule is then applied."""
+
+    def forward(self, values: Tensor) -> Tensor:
+        return F.relu6(values)
+
+
 @contextmanager
-def _relus_out_of_place(model: nn.Module) -> Iterator[None]:
-    """Within the block no ReLU overwrites its input, which the rule of guided backpropagation needs."""
-    relus = [module for module in model.modules() if isinstance(module, nn.ReLU) and module.inplace]
-    for relu in relus:
+def _relus_for_the_rule(model: nn.Module) -> Iterator[None]:
+    """Within the block no ReLU overwrites its input, which the rule needs, and captum finds those that end at 6."""
+    overwriting = [module for module in model.modules() if isinstance(module, nn.ReLU) and module.inplace]
+    capped = [
+        (parent, name, child)
+        for parent in model.modules()
+        for name, child in parent.named_children()
+        if isinstance(child, nn.ReLU6)
+    ]
+    for relu in overwriting:
         relu.inplace = False
+    for parent, name, _ in capped:
+        setattr(parent, name, _CappedReLU())
     try:
         yield
     finally:
-        for relu in relus:
+        for relu in overwriting:
             relu.inplace = True
+        for parent, name, child in capped:
+            setattr(parent, name, child)

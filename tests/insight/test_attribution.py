@@ -115,9 +115,21 @@ def test_guided_backprop_lets_only_positive_gradients_through_relus_in_place_or_
     assert model[1].inplace
 
 
+def test_guided_backprop_takes_relus_that_end_at_6_for_what_they_are() -> None:
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Conv2d(1, 4, 3), nn.ReLU(), nn.Sequential(nn.Conv2d(4, 4, 3), nn.ReLU()), nn.Flatten())
+    model.append(nn.Linear(64, 3))
+    images = torch.randn(2, 1, 8, 8)
+    expected = guided_backprop(model, images)
+    model[1] = model[2][1] = cap = nn.ReLU6(inplace=True)
+    assert torch.equal(guided_backprop(model, images), expected)  # nothing in it reaches 6
+    assert model[1] is model[2][1] is cap
+    assert guided_backprop(model, torch.full((1, 1, 8, 8), 1e4), target=0).count_nonzero() == 0
+
+
 def test_guided_backprop_wants_relu_modules() -> None:
     with pytest.raises(ModelError, match=r"no nn\.ReLU module"):
-        guided_backprop(nn.Sequential(nn.Flatten(), nn.ReLU6(), nn.Linear(4, 2)), torch.zeros(1, 1, 2, 2))
+        guided_backprop(nn.Sequential(nn.Flatten(), nn.SiLU(), nn.Linear(4, 2)), torch.zeros(1, 1, 2, 2))
 
 
 @pytest.mark.parametrize("method", [saliency, guided_backprop, lambda *a, **k: heatmaps(*a, "conv", **k)])
