@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping, Sequence
 
 import matplotlib.pyplot as plt
@@ -9,6 +10,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import CenteredNorm, Normalize
 from matplotlib.figure import Figure
+from numpy.typing import NDArray
 from torch import Tensor
 
 from helpers.base.errors import ConfigError
@@ -29,16 +31,23 @@ def plot_activation_layers(maps: Mapping[str, Tensor], *, title: str = "", colum
         title: what is shown.
         columns: maps per row.
     """
-    figure, blocks = page_blocks([len(m) for m in maps.values()], columns, heading=HEADING, top=TITLE if title else 0)
-    for (heading, values), axes in zip(maps.items(), blocks, strict=True):
+    cell, top = PAGE_WIDTH / columns, TITLE if title else 0.0
+    tops = [top]  # of each block, and the end of the last
+    for values in maps.values():
+        tops.append(tops[-1] + HEADING + cell * -(-len(values) // columns))
+    figure = plt.figure(figsize=(PAGE_WIDTH, tops[-1]))
+    for (heading, values), start, end in zip(maps.items(), tops, tops[1:], strict=False):
         pictures = values.detach().float().cpu().numpy()
-        top = max(float(np.quantile(np.abs(pictures), 0.995)), 1e-6)
+        limit = max(float(np.quantile(np.abs(pictures), 0.995)), 1e-6)
         signed = bool(pictures.min() < 0)
-        norm = CenteredNorm(0, top) if signed else Normalize(0, top)
-        for ax, picture in zip(axes, pictures, strict=True):
-            ax.imshow(picture, cmap="PuOr_r" if signed else "viridis", norm=norm)
-        scale = f"purple −{top:.2g} … white 0 … orange {top:.2g}" if signed else f"dark 0 … bright {top:.2g}"
-        _head(figure, axes[0], f"{heading}   ({scale})")
+        box = (0, 1 - end / tops[-1], 1, (end - start - HEADING) / tops[-1])
+        ax = figure.add_axes(box)
+        ax.axis("off")
+        norm = CenteredNorm(0, limit) if signed else Normalize(0, limit)
+        # One picture of all maps, for hundreds of axes would take seconds to draw.
+        ax.imshow(_mosaic(pictures, columns), cmap="PuOr_r" if signed else "viridis", norm=norm, aspect="auto")
+        scale = f"purple −{limit:.2g}, white 0, orange {limit:.2g}" if signed else f"dark 0, bright {limit:.2g}"
+        _head(figure, ax, f"{heading}   ({scale})")
     _title(figure, title)
     return figure
 
@@ -88,10 +97,12 @@ def plot_heatmaps(
         titles: N headings, such as the class that is explained.
         overlay: whether heat is laid over the image in gray, or stands alone.
         label: what the heat is, at the scale of colours.
-        columns: pictures per row; None puts up to eight into one row.
+        columns: pictures per row; None puts four to eight into one row, so that few are not blown up.
     """
-    columns = columns or max(2, min(1 + len(heat), 8))
-    above, heading = 0.14, HEADING if titles else 0.0
+    columns = columns or min(max(1 + len(heat), 4), 8)
+    letters = round(15 * PAGE_WIDTH / columns)
+    names = [textwrap.fill(name.replace(".", ". "), letters).replace(". ", ".") for name in heat]  # broken at its dots
+    above, heading = 0.03 + 0.11 * max(1 + name.count("\n") for name in ["", *names]), HEADING if titles else 0.0
     figure, blocks = page_blocks([1 + len(heat)] * len(images), columns, above=above, heading=heading, bottom=0.56)
     pictures = images.detach().cpu().movedim(1, -1).numpy()  # (N, H, W, C)
     if pictures.dtype == np.uint8:
@@ -99,7 +110,7 @@ def plot_heatmaps(
     for i, (axes, picture) in enumerate(zip(blocks, pictures, strict=True)):
         axes[0].imshow(picture, cmap="gray", vmin=0, vmax=1)
         axes[0].set_title("image", fontsize=SMALL, pad=2)
-        for ax, (name, maps) in zip(axes[1:], heat.items(), strict=True):
+        for ax, name, maps in zip(axes[1:], names, heat.values(), strict=True):
             values = maps[i].detach().float().cpu().numpy()
             if overlay:
                 ax.imshow(picture.mean(axis=-1), cmap="gray", vmin=0, vmax=1)
@@ -134,6 +145,17 @@ def plot_units(values: Mapping[str, Tensor], *, title: str = "") -> Figure:
         ax.set(xlabel=f"unit of {layer}", ylabel="activation")
     figure.suptitle(title, fontsize=10)
     return figure
+
+
+def _mosaic(pictures: NDArray[np.float32], columns: int) -> NDArray[np.float32]:
+    """Pictures (n, h, w) in rows, with narrow gaps of NaN, which is not drawn; all of it (rows, columns)."""
+    count, height, width = pictures.shape
+    zoom = -(-48 // max(height, width))  # so that the gap is as narrow beside small maps as beside large ones
+    frame = ((0, -count % columns), (1, 1), (1, 1))
+    tiles = np.pad(pictures.repeat(zoom, axis=1).repeat(zoom, axis=2), frame, constant_values=np.nan)
+    rows = tiles.reshape(-1, columns, *tiles.shape[1:])  # (rows, columns, h, w)
+    mosaic: NDArray[np.float32] = rows.transpose(0, 2, 1, 3).reshape(rows.shape[0] * rows.shape[2], -1)
+    return mosaic
 
 
 def _head(figure: Figure, first: Axes, text: str, above: float = 0.0) -> None:

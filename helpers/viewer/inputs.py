@@ -34,8 +34,14 @@ def read_image(saved: SavedModel, image: Path | Tensor | None) -> tuple[Tensor, 
 
     Raises:
         DataError: the file is missing or no image, or the tensor is not as described.
+        ModelError: the network takes no images, but another network's maps.
     """
     side = saved.image_size
+    if saved.channels not in MODES:
+        raise ModelError(
+            f"This {type(saved.model).__name__} takes {saved.channels} maps of another network, no image: choose the "
+            "model that holds both."
+        )
     if image is None:
         blank = torch.full((saved.channels, side, side), 128, dtype=torch.uint8)
         return blank, ["No image was given: a blank one is used, medium grey."]
@@ -53,7 +59,7 @@ def read_image(saved: SavedModel, image: Path | Tensor | None) -> tuple[Tensor, 
     channels, height, width = image.shape
     found = image.cpu()
     if (channels, saved.channels) == (3, 1):
-        found = tv.rgb_to_grayscale(found)
+        found = tv.rgb_to_grayscale(found.float()).round().to(torch.uint8)  # in integers it would round down
     if (height, width) != (side, side):
         found = tv.resize(found, [side, side], interpolation=tv.InterpolationMode.BICUBIC, antialias=True)
     return found.expand(saved.channels, -1, -1).contiguous(), _changes(saved, width, height, channels, MODES[channels])

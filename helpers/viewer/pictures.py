@@ -14,7 +14,14 @@ from matplotlib.figure import Figure
 from torch import Tensor, nn
 
 from helpers.base.errors import ConfigError, ModelError
-from helpers.insight.activations import activations, conv_layers, find_layer, layers_with_maps, output_shapes
+from helpers.insight.activations import (
+    activations,
+    conv_layers,
+    find_layer,
+    layers_with_maps,
+    output_shapes,
+    strongest_maps,
+)
 from helpers.insight.attribution import Target, explained_classes, heatmaps, saliency
 from helpers.insight.filters import filter_pictures
 from helpers.models.saved import SavedModel
@@ -23,8 +30,7 @@ from helpers.plots.layers import plot_activation_layers, plot_filters, plot_heat
 from helpers.viewer.inputs import class_names, parse_target, read_image
 
 KINDS = ("activations", "filters", "heatmap", "saliency")
-FEW_MAPS = 16  # of each layer, where several layers are drawn
-FEW_FILTERS = 8
+FEW = 8  # maps or filters of each layer, where several layers are drawn
 MOST_FILTERS = 64  # of one layer
 RECTIFIERS = (nn.ReLU, nn.ReLU6, nn.LeakyReLU, nn.PReLU, nn.ELU, nn.GELU, nn.SiLU, nn.Hardswish, nn.Sigmoid, nn.Tanh)
 
@@ -102,17 +108,18 @@ def _draw_activations(saved: SavedModel, image: Tensor, layer: str | None, _targ
     if layer:
         maps = outputs[layer]
         return plot_activation_grid(maps, title=f"activations of {layer}", columns=8 if len(maps) <= 64 else 16)
-    if any(len(out) > FEW_MAPS for out in outputs.values()):
-        notes.append(f"Of each layer the first {FEW_MAPS} maps are drawn; choose a layer to see all of them.")
-    shown = {f"{name}: {_first(out, FEW_MAPS)} maps": out[:FEW_MAPS] for name, out in outputs.items()}
+    notes.append(f"Of each layer the {FEW} strongest maps are drawn; choose a layer to see all of them.")
+    shown = {}
+    for name, maps in outputs.items():
+        chosen = strongest_maps(maps, FEW)
+        shown[f"{name}: maps {', '.join(map(str, chosen.tolist()))} of {len(maps)}"] = maps[chosen]
     return plot_activation_layers(shown, title="activations, from the first layer to the last")
 
 
 def _draw_filters(saved: SavedModel, _image: Tensor, layer: str | None, _target: Target, notes: list[str]) -> Figure:
-    layers, most = ([layer], MOST_FILTERS) if layer else (_main_layers(saved, notes), FEW_FILTERS)
+    layers, most = ([layer], MOST_FILTERS) if layer else (_main_layers(saved, notes), FEW)
     pictures, titles = {}, {}
     for name in layers:
-        find_layer(saved.model, name)
         shape = tuple(activations(saved.model, _blank(saved), [name])[name].shape[1:])
         count = shape[0]
         found = filter_pictures(
@@ -130,7 +137,7 @@ def _draw_filters(saved: SavedModel, _image: Tensor, layer: str | None, _target:
         if count > most and layer:
             notes.append(f"The first {most} of {count} are drawn.")
     if not layer:
-        notes.append(f"Of each layer the first {FEW_FILTERS} filters are drawn; choose a layer to see more of them.")
+        notes.append(f"Of each layer the first {FEW} filters are drawn; choose a layer to see more of them.")
     notes.append("Each filter's number is followed by its mean response to its own image.")
     return plot_filters(pictures, titles=titles, title="what the filters respond to")
 
@@ -201,10 +208,6 @@ def _explained(saved: SavedModel, images: Tensor, target: Target, notes: list[st
         notes.append("No class was given: the predicted one is explained.")
     name = class_names(saved, target)[int(classes[0])]
     return f"{head + ': ' if head else ''}{name} ({float(probabilities[0]):.1%})".replace("%)", " %)")
-
-
-def _first(maps: Tensor, most: int) -> str:
-    return str(len(maps)) if len(maps) <= most else f"{most} of {len(maps)}"
 
 
 def _blank(saved: SavedModel) -> Tensor:

@@ -21,11 +21,12 @@ NETWORKS: dict[str, dict[str, Any]] = {
     "multi_head_cnn": {"heads": FACTORS, "widths": (4, 8), "hidden": 8},
     "simple_cnn": {"image_size": 32},
 }
+WITHOUT_MAPS: dict[str, dict[str, Any]] = {"mlp": {"image_size": 32, "hidden": 16}}
 
 
 def save_untrained(path: Path, name: str, channels: int) -> Path:
     torch.manual_seed(0)
-    arguments = {"num_classes": 6, "in_channels": channels, **NETWORKS[name]}
+    arguments = {"num_classes": 6, "in_channels": channels, **(NETWORKS | WITHOUT_MAPS)[name]}
     model = create_model(name, **arguments)
     about: dict[str, Any] = {"architecture": name, "arguments": arguments, "classes": SIX, "image_size": 32}
     about |= {"channels": channels, "mean": [0.5] * channels, "std": [0.2] * channels, "trained_on": "real"}
@@ -47,3 +48,8 @@ def lenet(tmp_path: Path) -> SavedModel:
 @pytest.fixture
 def multi_head(tmp_path: Path) -> SavedModel:
     return load_model(save_untrained(tmp_path / "heads.pt", "multi_head_cnn", 1))
+
+
+@pytest.fixture
+def perceptron(tmp_path: Path) -> SavedModel:
+    return load_model(save_untrained(tmp_path / "mlp.pt", "mlp", 1))

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import matplotlib.pyplot as plt
 import pytest
@@ -34,7 +35,7 @@ def some_image(saved: SavedModel) -> torch.Tensor:
 def test_every_network_is_drawn_from_nothing_but_itself_and_is_left_alone(any_network: SavedModel, kind: str) -> None:
     before = {name: value.clone() for name, value in any_network.model.state_dict().items()}
     picture = draw_picture(any_network, kind)
-    assert len(picture.figure.axes) > 1
+    assert picture.figure.axes
     assert picture.notes
     after = any_network.model.state_dict()
     assert all(torch.equal(after[name], value) for name, value in before.items())
@@ -109,3 +110,16 @@ def test_what_cannot_be_drawn_is_refused(lenet: SavedModel, arguments: dict[str,
 def test_a_class_that_a_head_lacks_is_refused(multi_head: SavedModel) -> None:
     with pytest.raises(ModelError, match="no class 'up': head 'column' knows left, middle, right"):
         draw_picture(multi_head, "heatmap", target="column=up")
+
+
+def test_a_network_without_maps_shows_its_units_and_has_no_heatmap(perceptron: SavedModel) -> None:
+    figure = draw_picture(perceptron, "activations").figure
+    assert [ax.get_xlabel().startswith("unit of ") for ax in figure.axes] == [True, True]
+    assert draw_picture(perceptron, "filters").figure.axes
+    assert draw_picture(perceptron, "saliency").figure.axes
+    with pytest.raises(ModelError, match="no layer with maps, so there is no heatmap: ask for saliency"):
+        draw_picture(perceptron, "heatmap")
+
+
+def test_a_model_of_stand_in_images_says_so(lenet: SavedModel) -> None:
+    assert "stand-in" in draw_picture(replace(lenet, trained_on="synthetic"), "saliency").notes[0]
