@@ -62,7 +62,7 @@ def heatmaps(model: nn.Module, images: Tensor, layer: str, *, target: Target = N
         ModelError: there is no such layer, head or class, or the layer has no maps; the message lists those that have.
     """
     _check_maps(model, images, layer)
-    images, classes = images.to(device_of(model)), explained_classes(model, images, target)[0]
+    images, classes = _on_device(model, images, target)
     with evaluation_mode(model):
         method = LayerGradCam(_Scores(model, target), find_layer(model, layer))
         coarse = method.attribute(images, classes, relu_attributions=True)  # (B, 1, h, w)
@@ -86,7 +86,7 @@ def saliency(model: nn.Module, images: Tensor, *, target: Target = None) -> Tens
     Raises:
         ModelError: the network has no such head or class.
     """
-    images, classes = images.to(device_of(model)), explained_classes(model, images, target)[0]
+    images, classes = _on_device(model, images, target)
     with evaluation_mode(model):
         method = Saliency(_Scores(model, target))
         gradient: Tensor = method.attribute(images.detach().clone().requires_grad_(), classes)
@@ -114,7 +114,7 @@ def guided_backprop(model: nn.Module, images: Tensor, *, target: Target = None) 
             f"{type(model).__name__} has no nn.ReLU module for guided backpropagation to act on (a function in "
             "`forward`, or another activation, does not count): ask for saliency, the plain gradient."
         )
-    images, classes = images.to(device_of(model)), explained_classes(model, images, target)[0]
+    images, classes = _on_device(model, images, target)
     with evaluation_mode(model), _relus_for_the_rule(model), warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Setting backward hooks on ReLU")  # they are removed again
         method = GuidedBackprop(_Scores(model, target))
@@ -136,6 +136,11 @@ class _Scores(nn.Module):
             return class_logits(self.model, outputs)
         heads: Heads = self.model.heads  # type: ignore[assignment]  # a head's name was found there
         return heads.logits(outputs)[self.head]
+
+
+def _on_device(model: nn.Module, images: Tensor, target: Target) -> tuple[Tensor, list[int]]:
+    """Images where the model is, and the class to explain for each: numbers, which captum takes on any device."""
+    return images.to(device_of(model)), explained_classes(model, images, target)[0].tolist()
 
 
 def _head(model: nn.Module, target: Target) -> str | None:

@@ -46,7 +46,7 @@ def plot_activation_layers(maps: Mapping[str, Tensor], *, title: str = "", colum
         norm = CenteredNorm(0, limit) if signed else Normalize(0, limit)
         # One picture of all maps, for hundreds of axes would take seconds to draw.
         ax.imshow(_mosaic(pictures, columns), cmap="PuOr_r" if signed else "viridis", norm=norm, aspect="auto")
-        scale = f"purple −{limit:.2g}, white 0, orange {limit:.2g}" if signed else f"dark 0, bright {limit:.2g}"
+        scale = f"purple −{limit:.3g}, white 0, orange {limit:.3g}" if signed else f"dark 0, bright {limit:.3g}"
         _head(figure, ax, f"{heading}   ({scale})")
     _title(figure, title)
     return figure
