@@ -55,6 +55,7 @@ def distance(images: Tensor, others: Tensor) -> float:
 
 
 def _translate(images: Tensor, share: float) -> Tensor:
+    """To the right and down."""
     pixels = round(share * images.shape[-1])
     moved: Tensor = F.affine(images, angle=0.0, translate=[pixels, pixels], scale=1.0, shear=[0.0, 0.0])
     return moved
@@ -69,18 +70,21 @@ def _scale(images: Tensor, factor: float) -> Tensor:
 
 
 def _blur(images: Tensor, sigma: float) -> Tensor:
+    """By a Gaussian of standard deviation ``sigma``, in pixels."""
     reach = min(int(3 * sigma + 0.5), images.shape[-1] - 1)  # pixels either way, as many as reflection can give
     blurred: Tensor = F.gaussian_blur(images, kernel_size=[2 * reach + 1] * 2, sigma=[sigma] * 2)
     return blurred
 
 
 def _noise(images: Tensor, sigma: float) -> Tensor:
+    """Gaussian, of standard deviation ``sigma``, in which white is 1."""
     generator = torch.Generator().manual_seed(0)
     noise = torch.randn(images.shape, generator=generator).mul_(255 * sigma).to(images.device)
     return (images + noise).round_().clamp_(0, 255).to(torch.uint8)
 
 
 def _invert(images: Tensor, share: float) -> Tensor:
+    """The brightest ``share`` of the scale, down from white: 0.5 inverts what is brighter than medium gray."""
     inverted: Tensor = F.solarize(images, threshold=255 * (1 - share))
     return inverted
 
@@ -99,18 +103,14 @@ TRANSFORMATIONS: Mapping[str, Transformation] = MappingProxyType(
             lambda x, angle: F.rotate(x, angle, interpolation=InterpolationMode.BILINEAR),
         ),
         "translation": Transformation(
-            "shift to the right and down (share of the side)", 0.0, (-0.3, -0.2, -0.1, 0.0, 0.1, 0.2, 0.3), _translate
+            "shift (share of the side)", 0.0, (-0.3, -0.2, -0.1, 0.0, 0.1, 0.2, 0.3), _translate
         ),
         "scale": Transformation("size (factor)", 1.0, (0.5, 0.7, 0.85, 1.0, 1.2, 1.5, 2.0), _scale),
         "brightness": Transformation("brightness (factor)", 1.0, _FACTORS, F.adjust_brightness),
         "contrast": Transformation("contrast (factor)", 1.0, _FACTORS, F.adjust_contrast),
-        "blur": Transformation("blur (pixels, standard deviation)", 0.0, (0.0, 0.5, 1.0, 1.5, 2.0, 3.0), _blur),
-        "noise": Transformation(
-            "noise (standard deviation, share of white)", 0.0, (0.0, 0.02, 0.05, 0.1, 0.2, 0.3), _noise
-        ),
-        "invert": Transformation(
-            "inverted part of the scale of brightness, from white down", 0.0, (0.0, 0.25, 0.5, 0.75, 1.0), _invert
-        ),
+        "blur": Transformation("blur (pixels)", 0.0, (0.0, 0.5, 1.0, 1.5, 2.0, 3.0), _blur),
+        "noise": Transformation("noise (share of white)", 0.0, (0.0, 0.02, 0.05, 0.1, 0.2, 0.3), _noise),
+        "invert": Transformation("inverted (share of the scale)", 0.0, (0.0, 0.25, 0.5, 0.75, 1.0), _invert),
         "grayscale": Transformation(
             "colour taken out (share)",
             0.0,
