@@ -166,21 +166,27 @@ def _metrics(record: RunRecord) -> Iterator[tuple[str, str, dict[str, Any]]]:
 
 
 def _measured(record: RunRecord, value: float) -> str:
-    """A requirement's value with the interval of the metric that it is the mean of, if it is one's."""
-    for _, metric, summary in _metrics(record):
-        if abs(summary["mean"] - value) < 1e-9:
-            return _formatted(metric, summary)
+    """A requirement's value with the interval of the metric that it is the mean of, if it is one's.
+
+    Of several with the same mean, the last word is the test set's, and then that of the most seeds.
+    """
+    matches = [(name, summary) for _, name, summary in _metrics(record) if abs(summary["mean"] - value) < 1e-9]
+    if matches:
+        return _formatted(*max(matches, key=lambda match: (match[0].startswith("test_"), len(match[1]["values"]))))
     return f"{value:,}" if isinstance(value, int) else f"{value:g}"
 
 
 def _formatted(metric: str, summary: dict[str, Any]) -> str:
     share = "accuracy" in metric or "_f1" in metric
     scale, unit = (100, " %") if share else (1, "")
-    digits, seeds = (1 if share else 3), len(summary["values"])
-    value = f"{scale * summary['mean']:.{digits}f}"
+    counted = all(float(value).is_integer() for value in summary["values"])
+    digits, seeds = (1 if share or counted else 3), len(summary["values"])
     if summary["ci95"] is None:
-        return f"{value}{unit} (one seed)"
-    return f"{value} ± {scale * summary['ci95']:.{digits}f}{unit} ({seeds} seeds)"
+        return f"{scale * summary['mean']:.{digits}f}{unit} (one seed)"
+    half = scale * summary["ci95"]
+    while 0 < half < 0.5 * 0.1**digits and digits < 3:  # an interval that is not zero is not shown as zero
+        digits += 1
+    return f"{scale * summary['mean']:.{digits}f} ± {half:.{digits}f}{unit} ({seeds} seeds)"
 
 
 def _circumstances(record: RunRecord) -> tuple[str, str, str]:

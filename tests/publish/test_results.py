@@ -54,6 +54,16 @@ def test_each_requirement_is_a_row_with_its_interval() -> None:
     ]
 
 
+def test_of_metrics_with_the_same_mean_the_test_sets_counts_and_no_interval_is_rounded_away() -> None:
+    same = {
+        "a": {"train_accuracy": summarize([0.995, 0.997, 0.996])},
+        "b": {"test_accuracy": summarize([0.9959, 0.9960, 0.9961, 0.9960]), "test_errors": summarize([0, 0, 0])},
+    }
+    asked = [{"section": "1", "text": "most", "threshold": 1, "value": value, "met": True} for value in (0.996, 0.0)]
+    rows = results.result_rows([real_run(results=same, requirements=asked)])
+    assert [row[2] for row in rows] == ["99.60 ± 0.01 % (4 seeds)", "0.0 ± 0.0 (3 seeds)"]
+
+
 def test_without_requirements_each_model_is_a_row() -> None:
     models = {
         "a": {"valid_accuracy": summarize([0.5]), "test_accuracy": summarize([0.25])},
