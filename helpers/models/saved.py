@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -119,7 +120,12 @@ def load_model(source: Path | str, *, trained_on: str | None = None) -> SavedMod
     try:
         model.load_state_dict(content["state_dict"])
     except RuntimeError as error:
-        raise ModelError(f"The weights in {path} do not fit {content['architecture']!r}: {error}") from error
+        # PyTorch lists every weight that is missing, unexpected or of another shape: the beginning says enough.
+        problem = textwrap.shorten(" ".join(str(error).splitlines()[1:]) or str(error), 200, placeholder=" …")
+        raise ModelError(
+            f"The weights in {path} do not fit {content['architecture']!r} as it is now ({problem}). "
+            "Run the notebook that saves it again."
+        ) from error
     return SavedModel(
         model=model.eval(),
         architecture=content["architecture"],
