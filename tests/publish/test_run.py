@@ -19,7 +19,12 @@ from helpers.publish.run import report, run_notebooks
 WriteNotebook = Callable[..., Path]
 EPOCHS = "epochs: int = 60  # passes"
 # A kernel sends what it prints from a thread of its own, which needs a moment before the end.
-KILL = "import os, signal, time\nprint('before the end', flush=True)\ntime.sleep(0.5)\nos.kill(os.getpid(), signal.SIGKILL)"
+KILL = """\
+import os, signal, time
+print('before the end', flush=True)
+time.sleep(0.5)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
 
 
 def test_a_complete_run_leaves_notebook_record_and_log(
