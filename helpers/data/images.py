@@ -10,7 +10,6 @@ import hashlib
 import re
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -19,8 +18,7 @@ from PIL import Image, ImageOps
 from torch import Tensor
 
 from helpers.base.errors import DataError
-from helpers.base.files import data_dir
-from helpers.base.tensors import UnreadableError, read_tensors, write_tensors
+from helpers.data.cache import cached
 from helpers.data.splits import Split
 
 SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".ppm", ".pgm", ".tif", ".tiff"}
@@ -115,17 +113,13 @@ def decode(files: Sequence[Path], *, size: int, channels: int) -> Tensor:
     Raises:
         DataError: the first broken file, by its path.
     """
-    cache = data_dir() / ".cache" / f"{_cache_key(files, size, channels)}.pt"
-    cached = _read_cache(cache)
-    if cached is not None:
-        return cached
-    # Decoders release the interpreter lock, so threads are enough.
-    with ThreadPoolExecutor() as pool:
-        images = torch.stack(list(pool.map(lambda file: load_image(file, size=size, channels=channels), files)))
-    # A full or read-only disk costs a second decoding, nothing else.
-    with suppress(OSError):
-        write_tensors(cache, images)
-    return images
+
+    def read() -> Tensor:
+        # Decoders release the interpreter lock, so threads are enough.
+        with ThreadPoolExecutor() as pool:
+            return torch.stack(list(pool.map(lambda file: load_image(file, size=size, channels=channels), files)))
+
+    return cached(_cache_key(files, size, channels), read)
 
 
 def _check_classes(folder: Path, found: Sequence[str], expected: Sequence[str]) -> None:
@@ -148,13 +142,3 @@ def _cache_key(files: Sequence[Path], size: int, channels: int) -> str:
         stat = file.stat()
         key.update(f"{file} {stat.st_size} {stat.st_mtime_ns}\n".encode())
     return key.hexdigest()[:24]
-
-
-def _read_cache(cache: Path) -> Tensor | None:
-    if not cache.is_file():
-        return None
-    try:
-        images: Tensor = read_tensors(cache)
-    except UnreadableError:
-        return None  # decoded and written again
-    return images

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
-from contextlib import suppress
+from collections.abc import Callable, Iterator
 from dataclasses import replace
-from pathlib import Path
+from functools import partial
 
 import torch
 from torch import Tensor, nn
 
 from helpers.base.errors import ModelError
-from helpers.base.files import data_dir
-from helpers.base.tensors import UnreadableError, read_tensors, write_tensors
 from helpers.data.batches import Batches
+from helpers.data.cache import cached
 from helpers.data.splits import Split, Splits
 from helpers.training.device import choose_device, choose_dtype
 from helpers.training.evaluate import evaluation_mode
@@ -57,16 +55,14 @@ def extract_features(
     mean, std = splits.channel_stats()
     parts: dict[str, Split] = {}
     for name, split in splits.parts.items():
-        cache = data_dir() / ".cache" / f"features-{key}-{name}.pt"
-        maps = _read_cache(cache)
-        if maps is None:
-            batches = Batches(split, batch_size, device=where, mean=mean, std=std)
-            maps = torch.cat(list(_forward(model, batches, dtype)))
-            # A full or read-only disk costs a second computation, nothing else.
-            with suppress(OSError):
-                write_tensors(cache, maps)
+        batches = partial(Batches, split, batch_size, device=where, mean=mean, std=std)
+        maps = cached(f"features-{key}-{name}", partial(_compute, model, batches, dtype))
         parts[name] = replace(split, images=maps.float())
     return replace(splits, train=parts["train"], valid=parts["valid"], test=parts.get("test"), normalisation=None)
+
+
+def _compute(model: nn.Module, batches: Callable[[], Batches], dtype: torch.dtype) -> Tensor:
+    return torch.cat(list(_forward(model, batches(), dtype)))
 
 
 def _forward(model: nn.Module, batches: Batches, dtype: torch.dtype) -> Iterator[Tensor]:
@@ -90,13 +86,3 @@ def _key(model: nn.Module, splits: Splits, dtype: torch.dtype) -> str:
         digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
         digest.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().data)
     return digest.hexdigest()
-
-
-def _read_cache(cache: Path) -> Tensor | None:
-    if not cache.is_file():
-        return None
-    try:
-        maps: Tensor = read_tensors(cache)
-    except UnreadableError:
-        return None  # computed and written again
-    return maps

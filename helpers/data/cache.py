@@ -1,0 +1,27 @@
+"""Tensors that cost time to make, kept on disk; the folder may be deleted at any time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+
+from torch import Tensor
+
+from helpers.base.files import data_dir
+from helpers.base.tensors import UnreadableError, read_tensors, write_tensors
+
+
+def cached(key: str, make: Callable[[], Tensor]) -> Tensor:
+    """The tensor kept as ``key`` in ``data/.cache``, or else what ``make`` returns, which is kept there.
+
+    A damaged file is made again, and a full or read-only disk costs a second making, nothing else.
+    """
+    path = data_dir() / ".cache" / f"{key}.pt"
+    if path.is_file():
+        with suppress(UnreadableError):
+            kept: Tensor = read_tensors(path)
+            return kept
+    made = make()
+    with suppress(OSError):
+        write_tensors(path, made)
+    return made
