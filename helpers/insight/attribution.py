@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from helpers.base.errors import ModelError
 from helpers.insight.activations import activations, device_of, find_layer, layers_with_maps
-from helpers.models.heads import Heads, class_logits
+from helpers.models.heads import Heads, class_logits, heads_of
 from helpers.training.evaluate import evaluation_mode
 
 Target = int | str | tuple[str, int] | None
@@ -148,8 +148,8 @@ def _head(model: nn.Module, target: Target) -> str | None:
     if target is None or isinstance(target, int):
         return None
     head = target if isinstance(target, str) else target[0]
-    heads = getattr(model, "heads", None)
-    if not isinstance(heads, Heads):
+    heads = heads_of(model)
+    if heads is None:
         raise ModelError(f"{type(model).__name__} has a single head: choose a class, not the head {head!r}.")
     if head not in heads.factors:
         raise ModelError(f"{type(model).__name__} has no head {head!r}: known are {', '.join(heads.factors)}.")

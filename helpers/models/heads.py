@@ -73,14 +73,20 @@ class Heads:
         return joint
 
 
+def heads_of(model: nn.Module) -> Heads | None:
+    """The heads of a network that has several."""
+    heads = getattr(model, "heads", None)
+    return heads if isinstance(heads, Heads) else None
+
+
 def class_logits(model: nn.Module, outputs: Tensor) -> Tensor:
     """What ``model`` says about each class: its outputs to logits (B, K), whatever its heads.
 
     A plain classifier's outputs are just that; those of a network with ``heads`` become the
     log-probabilities of the combined classes. Either way softmax gives the probabilities.
     """
-    heads = getattr(model, "heads", None)
-    return heads.joint_logits(outputs) if isinstance(heads, Heads) else outputs
+    heads = heads_of(model)
+    return outputs if heads is None else heads.joint_logits(outputs)
 
 
 def marginals(joint: Tensor, factors: Mapping[str, Sequence[str]]) -> dict[str, Tensor]:

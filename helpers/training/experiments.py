@@ -15,7 +15,7 @@ from joblib import Parallel, delayed
 from torch import nn
 
 from helpers.data.splits import Split, Splits
-from helpers.models.heads import Heads
+from helpers.models.heads import Heads, heads_of
 from helpers.models.registry import create_model
 from helpers.training.checkpoint import read_checkpoint, write_checkpoint
 from helpers.training.config import TrainConfig
@@ -77,8 +77,7 @@ class Trained:
     @property
     def heads(self) -> Heads | None:
         """The network's heads, where it has several."""
-        heads = getattr(self.model, "heads", None)
-        return heads if isinstance(heads, Heads) else None
+        return heads_of(self.model)
 
 
 def run_experiments(

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from helpers.base.errors import ConfigError
-from helpers.models.heads import Heads, marginals
+from helpers.models.heads import Heads, heads_of, marginals
 from helpers.training.config import LEARNED, TrainConfig
 
 
@@ -88,8 +88,8 @@ def make_objective(model: nn.Module, config: TrainConfig) -> ClassObjective | He
     Raises:
         ConfigError: weights of heads are given for a network that has none, or for other heads.
     """
-    heads = getattr(model, "heads", None)
-    if isinstance(heads, Heads):
+    heads = heads_of(model)
+    if heads is not None:
         return HeadsObjective(heads, config)
     if config.head_weights is not None:
         raise ConfigError(

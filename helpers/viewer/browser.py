@@ -18,7 +18,7 @@ from torch import Tensor
 
 from helpers.base.errors import HelpersError, ModelError
 from helpers.data.splits import Split
-from helpers.models.heads import Heads
+from helpers.models.heads import heads_of
 from helpers.models.saved import SavedModel
 from helpers.viewer.pictures import KINDS, draw_picture, suitable_layers
 
@@ -59,8 +59,8 @@ class NetworkBrowser(widgets.VBox):  # type: ignore[misc]
             known = ", ".join(name for name, _ in layers[1:]) or "none"
             raise ModelError(f"Layer {layer!r} of {type(saved.model).__name__} has no {kind}: choose {known}.")
         self.layer_menu = widgets.Dropdown(options=layers, value=layer, description="layer")
-        heads = getattr(saved.model, "heads", None)
-        factors = list(heads.factors) if isinstance(heads, Heads) else []
+        heads = heads_of(saved.model)
+        factors = [] if heads is None else list(heads.factors)
         heads_offered = [("all heads", None), *((name, name) for name in factors)]
         self.head_menu = widgets.Dropdown(options=heads_offered, description="head")
         self.class_menu = widgets.Dropdown(options=[(names[label], label) for label in present], description="class")

@@ -14,7 +14,7 @@ from torchvision.transforms.v2 import functional as tv
 from helpers.base.errors import DataError, ModelError
 from helpers.data.images import load_image
 from helpers.insight.attribution import Target
-from helpers.models.heads import Heads
+from helpers.models.heads import heads_of
 from helpers.models.saved import SavedModel
 
 MODES = {1: "grayscale", 3: "RGB"}
@@ -78,8 +78,8 @@ def parse_target(saved: SavedModel, target: Target) -> Target:
     """
     if not isinstance(target, str):
         return target
-    heads = getattr(saved.model, "heads", None)
-    factors = heads.factors if isinstance(heads, Heads) else {}
+    heads = heads_of(saved.model)
+    factors = {} if heads is None else heads.factors
     if target in saved.classes:
         return saved.classes.index(target)
     if target in factors:
@@ -94,8 +94,8 @@ def parse_target(saved: SavedModel, target: Target) -> Target:
 def class_names(saved: SavedModel, target: Target) -> Sequence[str]:
     """The names of the classes among which ``target`` is one: the head's, or those of the whole network."""
     head = target if isinstance(target, str) else target[0] if isinstance(target, tuple) else None
-    heads = getattr(saved.model, "heads", None)
-    return heads.factors[head] if head is not None and isinstance(heads, Heads) else saved.classes
+    heads = heads_of(saved.model)
+    return saved.classes if head is None or heads is None else heads.factors[head]
 
 
 def _find(text: str, classes: Sequence[str], where: str, also: str) -> int:
