@@ -83,6 +83,7 @@ def cross_validate(
     if watch == 0:
         _refuse_peeking(experiments)
     parts = deal_folds(splits, folds=folds, repeats=repeats, watch=watch)
+    fingerprints = [part.splits.fingerprint() for part in parts]
     tasks = [(name, index) for name in experiments for index in range(len(parts))]
     trained = Parallel(n_jobs=jobs)(
         delayed(train_point)(
@@ -90,7 +91,7 @@ def cross_validate(
             experiments[name],
             index,
             parts[index].splits,
-            fingerprint=parts[index].splits.fingerprint(),
+            fingerprint=fingerprints[index],
             folder=folder,
         )
         for name, index in tasks

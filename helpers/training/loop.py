@@ -188,8 +188,7 @@ class _Run:
         return self.config.l1 * torch.stack([p.abs().sum() for p in decayed_parameters(self.model)]).sum()
 
     def _validate(self) -> Row:
-        probabilities, losses = predict_batches(self.judged, self.valid_batches, self.dtype)
-        evaluation = Evaluation(probabilities.cpu(), self.valid_batches.labels.cpu(), losses.mean().item())
+        evaluation = self._judge(self.valid_batches)
         row: Row = {"valid_loss": evaluation.loss, "valid_accuracy": evaluation.accuracy}
         if isinstance(self.objective, HeadsObjective):
             factors = self.objective.heads.factors
@@ -204,9 +203,12 @@ class _Run:
         """Loss and accuracy on the test set, where a curve of them is wanted; nothing else reads these."""
         if self.test_batches is None:
             return {}
-        probabilities, losses = predict_batches(self.judged, self.test_batches, self.dtype)
-        hits = probabilities.argmax(1) == self.test_batches.labels
-        return {"test_loss": losses.mean().item(), "test_accuracy": hits.float().mean().item()}
+        evaluation = self._judge(self.test_batches)
+        return {"test_loss": evaluation.loss, "test_accuracy": evaluation.accuracy}
+
+    def _judge(self, batches: Batches) -> Evaluation:
+        probabilities, losses = predict_batches(self.judged, batches, self.dtype)
+        return Evaluation(probabilities.cpu(), batches.labels.cpu(), losses.mean().item())
 
     def _check_finite(self, losses: Tensor, rates: list[float]) -> None:
         bad = (~losses.isfinite()).nonzero()
