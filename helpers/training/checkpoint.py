@@ -30,7 +30,7 @@ def read_checkpoint(path: Path, config: dict[str, Any]) -> Checkpoint | None:
     """The state at ``path``, or None where there is none.
 
     Raises:
-        TrainingError: it is unreadable, or of a run with other settings than ``config``.
+        TrainingError: it is unreadable, or of a run with other settings than ``config``, which leaves defaults out.
     """
     if not path.is_file():
         return None
@@ -42,9 +42,10 @@ def read_checkpoint(path: Path, config: dict[str, Any]) -> Checkpoint | None:
         ) from error
     if not isinstance(state, dict) or "config" not in state:
         raise TrainingError(f"{path} holds no checkpoint. Delete it to train from the start.")
-    changed = [name for name, value in config.items() if state["config"].get(name) != value]
+    kept = state["config"]
+    changed = [name for name in {**config, **kept} if kept.get(name) != config.get(name)]
     if changed:
-        was = ", ".join(f"{name} {state['config'].get(name)} -> {config[name]}" for name in changed)
+        was = ", ".join(f"{name} {kept.get(name, 'default')} -> {config.get(name, 'default')}" for name in changed)
         raise TrainingError(
             f"The checkpoint {path} belongs to a run with other settings ({was}). "
             "Delete it to train from the start, or give this run another folder."

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, fields, is_dataclass
 from typing import Any
 
 from helpers.base.errors import ConfigError
@@ -25,6 +25,8 @@ class TrainConfig:
         batch_size: images per step.
         optimizer: one of ``OPTIMIZERS``.
         lr: learning rate; the peak where the schedule has one.
+        features_lr: what it is multiplied by for the layers below ``model.features``: less than 1 where these are
+            pretrained and the rest is new (discriminative learning rates; Howard and Ruder 2018).
         momentum: of SGD (Nesterov's) and RMSprop; ``one_cycle`` moves it by 0.05 either way.
         weight_decay: L2 on weights; biases and normalisation parameters are spared. Decoupled for AdamW.
         l1: L1 on the same weights, added to the loss.
@@ -57,6 +59,7 @@ class TrainConfig:
     batch_size: int = 128
     optimizer: str = "sgd"
     lr: float = 0.1
+    features_lr: float = 1.0
     momentum: float = 0.9
     weight_decay: float = 5e-4
     l1: float = 0.0
@@ -92,7 +95,7 @@ class TrainConfig:
                 raise ConfigError(f"{name} is {getattr(self, name)!r}: known are {', '.join(known)}.")
         for name in ("epochs", "batch_size", "step_epochs"):
             self._check(name, getattr(self, name) >= 1, "at least 1")
-        for name in ("lr", "step_factor"):
+        for name in ("lr", "features_lr", "step_factor"):
             self._check(name, getattr(self, name) > 0, "more than 0")
         for name in ("weight_decay", "l1", "mixup", "cutmix"):
             self._check(name, getattr(self, name) >= 0, "at least 0")
@@ -125,6 +128,18 @@ class TrainConfig:
         grown = self.start_size + (full - self.start_size) * epoch / max(1, self.epochs - 1)
         return min(full, max(8, round(grown / 8) * 8))
 
-    def to_dict(self) -> dict[str, Any]:
-        """All settings as plain values, for files."""
-        return asdict(self)
+    def changed(self) -> dict[str, Any]:
+        """The settings that are not at their defaults, as plain values.
+
+        They identify a run in files: a setting that is added later leaves what was trained before it valid.
+        """
+        return _changed(self)
+
+
+def _changed(settings: Any) -> dict[str, Any]:
+    defaults, found = type(settings)(), {}
+    for one in fields(settings):
+        value = getattr(settings, one.name)
+        if value != getattr(defaults, one.name):
+            found[one.name] = _changed(value) if is_dataclass(value) else value
+    return found

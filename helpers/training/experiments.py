@@ -177,7 +177,7 @@ def train_point(
         "model": experiment.model,
         "arguments": experiment.model_arguments(splits),
         "data": fingerprint,
-        "training": config.to_dict(),
+        "training": config.changed(),
     }
     if watch_test:
         settings["watch_test"] = True  # a history without a test curve is another one

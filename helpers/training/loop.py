@@ -26,8 +26,8 @@ from helpers.training.history import History, Row
 from helpers.training.objective import HeadsObjective, make_objective
 from helpers.training.optimizers import Schedule, decayed_parameters, make_optimizer
 
-# Raise it when a change here makes the same settings give other weights: what was trained before
-# is then trained again rather than taken for a result of this code.
+# Raise it when a change here, or of a default in TrainConfig or Augment, makes the same settings give other
+# weights: what was trained before is then trained again rather than taken for a result of this code.
 VERSION = 1
 
 
@@ -98,7 +98,7 @@ class _Run:
         self.best: dict[str, Tensor] | None = None
         self.checkpoint = None if folder is None else folder / "checkpoint.pt"
         if self.checkpoint is not None:
-            self._resume(read_checkpoint(self.checkpoint, config.to_dict()))
+            self._resume(read_checkpoint(self.checkpoint, config.changed()))
 
     @property
     def epoch(self) -> int:
@@ -230,7 +230,7 @@ class _Run:
 
     def _state(self) -> Checkpoint:
         return {
-            "config": self.config.to_dict(),
+            "config": self.config.changed(),
             "model": self.model.state_dict(),
             "objective": self.objective.state_dict(),
             "optimizer": self.optimizer.state_dict(),

@@ -9,6 +9,7 @@ import torch
 from torch import nn
 from torch.optim import Optimizer, lr_scheduler
 
+from helpers.base.errors import ConfigError
 from helpers.training.config import TrainConfig
 
 
@@ -18,12 +19,12 @@ def decayed_parameters(model: nn.Module) -> list[nn.Parameter]:
 
 
 def make_optimizer(model: nn.Module, config: TrainConfig, extra: Iterable[nn.Parameter] = ()) -> Optimizer:
-    """The configured optimizer over the model's trainable parameters, and ``extra`` ones that are spared decay."""
-    spared = [*(p for p in model.parameters() if p.requires_grad and p.ndim < 2), *extra]
-    groups: list[dict[str, Any]] = [
-        {"params": decayed_parameters(model), "weight_decay": config.weight_decay},
-        {"params": spared, "weight_decay": 0.0},
-    ]
+    """The configured optimizer over the model's trainable parameters, and ``extra`` ones that are spared decay.
+
+    Raises:
+        ConfigError: ``features_lr`` is set and the model has no trainable layers below ``features``.
+    """
+    groups = _parameter_groups(model, config, extra)
     if config.optimizer == "sgd":
         return torch.optim.SGD(groups, lr=config.lr, momentum=config.momentum, nesterov=config.momentum > 0)
     if config.optimizer == "rmsprop":
@@ -31,6 +32,32 @@ def make_optimizer(model: nn.Module, config: TrainConfig, extra: Iterable[nn.Par
     if config.optimizer == "adam":
         return torch.optim.Adam(groups, lr=config.lr)
     return torch.optim.AdamW(groups, lr=config.lr)
+
+
+def _parameter_groups(model: nn.Module, config: TrainConfig, extra: Iterable[nn.Parameter]) -> list[dict[str, Any]]:
+    """Those with decay and those without, at the full learning rate; then, if theirs differs, those of ``features``."""
+    learning = {name: p for name, p in model.named_parameters() if p.requires_grad}
+    slowed = {name: p for name, p in learning.items() if config.features_lr != 1 and name.startswith("features.")}
+    if config.features_lr != 1 and not slowed:
+        raise ConfigError(
+            f"features_lr is {config.features_lr}, but {type(model).__name__} has no layers below `features` that "
+            "learn. Leave it at 1, or let them learn."
+        )
+    rest = [p for name, p in learning.items() if name not in slowed]
+    groups = _by_decay(rest, extra, config.weight_decay, config.lr)
+    if slowed:
+        groups += _by_decay(slowed.values(), (), config.weight_decay, config.lr * config.features_lr)
+    return groups
+
+
+def _by_decay(
+    parameters: Iterable[nn.Parameter], extra: Iterable[nn.Parameter], weight_decay: float, lr: float
+) -> list[dict[str, Any]]:
+    parameters = list(parameters)
+    return [
+        {"params": [p for p in parameters if p.ndim >= 2], "weight_decay": weight_decay, "lr": lr},
+        {"params": [*(p for p in parameters if p.ndim < 2), *extra], "weight_decay": 0.0, "lr": lr},
+    ]
 
 
 class Schedule:
@@ -78,7 +105,12 @@ def _step(optimizer: Optimizer, config: TrainConfig, _steps: int) -> lr_schedule
 
 def _cosine(optimizer: Optimizer, config: TrainConfig, steps: int) -> lr_scheduler.LRScheduler:
     # A linear rise, then half a cosine to zero: OneCycleLR without its cycle of the momentum.
-    return lr_scheduler.OneCycleLR(optimizer, config.lr, **_cycle(config, steps), cycle_momentum=False)
+    return lr_scheduler.OneCycleLR(optimizer, _peaks(optimizer), **_cycle(config, steps), cycle_momentum=False)
+
+
+def _peaks(optimizer: Optimizer) -> list[float]:
+    """The learning rate that each group of parameters was given, which its cycle rises to."""
+    return [group["lr"] for group in optimizer.param_groups]
 
 
 def _cycle(config: TrainConfig, steps: int) -> dict[str, Any]:
@@ -90,7 +122,7 @@ def _cycle(config: TrainConfig, steps: int) -> dict[str, Any]:
 def _one_cycle(optimizer: Optimizer, config: TrainConfig, steps: int) -> lr_scheduler.LRScheduler:
     return lr_scheduler.OneCycleLR(
         optimizer,
-        config.lr,
+        _peaks(optimizer),
         **_cycle(config, steps),
         anneal_strategy="linear",
         # The momentum swings against the learning rate, by 0.05 around the configured value; Adam's stays.

@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+from dataclasses import asdict
+
 import pytest
 
 from helpers.base.errors import ConfigError
 from helpers.training import Augment, TrainConfig
+from helpers.training.loop import VERSION
 
 
 @pytest.mark.parametrize(
@@ -45,7 +48,34 @@ def test_images_grow_evenly_to_full_size() -> None:
     assert TrainConfig(epochs=9).image_size(0, 64) == 64
 
 
-def test_settings_survive_the_way_into_a_file() -> None:
-    settings = TrainConfig(augment=Augment(flip=0.5)).to_dict()
-    assert settings["augment"]["flip"] == 0.5
-    assert settings["optimizer"] == "sgd"
+def test_a_run_is_known_by_the_settings_that_are_not_at_their_defaults() -> None:
+    assert TrainConfig().changed() == {}
+    settings = TrainConfig(optimizer="adam", lr=0.1, head_weights={"a": 2.0}, augment=Augment(flip=0.5, crop=0))
+    assert settings.changed() == {"optimizer": "adam", "head_weights": {"a": 2.0}, "augment": {"flip": 0.5}}
+
+
+def test_defaults_stay_or_the_version_of_the_loop_is_raised() -> None:
+    """A kept point is known by what differs from the defaults: another default would give it another meaning."""
+    pinned = {
+        "epochs": 30,
+        "batch_size": 128,
+        "optimizer": "sgd",
+        "lr": 0.1,
+        "features_lr": 1.0,
+        "momentum": 0.9,
+        "weight_decay": 5e-4,
+        "schedule": "one_cycle",
+        "warmup": 0.25,
+        "step_epochs": 10,
+        "step_factor": 0.1,
+        "loss": "cross_entropy",
+        "keep": "last",
+        "seed": 0,
+        "precision": "auto",
+        "device": "auto",
+        "augment": {"padding": "reflection", "erase_area": (0.02, 0.25)},
+    }
+    defaults = asdict(TrainConfig())
+    defaults["augment"] = {name: value for name, value in defaults["augment"].items() if value != 0}
+    assert {name: value for name, value in defaults.items() if value or name in pinned} == pinned
+    assert VERSION == 1

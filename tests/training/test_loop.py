@@ -279,8 +279,8 @@ def test_a_full_disk_leaves_the_previous_checkpoint(
 
 
 def test_a_checkpoint_of_other_settings_is_refused(corners: Splits, tmp_path: Path) -> None:
-    fit(small_net(), corners, TrainConfig(epochs=1, batch_size=16, lr=0.1), folder=tmp_path)
-    with pytest.raises(TrainingError, match=r"lr 0\.1 -> 0\.2"):
+    fit(small_net(), corners, TrainConfig(epochs=1, batch_size=16, lr=0.3), folder=tmp_path)
+    with pytest.raises(TrainingError, match=r"lr 0\.3 -> 0\.2"):
         fit(small_net(), corners, TrainConfig(epochs=1, batch_size=16, lr=0.2), folder=tmp_path)
 
 

@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+from collections import OrderedDict
+
 import pytest
 from torch import nn
 
+from helpers.base.errors import ConfigError
 from helpers.training.config import OPTIMIZERS, SCHEDULES, TrainConfig
 from helpers.training.optimizers import Schedule, make_optimizer
 
@@ -32,6 +35,27 @@ def test_every_optimizer_decays_weights_and_spares_biases_and_normalisation(name
     assert [p.ndim for p in decayed["params"]] == [4, 2]
     assert [p.ndim for p in spared["params"]] == [1, 1, 1, 1]
     assert (decayed["weight_decay"], spared["weight_decay"]) == (0.1, 0.0)
+
+
+@pytest.mark.parametrize("schedule", SCHEDULES)
+def test_features_learn_at_a_rate_of_their_own(schedule: str) -> None:
+    model = nn.Sequential(OrderedDict(features=nn.Linear(2, 2), head=nn.Linear(2, 2)))
+    config = TrainConfig(epochs=4, lr=0.4, features_lr=0.1, schedule=schedule, weight_decay=0.1)
+    optimizer = make_optimizer(model, config)
+    moving = Schedule(optimizer, config, steps_per_epoch=5)
+    for _ in range(3):
+        head, _, features, biases = optimizer.param_groups
+        assert [id(p) for p in (*features["params"], *biases["params"])] == [id(p) for p in model[0].parameters()]
+        assert (features["weight_decay"], biases["weight_decay"]) == (0.1, 0.0)
+        assert moving.lr == head["lr"]
+        assert features["lr"] == pytest.approx(0.1 * head["lr"])
+        optimizer.step()
+        moving.after_step()
+
+
+def test_a_rate_for_features_that_do_not_learn_is_refused() -> None:
+    with pytest.raises(ConfigError, match="no layers below `features` that learn"):
+        make_optimizer(small_model(), TrainConfig(features_lr=0.1))
 
 
 def test_one_cycle_rises_to_the_peak_and_falls_to_nothing() -> None:
