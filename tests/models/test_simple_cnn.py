@@ -71,6 +71,14 @@ def test_the_weights_of_the_mlp_are_images() -> None:
     torch.testing.assert_close(model.fc1(image.flatten()[None])[0], excited)
 
 
+def test_the_mlp_can_look_past_light_and_contrast() -> None:
+    images = torch.rand(2, 3, 28, 28)
+    model = MLP(12, standardise=True)
+    assert torch.allclose(model(images), model(0.3 * images + 0.5), atol=1e-3)
+    assert not torch.allclose(MLP(12)(images), MLP(12)(0.3 * images + 0.5), atol=1e-3)
+    assert list(model.state_dict()) == list(MLP(12).state_dict())
+
+
 def test_the_mlp_takes_dropout_and_initialisation() -> None:
     model = MLP(3, in_channels=1, image_size=4, hidden=200, dropout=0.5, init="he")
     assert model.fc1.bias.abs().max() == 0
