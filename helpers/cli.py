@@ -91,6 +91,19 @@ def data_fetch(names: Sequence[str]) -> None:
         click.echo(f"{name}: {fetch(name)}")
 
 
+@data.command("convert")
+@click.argument("name")
+@click.argument("source", type=FILE)
+def data_convert(name: str, source: Path) -> None:
+    """Lay out NAME of what you have downloaded: SOURCE, an archive or a folder.
+
+    For a set without an address that stays, which is clipart: SOURCE is Office-Home's archive, or the course's own.
+    """
+    from helpers.data.download import convert
+
+    click.echo(f"{name}: {convert(name, source)}")
+
+
 @data.command("make")
 @click.argument("names", nargs=-1, required=True)
 def data_make(names: Sequence[str]) -> None:

@@ -91,6 +91,13 @@ def real_mnist(own_folders: None) -> Path:
         pytest.skip(f"needs the real MNIST, packed in {PACKED}")
     raw = data_dir() / "MNIST" / "raw"
     raw.mkdir(parents=True)
+@pytest.fixture
+def real_clipart(own_folders: None, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The data folder holds the real drawings; skipped likewise."""
+    monkeypatch.setenv("CNN_DATA", str(packed("clipart")))
+    return data_dir() / "clipart"
+
+
     for file in (PACKED / "mnist").iterdir():
         shutil.copy(file, raw)
     return raw

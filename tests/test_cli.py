@@ -220,6 +220,11 @@ def test_data_make_says_what_it_did(call: Call, tmp_path: Path, monkeypatch: pyt
     assert result.stderr.endswith("What can be made: lines.\n")
 
 
+def test_data_convert_lays_out_what_was_downloaded(call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("helpers.data.download.convert", lambda name, source: Path(name) / source)
+    assert call("data", "convert", "clipart", "office.zip").stdout == "clipart: clipart/office.zip\n"
+
+
 @pytest.mark.parametrize(("needed", "code"), [(True, 1), (False, 0)])
 def test_doctor_fails_only_for_what_is_needed(
     call: Call, monkeypatch: pytest.MonkeyPatch, *, needed: bool, code: int

@@ -1,8 +1,8 @@
 """The data sets: what each is, where it lies, and ``load_data``, the one way to get one.
 
 A new data set is one entry here and one small module beside this one, with the functions the entry
-names: ``load`` and ``draw``, and ``convert`` if there is an official archive, ``make`` if the set
-itself is generated, or ``collect`` if it has to be gathered.
+names: ``load`` and ``draw``, and ``convert`` if there is an official archive, ``lay_out`` if the user has
+to download it, ``make`` if the set itself is generated, or ``collect`` if it has to be gathered.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Literal
 
 from helpers.base.errors import ConfigError, DataError
 from helpers.base.files import data_dir
-from helpers.data import artists, caltech101, collect, face_lists, facescrub, lines, mnist, synthetic
+from helpers.data import artists, caltech101, clipart, collect, face_lists, facescrub, lines, mnist, synthetic
 from helpers.data.splits import Split, Splits
 
 SOURCES = ("auto", "real", "synthetic")
@@ -48,7 +48,7 @@ class DataSet:
         name: the name ``load_data`` knows it by.
         title: its name in prose.
         folder: its own folder below the data folder, and below ``synthetic/`` there.
-        classes: number of classes.
+        classes: number of classes of the official set and of the stand-in.
         image_size: side of the square images in pixels.
         channels: 1 for grayscale, 3 for RGB.
         source: who made it.
@@ -58,6 +58,8 @@ class DataSet:
             ``any_size``, at the side in pixels that is its second argument.
         draw: draws the synthetic stand-in into an empty folder, in the layout that ``load`` reads.
         archives: the official download, where there is one: its files.
+        lay_out: makes the set's own folder (second argument, empty) of what the user has downloaded (first), for
+            a set that no program can download.
         make: generates the real images in the set's own folder, unless they are already there, and says
             whether it did; for a set that everybody generates.
         collect: gathers the real images in the set's own folder, for a set that is not one download; takes
@@ -80,6 +82,7 @@ class DataSet:
     load: Callable[..., tuple[tuple[str, ...], Split, Split, Split | None]]
     draw: Callable[[Path], None]
     archives: tuple[Archive, ...] = ()
+    lay_out: Callable[[Path, Path], None] | None = None
     make: Callable[[Path], bool] | None = None
     collect: Callable[[Path], None] | None = None
     seal: str = ""
@@ -103,6 +106,11 @@ class DataSet:
             return f"make it with `python -m helpers data make {self.name}`"
         if self.archives or self.collect:
             return f"get it with `python -m helpers data fetch {self.name}`"
+        if self.lay_out is not None:
+            return (
+                f"download it from {self.homepage} and lay it out with "
+                f"`python -m helpers data convert {self.name} ARCHIVE`"
+            )
         return f"lay it out there as data/README.md says (see {self.homepage})"
 
 
@@ -222,6 +230,21 @@ def load_data(name: str, source: str = "auto", *, size: int | None = None) -> Sp
     Args:
         name: a name in the catalogue.
         source: ``real`` reads the data folder (``data/``, or ``$CNN_DATA``); ``synthetic`` reads a
+        DataSet(
+            name="clipart",
+            title="clip art",
+            folder="clipart",
+            classes=len(clipart.CLASSES),
+            image_size=clipart.IMAGE_SIZE,
+            channels=3,
+            source="H. Venkateswara et al., 2017: Office-Home, Clipart",
+            licence="non-commercial research and education",
+            homepage="https://www.hemanthdv.org/officeHomeDataset.html",
+            load=clipart.load,
+            draw=clipart.draw,
+            lay_out=clipart.lay_out,
+            any_size=True,
+        ),
             stand-in with the same classes and image format, drawn when it is first asked for;
             ``auto`` takes the real images if their folder is there. A set that is generated is always
             there: its real images are made when they are first asked for.
@@ -267,6 +290,12 @@ def make_data(name: str) -> bool:
 @dataclass(frozen=True)
 class DataStatus:
     """Whether the real images of a data set can be used.
+
+def source_folder(splits: Splits) -> Path:
+    """Where the files of a loaded data set lie: its own folder, or the stand-in's."""
+    data_set = find_data_set(splits.name)
+    return data_set.path if splits.source == "real" else _synthetic(data_set)
+
 
     Attributes:
         state: ``present``, ``absent`` or ``broken``.

@@ -1,4 +1,4 @@
-"""``fetch``: a data set, downloaded, verified and laid out: from its official files, or as it gathers itself."""
+"""A data set laid out in its folder: downloaded and verified, gathered, or made of what the user has downloaded."""
 
 from __future__ import annotations
 
@@ -47,6 +47,29 @@ def fetch(name: str) -> Path:
             archive.convert(file, folder)
     for file in files:
         file.unlink()
+    return data_set.path
+
+
+def convert(name: str, source: Path) -> Path:
+    """Lays a data set out below the data folder, of what the user has downloaded; does nothing if it is there.
+
+    Args:
+        name: a name in the catalogue.
+        source: an archive, or the folder it unpacks to; it stays as it is.
+
+    Returns:
+        The data set's own folder.
+
+    Raises:
+        DataError: the name is unknown or the set is one that is fetched or made, the source is missing, broken or
+            something else, or the disk is full. No half-made data set is left behind.
+    """
+    data_set = find_data_set(name)
+    if data_set.lay_out is None:
+        raise DataError(f"{data_set.title} is not made of a download of yours: {data_set.how_to_get}.")
+    if not data_set.present:
+        with staged(data_set.path) as folder:
+            data_set.lay_out(source, folder)
     return data_set.path
 
 

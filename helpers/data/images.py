@@ -22,12 +22,12 @@ from helpers.data.cache import cached
 from helpers.data.splits import Split
 
 SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".ppm", ".pgm", ".tif", ".tiff"}
-CACHE_VERSION = 1  # raise it when decoding itself changes
+CACHE_VERSION = 2  # raise it when decoding itself changes
 MODES = {1: "L", 3: "RGB"}
 
 
 def load_image(path: Path, *, size: int | None = None, channels: int = 3) -> Tensor:
-    """Decodes one image, upright (EXIF orientation applied), grayscale and RGB alike.
+    """Decodes one image, upright (EXIF orientation applied), on white paper where it is transparent.
 
     Args:
         path: an image file of any mode.
@@ -42,7 +42,7 @@ def load_image(path: Path, *, size: int | None = None, channels: int = 3) -> Ten
     """
     try:
         with Image.open(path) as file:
-            image = ImageOps.exif_transpose(file).convert(MODES[channels])
+            image = _plain(ImageOps.exif_transpose(file)).convert(MODES[channels])
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise DataError(
             f"{path} cannot be read as an image ({error}). Expected a whole JPEG, PNG or similar file: "
@@ -52,6 +52,15 @@ def load_image(path: Path, *, size: int | None = None, channels: int = 3) -> Ten
         image = image.resize((size, size), Image.Resampling.BICUBIC)
     pixels = torch.from_numpy(np.array(image))  # (H, W) or (H, W, C)
     return pixels.reshape(*pixels.shape[:2], channels).permute(2, 0, 1).contiguous()
+
+
+def _plain(image: Image.Image) -> Image.Image:
+    """The image opaque and in eight bits, for which ``convert`` has no good answer of its own."""
+    if image.mode.startswith("I"):  # 16 bits, of which it would cut off what is above 255
+        return Image.fromarray((np.asarray(image) >> 8).clip(0, 255).astype(np.uint8))
+    if image.has_transparency_data:  # it would show whatever colour lies hidden there, often black
+        return Image.alpha_composite(Image.new("RGBA", image.size, "white"), image.convert("RGBA"))
+    return image
 
 
 def numeric_order(name: str) -> tuple[list[tuple[int, int, str]], str]:
@@ -78,6 +87,22 @@ def image_files(folder: Path) -> list[Path]:
             raise DataError(f"{file} is not an image file. Expected only images here: remove it from the folder.")
     if not files:
         raise DataError(f"{folder} is empty. Expected at least one image: add some, or remove the folder.")
+    return files
+
+
+def identified_files(folder: Path) -> dict[str, Path]:
+    """The image files of one folder by identifier, the name without its suffix, in natural order.
+
+    Raises:
+        DataError: two files have the same identifier, or one is not an image file.
+    """
+    files: dict[str, Path] = {}
+    for file in sorted(image_files(folder), key=lambda file: numeric_order(file.stem)):
+        if file.stem in files:
+            raise DataError(
+                f"{files[file.stem]} and {file.name} have the same identifier {file.stem}: rename one of them."
+            )
+        files[file.stem] = file
     return files
 
 

@@ -58,16 +58,8 @@ def write_predictions(
 
 
 def _files(images: Path) -> list[Path]:
-    from helpers.data.images import image_files, numeric_order  # noqa: PLC0415
+    from helpers.data.images import identified_files  # noqa: PLC0415
 
     if not images.exists():
         raise DataError(f"{images} is not there. Expected an image or a folder of images.")
-    files = image_files(images) if images.is_dir() else [images]
-    known: dict[str, Path] = {}
-    for file in files:
-        if file.stem in known:
-            raise DataError(
-                f"{known[file.stem]} and {file.name} have the same identifier {file.stem}: rename one of them."
-            )
-        known[file.stem] = file
-    return [known[stem] for stem in sorted(known, key=numeric_order)]
+    return list(identified_files(images).values()) if images.is_dir() else [images]

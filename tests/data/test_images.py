@@ -64,6 +64,22 @@ def test_any_mode(tmp_path: Path, mode: str) -> None:
     assert load_image(path).shape == (3, 8, 8)
 
 
+def test_what_is_transparent_is_white_paper(tmp_path: Path) -> None:
+    pixels = np.zeros((1, 4, 4), dtype=np.uint8)
+    pixels[0, :, 3] = (0, 255, 128, 0)
+    Image.fromarray(pixels).save(tmp_path / "rgba.png")
+    assert load_image(tmp_path / "rgba.png")[:, 0].tolist() == [[255, 0, 127, 255]] * 3
+    palette = Image.fromarray(np.array([[0, 1]], dtype=np.uint8), mode="P")
+    palette.putpalette([10, 20, 30, 40, 50, 60])
+    palette.save(tmp_path / "palette.png", transparency=0)
+    assert load_image(tmp_path / "palette.png")[:, 0].tolist() == [[255, 40], [255, 50], [255, 60]]
+
+
+def test_sixteen_bits_are_scaled_not_cut_off(tmp_path: Path) -> None:
+    Image.fromarray(np.array([[0, 255, 0x8000, 0xFFFF]], dtype=np.uint16)).save(tmp_path / "deep.png")
+    assert load_image(tmp_path / "deep.png", channels=1)[0, 0].tolist() == [0, 0, 128, 255]
+
+
 def test_photographs_are_turned_upright(tmp_path: Path) -> None:
     exif = Image.Exif()
     exif[0x0112] = 6  # orientation: turn by 90 degrees clockwise
