@@ -71,6 +71,13 @@ def real_caltech101(own_folders: None, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
+def real_cifar10(own_folders: None, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The data folder holds the real CIFAR-10; skipped likewise."""
+    monkeypatch.setenv("CNN_DATA", str(packed("cifar10")))
+    return data_dir() / "cifar-10-batches-py"
+
+
+@pytest.fixture
 def real_artists(own_folders: None, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The data folder holds the real paintings; skipped likewise."""
     monkeypatch.setenv("CNN_DATA", str(packed("artists")))
@@ -85,19 +92,19 @@ def real_facescrub(own_folders: None, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def real_mnist(own_folders: None) -> Path:
-    """The data folder holds the real MNIST, still packed; skipped where it is not beside the repository."""
-    if not (PACKED / "mnist").is_dir():
-        pytest.skip(f"needs the real MNIST, packed in {PACKED}")
-    raw = data_dir() / "MNIST" / "raw"
-    raw.mkdir(parents=True)
-@pytest.fixture
 def real_clipart(own_folders: None, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The data folder holds the real drawings; skipped likewise."""
     monkeypatch.setenv("CNN_DATA", str(packed("clipart")))
     return data_dir() / "clipart"
 
 
+@pytest.fixture
+def real_mnist(own_folders: None) -> Path:
+    """The data folder holds the real MNIST, still packed; skipped where it is not beside the repository."""
+    if not (PACKED / "mnist").is_dir():
+        pytest.skip(f"needs the real MNIST, packed in {PACKED}")
+    raw = data_dir() / "MNIST" / "raw"
+    raw.mkdir(parents=True)
     for file in (PACKED / "mnist").iterdir():
         shutil.copy(file, raw)
     return raw

@@ -14,7 +14,7 @@ from typing import Literal
 
 from helpers.base.errors import ConfigError, DataError
 from helpers.base.files import data_dir
-from helpers.data import artists, caltech101, clipart, collect, face_lists, facescrub, lines, mnist, synthetic
+from helpers.data import artists, caltech101, cifar10, clipart, collect, face_lists, facescrub, lines, mnist, synthetic
 from helpers.data.splits import Split, Splits
 
 SOURCES = ("auto", "real", "synthetic")
@@ -163,6 +163,27 @@ CATALOGUE: dict[str, DataSet] = {
             ),
         ),
         DataSet(
+            name="cifar10",
+            title="CIFAR-10",
+            folder=cifar10.FOLDER,
+            classes=len(cifar10.CLASSES),
+            image_size=cifar10.IMAGE_SIZE,
+            channels=3,
+            source="A. Krizhevsky, V. Nair, G. Hinton, 2009",
+            licence="none stated",
+            homepage="https://www.cs.toronto.edu/~kriz/cifar.html",
+            load=cifar10.load,
+            draw=cifar10.draw,
+            archives=(
+                Archive(
+                    url="https://www.cs.toronto.edu/~kriz/cifar-10-python.tar.gz",
+                    sha256="6d958be074577803d12ecdefd02955f39262c83c16fe9348329d7fe0b5c001ce",
+                    size=170_498_071,
+                    convert=cifar10.convert,
+                ),
+            ),
+        ),
+        DataSet(
             name="lines",
             title="the line dataset",
             folder="lines",
@@ -209,6 +230,21 @@ CATALOGUE: dict[str, DataSet] = {
             seal=face_lists.MANIFEST,
             any_size=True,
         ),
+        DataSet(
+            name="clipart",
+            title="clip art",
+            folder="clipart",
+            classes=len(clipart.CLASSES),
+            image_size=clipart.IMAGE_SIZE,
+            channels=3,
+            source="H. Venkateswara et al., 2017: Office-Home, Clipart",
+            licence="non-commercial research and education",
+            homepage="https://www.hemanthdv.org/officeHomeDataset.html",
+            load=clipart.load,
+            draw=clipart.draw,
+            lay_out=clipart.lay_out,
+            any_size=True,
+        ),
     )
 }
 
@@ -230,21 +266,6 @@ def load_data(name: str, source: str = "auto", *, size: int | None = None) -> Sp
     Args:
         name: a name in the catalogue.
         source: ``real`` reads the data folder (``data/``, or ``$CNN_DATA``); ``synthetic`` reads a
-        DataSet(
-            name="clipart",
-            title="clip art",
-            folder="clipart",
-            classes=len(clipart.CLASSES),
-            image_size=clipart.IMAGE_SIZE,
-            channels=3,
-            source="H. Venkateswara et al., 2017: Office-Home, Clipart",
-            licence="non-commercial research and education",
-            homepage="https://www.hemanthdv.org/officeHomeDataset.html",
-            load=clipart.load,
-            draw=clipart.draw,
-            lay_out=clipart.lay_out,
-            any_size=True,
-        ),
             stand-in with the same classes and image format, drawn when it is first asked for;
             ``auto`` takes the real images if their folder is there. A set that is generated is always
             there: its real images are made when they are first asked for.
@@ -270,6 +291,12 @@ def load_data(name: str, source: str = "auto", *, size: int | None = None) -> Sp
     return Splits(name, source, classes, train, valid, test, data_set.factors)
 
 
+def source_folder(splits: Splits) -> Path:
+    """Where the files of a loaded data set lie: its own folder, or the stand-in's."""
+    data_set = find_data_set(splits.name)
+    return data_set.path if splits.source == "real" else _synthetic(data_set)
+
+
 def make_data(name: str) -> bool:
     """Generates a data set that is generated, unless it is already there.
 
@@ -290,12 +317,6 @@ def make_data(name: str) -> bool:
 @dataclass(frozen=True)
 class DataStatus:
     """Whether the real images of a data set can be used.
-
-def source_folder(splits: Splits) -> Path:
-    """Where the files of a loaded data set lie: its own folder, or the stand-in's."""
-    data_set = find_data_set(splits.name)
-    return data_set.path if splits.source == "real" else _synthetic(data_set)
-
 
     Attributes:
         state: ``present``, ``absent`` or ``broken``.

@@ -15,7 +15,7 @@ from official import official_archive
 
 from helpers.base.errors import DataError
 from helpers.base.files import data_dir
-from helpers.data import caltech101, download, mnist
+from helpers.data import caltech101, cifar10, download, mnist
 from helpers.data.catalogue import CATALOGUE, load_data
 from helpers.data.download import fetch
 
@@ -216,3 +216,48 @@ def test_one_of_several_files_that_cannot_be_had_leaves_no_folder(
         fetch("mnist")
     assert left_behind() == []
     assert len(list((data_dir() / ".downloads").iterdir())) == 3  # kept for the next attempt
+
+
+@pytest.fixture
+def small_cifar10(server: Server, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The server has an archive of CIFAR-10's form, and its files are the official ones; returns their folder."""
+    batches = data_dir().parent / cifar10.FOLDER
+    batches.mkdir()
+    cifar10.draw(batches)
+    for table in ("TRAIN_BATCHES", "TEST_BATCH", "META"):
+        sums = {name: hashlib.md5((batches / name).read_bytes()).hexdigest() for name in getattr(cifar10, table)}  # noqa: S324 - it is the official check
+        monkeypatch.setattr(cifar10, table, sums)
+    offer_cifar10(server, monkeypatch, batches)
+    return batches
+
+
+def offer_cifar10(server: Server, monkeypatch: pytest.MonkeyPatch, batches: Path) -> None:
+    """Has the server give, and the catalogue expect, these batches as an archive."""
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w:gz", compresslevel=1) as tar:
+        tar.add(batches, cifar10.FOLDER)
+    server.content = packed.getvalue()
+    digest, entry = hashlib.sha256(server.content).hexdigest(), CATALOGUE["cifar10"]
+    url = f"{server.address}/cifar-10-python.tar.gz"
+    archive = replace(entry.archives[0], url=url, sha256=digest, size=len(server.content))
+    monkeypatch.setitem(CATALOGUE, "cifar10", replace(entry, archives=(archive,)))
+
+
+def test_cifar10_is_fetched_and_laid_out_as_torchvision_does(server: Server, small_cifar10: Path) -> None:
+    folder = fetch("cifar10")
+    assert folder == data_dir() / "cifar-10-batches-py"
+    assert {file.name for file in folder.iterdir()} == {file.name for file in small_cifar10.iterdir()}
+    assert left_behind() == ["cifar-10-batches-py"]
+    assert list((data_dir() / ".downloads").iterdir()) == []
+    splits = load_data("cifar10")
+    assert (splits.source, splits.counts()) == ("real", {"train": 2700, "valid": 300, "test": 600})
+
+
+def test_an_archive_without_a_batch_of_cifar10_leaves_nothing(
+    server: Server, monkeypatch: pytest.MonkeyPatch, small_cifar10: Path
+) -> None:
+    (small_cifar10 / "data_batch_3").unlink()
+    offer_cifar10(server, monkeypatch, small_cifar10)
+    with pytest.raises(DataError, match=r"does not hold cifar-10-batches-py/data_batch_3"):
+        fetch("cifar10")
+    assert left_behind() == []
