@@ -20,6 +20,7 @@ HEADER = ("Notebook", "Requirement", "Result", "Met", "Data", "Device", "Time")
 # What need not be the notebook's own value: neither of the first changes what is trained, and the table says of
 # the others which pretrained network was at hand.
 FREE = {"source", "jobs", "backbone", "layer", "weights"}
+PREDICTIONS = "test_predictions.txt"  # what a course asks to hand in of a test set whose labels it keeps
 HEADLINES = ("test_accuracy", "valid_accuracy")  # what stands for a model, the first that it has
 METRIC_HEADER = ("notebook", "status", "data", "model", "metric", "mean", "std", "ci95", "seeds", "device", "seconds")
 
@@ -75,6 +76,8 @@ def metrics_csv(records: Sequence[RunRecord]) -> str:
 def save_reference(record: RunRecord, *, notebooks: Path | None = None, reference: Path | None = None) -> Path:
     """Keeps the record of a real run in git, as ``exports/reference/<assignment>/<notebook>.json``.
 
+    The run's predictions for an unlabelled test set, where it has written some, are kept beside it.
+
     Args:
         record: the run.
         notebooks: the folder of notebooks; None takes the project's own.
@@ -102,6 +105,10 @@ def save_reference(record: RunRecord, *, notebooks: Path | None = None, referenc
         raise _refusal(record, f"it holds the path {found}, which is of this machine only")
     path = (reference or reference_dir()) / f"{record.notebook}.json"
     record.save(path)
+    predictions = exports_dir() / record.notebook / PREDICTIONS
+    if predictions.is_file():
+        with write_atomic(path.with_name(PREDICTIONS)) as temporary:
+            temporary.write_bytes(predictions.read_bytes())
     return path
 
 

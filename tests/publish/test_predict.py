@@ -7,10 +7,13 @@ import torch
 from PIL import Image
 
 from helpers.base.errors import DataError, ModelError
+from helpers.base.files import data_dir
+from helpers.data import load_data
 from helpers.models import create_model
-from helpers.models.saved import load_model, save_model
+from helpers.models.saved import SavedModel, load_model, save_model
 from helpers.publish import predict
 from helpers.publish.predict import write_predictions
+from helpers.training import TrainConfig, fit
 
 CLASSES = ("ant", "bee", "cat")
 
@@ -86,3 +89,58 @@ def test_bad_images_leave_an_earlier_file(model: Path, images: Path, tmp_path: P
     with pytest.raises(ModelError, match="no model file"):
         write_predictions(str(tmp_path / "none.pt"), images / "10.png", output)
     assert output.read_text() == "before"
+
+
+EXAMPLE = """\
+id,label
+0001, 2
+0002, 3
+0003, 3
+"""  # section 2 of the clip-art assignment
+
+
+def test_the_file_is_the_courses_own_example_line_by_line(
+    model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "test").mkdir()
+    for name in ("0003", "0001", "0002"):
+        Image.new("RGB", (16, 16)).save(tmp_path / "test" / f"{name}.jpg")
+    monkeypatch.setattr(SavedModel, "predict", lambda _self, _images: torch.eye(4)[[2, 3, 3]])
+    write_predictions(str(model), tmp_path / "test", tmp_path / "test_predictions.txt")
+    written = (tmp_path / "test_predictions.txt").read_bytes().decode()
+    assert written.splitlines() == EXAMPLE.splitlines()
+    assert written == EXAMPLE
+
+
+def test_labels_are_the_numbers_of_the_class_folders_not_their_order_as_strings(tmp_path: Path) -> None:
+    colours = [(255 * (k % 3) // 2, 255 * (k // 3 % 2), 255 * (k // 6)) for k in range(12)]
+    folder = data_dir() / "clipart"
+    for label, colour in enumerate(colours):
+        places = (f"train/{label}/0001", f"train/{label}/0002", f"valid/{label}/0001", f"test/{label + 1:04d}")
+        for place in places:
+            path = folder / f"{place}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            Image.new("RGB", (8, 8), colour).save(path)
+    assert sorted(str(label) for label in range(12))[:3] == ["0", "1", "10"]  # the trap
+
+    splits = load_data("clipart", size=8)
+    arguments = {"num_classes": 12, "image_size": 8}
+    torch.manual_seed(0)
+    network = create_model("mlp", **arguments)
+    config = TrainConfig(epochs=40, batch_size=12, optimizer="adam", lr=0.01)
+    fit(network, splits, config, folder=tmp_path / "work")
+    mean, std = splits.channel_stats()
+    save_model(
+        tmp_path / "model.pt",
+        network,
+        architecture="mlp",
+        arguments=arguments,
+        classes=splits.classes,
+        image_size=8,
+        channels=3,
+        mean=mean,
+        std=std,
+        trained_on="real",
+    )
+    write_predictions(str(tmp_path / "model.pt"), folder / "test", tmp_path / "out.txt")
+    assert (tmp_path / "out.txt").read_text().splitlines()[1:] == [f"{k + 1:04d}, {k}" for k in range(12)]

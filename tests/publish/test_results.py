@@ -111,6 +111,16 @@ def test_a_real_run_is_kept_as_it_is(declared: Path, tmp_path: Path) -> None:
     assert RunRecord.load(path) == real_run()
 
 
+def test_predictions_are_kept_beside_the_record(declared: Path, exports: Path, tmp_path: Path) -> None:
+    results.save_reference(real_run(), notebooks=declared, reference=tmp_path / "reference")
+    assert [path.name for path in (tmp_path / "reference/course").iterdir()] == ["01_a.json"]
+    written = exports / "course/01_a/test_predictions.txt"
+    written.parent.mkdir(parents=True)
+    written.write_text("id,label\n0001, 2\n")
+    results.save_reference(real_run(), notebooks=declared, reference=tmp_path / "reference")
+    assert (tmp_path / "reference/course/test_predictions.txt").read_bytes() == written.read_bytes()
+
+
 PRETRAINED = {"name": "shapes", "source": "real", "backbone": "squeezenet1_1", "weights": "squeezenet1_1.pth"}
 
 
