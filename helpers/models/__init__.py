@@ -1,5 +1,6 @@
 """The networks, one file per family, and the registry that builds them by name."""
 
+from helpers.models.conv_net import ConvNet
 from helpers.models.improved_cnn import ImprovedCNN
 from helpers.models.lenet5 import LeNet5
 from helpers.models.mlp import MLP
@@ -13,6 +14,7 @@ from helpers.models.transfer_net import FeatureClassifier, TransferNet
 
 __all__ = [
     "MLP",
+    "ConvNet",
     "FeatureClassifier",
     "ImprovedCNN",
     "LeNet5",

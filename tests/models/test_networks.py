@@ -60,6 +60,7 @@ def test_the_improved_network_takes_any_size() -> None:
 
 # What some networks need besides the number of classes and channels.
 SPECIAL: dict[str, dict[str, object]] = {
+    "conv_net": {"image_size": 64},
     "feature_classifier": {"image_size": 64},
     "multi_head_cnn": {"heads": {"size": ("small", "large"), "hue": ("red", "green", "blue")}},
     "mlp": {"image_size": 64},
