@@ -116,6 +116,41 @@ class Run:
                 "stand-in: none of them is a result, and no requirement counts as met."
             )
 
+    def use_results(self, *notebooks: str) -> dict[str, RunRecord]:
+        """What other notebooks have measured, for a run that reports on them; it is about the data of all of them.
+
+        Says so loudly if any of them ran on drawn images, or with random weights for pretrained ones.
+
+        Returns:
+            Their records, by name.
+
+        Raises:
+            NotebookError: some of them have not been run to their end; the message names all of those.
+        """
+        records = {name: _read_record(name) for name in notebooks}
+        done = {name: record for name, record in records.items() if record and record.status == "complete"}
+        if missing := [name for name in notebooks if name not in done]:
+            raise NotebookError(
+                f"{self.name} reports on notebooks that have not been run to their end: {', '.join(missing)}. "
+                f"Run them first: python -m helpers run {' '.join(missing)}"
+            )
+        self._record.data |= _data_of_all([record.data for record in done.values()])
+        self._save()
+        drawn = [name for name, record in done.items() if record.data.get("source") != "real"]
+        if drawn:
+            self.say(
+                "> **SYNTHETIC DATA**\n>\n"
+                f"> {_listed(drawn)} ran on a drawn stand-in for the real images. Every number below that comes from "
+                "there is about the stand-in: none of them is a result, and no requirement counts as met."
+            )
+        if blank := [name for name, record in done.items() if record.data.get("weights") == "random"]:
+            self.say(
+                "> **RANDOM WEIGHTS**\n>\n"
+                f"> {_listed(blank)} had random weights in place of those learned on ImageNet. Every number below that "
+                "comes from there is about a network that knows nothing: none of them is a result."
+            )
+        return done
+
     def use_backbone(self, name: str, weights: str) -> None:
         """Notes which pretrained network the run's results rest on; says so loudly if it has learned nothing.
 
@@ -384,6 +419,25 @@ def results_table(metrics: Mapping[str, ArrayLike]) -> pd.DataFrame:
     return pd.DataFrame(table).T.fillna("").rename_axis("measure").reset_index()
 
 
+def read_table(source: str) -> pd.DataFrame:
+    """A table that another notebook has saved, with all its digits; what it shows as text is text.
+
+    Args:
+        source: notebook and table, ``caltech101/02_improved_cnn/ablation``.
+
+    Raises:
+        NotebookError: that notebook has not been run, or has no such table.
+    """
+    notebook, _, table = source.rpartition("/")
+    path = exports_dir() / notebook / "figures" / f"{table}.csv"
+    if not path.is_file():
+        raise NotebookError(
+            f"There is no table {table} of {notebook} ({_short(path)} is missing): "
+            f"run that notebook first: python -m helpers run {notebook}"
+        )
+    return pd.read_csv(path, keep_default_na=False)
+
+
 def show_source(*objects: Any) -> None:
     """Shows the source of classes, functions or modules as it is in the library; of an object, that of its class."""
     sources = []
@@ -397,6 +451,28 @@ def _seed_everything(seed: int) -> None:
     random.seed(seed)
     np.random.seed(seed)  # noqa: NPY002  # libraries draw from the global generator
     torch.manual_seed(seed)
+
+
+def _read_record(notebook: str) -> RunRecord | None:
+    path = exports_dir() / notebook / "metrics.json"
+    return RunRecord.load(path) if path.is_file() else None
+
+
+def _data_of_all(data: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """What several runs were about, as one: no more real or pretrained than the least of them."""
+    together: dict[str, Any] = {
+        "name": ", ".join(dict.fromkeys(one["name"] for one in data)),
+        "source": "real" if all(one.get("source") == "real" for one in data) else "synthetic",
+        "splits": {f"{one['name']}_{split}": count for one in data for split, count in one["splits"].items()},
+    }
+    for key in ("backbone", "weights"):
+        if values := dict.fromkeys(one[key] for one in data if key in one):
+            together[key] = "random" if "random" in values else ", ".join(values)
+    return together
+
+
+def _listed(names: Sequence[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
 
 
 def _environment(device: torch.device) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from helpers.base.files import ROOT
 from helpers.data.splits import Split, Splits
 from helpers.models.lenet5 import LeNet5
 from helpers.models.saved import load_model
-from helpers.notebook import Run, paired, pm, results_table, show_source, start_run
+from helpers.notebook import Run, paired, pm, read_table, results_table, show_source, start_run
 
 NAME = "toy/01_first"
 PARAMETERS = """epochs: int = 60  # passes
@@ -206,6 +206,58 @@ def test_a_figure_of_another_run_is_shown_as_its_own() -> None:
         run.figure_from("toy/00_zeroth/maps", "maps", alt="Maps.")
     with pytest.raises(ConfigError, match="alternative text"):
         run.figure_from("toy/00_zeroth/curves", "first_curves", alt="")
+
+
+def finished(name: str, splits: Splits, *, backbone: str = "", weights: str = "") -> Run:
+    run = Run(name, {})
+    run.use_data(splits)
+    if backbone:
+        run.use_backbone(backbone, weights)
+    run.finish()
+    return run
+
+
+def test_a_report_is_about_the_data_of_all_its_notebooks(capsys: pytest.CaptureFixture[str]) -> None:
+    run = start_run(NAME)
+    finished("toy/02_ants", make_splits(name="ants")).record("net", valid_accuracy=[0.5, 0.75])
+    finished("toy/03_cups", make_splits(name="cups"), backbone="alexnet", weights="IMAGENET1K_V1")
+    records = run.use_results("toy/02_ants", "toy/03_cups")
+    assert records["toy/02_ants"].values("net", "valid_accuracy") == [0.5, 0.75]
+    data = record_of(run)["data"]
+    assert (data["name"], data["source"], data["backbone"]) == ("ants, cups", "real", "alexnet")
+    assert data["splits"] == {"ants_train": 6, "ants_valid": 2, "cups_train": 6, "cups_valid": 2}
+    assert run.require("1", "all of it", 2, 2)["met"] is True
+    assert "**" not in capsys.readouterr().out.replace("| **no** |", "")
+
+
+def test_a_report_says_what_was_drawn_or_knows_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    run = start_run(NAME)
+    finished("toy/02_ants", make_splits("synthetic"))
+    finished("toy/03_cups", make_splits(), backbone="alexnet", weights="random")
+    capsys.readouterr()
+    run.use_results("toy/02_ants", "toy/03_cups")
+    said = capsys.readouterr().out
+    assert "SYNTHETIC DATA" in said
+    assert "toy/02_ants ran on a drawn stand-in" in said
+    assert "toy/03_cups had random weights" in said
+    assert (record_of(run)["data"]["source"], record_of(run)["data"]["weights"]) == ("synthetic", "random")
+    assert run.require("1", "all of it", 2, 2)["met"] is None
+
+
+def test_a_report_names_every_notebook_that_has_not_been_run() -> None:
+    run = start_run(NAME)
+    finished("toy/02_ants", make_splits())
+    Run("toy/03_cups", {})  # has not come to its end
+    with pytest.raises(NotebookError, match=r"their end: toy/03_cups, toy/04_bees\. .*run toy/03_cups toy/04_bees$"):
+        run.use_results("toy/02_ants", "toy/03_cups", "toy/04_bees")
+
+
+def test_a_table_of_another_run_is_read_as_it_was_saved() -> None:
+    frame = pd.DataFrame({"net": ["a|b"], "accuracy": [0.123456], "difference": [""]})
+    Run("toy/00_zeroth", {}).table(frame, "nets")
+    assert read_table("toy/00_zeroth/nets").equals(frame)
+    with pytest.raises(NotebookError, match=r"no table all of toy/00_zeroth .*helpers run toy/00_zeroth"):
+        read_table("toy/00_zeroth/all")
 
 
 def test_figures_and_tables_carry_what_a_paper_needs(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -59,6 +59,19 @@ class RunRecord:
         _check(content, path)
         return cls(**content)
 
+    def values(self, model: str, metric: str) -> list[float]:
+        """A metric's values, one per seed.
+
+        Raises:
+            ExportError: the run has not recorded it.
+        """
+        known = self.results.get(model, {})
+        if metric not in known:
+            what = f"{model} has {', '.join(known)}" if known else f"it has {', '.join(self.results) or 'no results'}"
+            raise ExportError(f"The run of {self.notebook} has recorded no {metric} of {model}; {what}.")
+        values: list[float] = known[metric]["values"]
+        return values
+
     def save(self, path: Path) -> None:
         """Writes the record to ``path``, whole or not at all."""
         content = asdict(self)

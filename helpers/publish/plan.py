@@ -13,6 +13,7 @@ import yaml
 from helpers.base.declared import DeclaredNotebook, find_notebooks, resolve
 from helpers.base.errors import ConfigError, NotebookError
 from helpers.base.files import exports_dir, notebooks_dir
+from helpers.base.record import RunRecord
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,7 @@ def make_plan(
     parameters: Mapping[str, Any] | None = None,
     folder: Path | None = None,
 ) -> list[list[Job]]:
-    """Levels of jobs: a job needs only models of earlier levels, or ones that are there already.
+    """Levels of jobs: a job needs only what earlier levels make, or ones that are there already.
 
     Args:
         names: assignments or notebooks; none means all.
@@ -69,6 +70,7 @@ def make_plan(
 
     Raises:
         NotebookError: a name is unknown, or the needs cannot be met.
+        ExportError: a record of a run that is needed cannot be read.
         ConfigError: a parameter is unknown to all these notebooks, or ill-typed.
     """
     folder = folder or notebooks_dir()
@@ -144,14 +146,22 @@ def _check_known(notebooks: Sequence[DeclaredNotebook], parameters: Mapping[str,
             )
 
 
+def _is_made(folder: Path) -> bool:
+    """Whether a run has left what others load: its model, or results that are complete."""
+    if (folder / "model.pt").is_file():
+        return True
+    record = folder / "metrics.json"
+    return record.is_file() and RunRecord.load(record).status == "complete"
+
+
 def _levels(jobs: Mapping[str, Job]) -> Iterator[list[Job]]:
     for job in jobs.values():
-        for need in job.notebook.needs:
-            if need not in jobs and not (job.exports / need / "model.pt").is_file():
-                raise NotebookError(
-                    f"Notebook {job.notebook.name} needs the model of {need}, which is not in {job.exports / need}. "
-                    f"Run that notebook first: {run_command(need, quick=job.quick)}"
-                )
+        missing = [need for need in job.notebook.needs if need not in jobs and not _is_made(job.exports / need)]
+        if missing:
+            raise NotebookError(
+                f"Notebook {job.notebook.name} needs what {', '.join(missing)} makes, which is not in {job.exports}. "
+                f"Run first: {run_command(' '.join(missing), quick=job.quick)}"
+            )
     order = TopologicalSorter({name: [n for n in job.notebook.needs if n in jobs] for name, job in jobs.items()})
     try:
         order.prepare()

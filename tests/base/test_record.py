@@ -21,6 +21,15 @@ def test_a_record_survives_the_disk(tmp_path: Path) -> None:
     assert list(json.loads((tmp_path / "run" / "metrics.json").read_text())) == KEYS
 
 
+def test_the_values_of_a_metric_and_what_there_is_instead() -> None:
+    record = RunRecord("course/01_first", results={"cnn": {"valid_accuracy": summarize([0.5, 0.75])}})
+    assert record.values("cnn", "valid_accuracy") == [0.5, 0.75]
+    with pytest.raises(ExportError, match="no test_accuracy of cnn; cnn has valid_accuracy"):
+        record.values("cnn", "test_accuracy")
+    with pytest.raises(ExportError, match="no test_accuracy of mlp; it has cnn"):
+        record.values("mlp", "test_accuracy")
+
+
 def test_the_reason_of_a_failure_is_kept(tmp_path: Path) -> None:
     RunRecord("course/01_first", status="failed", error="why").save(tmp_path / "metrics.json")
     assert RunRecord.load(tmp_path / "metrics.json").error == "why"

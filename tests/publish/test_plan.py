@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from helpers.base.errors import ConfigError, NotebookError
+from helpers.base.record import RunRecord
 from helpers.publish.plan import Job, make_plan, read_quick_settings
 
 WriteNotebook = Callable[..., Path]
@@ -40,13 +41,28 @@ def test_a_circle_of_needs_is_shown(notebooks: Path, write_notebook: WriteNotebo
 def test_a_missing_model_names_the_command(notebooks: Path, exports: Path, write_notebook: WriteNotebook) -> None:
     write_notebook("01_a")
     write_notebook("02_b", needs=["course/01_a"])
-    with pytest.raises(NotebookError, match=r"needs the model of course/01_a.*python -m helpers run course/01_a$"):
+    with pytest.raises(NotebookError, match=r"needs what course/01_a makes.*python -m helpers run course/01_a$"):
         make_plan(["02_b"], folder=notebooks)
     (exports / "course/01_a").mkdir(parents=True)
     (exports / "course/01_a/model.pt").touch()
     assert names(make_plan(["02_b"], folder=notebooks)) == [["course/02_b"]]
     with pytest.raises(NotebookError, match=r"run course/01_a --quick$"):
         make_plan(["02_b"], folder=notebooks, quick=True)
+
+
+def test_a_report_names_all_that_has_not_been_run(
+    notebooks: Path, exports: Path, write_notebook: WriteNotebook
+) -> None:
+    for name in ("01_a", "02_b", "03_c"):
+        write_notebook(name)
+    write_notebook("04_report", needs=["course/01_a", "course/02_b", "course/03_c"])
+    RunRecord("course/01_a", status="complete").save(exports / "course/01_a/metrics.json")
+    RunRecord("course/02_b", status="failed").save(exports / "course/02_b/metrics.json")
+    with pytest.raises(NotebookError, match=r"needs what course/02_b, course/03_c makes.*run course/02_b course/03_c$"):
+        make_plan(["04_report"], folder=notebooks)
+    for name in ("course/02_b", "course/03_c"):
+        RunRecord(name, status="complete").save(exports / name / "metrics.json")
+    assert names(make_plan(["04_report"], folder=notebooks)) == [["course/04_report"]]
 
 
 def test_quick_settings_give_way_to_the_command_line(
