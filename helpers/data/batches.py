@@ -27,6 +27,7 @@ class Batches:
         shuffle: a new order every epoch; False keeps the split's own.
         augment: applied to every batch; None, as for all evaluation, leaves the images as they are.
         drop_last: leave out a last batch that is not full.
+        channels_last: how the images lie in memory; False is plane by plane.
     """
 
     def __init__(
@@ -41,10 +42,12 @@ class Batches:
         shuffle: bool = False,
         augment: Augment | None = None,
         drop_last: bool = False,
+        channels_last: bool = True,
     ) -> None:
         self.images, self.labels = split.images.to(device), split.labels.to(device)
         self.batch_size, self.device, self.seed = batch_size, device, seed
         self.shuffle, self.augment, self.drop_last = shuffle, augment, drop_last
+        self._layout = torch.channels_last if channels_last else torch.contiguous_format
         white = 255 if self.images.dtype == torch.uint8 else 1  # the value that mean and std call 1
         self._centre, self._width = (
             torch.tensor(values, device=device, dtype=torch.float32).mul(white).view(1, -1, 1, 1)
@@ -56,7 +59,7 @@ class Batches:
         return full + (rest > 0 and not self.drop_last)
 
     def epoch(self, epoch: int, *, size: int | None = None) -> Iterator[tuple[Tensor, Tensor]]:
-        """Yields ``(images, labels)``: normalised float (B, C, H, W), channels last, and ``int64`` (B,).
+        """Yields ``(images, labels)``: normalised float (B, C, H, W) and ``int64`` (B,).
 
         Args:
             epoch: with the seed, fixes order and augmentation.
@@ -70,7 +73,7 @@ class Batches:
             images = self.normalised(self.images[chosen])
             if self.augment is not None:
                 images = self.augment(images, generator, size=size)
-            yield images.contiguous(memory_format=torch.channels_last), self.labels[chosen]
+            yield images.contiguous(memory_format=self._layout), self.labels[chosen]
 
     def normalised(self, images: Tensor) -> Tensor:
         """Images as a split holds them (B, C, H, W), as float with mean 0 and standard deviation 1 per channel."""

@@ -8,6 +8,7 @@ from helpers.training.experiments import Experiment, Trained, measure, run_exper
 from helpers.training.features import extract_features
 from helpers.training.history import History
 from helpers.training.loop import fit
+from helpers.training.speed import Speed, time_training
 
 __all__ = [
     "Augment",
@@ -16,6 +17,7 @@ __all__ = [
     "Experiment",
     "Fold",
     "History",
+    "Speed",
     "TrainConfig",
     "Trained",
     "cross_validate",
@@ -26,4 +28,5 @@ __all__ = [
     "measure",
     "measure_rounds",
     "run_experiments",
+    "time_training",
 ]

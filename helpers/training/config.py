@@ -53,6 +53,8 @@ class TrainConfig:
         precision: one of ``PRECISIONS``; ``auto`` takes bfloat16 where the device is faster with it.
         device: ``auto``, ``cpu``, ``cuda`` …
         compile: whether to compile the network (worth it on a GPU only).
+        channels_last: whether images and filters lie in memory channel by channel within each pixel, which
+            convolutions are faster with; the results are the same but for rounding.
     """
 
     epochs: int = 30
@@ -82,6 +84,7 @@ class TrainConfig:
     precision: str = "auto"
     device: str = "auto"
     compile: bool = False
+    channels_last: bool = True
 
     def __post_init__(self) -> None:
         for name, known in (

@@ -40,3 +40,12 @@ class History:
     def seconds(self) -> float:
         """Time spent in all epochs, evaluation included."""
         return sum(row["seconds"] for row in self.rows)
+
+    def seconds_to(self, valid_accuracy: float) -> float | None:
+        """Time until an epoch ended with this validation accuracy or more; None if none did."""
+        spent = 0.0
+        for row in self.rows:
+            spent += row["seconds"]
+            if row["valid_accuracy"] >= valid_accuracy:
+                return spent
+        return None

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import copy
+import itertools
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import torch
@@ -59,7 +60,7 @@ def fit(
             or belongs to other settings.
         ConfigError: there is no test split to watch.
     """
-    run = _Run(model, splits, config, folder, watch_test=watch_test)
+    run = TrainingRun(model, splits, config, folder, watch_test=watch_test)
     # Each epoch seeds the random numbers anew, so resuming needs no memory of them; the caller's are kept.
     devices = [run.device] if run.device.type == "cuda" else []
     with torch.random.fork_rng(devices):
@@ -73,7 +74,7 @@ def fit(
     return run.history
 
 
-class _Run:
+class TrainingRun:
     """The state of one run: everything that changes from epoch to epoch, and how."""
 
     def __init__(
@@ -84,7 +85,8 @@ class _Run:
         if self.device.type == "cpu":
             keep_freed_memory()
         self.dtype = choose_dtype(config.precision, self.device)
-        self.model = model.to(self.device).to(memory_format=torch.channels_last)
+        layout = torch.channels_last if config.channels_last else torch.contiguous_format
+        self.model = model.to(self.device).to(memory_format=layout)
         self.forward = torch.compile(self.model) if config.compile else self.model
         self.num_classes = len(splits.classes)
         self.train_batches, self.valid_batches = _make_batches(splits, config, self.device)
@@ -107,6 +109,7 @@ class _Run:
 
     @property
     def finished(self) -> bool:
+        """Whether all epochs are done, or patience has run out."""
         if self.epoch >= self.config.epochs:
             return True
         patience = self.config.patience
@@ -118,6 +121,7 @@ class _Run:
         return self.model if self.average is None else self.average.module
 
     def one_epoch(self) -> Row:
+        """Trains for an epoch, judges the network and keeps a checkpoint where one is wanted."""
         started = time.perf_counter()
         lr = self.schedule.lr
         train_loss, train_accuracy = self._learn()
@@ -143,6 +147,14 @@ class _Run:
         if self.checkpoint is not None:
             write_checkpoint(self.checkpoint, self._state())
         return row
+
+    def endless_steps(self) -> Iterator[int]:
+        """Optimizer steps without evaluation and without end, for timing: after each, the images it has seen."""
+        self.model.train()
+        for epoch in itertools.count():
+            for images, labels in self.train_batches.epoch(epoch):
+                self._step(images, labels)
+                yield len(labels)
 
     def _learn(self) -> tuple[float, float]:
         self.model.train()
@@ -268,8 +280,10 @@ def _make_batches(splits: Splits, config: TrainConfig, device: torch.device) -> 
         shuffle=True,
         augment=config.augment,
         drop_last=drop_last,
+        channels_last=config.channels_last,
     )
-    return train, Batches(splits.valid, 256, device=device, mean=mean, std=std)
+    valid = Batches(splits.valid, 256, device=device, mean=mean, std=std, channels_last=config.channels_last)
+    return train, valid
 
 
 def _test_batches(splits: Splits, device: torch.device) -> Batches:

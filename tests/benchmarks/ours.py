@@ -12,7 +12,7 @@ from torch import Tensor
 from helpers.data import Augment, load_data
 from helpers.training import TrainConfig
 from helpers.training.device import choose_device, choose_dtype, keep_freed_memory
-from helpers.training.loop import _Run
+from helpers.training.loop import TrainingRun
 from helpers.training.optimizers import make_optimizer
 
 
@@ -22,7 +22,7 @@ class _TimeOver(Exception):  # noqa: N818 - not an error
 
 def ours(task: Task) -> tuple[str, Callable[[Window], None]]:
     """What ``fit`` does with real images, all of it: the loop itself runs, and is only counted."""
-    run = _Run(task.make_model(), load_data("caltech101", source="real"), _config(task), None)
+    run = TrainingRun(task.make_model(), load_data("caltech101", source="real"), _config(task), None)
     step = run._step
 
     def train(window: Window) -> None:

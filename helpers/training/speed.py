@@ -1,0 +1,95 @@
+"""How fast several ways to train are on this machine, as ratios measured in one run."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from itertools import islice
+from statistics import median
+
+import torch
+from torch._dynamo.exc import TorchDynamoException
+
+from helpers.base.errors import TrainingError
+from helpers.data.splits import Splits
+from helpers.training.experiments import Experiment
+from helpers.training.loop import TrainingRun
+
+WARMUP = 2  # steps; the first compiles, and finds the fastest algorithms
+
+
+@dataclass
+class Speed:
+    """What one variant reached.
+
+    Attributes:
+        start_seconds: time of the steps before the first round, which for a compiled network is mostly compilation.
+        rates: images per second, one value per round.
+    """
+
+    start_seconds: float
+    rates: list[float] = field(default_factory=list)
+
+    @property
+    def images_per_second(self) -> float:
+        """Median over the rounds."""
+        return median(self.rates)
+
+    def ratio(self, reference: Speed) -> float:
+        """How many times as fast as ``reference``: median over the rounds, for what slows a round slows both."""
+        return median(own / other for own, other in zip(self.rates, reference.rates, strict=True))
+
+
+def time_training(
+    variants: Mapping[str, Experiment], splits: Splits, *, steps: int = 10, rounds: int = 5
+) -> dict[str, Speed]:
+    """Times some optimizer steps of each variant, then of each once more, and so on: augmentation included.
+
+    The steps are those of ``fit``, without evaluation and at a constant learning rate.
+
+    Args:
+        variants: by name.
+        splits: the data; only ``train`` is used.
+        steps: timed steps of a variant in each round.
+        rounds: how often each variant has its turn.
+
+    Returns:
+        By the variant's name, how fast it was.
+
+    Raises:
+        TrainingError: a variant is to be compiled, and that does not work here.
+    """
+    running, speeds = {}, {}
+    for name, experiment in variants.items():
+        config = replace(experiment.config, schedule="constant")
+        run = TrainingRun(experiment.build(splits, config.seed), splits, config, None)
+        running[name] = (run.endless_steps(), run.device)
+        try:
+            seconds, _ = _timed(*running[name], WARMUP)
+        except TorchDynamoException as error:
+            reason = str(error).strip().splitlines()[0]
+            raise TrainingError(
+                f"{name}: the network cannot be compiled here ({reason}). Compilation needs a C++ compiler on a CPU "
+                "and Triton on a GPU: install it, or leave compile out."
+            ) from error
+        speeds[name] = Speed(seconds)
+    for _ in range(rounds):
+        for name, speed in speeds.items():
+            seconds, images = _timed(*running[name], steps)
+            speed.rates.append(images / seconds)
+    return speeds
+
+
+def _timed(stepping: Iterator[int], device: torch.device, steps: int) -> tuple[float, int]:
+    """Seconds that some steps take, with what the device still has to do, and the images that they see."""
+    _wait_for(device)
+    started = time.perf_counter()
+    images = sum(islice(stepping, steps))
+    _wait_for(device)
+    return time.perf_counter() - started, images
+
+
+def _wait_for(device: torch.device) -> None:
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
