@@ -10,6 +10,7 @@ from helpers.models.registry import create_model, model_names
 from helpers.models.resnet18 import ResNet18
 from helpers.models.saved import SavedModel, load_model, save_model
 from helpers.models.simple_cnn import SimpleCNN
+from helpers.models.stroke_net import StrokeNet
 from helpers.models.transfer_net import FeatureClassifier, TransferNet
 
 __all__ = [
@@ -23,6 +24,7 @@ __all__ = [
     "ResNet18",
     "SavedModel",
     "SimpleCNN",
+    "StrokeNet",
     "TransferNet",
     "create_model",
     "load_model",

@@ -124,3 +124,15 @@ def test_a_saved_network_is_built_again_without_its_pretrained_weights(tmp_path:
     images = torch.randn(2, 3, 32, 32)
     assert torch.equal(loaded.model(images), model(images))
     assert loaded.arguments["weights"] == str(folded_weights)
+
+
+def test_resnet50_to_its_last_layer_and_averaged_is_resnet50_itself() -> None:
+    model = TransferNet(65, backbone="resnet50", layer="layer4", weights=None, pool=1).eval()
+    whole = torchvision.models.resnet50(num_classes=65).eval()
+    assert sum(p.numel() for p in model.parameters()) == sum(p.numel() for p in whole.parameters()) == 23_641_217
+    last = {f"fc.{name}": value for name, value in model.head.layers[-1].state_dict().items()}
+    whole.load_state_dict(model.features.layers.state_dict() | last)
+    images = torch.rand(2, 3, 64, 64)
+    with torch.no_grad():
+        assert torch.allclose(model(images), whole(images), atol=1e-5)
+    assert all(norm.training for norm in model.train().modules() if isinstance(norm, nn.BatchNorm2d))
