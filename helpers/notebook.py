@@ -66,7 +66,15 @@ def start_run(name: str) -> Run:
     namespace = frame.f_back.f_globals if frame and frame.f_back else {}
     given = declared.parse({key: namespace[key] for key in declared.parameters if key in namespace})
     namespace.update(given)
-    return Run(name, {key: parameter.default for key, parameter in declared.parameters.items()} | given)
+    parameters = {key: parameter.default for key, parameter in declared.parameters.items()} | given
+    run = Run(name, parameters, reduced=declared.reductions(given))
+    if run.reduced:
+        smaller = [f"{key} {given[key]} instead of {declared.parameters[key].default or 'all'}" for key in run.reduced]
+        run.say(
+            "> **REDUCED RUN**\n>\n"
+            f"> {', '.join(smaller)}: less than the notebook's own experiment. What follows is said of this smaller one."
+        )
+    return run
 
 
 class Run:
@@ -75,22 +83,25 @@ class Run:
     Attributes:
         name: the notebook's name.
         parameters: their values in this run.
+        reduced: which of them make this run smaller than the notebook's own experiment.
         folder: ``exports/<assignment>/<notebook>``.
         work: where training keeps what it resumes from.
         device: what the networks run on.
     """
 
-    def __init__(self, name: str, parameters: Mapping[str, Any]) -> None:
+    def __init__(self, name: str, parameters: Mapping[str, Any], *, reduced: Sequence[str] = ()) -> None:
         self._started = time.perf_counter()
         self.name = name
         self.parameters = dict(parameters)
+        self.reduced = tuple(reduced)
         self.folder = exports_dir() / name
         self.work = self.folder / "work"
         self.device = choose_device(self.parameters.get("device", "auto"))
         self._data: tuple[Splits, ...] = ()
         _seed_everything(self.parameters.get("seed", 0))
         use_style()
-        self._record = RunRecord(name, parameters=self.parameters, environment=_environment(self.device))
+        environment = _environment(self.device)
+        self._record = RunRecord(name, parameters=self.parameters, environment=environment, reduced=list(reduced))
         self._save()
         print(" · ".join(f"{key} {value}" for key, value in self._record.environment.items()))  # noqa: T201
 

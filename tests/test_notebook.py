@@ -90,6 +90,18 @@ def test_parameters_are_what_the_caller_has_and_text_becomes_what_it_stands_for(
     assert "seed" not in names
 
 
+def test_a_smaller_run_than_the_notebooks_own_says_so(capsys: pytest.CaptureFixture[str]) -> None:
+    run = call_start_run(epochs=2)["run"]
+    assert record_of(run)["reduced"] == list(run.reduced) == ["epochs"]
+    assert "REDUCED RUN" in (shown := capsys.readouterr().out)
+    assert "epochs 2 instead of 60: less" in shown
+    for names in ({}, {"epochs": 61, "lr": 1e-9}):
+        run = call_start_run(**names)["run"]
+        assert "reduced" not in record_of(run)
+        assert run.reduced == ()
+        assert "REDUCED" not in capsys.readouterr().out
+
+
 def test_parameter_of_the_wrong_type_is_refused() -> None:
     with pytest.raises(ConfigError, match="epochs"):
         call_start_run(epochs="many")
@@ -358,7 +370,7 @@ def test_plain_papermill_from_any_folder_leaves_the_same_files(toy_notebook: Pat
     assert record["parameters"] == {"epochs": 2, "lr": 0.001, "fast": False, "seed": 7}
     outputs = [o for cell in nbformat.read(tmp_path / "out.ipynb", as_version=4).cells for o in cell.get("outputs", [])]
     texts = [o.data["text/markdown"] for o in outputs if o.output_type == "display_data" and "text/markdown" in o.data]
-    assert texts == ["epochs 2, lr 0.001, fast False"]
+    assert texts[-1] == "epochs 2, lr 0.001, fast False"
     pictures = [o for o in outputs if o.output_type == "display_data" and "image/png" in o.data]
     assert len(pictures) == 1, "a figure is not displayed twice"
     assert pictures[0].metadata["image/png"]["alt"] == "An empty pair of axes."

@@ -18,6 +18,10 @@ from helpers.base.parameters import Parameter, is_parameter_type, parse_value
 __all__ = ["DeclaredNotebook", "Parameter", "find_notebooks", "parse_value", "read_notebook", "resolve"]
 
 
+# The last word of a parameter that says how much is done, and nothing else.
+AMOUNTS = ("epochs", "seeds", "limit", "repeats", "rounds")
+
+
 @dataclass(frozen=True)
 class DeclaredNotebook:
     """A notebook of the project as its file declares it.
@@ -47,6 +51,14 @@ class DeclaredNotebook:
                 known = ", ".join(f"{p.name} ({p.type})" for p in self.parameters.values()) or "none"
                 raise ConfigError(f"Notebook {self.name} has no parameter {name}. Its parameters: {known}.")
         return {name: parse_value(self.parameters[name], value) for name, value in values.items()}
+
+    def reductions(self, values: Mapping[str, Any]) -> list[str]:
+        """The parameters that make the experiment smaller than it is by default: fewer epochs, seeds, images.
+
+        Args:
+            values: typed values of parameters.
+        """
+        return [name for name, parameter in self.parameters.items() if name in values and _is_less(parameter, values)]
 
 
 def find_notebooks(folder: Path | None = None) -> list[DeclaredNotebook]:
@@ -115,6 +127,13 @@ def read_notebook(path: Path) -> DeclaredNotebook:
         parameters=_parameters(tagged[0], name) if tagged else {},
         needs=tuple(needs),
     )
+
+
+def _is_less(parameter: Parameter, values: Mapping[str, Any]) -> bool:
+    value, default = values[parameter.name], parameter.default
+    if parameter.name.rpartition("_")[2] not in AMOUNTS or value is None:
+        return False
+    return default is None or bool(value < default)  # None is no limit
 
 
 def _text(cell: Mapping[str, Any]) -> str:

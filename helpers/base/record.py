@@ -13,6 +13,7 @@ from typing import Any, Literal, get_args
 from helpers.base.errors import ConfigError, ExportError
 from helpers.base.files import write_atomic
 
+OPTIONAL = {"error", "reduced"}  # left out where there is nothing to say
 Status = Literal["running", "complete", "failed", "killed", "timeout"]
 
 
@@ -26,6 +27,7 @@ class RunRecord:
         data: ``name``, ``source`` (``real`` or ``synthetic``) and ``splits`` (images in each); of a run that starts
             from a pretrained network also ``backbone`` and ``weights``.
         parameters: the values that the run used.
+        reduced: which of them make it smaller than the notebook's own experiment.
         results: for each model, each metric (``valid_accuracy``) as ``summarize`` gives it.
         requirements: ``section``, ``text``, ``threshold``, ``value`` and ``met`` of each.
         environment: ``device``, ``torch``, ``python``, ``commit`` and the like.
@@ -42,6 +44,7 @@ class RunRecord:
     environment: dict[str, Any] = field(default_factory=dict)
     seconds: float = 0.0
     error: str | None = None
+    reduced: list[str] = field(default_factory=list)
 
     @classmethod
     def load(cls, path: Path) -> RunRecord:
@@ -75,8 +78,7 @@ class RunRecord:
     def save(self, path: Path) -> None:
         """Writes the record to ``path``, whole or not at all."""
         content = asdict(self)
-        if self.error is None:
-            del content["error"]
+        content = {name: value for name, value in content.items() if value or name not in OPTIONAL}
         text = json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False)
         with write_atomic(path) as temporary:
             temporary.write_text(text + "\n", encoding="utf-8")
@@ -111,7 +113,7 @@ def summarize(values: Iterable[float]) -> dict[str, Any]:
 def _check(content: Any, path: Path) -> None:
     names = {item.name for item in fields(RunRecord)}
     found = set(content) if isinstance(content, dict) else set()
-    if missing := sorted(names - found - {"error"}):
+    if missing := sorted(names - found - OPTIONAL):
         problem = f"lacks {', '.join(missing)}"
     elif unknown := sorted(found - names):
         problem = f"holds the unknown {', '.join(unknown)}"

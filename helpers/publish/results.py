@@ -85,8 +85,8 @@ def save_reference(record: RunRecord, *, notebooks: Path | None = None, referenc
 
     Raises:
         ExportError: it is no evidence: it did not complete, ran on drawn images, with random weights for pretrained
-            ones or with other parameters than the notebook's own (another backbone may be used, the table says
-            which), or holds a path that only exists on this machine.
+            ones or with other parameters than the notebook's own (another backbone may be used, and fewer epochs,
+            seeds or images: the table says so), or holds a path that only exists on this machine.
     """
     if record.status != "complete":
         raise _refusal(record, f"its status is {record.status}{f' ({record.error})' if record.error else ''}")
@@ -94,12 +94,14 @@ def save_reference(record: RunRecord, *, notebooks: Path | None = None, referenc
         raise _refusal(record, f"it ran on {record.data.get('source', 'unknown')} data, not on the real data set")
     if record.data.get("weights") == "random":
         raise _refusal(record, f"its {record.data['backbone']} had random weights, not pretrained ones")
-    declared = read_notebook((notebooks or notebooks_dir()) / f"{record.notebook}.ipynb").parameters
-    defaults = {name: parameter.default for name, parameter in declared.items()}
+    declared = read_notebook((notebooks or notebooks_dir()) / f"{record.notebook}.ipynb")
+    defaults = {name: parameter.default for name, parameter in declared.parameters.items()}
     changed = {
         name for name in defaults | record.parameters if record.parameters.get(name, ...) != defaults.get(name, ...)
     }
-    if changed := changed - FREE:
+    # A run from before a default was raised is smaller as well, but does not say so.
+    reduced = set(record.reduced).intersection(declared.reductions(record.parameters))
+    if changed := changed - FREE - reduced:
         raise _refusal(record, f"it did not run with the notebook's own values of {', '.join(sorted(changed))}")
     if found := next((text for text in _texts(vars(record)) if Path(text).is_absolute() or str(ROOT) in text), None):
         raise _refusal(record, f"it holds the path {found}, which is of this machine only")
@@ -200,6 +202,8 @@ def _circumstances(record: RunRecord) -> tuple[str, str, str]:
     data = " ".join(filter(None, (record.data.get("source"), record.data.get("name"))))
     if backbone := record.data.get("backbone"):
         data += f", {'random ' if record.data['weights'] == 'random' else ''}{backbone}"
+    if record.reduced:
+        data += f"; *reduced*: {', '.join(f'{name} {record.parameters[name]}' for name in record.reduced)}"
     # A run may find its networks trained before: what counts is how long that took, whenever it was.
     trainings = (sum(summary["values"]) for _, metric, summary in _metrics(record) if metric == "train_seconds")
     seconds = max(record.seconds, sum(trainings))

@@ -103,3 +103,18 @@ def test_names_resolve_to_notebooks(tmp_path: Path) -> None:
         names("01_one")
     with pytest.raises(NotebookError, match=r"no notebook or assignment 'c'.*a/01_one, b/01_one, b/02_two"):
         names("c")
+
+
+def test_less_of_what_is_done_is_a_reduction_and_nothing_else_is(tmp_path: Path) -> None:
+    lines = (
+        "epochs: int = 60  # passes",
+        "final_seeds: int = 3  # repetitions",
+        "train_limit: int | None = None  # images",
+        "valid_limit: int | None = 100  # images",
+        "width: int = 8  # maps",
+        "lr: float = 0.1  # rate",
+    )
+    values = {"epochs": 6, "final_seeds": 1, "train_limit": 500, "valid_limit": 50, "width": 4, "lr": 0.01}
+    declared = read_notebook(write(tmp_path, source="\n".join(lines)))
+    assert declared.reductions(values) == ["epochs", "final_seeds", "train_limit", "valid_limit"]
+    assert declared.reductions({"epochs": 60, "final_seeds": 4, "train_limit": None, "valid_limit": None}) == []

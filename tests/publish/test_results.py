@@ -139,6 +139,24 @@ def test_a_run_with_another_backbone_is_kept_and_says_which(
         results.save_reference(untrained, notebooks=notebooks, reference=tmp_path / "reference")
 
 
+def test_a_smaller_run_is_kept_and_says_in_what_it_is_smaller(
+    notebooks: Path, write_notebook: WriteNotebook, tmp_path: Path
+) -> None:
+    lines = ("epochs: int = 60  # passes", "train_limit: int | None = None  # images", "lr: float = 0.1  # rate")
+    write_notebook("01_a", parameters="\n".join(lines))
+    values = {"epochs": 6, "train_limit": 900, "lr": 0.1}
+    run = real_run(parameters=values, reduced=["epochs", "train_limit"])
+    path = results.save_reference(run, notebooks=notebooks, reference=tmp_path / "reference")
+    kept = RunRecord.load(path)
+    assert kept.parameters == values
+    assert {row[4] for row in results.result_rows([kept])} == {"real shapes; *reduced*: epochs 6, train_limit 900"}
+    for other in ({"lr": 0.2}, {"epochs": 61}):
+        with pytest.raises(ExportError, match=f"the notebook's own values of {next(iter(other))}"):
+            results.save_reference(
+                real_run(parameters=values | other, reduced=["epochs", "train_limit"]), notebooks=notebooks
+            )
+
+
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [

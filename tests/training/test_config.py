@@ -73,6 +73,7 @@ def test_defaults_stay_or_the_version_of_the_loop_is_raised() -> None:
         "seed": 0,
         "precision": "auto",
         "device": "auto",
+        "channels_last": True,
         "augment": {"padding": "reflection", "erase_area": (0.02, 0.25)},
     }
     defaults = asdict(TrainConfig())
