@@ -12,6 +12,7 @@ from helpers.plots.classes import (
     plot_most_confused,
 )
 from helpers.plots.curves import plot_comparison, plot_curves, plot_history, plot_learning_curves
+from helpers.plots.embedding import plot_embedding
 from helpers.plots.fields import plot_footprint, plot_receptive_field
 from helpers.plots.grids import plot_activation_grid, plot_image_grid
 from helpers.plots.layers import plot_activation_layers, plot_filters, plot_heatmaps, plot_units
@@ -29,6 +30,7 @@ __all__ = [
     "plot_comparison",
     "plot_confusion_matrix",
     "plot_curves",
+    "plot_embedding",
     "plot_filters",
     "plot_footprint",
     "plot_heatmaps",

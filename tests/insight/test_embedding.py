@@ -1,0 +1,43 @@
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor
+
+from helpers.base.errors import ConfigError
+from helpers.insight.embedding import embed, neighbour_agreement
+
+
+def clouds() -> tuple[Tensor, Tensor]:
+    """Three clouds of 20 points each in eight dimensions, and which is whose."""
+    generator = torch.Generator().manual_seed(0)
+    labels = torch.arange(3).repeat_interleave(20)
+    centres = 6 * torch.randn(3, 8, generator=generator)
+    return centres[labels] + torch.randn(60, 8, generator=generator), labels
+
+
+def test_neighbours_stay_neighbours() -> None:
+    features, labels = clouds()
+    found = embed(features, perplexity=10)
+    assert found.points.shape == (60, 2)
+    assert (found.perplexity, found.seed) == (10, 0)
+    assert 0 < found.divergence < 2
+    assert neighbour_agreement(found.points, labels, neighbours=5) > 0.95
+
+
+def test_the_same_seed_gives_the_same_plane() -> None:
+    features, _ = clouds()
+    first, again = (embed(features, perplexity=10, seed=1).points for _ in range(2))
+    assert torch.equal(first, again)
+
+
+@pytest.mark.parametrize("perplexity", [0, 60])
+def test_a_perplexity_that_does_not_fit_is_refused(perplexity: float) -> None:
+    with pytest.raises(ConfigError, match=f"perplexity is {perplexity} for 60 images"):
+        embed(clouds()[0], perplexity=perplexity)
+
+
+def test_agreement_leaves_the_point_itself_out() -> None:
+    line = torch.arange(6.0)[:, None]
+    assert neighbour_agreement(line, torch.tensor([0, 1, 0, 1, 0, 1]), neighbours=1) == 0
+    assert neighbour_agreement(line, torch.zeros(6, dtype=torch.int64), neighbours=99) == 1
