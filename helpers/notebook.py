@@ -72,7 +72,7 @@ def start_run(name: str) -> Run:
         smaller = [f"{key} {given[key]} instead of {declared.parameters[key].default or 'all'}" for key in run.reduced]
         run.say(
             "> **REDUCED RUN**\n>\n"
-            f"> {', '.join(smaller)}: less than the notebook's own experiment. What follows is said of this smaller one."
+            f"> {', '.join(smaller)}: less than the notebook's own experiment. What follows is about this smaller one."
         )
     return run
 

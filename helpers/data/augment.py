@@ -37,6 +37,7 @@ class Augment:
         brightness: largest shift of all values, in standard deviations.
         contrast: largest relative change of the contrast around each image's mean: factors 1 - c to 1 + c.
         saturation: likewise of the distance of each pixel from its own gray.
+        grayscale: probability that an image loses its colours.
         erase: probability that a rectangle is replaced by noise (Zhong et al. 2020, "Random Erasing").
         erase_area: smallest and largest area of that rectangle, as a fraction of the image.
     """
@@ -52,6 +53,7 @@ class Augment:
     brightness: float = 0.0
     contrast: float = 0.0
     saturation: float = 0.0
+    grayscale: float = 0.0
     erase: float = 0.0
     erase_area: tuple[float, float] = (0.02, 0.25)
 
@@ -60,7 +62,7 @@ class Augment:
             value = getattr(self, field.name)
             if isinstance(value, (int, float)) and value < 0:
                 raise ConfigError(f"Augment.{field.name} is {value}: a strength cannot be negative.")
-        for name in ("flip", "erase", "brightness", "contrast", "saturation"):
+        for name in ("flip", "erase", "brightness", "contrast", "saturation", "grayscale"):
             if getattr(self, name) > 1:
                 raise ConfigError(f"Augment.{name} is {getattr(self, name)}: expected 0 to 1.")
         if not 0 < self.erase_area[0] <= self.erase_area[1] <= 1:
@@ -76,7 +78,7 @@ class Augment:
     @property
     def recolours(self) -> bool:
         """Whether pixels change their value."""
-        return any((self.brightness, self.contrast, self.saturation))
+        return any((self.brightness, self.contrast, self.saturation, self.grayscale))
 
     def __call__(self, images: Tensor, generator: Generator, *, size: int | None = None) -> Tensor:
         """Augments a batch.
@@ -133,6 +135,9 @@ class Augment:
         if self.saturation:
             gray = images.mean(dim=1, keepdim=True)  # (B, 1, H, W)
             images = torch.lerp(gray, images, 1 + uniform(self.saturation))
+        if self.grayscale:
+            gray = images.mean(dim=1, keepdim=True)
+            images = torch.lerp(images, gray, uniform.happens(self.grayscale))
         return images
 
     def _erase(self, images: Tensor, generator: Generator) -> Tensor:

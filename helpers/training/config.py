@@ -13,7 +13,7 @@ SCHEDULES = ("constant", "step", "cosine", "one_cycle", "plateau")
 LOSSES = ("cross_entropy", "binary_cross_entropy", "squared_error")
 LEARNED = "learned"
 PRECISIONS = ("auto", "fp32", "bf16")
-KEEP = ("last", "best")
+KEEP = ("last", "best", "both")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,7 +48,7 @@ class TrainConfig:
             resizing; Tan and Le 2021). None trains at full size throughout.
         patience: epochs without a better validation accuracy before training stops; None never stops.
         keep: the weights that ``fit`` leaves in the model: of the ``last`` epoch, or of the ``best`` one
-            on validation (always so with patience).
+            on validation (always so with patience); ``both`` leaves the last, and the history holds the best.
         seed: fixes the order of the images, augmentation and dropout.
         precision: one of ``PRECISIONS``; ``auto`` takes bfloat16 where the device is faster with it.
         device: ``auto``, ``cpu``, ``cuda`` …
@@ -121,8 +121,8 @@ class TrainConfig:
 
     @property
     def keeps_best(self) -> bool:
-        """Whether the weights of the best epoch are kept rather than those of the last."""
-        return self.keep == "best" or self.patience is not None
+        """Whether the weights of the best epoch are kept, beside those of the last or in their place."""
+        return self.keep != "last" or self.patience is not None
 
     def image_size(self, epoch: int, full: int) -> int:
         """Side in pixels of the training images in ``epoch`` (from 0), a multiple of 8 up to ``full``."""

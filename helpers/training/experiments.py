@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import json
 import shutil
@@ -14,6 +15,7 @@ import torch
 from joblib import Parallel, delayed
 from torch import nn
 
+from helpers.base.errors import ConfigError
 from helpers.data.splits import Split, Splits
 from helpers.models.heads import Heads, heads_of
 from helpers.models.registry import create_model
@@ -73,6 +75,21 @@ class Trained:
     def evaluate(self, split: Split) -> Evaluation:
         """Predictions on a split, images as they are."""
         return evaluate(self.model, split, mean=self.mean, std=self.std, precision=self.experiment.config.precision)
+
+    @property
+    def at_best(self) -> Trained:
+        """The same point after its best epoch on validation, where it was trained to keep ``both``.
+
+        Raises:
+            ConfigError: it was trained to keep one.
+        """
+        if self.history.best_weights is None:
+            raise ConfigError(
+                f"The weights of the best epoch were not kept: keep is {self.experiment.config.keep!r}, not 'both'."
+            )
+        model = copy.deepcopy(self.model)
+        model.load_state_dict(self.history.best_weights)
+        return replace(self, model=model)
 
     @property
     def heads(self) -> Heads | None:
@@ -188,10 +205,11 @@ def train_point(
     label = f"{name} seed {seed}"
     if finished is None:
         history = fit(model, splits, config, folder=unfinished, label=label, watch_test=watch_test)
-        write_checkpoint(point, {"config": settings, "model": model.state_dict(), "rows": history.rows})
+        kept = {"model": model.state_dict(), "rows": history.rows, "best": history.best_weights}
+        write_checkpoint(point, {"config": settings, **kept})
         shutil.rmtree(unfinished)
     else:
-        history = History(finished["rows"])
+        history = History(finished["rows"], finished.get("best"))
         print(f"{label}: {len(history)} epochs, trained before")
         model.load_state_dict(finished["model"])
         model.to(choose_device(config.device)).to(memory_format=torch.channels_last).eval()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 import pandas as pd
+from torch import Tensor
 
 Row = dict[str, float]
 
@@ -19,9 +20,12 @@ class History:
 
     The training figures are collected while the network learns: on augmented images, with dropout
     and smoothed or mixed targets, over the whole epoch. ``evaluate`` measures a split as it is.
+
+    ``best_weights`` is the network's state after the best epoch, where ``keep`` is ``both``.
     """
 
     rows: list[Row] = field(default_factory=list)
+    best_weights: dict[str, Tensor] | None = None
 
     def __len__(self) -> int:
         return len(self.rows)

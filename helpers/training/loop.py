@@ -236,7 +236,9 @@ class TrainingRun:
 
     def leave_weights(self) -> None:
         """Puts the weights that the configuration asks for into the caller's model."""
-        chosen = self.best if self.best is not None else self.judged.state_dict()
+        both = self.config.keep == "both"
+        self.history.best_weights = self.best if both else None
+        chosen = self.judged.state_dict() if self.best is None or both else self.best
         self.model.load_state_dict(chosen)
         self.model.eval()
 

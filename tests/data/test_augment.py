@@ -163,3 +163,11 @@ def test_elastic_distortion_moves_pixels_smoothly_and_by_about_its_strength() ->
     # Between the drawn displacements the interpolated ones are smaller.
     assert 0.5 * 2 * 0.03 < moved.std() < 2 * 0.03
     assert moved.diff(dim=3).abs().mean() < 0.3 * moved.std()
+
+
+def test_grayscale_takes_the_colours_of_about_half(images: Tensor) -> None:
+    changed = Augment(grayscale=0.5)(images, generator())
+    gray = (changed - images.mean(1, keepdim=True)).abs().amax((1, 2, 3)) < 1e-5
+    kept = (changed - images).abs().amax((1, 2, 3)) < 1e-5
+    assert (gray ^ kept).all()
+    assert 16 < gray.sum() < 48

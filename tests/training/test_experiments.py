@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from helpers.base.errors import ConfigError
 from helpers.data.splits import Splits
 from helpers.training import Experiment, TrainConfig, experiments, measure, run_experiments
 
@@ -78,3 +79,20 @@ def test_measure_gives_one_value_per_seed_and_split(corners: Splits, tmp_path: P
     assert {"train_loss", "train_accuracy", "valid_loss", "valid_accuracy"} <= metrics.keys()
     assert all(len(values) == 2 for values in metrics.values())
     assert metrics["valid_accuracy"][0] == trained[0].evaluate(corners.valid).accuracy
+
+
+def test_the_last_weights_and_the_best_are_kept_side_by_side(
+    corners: Splits, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def train(keep: str) -> experiments.Trained:
+        config = replace(CONFIG, epochs=4, lr=0.3, keep=keep)
+        return run_experiments({keep: replace(SMALL, config=config)}, corners, seeds=1, folder=tmp_path)[keep][0]
+
+    last, best, both = train("last"), train("best"), train("both")
+    monkeypatch.setattr(experiments, "fit", None)  # the second time, from the disk
+    for point in (both, train("both")):
+        for kept, expected in ((point, last), (point.at_best, best)):
+            own, other = kept.model.state_dict(), expected.model.state_dict()
+            assert all(torch.equal(own[name], value) for name, value in other.items())
+    with pytest.raises(ConfigError, match="keep is 'last', not 'both'"):
+        _ = last.at_best
