@@ -18,7 +18,7 @@ from helpers.base.parameters import Parameter, is_parameter_type, parse_value
 __all__ = ["DeclaredNotebook", "Parameter", "find_notebooks", "parse_value", "read_notebook", "resolve"]
 
 
-# The last word of a parameter that says how much is done, and nothing else.
+# The last word of a parameter that says how much is done, and nothing else; so does `size`, the images' own.
 AMOUNTS = ("epochs", "seeds", "limit", "repeats", "rounds")
 
 
@@ -53,7 +53,7 @@ class DeclaredNotebook:
         return {name: parse_value(self.parameters[name], value) for name, value in values.items()}
 
     def reductions(self, values: Mapping[str, Any]) -> list[str]:
-        """The parameters that make the experiment smaller than it is by default: fewer epochs, seeds, images.
+        """The parameters that make the experiment smaller than it is by default: fewer epochs or images, smaller ones …
 
         Args:
             values: typed values of parameters.
@@ -131,7 +131,7 @@ def read_notebook(path: Path) -> DeclaredNotebook:
 
 def _is_less(parameter: Parameter, values: Mapping[str, Any]) -> bool:
     value, default = values[parameter.name], parameter.default
-    if parameter.name.rpartition("_")[2] not in AMOUNTS or value is None:
+    if value is None or (parameter.name != "size" and parameter.name.rpartition("_")[2] not in AMOUNTS):
         return False
     return default is None or bool(value < default)  # None is no limit
 

@@ -111,10 +111,13 @@ def test_less_of_what_is_done_is_a_reduction_and_nothing_else_is(tmp_path: Path)
         "final_seeds: int = 3  # repetitions",
         "train_limit: int | None = None  # images",
         "valid_limit: int | None = 100  # images",
+        "size: int = 224  # pixels",
+        "batch_size: int = 64  # images",
         "width: int = 8  # maps",
         "lr: float = 0.1  # rate",
     )
-    values = {"epochs": 6, "final_seeds": 1, "train_limit": 500, "valid_limit": 50, "width": 4, "lr": 0.01}
+    values = {"epochs": 6, "final_seeds": 1, "train_limit": 500, "valid_limit": 50, "size": 96}
+    others = {"batch_size": 32, "width": 4, "lr": 0.01}
     declared = read_notebook(write(tmp_path, source="\n".join(lines)))
-    assert declared.reductions(values) == ["epochs", "final_seeds", "train_limit", "valid_limit"]
+    assert declared.reductions(values | others) == list(values)
     assert declared.reductions({"epochs": 60, "final_seeds": 4, "train_limit": None, "valid_limit": None}) == []
