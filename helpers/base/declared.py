@@ -53,7 +53,7 @@ class DeclaredNotebook:
         return {name: parse_value(self.parameters[name], value) for name, value in values.items()}
 
     def reductions(self, values: Mapping[str, Any]) -> list[str]:
-        """The parameters that make the experiment smaller than it is by default: fewer epochs or images, smaller ones …
+        """The parameters that make the experiment smaller than by default: fewer epochs, seeds, images or pixels.
 
         Args:
             values: typed values of parameters.
