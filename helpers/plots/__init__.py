@@ -16,7 +16,7 @@ from helpers.plots.embedding import plot_embedding
 from helpers.plots.fields import plot_footprint, plot_receptive_field
 from helpers.plots.grids import plot_activation_grid, plot_image_grid
 from helpers.plots.layers import plot_activation_layers, plot_filters, plot_heatmaps, plot_units
-from helpers.plots.responses import plot_response, plot_responses
+from helpers.plots.responses import plot_response, plot_responses, plot_sweep
 from helpers.plots.style import COLORS, PAGE_WIDTH, use_style
 
 __all__ = [
@@ -41,6 +41,7 @@ __all__ = [
     "plot_receptive_field",
     "plot_response",
     "plot_responses",
+    "plot_sweep",
     "plot_units",
     "use_style",
 ]

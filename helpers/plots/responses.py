@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from helpers.base.record import summarize
-from helpers.plots.style import COLORS, PAGE_WIDTH, SMALL, new_axes, percent_axis
+from helpers.plots.style import COLORS, PAGE_WIDTH, SMALL, SPLIT_COLORS, SPLIT_NAMES, new_axes, percent_axis
 
 Response = Mapping[float, Sequence[float]]  # by strength, one value per repeat
 
@@ -76,3 +76,30 @@ def plot_responses(
         ax.remove()
     grid[0, 0].set_ylim(0, 1)
     return figure
+
+
+def plot_sweep(
+    curves: Mapping[str, Response], *, quantity: str, chance: float | None = None, ax: Axes | None = None
+) -> Axes:
+    """Accuracy on several splits against a setting that was swept: means with their 95 % t-intervals.
+
+    Args:
+        curves: by the split's name (``train``, ``valid``, ``test``), by the setting's value in ascending order: shares
+            (0–1), one per seed.
+        quantity: what the setting is.
+        chance: what guessing reaches, marked by a horizontal line.
+        ax: where to draw; None makes a figure.
+    """
+    ax = new_axes(ax, 5.0, 3.0)
+    lines = {"train": "o--", "valid": "s-", "test": "D:"}
+    for split, response in curves.items():
+        summaries = [summarize(values) for values in response.values()]
+        means, halves = [s["mean"] for s in summaries], [s["ci95"] or 0.0 for s in summaries]
+        color, label = SPLIT_COLORS[split], SPLIT_NAMES[split]
+        ax.errorbar(list(response), means, yerr=halves, fmt=lines[split], color=color, label=label, ms=3.5, capsize=2)
+    if chance is not None:
+        ax.axhline(chance, color="gray", linestyle=":", zorder=0, label="guessing")
+    percent_axis(ax, "y", "accuracy")
+    ax.set_xlabel(quantity)
+    ax.legend()
+    return ax

@@ -4,7 +4,7 @@ import matplotlib.pyplot as plt
 import pytest
 
 from helpers.base.record import summarize
-from helpers.plots import plot_response, plot_responses
+from helpers.plots import plot_response, plot_responses, plot_sweep
 
 RESPONSE = {0.0: [0.8, 0.7, 0.9], 1.0: [0.5, 0.4, 0.45]}
 
@@ -34,3 +34,14 @@ def test_several_responses_share_their_scale() -> None:
     assert {ax.get_ylim() for ax in figure.axes} == {(0.0, 1.0)}
     assert [ax.get_ylabel() for ax in figure.axes] == ["accuracy (%)", "", "", "accuracy (%)"]
     plt.close(figure)
+
+
+def test_a_sweep_shows_each_split_with_its_intervals() -> None:
+    ax = plot_sweep({"train": RESPONSE, "valid": {0.0: [0.6, 0.5], 1.0: [0.4, 0.4]}}, quantity="p", chance=0.1)
+    train, valid = ax.containers
+    assert train.lines[0].get_xydata()[:, 1].tolist() == pytest.approx([0.8, 0.45])
+    assert valid.lines[0].get_xydata()[:, 1].tolist() == pytest.approx([0.55, 0.4])
+    low, high = train.lines[2][0].get_segments()[0][:, 1]
+    assert high - low == pytest.approx(2 * summarize(RESPONSE[0.0])["ci95"])
+    labels = {text.get_text() for text in ax.get_legend().get_texts()}
+    assert labels == {"training", "validation", "guessing"}
