@@ -99,6 +99,8 @@ def plot_sweep(
         ax.errorbar(list(response), means, yerr=halves, fmt=lines[split], color=color, label=label, ms=3.5, capsize=2)
     if chance is not None:
         ax.axhline(chance, color="gray", linestyle=":", zorder=0, label="guessing")
+    low, high = ax.get_ylim()
+    ax.set_ylim(max(low, 0.0), min(high, 1.02))  # an interval of few seeds may reach beyond what there is
     percent_axis(ax, "y", "accuracy")
     ax.set_xlabel(quantity)
     ax.legend()
