@@ -130,7 +130,8 @@ class Run:
     def use_results(self, *notebooks: str) -> dict[str, RunRecord]:
         """What other notebooks have measured, for a run that reports on them; it is about the data of all of them.
 
-        Says so loudly if any of them ran on drawn images, or with random weights for pretrained ones.
+        Says so loudly if any of them ran on drawn images, with random weights for pretrained ones, or smaller than
+        planned.
 
         Returns:
             Their records, by name.
@@ -160,6 +161,12 @@ class Run:
                 f"> {_listed(blank)} had random weights in place of those learned on ImageNet. Every number below that "
                 "comes from there is about a network that knows nothing: none of them is a result."
             )
+        if reduced := {name: record for name, record in done.items() if record.reduced}:
+            smaller = "; ".join(
+                f"{name} with {', '.join(f'{key} {record.parameters[key]}' for key in record.reduced)}"
+                for name, record in reduced.items()
+            )
+            self.say(f"> **REDUCED RUNS**\n>\n> Some results below are of runs smaller than planned: {smaller}.")
         return done
 
     def use_backbone(self, name: str, weights: str) -> None:

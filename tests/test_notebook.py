@@ -256,6 +256,16 @@ def test_a_report_says_what_was_drawn_or_knows_nothing(capsys: pytest.CaptureFix
     assert run.require("1", "all of it", 2, 2)["met"] is None
 
 
+def test_a_report_says_what_was_smaller_than_planned(capsys: pytest.CaptureFixture[str]) -> None:
+    run = start_run(NAME)
+    smaller = Run("toy/02_ants", {"epochs": 2, "limit": 10, "lr": 0.1}, reduced=("epochs", "limit"))
+    smaller.use_data(make_splits())
+    smaller.finish()
+    capsys.readouterr()
+    run.use_results("toy/02_ants")
+    assert "smaller than planned: toy/02_ants with epochs 2, limit 10." in capsys.readouterr().out
+
+
 def test_a_report_names_every_notebook_that_has_not_been_run() -> None:
     run = start_run(NAME)
     finished("toy/02_ants", make_splits())
