@@ -224,3 +224,12 @@ def test_conv4_of_alexnet_is_what_follows_its_relu() -> None:
         ModelError, match=r"AlexNet has no layer 'conv6' to end at: known are avgpool, conv1, .*conv5, fea"
     ):
         features(network, "conv6")
+
+
+def test_all_convolutions_of_vgg_leave_one_place_of_a_small_image() -> None:
+    with torch.device("meta"):
+        part = features(torchvision.models.vgg11_bn().eval(), "features")
+        assert part(torch.empty(2, 3, 32, 32)).shape == (2, 512, 1, 1)
+        assert part(torch.empty(2, 3, 64, 64)).shape == (2, 512, 2, 2)
+    assert [type(module) for module in part].count(nn.Conv2d) == 8
+    assert isinstance(part[-1], nn.MaxPool2d)
