@@ -68,7 +68,7 @@ class StrokeBlock(nn.Module):
         x = self.norm(torch.cat((self.along(x), self.across(x), self.near(x), self.far(x)), dim=1))
         if self.note is not None and self.gate is not None:
             context = context + self.note(x.mean(dim=(2, 3)))
-            # Twice a sigmoid: a gate that knows nothing leaves the maps as they are.
+            # Twice a sigmoid: a gate that knows nothing yet, with weights of zero, leaves the maps as they are.
             x = x * 2 * self.gate(F.relu(context)).sigmoid()[:, :, None, None]
         return self.relu(x), context
 
@@ -140,6 +140,7 @@ class StrokeFeatures(nn.Module):
             steps += [StrokeBlock(channels, width, context, batch_norm=batch_norm) for channels in inputs]
         self.steps = nn.ModuleList(steps)
         self.summary = nn.Linear(2 * widths[-1] + context, features)
+        self.norm = nn.BatchNorm1d(features) if batch_norm else nn.Identity()
         self.relu = nn.ReLU()
 
     def forward(self, images: Tensor) -> Tensor:
@@ -153,7 +154,7 @@ class StrokeFeatures(nn.Module):
                 x = step(x)
         # How much there is of something, whether it is there at all, and what kind of picture it is.
         seen = torch.cat((x.mean(dim=(2, 3)), x.amax(dim=(2, 3)), context.to(x.dtype)), dim=1)
-        features: Tensor = self.relu(self.summary(seen))
+        features: Tensor = self.relu(self.norm(self.summary(seen)))
         return features
 
 
@@ -171,7 +172,7 @@ class StrokeNet(nn.Module):
         paper: whether the colour of the paper is subtracted first.
         pooling: ``max`` or ``average``.
         blur: whether weighted means follow the pooling, as ``StrokePool`` says.
-        batch_norm: normalise in every block (Ioffe and Szegedy 2015).
+        batch_norm: normalise in every block, and the features (Ioffe and Szegedy 2015).
         dropout: probability of dropping a feature before the last layer.
         init: ``he``, ``xavier``, or None for PyTorch's default.
 
@@ -210,6 +211,10 @@ class StrokeNet(nn.Module):
         self.dropout = nn.Dropout(dropout)
         self.fc = nn.Linear(features, num_classes)
         initialise(self, init)
+        for block in self.features.steps:
+            if isinstance(block, StrokeBlock) and block.gate is not None:
+                nn.init.zeros_(block.gate.weight)
+                nn.init.zeros_(block.gate.bias)
 
     def forward(self, images: Tensor) -> Tensor:
         """Images (B, C, H, W) to logits (B, num_classes)."""

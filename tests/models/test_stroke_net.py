@@ -27,8 +27,8 @@ def test_weights_and_work_as_counted_by_hand() -> None:
     plan = [(32, 48), (48, 96), (96, 96), (96, 192), (192, 192), (192, 384)]
     blocks = sum(before * width * 7 + 2 * width + 65 * width + 64 * (width + 1) for before, width in plan)
     pools = 3 * (48 + 96 + 192)
-    by_hand = (3 * 25 * 32 + 2 * 32) + blocks + pools + (2 * 384 + 64 + 1) * 256 + 257 * 65
-    assert weights(model) == by_hand == 1_376_545
+    by_hand = (3 * 25 * 32 + 2 * 32) + blocks + pools + (2 * 384 + 64 + 1) * 256 + 2 * 256 + 257 * 65
+    assert weights(model) == by_hand == 1_377_057
 
 
 @pytest.mark.parametrize("size", [64, 96, 224])
@@ -81,8 +81,18 @@ def test_a_quarter_of_the_maps_each_is_read_along_across_near_and_far() -> None:
     ]
 
 
+def test_gates_start_open_whatever_the_context() -> None:
+    block = small(init="xavier").eval().features.steps[0]
+    maps = torch.rand(2, 8, 16, 16)
+    open_, full = block(maps, torch.zeros(2, 4))[0], block(maps, torch.ones(2, 4))[0]
+    assert torch.equal(open_, full)
+
+
 def test_the_context_reaches_every_place_of_the_next_block() -> None:
     def far_corner_moves(model: StrokeNet) -> bool:
+        for step in model.features.steps:
+            if isinstance(step, StrokeBlock) and step.gate is not None:
+                nn.init.ones_(step.gate.weight)
         first, second = (step for step in model.features.steps[:2])
         assert isinstance(second, StrokePool)
         images = torch.rand(1, 8, 64, 64, generator=torch.Generator().manual_seed(0))
