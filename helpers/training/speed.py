@@ -60,6 +60,11 @@ def time_training(
     Raises:
         TrainingError: a variant is to be compiled, and that does not work here.
     """
+    with torch.random.fork_rng():  # the caller's random numbers are kept
+        return _time_in_turn(variants, splits, steps, rounds)
+
+
+def _time_in_turn(variants: Mapping[str, Experiment], splits: Splits, steps: int, rounds: int) -> dict[str, Speed]:
     running, speeds = {}, {}
     for name, experiment in variants.items():
         config = replace(experiment.config, schedule="constant")
