@@ -27,7 +27,9 @@ def test_each_variant_has_its_turn_in_every_round(corners: Splits, monkeypatch: 
     monkeypatch.setattr(TrainingRun, "_step", step)
     variants = {"last": experiment(), "first": experiment(channels_last=False)}
     # More steps than the schedule of one epoch has.
+    random = torch.get_rng_state()
     speeds = time_training(variants, corners, steps=3, rounds=4)
+    assert torch.equal(torch.get_rng_state(), random)
     assert turns == [True] * 2 + [False] * 2 + ([True] * 3 + [False] * 3) * 4
     for speed in speeds.values():
         assert len(speed.rates) == 4
