@@ -48,7 +48,7 @@ def toy_notebook(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pa
     ]
     metadata = {"kernelspec": {"name": "python3", "language": "python", "display_name": "Python 3"}}
     nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=metadata), path)
-    monkeypatch.setattr(notebook, "notebooks_dir", lambda: tmp_path / "notebooks")
+    monkeypatch.setattr(notebook.run, "notebooks_dir", lambda: tmp_path / "notebooks")
     yield path
     plt.close("all")
     plt.rcdefaults()
@@ -284,7 +284,7 @@ def test_a_table_of_another_run_is_read_as_it_was_saved() -> None:
 
 def test_figures_and_tables_carry_what_a_paper_needs(monkeypatch: pytest.MonkeyPatch) -> None:
     shown: list[Any] = []
-    monkeypatch.setattr(notebook, "_show", lambda bundle, metadata=None: shown.append((bundle, metadata)))
+    monkeypatch.setattr(notebook.display, "show", lambda bundle, metadata=None: shown.append((bundle, metadata)))
     run = start_run(NAME)
     run.figure(plt.subplots()[1], "curves", alt="Loss falls.", caption="Curves.")
     run.table(pd.DataFrame({"net": ["a"]}), "nets", caption="All nets.")
@@ -364,7 +364,7 @@ def test_source_of_a_class_and_of_an_object(capsys: pytest.CaptureFixture[str]) 
 
 
 # A kernel is a process of its own, which the patch of this one does not reach.
-IN_KERNEL = "import helpers.notebook; helpers.notebook.notebooks_dir = lambda: __import__('pathlib').Path({folder!r})"
+IN_KERNEL = "import helpers.notebook.run as r; r.notebooks_dir = lambda: __import__('pathlib').Path({folder!r})"
 
 
 def test_plain_papermill_from_any_folder_leaves_the_same_files(toy_notebook: Path, tmp_path: Path) -> None:

@@ -1,22 +1,13 @@
-"""What a notebook itself calls: from ``start_run`` in its first cell to ``run.finish`` in its last.
-
-In JupyterLab, under papermill and in a plain script a run does the same and leaves the same figures, model
-and metrics.
-Only what is displayed differs: without IPython, texts go to the terminal.
-"""
+"""One run of a notebook: its parameters, seeds and device, and all that it leaves in its folder."""
 
 from __future__ import annotations
 
 import inspect
-import math
 import platform
 import random
 import re
-import textwrap
 import time
-from base64 import b64encode
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,8 +16,6 @@ import numpy as np
 import pandas as pd
 import torch
 import torchvision
-from IPython.core.getipython import get_ipython
-from IPython.display import display
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
@@ -36,11 +25,12 @@ from torch import nn
 from helpers.base.declared import read_notebook
 from helpers.base.environment import commit, cpu_name
 from helpers.base.errors import ConfigError, NotebookError
-from helpers.base.files import ROOT, exports_dir, notebooks_dir, write_atomic
-from helpers.base.markdown import markdown_table
+from helpers.base.files import exports_dir, notebooks_dir, write_atomic
 from helpers.base.record import RunRecord, summarize
 from helpers.data.splits import Splits
 from helpers.models.saved import save_model
+from helpers.notebook.display import frame_table, requirement_table, show_markdown, show_picture
+from helpers.notebook.others import completed_runs, data_of_all, notices, saved_file, short_path
 from helpers.plots import use_style
 from helpers.training.device import choose_device
 
@@ -139,35 +129,12 @@ class Run:
         Raises:
             NotebookError: some of them have not been run to their end; the message names all of those.
         """
-        records = {name: _read_record(name) for name in notebooks}
-        done = {name: record for name, record in records.items() if record and record.status == "complete"}
-        if missing := [name for name in notebooks if name not in done]:
-            raise NotebookError(
-                f"{self.name} reports on notebooks that have not been run to their end: {', '.join(missing)}. "
-                f"Run them first: python -m helpers run {' '.join(missing)}"
-            )
-        self._record.data |= _data_of_all([record.data for record in done.values()])
+        records = completed_runs(notebooks, self.name)
+        self._record.data |= data_of_all(records.values())
         self._save()
-        drawn = [name for name, record in done.items() if record.data.get("source") != "real"]
-        if drawn:
-            self.say(
-                "> **SYNTHETIC DATA**\n>\n"
-                f"> {_listed(drawn)} ran on a drawn stand-in for the real images. Every number below that comes from "
-                "there is about the stand-in: none of them is a result, and no requirement counts as met."
-            )
-        if blank := [name for name, record in done.items() if record.data.get("weights") == "random"]:
-            self.say(
-                "> **RANDOM WEIGHTS**\n>\n"
-                f"> {_listed(blank)} had random weights in place of those learned on ImageNet. Every number below that "
-                "comes from there is about a network that knows nothing: none of them is a result."
-            )
-        if reduced := {name: record for name, record in done.items() if record.reduced}:
-            smaller = "; ".join(
-                f"{name} with {', '.join(f'{key} {record.parameters[key]}' for key in record.reduced)}"
-                for name, record in reduced.items()
-            )
-            self.say(f"> **REDUCED RUNS**\n>\n> Some results below are of runs smaller than planned: {smaller}.")
-        return done
+        for notice in notices(records):
+            self.say(notice)
+        return records
 
     def use_backbone(self, name: str, weights: str) -> None:
         """Notes which pretrained network the run's results rest on; says so loudly if it has learned nothing.
@@ -249,7 +216,7 @@ class Run:
             figure.savefig(file, format="pdf", dpi=DPI, metadata={"CreationDate": None})
         plt.close(figure)
         # As wide on the screen as on paper, and sharp on screens with more than 96 pixels per inch.
-        self._show_figure(name, alt, caption, width=round(96 * figure.get_figwidth()))
+        show_picture(png, name, alt=alt, caption=caption, width=round(96 * figure.get_figwidth()))
 
     def figure_from(self, source: str, name: str, *, alt: str, caption: str = "") -> None:
         """Shows a figure that another notebook has saved, and keeps a copy of it among its own.
@@ -265,19 +232,14 @@ class Run:
             ConfigError: as in ``figure``.
         """
         _require_alt(name, alt)
-        notebook, _, figure = source.rpartition("/")
         for suffix in ("png", "pdf"):
-            original = exports_dir() / notebook / "figures" / f"{figure}.{suffix}"
-            if not original.is_file():
-                raise NotebookError(
-                    f"There is no figure {figure} of {notebook} ({_short(original)} is missing): "
-                    f"run that notebook first: python -m helpers run {notebook}"
-                )
+            original = saved_file(source, suffix)
             with write_atomic(self._figure_path(name, suffix)) as file:
                 file.write_bytes(original.read_bytes())
-        with Image.open(self._figure_path(name, "png")) as picture:
+        png = self._figure_path(name, "png")
+        with Image.open(png) as picture:
             width = round(96 * picture.width / DPI)
-        self._show_figure(name, alt, caption, width=width)
+        show_picture(png, name, alt=alt, caption=caption, width=width)
 
     def table(self, frame: pd.DataFrame, name: str, *, caption: str = "") -> None:
         """Shows a table, and saves it with all digits as ``figures/<name>.csv``.
@@ -288,13 +250,13 @@ class Run:
         numbered = isinstance(frame.index, pd.RangeIndex)
         with write_atomic(self._figure_path(name, "csv")) as file:
             frame.to_csv(file, index=not numbered)
-        text = _frame_table(frame if numbered else frame.reset_index())
+        text = frame_table(frame if numbered else frame.reset_index())
         shown = f"{text}\n\n*{caption}*" if caption else text
-        _show_markdown(shown, {"table": name, "source": text, "caption": caption})
+        show_markdown(shown, {"table": name, "source": text, "caption": caption})
 
     def say(self, markdown: str) -> None:
         """Shows Markdown that was put together from results."""
-        _show_markdown(markdown)
+        show_markdown(markdown)
 
     def save_model(
         self,
@@ -350,21 +312,12 @@ class Run:
         self._record.status = "complete"
         self._save()
         if self._record.requirements:
-            self.say(_requirement_table(self._record.requirements))
-        print(f"{self.name}: complete after {self._record.seconds:.0f} s, results in {_short(self.folder)}")  # noqa: T201
+            self.say(requirement_table(self._record.requirements))
+        print(f"{self.name}: complete after {self._record.seconds:.0f} s, results in {short_path(self.folder)}")  # noqa: T201
 
     def _save(self) -> None:
         self._record.seconds = round(time.perf_counter() - self._started, 3)
         self._record.save(self.folder / "metrics.json")
-
-    def _show_figure(self, name: str, alt: str, caption: str, *, width: int) -> None:
-        content = b64encode(self._figure_path(name, "png").read_bytes()).decode()
-        _show(
-            {"image/png": content, "text/plain": f"[figure {name}: {alt}]"},
-            {"image/png": {"alt": alt, "width": width, "figure": name, "caption": caption}},
-        )
-        if caption:
-            _show_markdown(f"*{caption}*", {"caption_of": name})
 
     def _figure_path(self, name: str, suffix: str) -> Path:
         if not re.fullmatch(r"[\w-]+", name):
@@ -374,123 +327,10 @@ class Run:
         return self.folder / "figures" / f"{name}.{suffix}"
 
 
-def pm(values: ArrayLike, *, percent: bool = True, digits: int | None = None) -> str:
-    """The mean of several seeds with half of its 95 % t-interval, ``85.1 ± 0.4 %``; one seed has no interval.
-
-    Args:
-        values: one per seed.
-        percent: whether they are shares (0–1) to be shown in percent.
-        digits: after the point; None means one for percent, else three.
-    """
-    summary = summarize(np.atleast_1d(values))
-    digits = (1 if percent else 3) if digits is None else digits
-    numbers = [summary["mean"]] if summary["ci95"] is None else [summary["mean"], summary["ci95"]]
-    text = " ± ".join(f"{100 * number if percent else number:.{digits}f}" for number in numbers)
-    return f"{text} %" if percent else text
-
-
-@dataclass(frozen=True)
-class Difference:
-    """A difference between two experiments, seed by seed.
-
-    Attributes:
-        mean: mean over seeds.
-        low: lower end of its 95 % t-interval; minus infinity with one seed, which says nothing about chance.
-        high: upper end.
-    """
-
-    mean: float
-    low: float
-    high: float
-
-    @property
-    def text(self) -> str:
-        """As points of a percentage, ``+1.3 ± 0.4``; one seed has no interval."""
-        half = "" if math.isinf(self.high) else f" ± {50 * (self.high - self.low):.1f}"
-        return f"{100 * self.mean:+.1f}{half}"
-
-
-def paired(values: Sequence[float], reference: Sequence[float]) -> Difference:
-    """How much ``values`` lie above ``reference``, one of each per seed, both in the same order of seeds.
-
-    What the seeds share, such as the order of the images, cancels out: the interval is narrower than
-    that of two means would be.
-    """
-    summary = summarize(value - other for value, other in zip(values, reference, strict=True))
-    half = math.inf if summary["ci95"] is None else summary["ci95"]
-    return Difference(summary["mean"], summary["mean"] - half, summary["mean"] + half)
-
-
-def results_table(metrics: Mapping[str, ArrayLike]) -> pd.DataFrame:
-    """Metrics of several seeds as a table with a row for each measure and a column for each split.
-
-    Args:
-        metrics: named ``<split>_<measure>``, one value per seed, as ``measure`` returns them. Losses are
-            shown in nats, times in seconds, everything else in percent.
-    """
-    table: dict[str, dict[str, str]] = {}
-    for name, values in metrics.items():
-        split, _, kind = name.partition("_")
-        unit = {"loss": " (nats)", "seconds": " (s)"}.get(kind, "")
-        row = table.setdefault(f"{kind.replace('_', ' ')}{unit}", {})
-        row[split] = pm(values, percent=not unit, digits=0 if kind == "seconds" else None)
-    return pd.DataFrame(table).T.fillna("").rename_axis("measure").reset_index()
-
-
-def read_table(source: str) -> pd.DataFrame:
-    """A table that another notebook has saved, with all its digits; what it shows as text is text.
-
-    Args:
-        source: notebook and table, ``caltech101/02_improved_cnn/ablation``.
-
-    Raises:
-        NotebookError: that notebook has not been run, or has no such table.
-    """
-    notebook, _, table = source.rpartition("/")
-    path = exports_dir() / notebook / "figures" / f"{table}.csv"
-    if not path.is_file():
-        raise NotebookError(
-            f"There is no table {table} of {notebook} ({_short(path)} is missing): "
-            f"run that notebook first: python -m helpers run {notebook}"
-        )
-    return pd.read_csv(path, keep_default_na=False)
-
-
-def show_source(*objects: Any) -> None:
-    """Shows the source of classes, functions or modules as it is in the library; of an object, that of its class."""
-    sources = []
-    for item in objects:
-        named = item if inspect.isclass(item) or inspect.isroutine(item) or inspect.ismodule(item) else type(item)
-        sources.append(textwrap.dedent(inspect.getsource(named)).strip())
-    _show_markdown("```python\n" + "\n\n\n".join(sources) + "\n```")
-
-
 def _seed_everything(seed: int) -> None:
     random.seed(seed)
     np.random.seed(seed)  # noqa: NPY002  # libraries draw from the global generator
     torch.manual_seed(seed)
-
-
-def _read_record(notebook: str) -> RunRecord | None:
-    path = exports_dir() / notebook / "metrics.json"
-    return RunRecord.load(path) if path.is_file() else None
-
-
-def _data_of_all(data: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """What several runs were about, as one: no more real or pretrained than the least of them."""
-    together: dict[str, Any] = {
-        "name": ", ".join(dict.fromkeys(one["name"] for one in data)),
-        "source": "real" if all(one.get("source") == "real" for one in data) else "synthetic",
-        "splits": {f"{one['name']}_{split}": count for one in data for split, count in one["splits"].items()},
-    }
-    for key in ("backbone", "weights"):
-        if values := dict.fromkeys(one[key] for one in data if key in one):
-            together[key] = "random" if "random" in values else ", ".join(values)
-    return together
-
-
-def _listed(names: Sequence[str]) -> str:
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
 
 
 def _environment(device: torch.device) -> dict[str, Any]:
@@ -506,43 +346,6 @@ def _environment(device: torch.device) -> dict[str, Any]:
     return {name: value for name, value in environment.items() if value != ""}
 
 
-def _requirement_table(requirements: Iterable[Mapping[str, Any]]) -> str:
-    met = {True: "yes", False: "**no**", None: "not judged: no real data or weights"}
-    rows = [(row["section"], row["text"], _cell(row["value"]), met[row["met"]]) for row in requirements]
-    return markdown_table(("section", "requirement", "reached", "met"), rows, right={"reached"})
-
-
-def _frame_table(frame: pd.DataFrame) -> str:
-    frame = frame.rename(columns=str)
-    rows = [[_cell(value) for value in row] for row in frame.itertuples(index=False)]
-    return markdown_table(list(frame.columns), rows, right=set(frame.select_dtypes("number").columns))
-
-
 def _require_alt(name: str, alt: str) -> None:
     if not alt.strip():
         raise ConfigError(f"Figure {name!r} has no alternative text: say in `alt` what it shows.")
-
-
-def _short(path: Path) -> str:
-    """The path from the repository on, where it is in there: exports do not tell whose machine they were made on."""
-    return str(path.relative_to(ROOT) if path.is_relative_to(ROOT) else path)
-
-
-def _cell(value: Any) -> str:
-    if not isinstance(value, float):
-        return str(value)
-    if math.isnan(value):
-        return "–"
-    return f"{value:.0f}" if value.is_integer() else f"{value:.4g}"
-
-
-def _show_markdown(text: str, metadata: dict[str, str] | None = None) -> None:
-    _show({"text/markdown": text, "text/plain": text}, {"text/markdown": metadata} if metadata else None)
-
-
-def _show(bundle: dict[str, str], metadata: dict[str, Any] | None = None) -> None:
-    """Displays one output in several formats; in a terminal, its plain text."""
-    if get_ipython() is None:
-        print(bundle["text/plain"])  # noqa: T201
-    else:
-        display(bundle, raw=True, metadata=metadata)  # type: ignore[no-untyped-call]

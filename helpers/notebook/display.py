@@ -1,0 +1,79 @@
+"""How a notebook shows text, tables and source; in a terminal, as plain text."""
+
+from __future__ import annotations
+
+import inspect
+import math
+import textwrap
+from base64 import b64encode
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from IPython.core.getipython import get_ipython
+from IPython.display import display
+
+from helpers.base.markdown import markdown_table
+
+
+def show_markdown(text: str, metadata: dict[str, str] | None = None) -> None:
+    """Displays Markdown; ``metadata`` tells exporters what it is part of."""
+    show({"text/markdown": text, "text/plain": text}, {"text/markdown": metadata} if metadata else None)
+
+
+def show(bundle: dict[str, str], metadata: dict[str, Any] | None = None) -> None:
+    """Displays one output in several formats; in a terminal, its plain text."""
+    if get_ipython() is None:
+        print(bundle["text/plain"])  # noqa: T201
+    else:
+        display(bundle, raw=True, metadata=metadata)  # type: ignore[no-untyped-call]
+
+
+def show_picture(png: Path, name: str, *, alt: str, caption: str, width: int) -> None:
+    """Displays a saved figure.
+
+    Args:
+        png: its file.
+        name: what exporters call it.
+        alt: what it shows.
+        caption: Markdown below it; may be empty.
+        width: in CSS pixels, 96 to an inch.
+    """
+    show(
+        {"image/png": b64encode(png.read_bytes()).decode(), "text/plain": f"[figure {name}: {alt}]"},
+        {"image/png": {"alt": alt, "width": width, "figure": name, "caption": caption}},
+    )
+    if caption:
+        show_markdown(f"*{caption}*", {"caption_of": name})
+
+
+def show_source(*objects: Any) -> None:
+    """Shows the source of classes, functions or modules as it is in the library; of an object, that of its class."""
+    sources = []
+    for item in objects:
+        named = item if inspect.isclass(item) or inspect.isroutine(item) or inspect.ismodule(item) else type(item)
+        sources.append(textwrap.dedent(inspect.getsource(named)).strip())
+    show_markdown("```python\n" + "\n\n\n".join(sources) + "\n```")
+
+
+def frame_table(frame: pd.DataFrame) -> str:
+    """A Markdown table of a frame without its index; numbers have four significant digits."""
+    frame = frame.rename(columns=str)
+    rows = [[_cell(value) for value in row] for row in frame.itertuples(index=False)]
+    return markdown_table(list(frame.columns), rows, right=set(frame.select_dtypes("number").columns))
+
+
+def requirement_table(requirements: Iterable[Mapping[str, Any]]) -> str:
+    """A Markdown table of rows as ``Run.require`` returns them."""
+    met = {True: "yes", False: "**no**", None: "not judged: no real data or weights"}
+    rows = [(row["section"], row["text"], _cell(row["value"]), met[row["met"]]) for row in requirements]
+    return markdown_table(("section", "requirement", "reached", "met"), rows, right={"reached"})
+
+
+def _cell(value: Any) -> str:
+    if not isinstance(value, float):
+        return str(value)
+    if math.isnan(value):
+        return "–"
+    return f"{value:.0f}" if value.is_integer() else f"{value:.4g}"
