@@ -156,6 +156,13 @@ def test_typst_papers_are_checked(
     assert not (folder / "paper.pdf").exists()
 
 
+def test_typst_sets_as_many_lines_on_a_page_as_latex(saved: Saved) -> None:
+    lines = "  \n".join(
+        f"Line {number}." for number in range(9 * 648 // 11)
+    )  # nine pages of 9 inches, and the notebook
+    write_paper(saved(new_markdown_cell(lines), pages=[10, 10]), "typst")
+
+
 def test_a_paper_of_the_wrong_length_is_there_to_be_looked_at(saved: Saved, folder: Path) -> None:
     with pytest.raises(ExportError, match=re.escape(str(folder / "paper" / "draft.pdf"))):
         write_paper(saved(pages=[6, 8]), "typst")
