@@ -71,7 +71,7 @@ def list_notebooks(names: Sequence[str]) -> None:
         if not names:
             continue
         for need in notebook.needs:
-            click.echo(f"  needs the model of {need}")
+            click.echo(f"  needs the model or the results of {need}")
         for parameter in notebook.parameters.values():
             click.echo(f"  -p {parameter.name}={parameter.default}  ({parameter.type}) {parameter.help}")
 

@@ -24,7 +24,7 @@ def run_notebooks(
     formats: Sequence[str] = ("html", "pdf"),
     folder: Path | None = None,
 ) -> list[Outcome]:
-    """Runs notebooks and exports them; a failed one stops only those that need its model.
+    """Runs notebooks and exports them; a failed one stops only those that need it.
 
     Args:
         names: assignments (``caltech101``) or notebooks (``caltech101/01_lenet5``); none means all.
@@ -79,7 +79,7 @@ def report(outcomes: Sequence[Outcome]) -> str:
 def _skip(job: Job, outcomes: Mapping[str, Outcome]) -> Outcome | None:
     for need in job.notebook.needs:
         if need in outcomes and outcomes[need].status != "complete":
-            reason = f"it needs the model of {need}, which did not complete"
+            reason = f"it needs the model or the results of {need}, which did not complete"
             return Outcome(job.notebook.name, "skipped", job.folder, reason=reason, hint=f"then: {job.command}")
     return None
 
