@@ -18,7 +18,7 @@ SPECIAL: dict[str, dict[str, object]] = {
     "multi_head_cnn": {"heads": {"size": ("small", "large"), "hue": ("red", "green", "blue")}},
     "transfer_net": {"backbone": "squeezenet1_1", "layer": "features.7"},
 }
-SIZES = {"simple_cnn": 50, "mlp": 28, "one_conv": 28, "multi_head_cnn": 28}
+SIZES = {"conv_net": 32, "simple_cnn": 50, "mlp": 28, "one_conv": 28, "multi_head_cnn": 28}
 
 
 class Branches(nn.Module):
