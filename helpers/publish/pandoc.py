@@ -58,7 +58,24 @@ def document_to_source(document: dict[str, Any], route: str, variables: dict[str
 
 def bibliography_keys(bibtex: str) -> set[str]:
     """The keys that a text may cite."""
-    return {entry["id"] for entry in json.loads(_pandoc("--from=biblatex", "--to=csljson", text=bibtex))}
+    return set(bibliography_works(bibtex))
+
+
+def bibliography_works(bibtex: str) -> dict[str, tuple[str, str]]:
+    """Authors and year of each work, by key: ``{"he2016": ("He et al.", "2016")}``."""
+    works = json.loads(_pandoc("--from=biblatex", "--to=csljson", text=bibtex))
+    return {work["id"]: (_authors(work), _year(work)) for work in works}
+
+
+def _authors(work: dict[str, Any]) -> str:
+    people = work.get("author") or work.get("editor") or []
+    names = [person.get("family") or person.get("literal") or person.get("given", "") for person in people]
+    return f"{names[0]} et al." if len(names) > 2 else " & ".join(names) or work.get("title", work["id"])
+
+
+def _year(work: dict[str, Any]) -> str:
+    [date] = work.get("issued", {}).get("date-parts") or [[""]]
+    return str(date[0])
 
 
 def _pandoc(*arguments: str | Path, text: str) -> str:

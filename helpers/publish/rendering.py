@@ -10,7 +10,8 @@ from typing import Any
 from nbconvert.preprocessors import Preprocessor
 from nbformat import NotebookNode
 
-from helpers.publish.pandoc import markdown_to_html
+from helpers.publish.marks import resolve_marks
+from helpers.publish.pandoc import bibliography_works, markdown_to_html
 
 # Formats that need a running kernel or a script; their plain-text stand-in says nothing either.
 INTERACTIVE = ("application/vnd.jupyter.widget-view+json", "application/javascript")
@@ -21,7 +22,9 @@ class RenderMarkdown(Preprocessor):
     """Renders every Markdown cell and output of a notebook in one call of pandoc."""
 
     def preprocess(self, nb: NotebookNode, resources: dict[str, Any]) -> tuple[NotebookNode, dict[str, Any]]:
-        """Replaces Markdown by HTML and removes interactive outputs, in place."""
+        """Replaces Markdown by HTML, a paper's marks resolved, and removes interactive outputs, in place."""
+        if "paper" in nb.metadata:
+            resolve_marks(nb, _works(nb, Path(resources.get("metadata", {}).get("path") or ".")))
         for cell in nb.cells:
             if cell.cell_type == "code":
                 cell.outputs = [output for output in cell.outputs if not _is_interactive(output)]
@@ -36,6 +39,15 @@ def source_folders(nb: NotebookNode, folder: Path) -> list[Path]:
     """Where the relative paths of a notebook in ``folder`` start: there, or beside the notebook it was run from."""
     source = nb.metadata.get("papermill", {}).get("input_path")
     return [folder, Path(source).parent] if source else [folder]
+
+
+def _works(nb: NotebookNode, folder: Path) -> dict[str, tuple[str, str]]:
+    """What a paper may cite; nothing where its bibliography is not found, as that is no matter of this page."""
+    paper = nb.metadata["paper"]
+    name = paper.get("bibliography") if isinstance(paper, dict) else None
+    paths = [place / name for place in source_folders(nb, folder)] if name else []
+    found = next((path for path in paths if path.is_file()), None)
+    return bibliography_works(found.read_text(encoding="utf-8")) if found else {}
 
 
 def _is_interactive(output: NotebookNode) -> bool:

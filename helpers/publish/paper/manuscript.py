@@ -11,10 +11,11 @@ from pathlib import Path
 from nbformat import NotebookNode
 
 from helpers.base.errors import ExportError
+from helpers.publish.marks import LEFT_OUT
 from helpers.publish.paper.settings import Settings, read_settings
 from helpers.publish.rendering import INTERACTIVE
 
-LEFT_OUT, ABSTRACT = "not-in-paper", "abstract"
+ABSTRACT = "abstract"
 HEADING = re.compile(r"^# +(.+?) *#*$", re.MULTILINE)
 PICTURES = {"image/png": "png", "image/jpeg": "jpg"}
 
