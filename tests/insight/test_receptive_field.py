@@ -15,6 +15,8 @@ from helpers.models.resnet18 import BasicBlock
 # What some networks need besides the number of classes, and the images they are made for; 64 for the others.
 SPECIAL: dict[str, dict[str, object]] = {
     "feature_classifier": {"in_channels": 3, "image_size": 64},
+    # The colour of the paper is a median: of all the rim it could come from, a gradient finds one pixel.
+    "stroke_net": {"paper": False},
     "multi_head_cnn": {"heads": {"size": ("small", "large"), "hue": ("red", "green", "blue")}},
     "transfer_net": {"backbone": "squeezenet1_1", "layer": "features.7"},
 }
