@@ -25,7 +25,7 @@ from helpers.publish.page import (
     settle_anchors,
 )
 from helpers.publish.pandoc import TEMPLATES
-from helpers.publish.rendering import RenderMarkdown, source_folders
+from helpers.publish.rendering import PreparePage, source_folders
 
 
 class OfflineHTMLExporter(TemplateExporter):
@@ -36,7 +36,7 @@ class OfflineHTMLExporter(TemplateExporter):
 
     def __init__(self, config: Config | None = None, **kwargs: Any) -> None:
         super().__init__(config, **kwargs)  # type: ignore[no-untyped-call]
-        self.register_preprocessor(RenderMarkdown, enabled=True)  # type: ignore[no-untyped-call]
+        self.register_preprocessor(PreparePage, enabled=True)  # type: ignore[no-untyped-call]
 
     @default("file_extension")
     def _file_extension(self) -> str:

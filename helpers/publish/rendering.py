@@ -1,4 +1,4 @@
-"""What is done to a notebook before its template prints it: Markdown becomes HTML, widgets go, images are found."""
+"""What is done to a notebook before its template prints it: Markdown becomes HTML, widgets go, progress is folded."""
 
 from __future__ import annotations
 
@@ -12,22 +12,26 @@ from nbformat import NotebookNode
 
 from helpers.publish.marks import resolve_marks
 from helpers.publish.pandoc import bibliography_works, markdown_to_html
+from helpers.publish.progress import fold_progress
 
 # Formats that need a running kernel or a script; their plain-text stand-in says nothing either.
 INTERACTIVE = ("application/vnd.jupyter.widget-view+json", "application/javascript")
 MARKDOWN = ("text/markdown", "text/latex")
 
 
-class RenderMarkdown(Preprocessor):
-    """Renders every Markdown cell and output of a notebook in one call of pandoc."""
+class PreparePage(Preprocessor):
+    """Renders every Markdown cell and output of a notebook in one call of pandoc, and leaves out what no page needs."""
 
     def preprocess(self, nb: NotebookNode, resources: dict[str, Any]) -> tuple[NotebookNode, dict[str, Any]]:
-        """Replaces Markdown by HTML, a paper's marks resolved, and removes interactive outputs, in place."""
+        """Replaces Markdown by HTML, a paper's marks resolved; removes widgets and folds progress; in place."""
         if "paper" in nb.metadata:
             resolve_marks(nb, _works(nb, Path(resources.get("metadata", {}).get("path") or ".")))
         for cell in nb.cells:
             if cell.cell_type == "code":
                 cell.outputs = [output for output in cell.outputs if not _is_interactive(output)]
+                for output in cell.outputs:
+                    if output.output_type == "stream":
+                        output.text = fold_progress(output.text)
         pieces = list(_markdown_pieces(nb))
         html = markdown_to_html([text for text, _ in pieces])
         for (_, replace_by), rendered in zip(pieces, html, strict=True):

@@ -120,6 +120,22 @@ def test_streams_are_joined_and_progress_shows_its_last_state(tmp_path: Path) ->
     assert output.get_text().strip() == "100 %\ndone"
 
 
+def test_of_many_lines_of_progress_the_page_shows_the_last(tmp_path: Path) -> None:
+    lines = [f"net seed 0: epoch {epoch:2}/40  loss 0.1" for epoch in range(1, 41)]
+    lines.append("net seed 1: 40 epochs, trained before")
+    text = "first\n" + "\n".join(lines) + "\nlast\nnet: epoch 1/1\n"
+    [output] = page_of(tmp_path, new_code_cell("", outputs=[new_output("stream", name="stdout", text=text)])).select(
+        "pre.output"
+    )
+    assert output.get_text().strip().split("\n") == [
+        "first",
+        "[40 lines of progress, left out here; then:]",
+        "net seed 1: 40 epochs, trained before",
+        "last",
+        "net: epoch 1/1",
+    ]
+
+
 def test_errors_are_shown_and_widgets_are_not(tmp_path: Path) -> None:
     error = new_output("error", ename="ValueError", evalue="bad", traceback=["\x1b[31mValueError\x1b[0m: bad <x>"])
     widget = {"application/vnd.jupyter.widget-view+json": {"model_id": "1"}, "text/plain": "IntSlider(value=0)"}
