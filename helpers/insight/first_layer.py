@@ -41,9 +41,7 @@ def filter_composition(weight: Tensor) -> dict[str, Tensor]:
         ConfigError: these are no filters of images with several channels.
     """
     if weight.ndim != 4 or weight.shape[1] < 2:
-        raise ConfigError(
-            f"Weights of the shape {tuple(weight.shape)}: expected filters (F, C, h, w), C > 1."
-        )
+        raise ConfigError(f"Weights of the shape {tuple(weight.shape)}: expected filters (F, C, h, w), C > 1.")
     filters = weight.detach().double().cpu()
     gray = filters.mean(dim=1, keepdim=True).expand_as(filters)
     colour = filters - gray

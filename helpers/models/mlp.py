@@ -36,8 +36,9 @@ class MLP(nn.Module):
     ) -> None:
         super().__init__()
         self.image_shape = (in_channels, image_size, image_size)
-        self.norm = nn.LayerNorm(self.image_shape, elementwise_affine=False) if standardise else nn.Identity()
-        self.fc1 = nn.Linear(in_channels * image_size * image_size, hidden)
+        inputs = in_channels * image_size * image_size
+        self.norm = nn.LayerNorm(inputs, elementwise_affine=False) if standardise else nn.Identity()
+        self.fc1 = nn.Linear(inputs, hidden)
         self.relu = nn.ReLU()
         self.dropout = nn.Dropout(dropout)
         self.fc2 = nn.Linear(hidden, num_classes)
@@ -45,7 +46,7 @@ class MLP(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """Images (B, C, H, W) to logits (B, num_classes)."""
-        x = self.relu(self.fc1(self.norm(images).flatten(1)))  # (B, hidden)
+        x = self.relu(self.fc1(self.norm(images.flatten(1))))  # (B, hidden)
         logits: Tensor = self.fc2(self.dropout(x))
         return logits
 

@@ -268,7 +268,7 @@ class Run:
         std: Sequence[float] | None = None,
         data: Splits | None = None,
         name: str = "model",
-    ) -> Path:
+    ) -> None:
         """Saves the network as ``model.pt`` with the classes and image format of its data.
 
         Args:
@@ -292,9 +292,8 @@ class Run:
                 )
             data = self._data[0]
         data_mean, data_std = data.channel_stats()
-        path = self.folder / f"{name}.pt"
         save_model(
-            path,
+            self.folder / f"{name}.pt",
             model,
             architecture=architecture,
             arguments=dict(arguments),
@@ -305,7 +304,6 @@ class Run:
             std=std or data_std,
             trained_on=data.source,
         )
-        return path
 
     def finish(self) -> None:
         """Marks the run as complete, and shows which requirements it meets."""
