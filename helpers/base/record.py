@@ -75,6 +75,11 @@ class RunRecord:
         values: list[float] = known[metric]["values"]
         return values
 
+    @property
+    def reduction(self) -> str:
+        """The smaller values of a reduced run, ``epochs 2, seeds 1``; empty for a whole one."""
+        return ", ".join(f"{name} {self.parameters[name]}" for name in self.reduced)
+
     def save(self, path: Path) -> None:
         """Writes the record to ``path``, whole or not at all."""
         content = asdict(self)

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from helpers.data.augment import Augment
-from helpers.data.splits import Split
+from helpers.data.splits import Split, Splits
 
 
 class Batches:
@@ -78,3 +78,19 @@ class Batches:
     def normalised(self, images: Tensor) -> Tensor:
         """Images as a split holds them (B, C, H, W), as float with mean 0 and standard deviation 1 per channel."""
         return (images - self._centre).div_(self._width)
+
+
+def augmented_views(splits: Splits, augment: Augment, *, index: int = 0, count: int) -> Tensor:
+    """One training image in several augmented versions, to be looked at: float (count, C, H, W), 0–1.
+
+    Args:
+        splits: the data.
+        augment: applied as in training, to the normalised image.
+        index: of the image in ``train``.
+        count: versions.
+    """
+    one = splits.train.subset(torch.tensor([index] * count))
+    mean, std = splits.channel_stats()
+    images, _ = next(Batches(one, count, device=torch.device("cpu"), mean=mean, std=std, augment=augment).epoch(0))
+    mean_t, std_t = (torch.tensor(values).view(1, -1, 1, 1) for values in (mean, std))
+    return (images * std_t + mean_t).clamp(0, 1)

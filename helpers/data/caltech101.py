@@ -6,7 +6,6 @@ L. Fei-Fei, R. Fergus, P. Perona: Learning generative visual models from few tra
 
 from __future__ import annotations
 
-import hashlib
 import tempfile
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -17,7 +16,7 @@ from PIL import Image, ImageOps
 from helpers.base.errors import DataError
 from helpers.data import archives, synthetic
 from helpers.data.images import image_files, load_folder_split
-from helpers.data.splits import Split
+from helpers.data.splits import Split, shuffle_key
 
 IMAGE_SIZE = 64
 VALID_SHARE = 0.1
@@ -88,9 +87,8 @@ def draw(folder: Path) -> None:
 def held_out(class_name: str, file_names: Sequence[str]) -> set[str]:
     """The tenth of a class's files, at least one, that is for validation."""
 
-    # Sorting by a hash is a shuffle that no version of any library will ever change.
     def key(file_name: str) -> bytes:
-        return hashlib.sha256(f"{SPLIT_SEED}/{class_name}/{file_name}".encode()).digest()
+        return shuffle_key(SPLIT_SEED, f"{class_name}/{file_name}")
 
     return set(sorted(file_names, key=key)[: max(1, round(VALID_SHARE * len(file_names)))])
 

@@ -6,7 +6,6 @@ adaptation (CVPR 2017), whose Office-Home data set has the 65 categories of the 
 
 from __future__ import annotations
 
-import hashlib
 import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -15,7 +14,7 @@ from pathlib import Path
 from helpers.base.errors import DataError
 from helpers.data import archives, synthetic
 from helpers.data.images import class_folders, decode, identified_files, image_files, load_folder_split
-from helpers.data.splits import Split
+from helpers.data.splits import Split, shuffle_key
 
 IMAGE_SIZE = 128
 VALID_SHARE, TEST_SHARE = 0.15, 0.15
@@ -133,7 +132,9 @@ def _split_categories(originals: Path, folder: Path) -> None:
     names = class_folders(originals)
     tests = {}
     for label, name in enumerate(names):
-        files = sorted(image_files(originals / name), key=lambda file: _shuffled(f"{file.parent.name}/{file.name}"))
+        files = sorted(
+            image_files(originals / name), key=lambda file: shuffle_key(SPLIT_SEED, f"{file.parent.name}/{file.name}")
+        )
         valid, test = (max(1, round(share * len(files))) for share in (VALID_SHARE, TEST_SHARE))
         if len(files) <= valid + test:
             raise DataError(
@@ -153,7 +154,7 @@ def _split_categories(originals: Path, folder: Path) -> None:
 def _number_tests(files: Mapping[str, Sequence[Path]], folder: Path) -> None:
     """Copies files, by label, to ``test/0001.jpg`` … in an order that tells nothing, and notes the labels."""
     pairs = [(label, file) for label, members in files.items() for file in members]
-    pairs.sort(key=lambda pair: _shuffled(f"{pair[0]}/{pair[1].name}"))
+    pairs.sort(key=lambda pair: shuffle_key(SPLIT_SEED, f"{pair[0]}/{pair[1].name}"))
     (folder / "test").mkdir()
     rows = []
     for number, (label, file) in enumerate(pairs, start=1):
@@ -164,8 +165,3 @@ def _number_tests(files: Mapping[str, Sequence[Path]], folder: Path) -> None:
 
 def _write_names(folder: Path, names: Sequence[str]) -> None:
     (folder / NAMES).write_text("".join(f"{name}\n" for name in names), encoding="utf-8")
-
-
-def _shuffled(name: str) -> bytes:
-    """A sort key that shuffles as no version of any library will ever change."""
-    return hashlib.sha256(f"{SPLIT_SEED}/{name}".encode()).digest()

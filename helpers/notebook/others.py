@@ -45,11 +45,7 @@ def notices(records: Mapping[str, RunRecord]) -> list[str]:
             f"> {_listed(blank)} had random weights in place of those learned on ImageNet. Every number below that "
             "comes from there is about a network that knows nothing: none of them is a result."
         )
-    if reduced := {name: record for name, record in records.items() if record.reduced}:
-        smaller = "; ".join(
-            f"{name} with {', '.join(f'{key} {record.parameters[key]}' for key in record.reduced)}"
-            for name, record in reduced.items()
-        )
+    if smaller := "; ".join(f"{name} with {record.reduction}" for name, record in records.items() if record.reduced):
         said.append(f"> **REDUCED RUNS**\n>\n> Some results below are of runs smaller than planned: {smaller}.")
     return said
 

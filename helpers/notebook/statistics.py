@@ -48,6 +48,11 @@ class Difference:
         half = "" if math.isinf(self.high) else f" ± {50 * (self.high - self.low):.1f}"
         return f"{100 * self.mean:+.1f}{half}"
 
+    @property
+    def verdict(self) -> str:
+        """What the interval allows to say: ``better``, ``worse`` or, as it holds zero, ``not told apart``."""
+        return "better" if self.low > 0 else "worse" if self.high < 0 else "not told apart"
+
 
 def paired(values: Sequence[float], reference: Sequence[float]) -> Difference:
     """How much ``values`` lie above ``reference``, one of each per seed, both in the same order of seeds.

@@ -203,7 +203,7 @@ def _circumstances(record: RunRecord) -> tuple[str, str, str]:
     if backbone := record.data.get("backbone"):
         data += f", {'random ' if record.data['weights'] == 'random' else ''}{backbone}"
     if record.reduced:
-        data += f"; *reduced*: {', '.join(f'{name} {record.parameters[name]}' for name in record.reduced)}"
+        data += f"; *reduced*: {record.reduction}"
     # A run may find its networks trained before: what counts is how long that took, whenever it was.
     trainings = (sum(summary["values"]) for _, metric, summary in _metrics(record) if metric == "train_seconds")
     seconds = max(record.seconds, sum(trainings))
