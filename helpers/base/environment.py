@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import platform
 import subprocess
+from collections.abc import Iterator
+from importlib import metadata
 from pathlib import Path
+
+from packaging.requirements import Requirement
 
 from helpers.base.files import ROOT
 
@@ -27,3 +31,22 @@ def commit() -> str:
     except (OSError, subprocess.CalledProcessError):
         return ""
     return done.stdout.strip()
+
+
+def requirements(path: Path | None = None) -> Iterator[Requirement]:
+    """The packages that a file of requirements names; None takes the project's own."""
+    for line in (path or ROOT / "requirements.txt").read_text(encoding="utf-8").splitlines():
+        text = line.partition("#")[0].strip()
+        if text and not text.startswith("-"):
+            yield Requirement(text)
+
+
+def installed_packages() -> dict[str, str]:
+    """The version of each package that the project requires and that is installed."""
+    installed = {}
+    for requirement in requirements():
+        try:
+            installed[requirement.name] = metadata.version(requirement.name)
+        except metadata.PackageNotFoundError:
+            continue
+    return installed

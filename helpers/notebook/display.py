@@ -54,7 +54,7 @@ def show_source(*objects: Any) -> None:
     for item in objects:
         named = item if inspect.isclass(item) or inspect.isroutine(item) or inspect.ismodule(item) else type(item)
         sources.append(textwrap.dedent(inspect.getsource(named)).strip())
-    show_markdown("```python\n" + "\n\n\n".join(sources) + "\n```")
+    show_markdown("```python\n" + "\n\n\n".join(sources) + "\n```", {"code": "python"})
 
 
 def frame_table(frame: pd.DataFrame) -> str:

@@ -60,7 +60,7 @@ def start_run(name: str) -> Run:
     run = Run(name, parameters, reduced=declared.reductions(given))
     if run.reduced:
         smaller = [f"{key} {given[key]} instead of {declared.parameters[key].default or 'all'}" for key in run.reduced]
-        run.say(
+        run.warn(
             "> **REDUCED RUN**\n>\n"
             f"> {', '.join(smaller)}: less than the notebook's own experiment. What follows is about this smaller one."
         )
@@ -111,7 +111,7 @@ class Run:
         }
         self._save()
         if drawn:
-            self.say(
+            self.warn(
                 "> **SYNTHETIC DATA**\n>\n"
                 f"> These images are a drawn stand-in for {', '.join(drawn)}. Every number below is about the "
                 "stand-in: none of them is a result, and no requirement counts as met."
@@ -133,7 +133,7 @@ class Run:
         self._record.data |= data_of_all(records.values())
         self._save()
         for notice in notices(records):
-            self.say(notice)
+            self.warn(notice)
         return records
 
     def use_backbone(self, name: str, weights: str) -> None:
@@ -147,7 +147,7 @@ class Run:
         self._record.data |= {"backbone": name, "weights": weights}
         self._save()
         if weights == "random":
-            self.say(
+            self.warn(
                 "> **RANDOM WEIGHTS**\n>\n"
                 f"> {name} was given random weights in place of those learned on ImageNet. Every number below is about "
                 "a network that knows nothing: none of them is a result, and no requirement counts as met."
@@ -257,6 +257,10 @@ class Run:
     def say(self, markdown: str) -> None:
         """Shows Markdown that was put together from results."""
         show_markdown(markdown)
+
+    def warn(self, markdown: str) -> None:
+        """Shows Markdown without which results would be misread: no report leaves it out."""
+        show_markdown(markdown, {"warning": "yes"})
 
     def save_model(
         self,

@@ -8,10 +8,8 @@ from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
-from packaging.requirements import Requirement
-
+from helpers.base import environment
 from helpers.base.errors import ExportError
-from helpers.base.files import ROOT
 
 
 @dataclass(frozen=True)
@@ -35,19 +33,15 @@ class Check:
 
 def examine() -> Iterator[Check]:
     """Looks at everything, one check at a time, so that slow ones do not hide the first."""
-    yield from check_packages(ROOT / "requirements.txt")
+    yield from check_packages()
     yield check_device()
     yield from check_exports()
     yield from check_data()
 
 
-def check_packages(requirements: Path) -> Iterator[Check]:
-    """Whether each package in ``requirements`` is installed in a version within its range."""
-    for line in requirements.read_text(encoding="utf-8").splitlines():
-        text = line.partition("#")[0].strip()
-        if not text or text.startswith("-"):
-            continue
-        requirement = Requirement(text)
+def check_packages(path: Path | None = None) -> Iterator[Check]:
+    """Whether each package that ``requirements.txt``, or ``path``, names is installed in a version within its range."""
+    for requirement in environment.requirements(path):
         try:
             version = metadata.version(requirement.name)
         except metadata.PackageNotFoundError:

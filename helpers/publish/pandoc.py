@@ -26,12 +26,12 @@ def markdown_to_html(texts: Sequence[str]) -> list[str]:
     return html
 
 
-def html_to_typst(page: str) -> str:
-    """Turns an HTML page, its pictures being files, into a Typst document."""
+def html_to_typst(page: str, *, compact: bool = False) -> str:
+    """Turns an HTML page, its pictures being files, into a Typst document; ``compact`` sets it in two columns."""
     template = TEMPLATES / "typst" / "report.typ"
     keep = TEMPLATES / "typst" / "keep.lua"
-    options = ("--from=html", "--to=typst", f"--template={template}", f"--lua-filter={keep}")
-    return _pandoc(*options, text=page)
+    options = ["--from=html", "--to=typst", f"--template={template}", f"--lua-filter={keep}"]
+    return _pandoc(*options, *(["--variable=compact"] if compact else []), text=page)
 
 
 def markdown_to_document(text: str, metadata: dict[str, Any]) -> dict[str, Any]:

@@ -16,11 +16,12 @@ from helpers.base.record import RunRecord
 from helpers.publish.plan import run_command
 
 BEGIN, END = "<!-- results:begin -->", "<!-- results:end -->"
-HEADER = ("Notebook", "Requirement", "Result", "Met", "Data", "Device", "Time")
+HEADER = ("Notebook", "Section", "Requirement", "Result", "Met", "Data", "Device", "Time")
 # What need not be the notebook's own value: neither of the first changes what is trained, and the table says of
 # the others which pretrained network was at hand.
 FREE = {"source", "jobs", "backbone", "layer", "weights"}
 PREDICTIONS = "test_predictions.txt"  # what a course asks to hand in of a test set whose labels it keeps
+REDUCED = "reduced"
 HEADLINES = ("test_accuracy", "valid_accuracy")  # what stands for a model, the first that it has
 METRIC_HEADER = ("notebook", "status", "data", "model", "metric", "mean", "std", "ci95", "seeds", "device", "seconds")
 
@@ -45,11 +46,44 @@ def result_rows(records: Sequence[RunRecord]) -> list[tuple[str, ...]]:
 
     A notebook has one row for each of its requirements, or else for the accuracy of each of its models.
     """
-    return [
-        (record.notebook, requirement, value, met, *_circumstances(record))
-        for record in records
-        for requirement, value, met in _findings(record)
-    ]
+    return [(record.notebook, *finding, *_circumstances(record)) for record in records for finding in _findings(record)]
+
+
+def format_metric(metric: str, summary: dict[str, Any]) -> str:
+    """The mean of a metric with its 95 % interval, ``85.0 ± 2.5 % (3 seeds)``.
+
+    Args:
+        metric: its name, ``valid_accuracy``; a share is given in percent.
+        summary: as ``summarize`` returns it.
+    """
+    share = "accuracy" in metric or "_f1" in metric
+    scale, unit = (100, " %") if share else (1, "")
+    counted = all(float(value).is_integer() for value in summary["values"])
+    digits, seeds = (1 if share or counted else 3), len(summary["values"])
+    if summary["ci95"] is None:
+        return f"{scale * summary['mean']:.{digits}f}{unit} (one seed)"
+    half = scale * summary["ci95"]
+    while 0 < half < 0.5 * 0.1**digits and digits < 3:  # an interval that is not zero is not shown as zero
+        digits += 1
+    return f"{scale * summary['mean']:.{digits}f} ± {half:.{digits}f}{unit} ({seeds} seeds)"
+
+
+def format_value(record: RunRecord, value: float) -> str:
+    """A requirement's value with the interval of the metric that it is the mean of, if it is one's.
+
+    Of several with the same mean, the last word is the test set's, and then that of the most seeds.
+    """
+    matches = [(name, summary) for _, name, summary in _metrics(record) if abs(summary["mean"] - value) < 1e-9]
+    if matches:
+        return format_metric(*max(matches, key=lambda match: (match[0].startswith("test_"), len(match[1]["values"]))))
+    return f"{value:,}" if isinstance(value, int) else f"{value:g}"
+
+
+def format_time(record: RunRecord) -> str:
+    """How long a run took; if it has found its networks trained, how long that took, whenever it was."""
+    trainings = (sum(summary["values"]) for _, metric, summary in _metrics(record) if metric == "train_seconds")
+    seconds = max(record.seconds, sum(trainings))
+    return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"
 
 
 def text_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -60,17 +94,22 @@ def text_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "\n".join(line.rstrip() for line in lines)
 
 
-def metrics_csv(records: Sequence[RunRecord]) -> str:
-    """Every metric of every model, one to a row, under ``METRIC_HEADER``."""
+def csv_table(header: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
+    """A table as CSV."""
     text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(METRIC_HEADER)
+    csv.writer(text, lineterminator="\n").writerows([header, *rows])
+    return text.getvalue()
+
+
+def metric_rows(records: Sequence[RunRecord]) -> list[tuple[Any, ...]]:
+    """Every metric of every model, one to a row, under ``METRIC_HEADER``."""
+    rows = []
     for record in records:
         for model, metric, summary in _metrics(record):
             numbers = (summary["mean"], summary["std"], summary["ci95"], len(summary["values"]))
             source, device = record.data.get("source", ""), record.environment.get("device", "")
-            writer.writerow((record.notebook, record.status, source, model, metric, *numbers, device, record.seconds))
-    return text.getvalue()
+            rows.append((record.notebook, record.status, source, model, metric, *numbers, device, record.seconds))
+    return rows
 
 
 def save_reference(record: RunRecord, *, notebooks: Path | None = None, reference: Path | None = None) -> Path:
@@ -114,10 +153,24 @@ def save_reference(record: RunRecord, *, notebooks: Path | None = None, referenc
     return path
 
 
-def results_markdown(records: Sequence[RunRecord]) -> str:
-    """The table of results in Markdown, each notebook linked as from README."""
-    linked = [(f"[{name}](notebooks/{name}.ipynb)", *rest) for name, *rest in result_rows(records)]
-    return markdown_table(HEADER, linked)
+def results_markdown(records: Sequence[RunRecord], notebooks: str = "notebooks") -> str:
+    """The table of results in Markdown, with what one should not miss emphasised.
+
+    Args:
+        records: the runs.
+        notebooks: where the links to the notebooks lead, from where the table stands; README's place by default.
+    """
+    rows = [
+        (
+            f"[{name}]({notebooks}/{name}.ipynb)",
+            *(section, requirement, value),
+            "**no**" if met == "no" else met,
+            data.replace(f"; {REDUCED}:", f"; *{REDUCED}*:"),
+            *rest,
+        )
+        for name, section, requirement, value, met, data, *rest in result_rows(records)
+    ]
+    return markdown_table(HEADER, rows)
 
 
 def readme_table(reference: Path | None = None) -> str:
@@ -149,23 +202,23 @@ def update_readme(readme: Path | None = None, reference: Path | None = None) -> 
     return updated != text
 
 
-def _findings(record: RunRecord) -> Iterator[tuple[str, str, str]]:
-    """Requirement, result and whether it is met, as text; at least one row."""
+def _findings(record: RunRecord) -> Iterator[tuple[str, str, str, str]]:
+    """Section, requirement, result and whether it is met, as text; at least one row."""
     if record.status != "complete":
-        yield "–", f"{record.status}: {record.error}" if record.error else record.status, "–"
+        yield "–", "–", f"{record.status}: {record.error}" if record.error else record.status, "–"
         return
     for row in record.requirements:
-        met = {True: "yes", False: "**no**", None: "–"}[row["met"]]
-        yield f"{row['section']}: {row['text']}", _measured(record, row["value"]), met
+        met = {True: "yes", False: "no", None: "–"}[row["met"]]
+        yield row["section"], row["text"], format_value(record, row["value"]), met
     if record.requirements:
         return
     measured = False
     for model, metrics in record.results.items():
         if metric := next((name for name in HEADLINES if name in metrics), None):
             measured = True
-            yield f"{model}: {metric.replace('_', ' ')}", _formatted(metric, metrics[metric]), "–"
+            yield "–", f"{model}: {metric.replace('_', ' ')}", format_metric(metric, metrics[metric]), "–"
     if not measured:
-        yield "–", record.status, "–"
+        yield "–", "–", record.status, "–"
 
 
 def _metrics(record: RunRecord) -> Iterator[tuple[str, str, dict[str, Any]]]:
@@ -174,41 +227,13 @@ def _metrics(record: RunRecord) -> Iterator[tuple[str, str, dict[str, Any]]]:
             yield model, metric, summary
 
 
-def _measured(record: RunRecord, value: float) -> str:
-    """A requirement's value with the interval of the metric that it is the mean of, if it is one's.
-
-    Of several with the same mean, the last word is the test set's, and then that of the most seeds.
-    """
-    matches = [(name, summary) for _, name, summary in _metrics(record) if abs(summary["mean"] - value) < 1e-9]
-    if matches:
-        return _formatted(*max(matches, key=lambda match: (match[0].startswith("test_"), len(match[1]["values"]))))
-    return f"{value:,}" if isinstance(value, int) else f"{value:g}"
-
-
-def _formatted(metric: str, summary: dict[str, Any]) -> str:
-    share = "accuracy" in metric or "_f1" in metric
-    scale, unit = (100, " %") if share else (1, "")
-    counted = all(float(value).is_integer() for value in summary["values"])
-    digits, seeds = (1 if share or counted else 3), len(summary["values"])
-    if summary["ci95"] is None:
-        return f"{scale * summary['mean']:.{digits}f}{unit} (one seed)"
-    half = scale * summary["ci95"]
-    while 0 < half < 0.5 * 0.1**digits and digits < 3:  # an interval that is not zero is not shown as zero
-        digits += 1
-    return f"{scale * summary['mean']:.{digits}f} ± {half:.{digits}f}{unit} ({seeds} seeds)"
-
-
 def _circumstances(record: RunRecord) -> tuple[str, str, str]:
     data = " ".join(filter(None, (record.data.get("source"), record.data.get("name"))))
     if backbone := record.data.get("backbone"):
         data += f", {'random ' if record.data['weights'] == 'random' else ''}{backbone}"
     if record.reduced:
-        data += f"; *reduced*: {record.reduction}"
-    # A run may find its networks trained before: what counts is how long that took, whenever it was.
-    trainings = (sum(summary["values"]) for _, metric, summary in _metrics(record) if metric == "train_seconds")
-    seconds = max(record.seconds, sum(trainings))
-    time = f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"
-    return data or "–", str(record.environment.get("device", "–")), time
+        data += f"; {REDUCED}: {record.reduction}"
+    return data or "–", str(record.environment.get("device", "–")), format_time(record)
 
 
 def _texts(value: Any) -> Iterator[str]:

@@ -42,19 +42,29 @@ class TypstPDFExporter(OfflineHTMLExporter):
             ExportError: an image is missing or broken, or Typst refuses the document.
         """
         html, resources = super().from_notebook_node(nb, resources, **kw)
-        with TemporaryDirectory(prefix="typst-") as folder:
-            return _html_to_pdf(html, Path(folder)), resources
+        return html_to_pdf(html), resources
 
 
-def _html_to_pdf(html: str, folder: Path) -> bytes:
+def html_to_pdf(html: str, *, compact: bool = False) -> bytes:
+    """Sets an exported page, its images embedded, as a PDF.
+
+    Args:
+        html: what ``OfflineHTMLExporter`` makes of a notebook.
+        compact: in two columns and a small type.
+
+    Raises:
+        ExportError: an image is broken, or Typst refuses the document.
+    """
     page = BeautifulSoup(html, "html.parser")
-    _images_to_files(page, folder)
-    source = folder / "report.typ"
-    source.write_text(html_to_typst(str(page)), encoding="utf-8")
-    try:
-        return typst.compile(source, root=folder)
-    except typst.TypstError as error:
-        raise ExportError(f"Typst could not set the notebook as a PDF: {error}") from error
+    with TemporaryDirectory(prefix="typst-") as name:
+        folder = Path(name)
+        _images_to_files(page, folder)
+        source = folder / "report.typ"
+        source.write_text(html_to_typst(str(page), compact=compact), encoding="utf-8")
+        try:
+            return typst.compile(source, root=folder)
+        except typst.TypstError as error:
+            raise ExportError(f"Typst could not set the notebook as a PDF: {error}") from error
 
 
 def _images_to_files(page: BeautifulSoup, folder: Path) -> None:

@@ -23,7 +23,7 @@ def test_packages_are_held_to_their_ranges(tmp_path: Path) -> None:
 
 
 def test_the_project_has_what_it_requires() -> None:
-    wrong = [check for check in doctor.check_packages(doctor.ROOT / "requirements.txt") if not check.ok]
+    wrong = [check for check in doctor.check_packages() if not check.ok]
     assert wrong == []
 
 

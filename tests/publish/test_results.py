@@ -48,9 +48,9 @@ def declared(notebooks: Path, write_notebook: WriteNotebook) -> Path:
 def test_each_requirement_is_a_row_with_its_interval() -> None:
     run = ("real shapes", "cpu", "25 min")
     assert results.result_rows([real_run()]) == [
-        ("course/01_a", "1(b): at least 71 %", "85.0 ± 2.5 % (3 seeds)", "yes", *run),
-        ("course/01_a", "1(c): a loss | below 0.5", "0.600 ± 0.248 (3 seeds)", "**no**", *run),
-        ("course/01_a", "1(d): points", "15", "–", *run),
+        ("course/01_a", "1(b)", "at least 71 %", "85.0 ± 2.5 % (3 seeds)", "yes", *run),
+        ("course/01_a", "1(c)", "a loss | below 0.5", "0.600 ± 0.248 (3 seeds)", "no", *run),
+        ("course/01_a", "1(d)", "points", "15", "–", *run),
     ]
 
 
@@ -61,7 +61,7 @@ def test_of_metrics_with_the_same_mean_the_test_sets_counts_and_no_interval_is_r
     }
     asked = [{"section": "1", "text": "most", "threshold": 1, "value": value, "met": True} for value in (0.996, 0.0)]
     rows = results.result_rows([real_run(results=same, requirements=asked)])
-    assert [row[2] for row in rows] == ["99.60 ± 0.01 % (4 seeds)", "0.0 ± 0.0 (3 seeds)"]
+    assert [row[3] for row in rows] == ["99.60 ± 0.01 % (4 seeds)", "0.0 ± 0.0 (3 seeds)"]
 
 
 def test_without_requirements_each_model_is_a_row() -> None:
@@ -71,9 +71,9 @@ def test_without_requirements_each_model_is_a_row() -> None:
         "c": {"train_loss": summarize([1.0])},
     }
     rows = results.result_rows([real_run(requirements=[], results=models, seconds=20)])
-    assert [row[1:4] for row in rows] == [
-        ("a: test accuracy", "25.0 % (one seed)", "–"),
-        ("b: valid accuracy", "75.0 % (one seed)", "–"),
+    assert [row[1:5] for row in rows] == [
+        ("–", "a: test accuracy", "25.0 % (one seed)", "–"),
+        ("–", "b: valid accuracy", "75.0 % (one seed)", "–"),
     ]
     assert rows[0][-1] == "20 s"
 
@@ -81,15 +81,26 @@ def test_without_requirements_each_model_is_a_row() -> None:
 def test_a_run_that_measured_nothing_or_failed_is_a_row_too() -> None:
     [seen] = results.result_rows([real_run(requirements=[], results={})])
     [failed] = results.result_rows([real_run(status="failed", error="cell 3 raised")])
-    assert (seen[2], failed[2]) == ("complete", "failed: cell 3 raised")
+    assert (seen[3], failed[3]) == ("complete", "failed: cell 3 raised")
 
 
 def test_the_terminals_table_has_aligned_columns() -> None:
     assert results.text_table(("a", "b"), [("long", "3")]) == "a     b\nlong  3"
 
 
-def test_csv_has_every_metric() -> None:
-    rows = list(csv.DictReader(io.StringIO(results.metrics_csv([real_run()]))))
+def test_csv_has_the_rows_of_the_table() -> None:
+    text = results.csv_table(results.HEADER, results.result_rows([real_run()]))
+    rows = list(csv.DictReader(io.StringIO(text)))
+    assert [(row["Section"], row["Requirement"], row["Met"]) for row in rows] == [
+        ("1(b)", "at least 71 %", "yes"),
+        ("1(c)", "a loss | below 0.5", "no"),
+        ("1(d)", "points", "–"),
+    ]
+
+
+def test_every_metric_is_a_row_of_its_own() -> None:
+    text = results.csv_table(results.METRIC_HEADER, results.metric_rows([real_run()]))
+    rows = list(csv.DictReader(io.StringIO(text)))
     assert [(row["model"], row["metric"], float(row["mean"]), row["seeds"]) for row in rows] == [
         ("cnn", "valid_accuracy", pytest.approx(0.85), "3"),
         ("cnn", "train_loss", pytest.approx(0.6), "3"),
@@ -132,9 +143,9 @@ def test_a_run_with_another_backbone_is_kept_and_says_which(
     chosen = {"backbone": "squeezenet1_1", "layer": "features.7", "weights": "squeezenet1_1.pth"}
     run = real_run(parameters=chosen, data=PRETRAINED)
     path = results.save_reference(run, notebooks=notebooks, reference=tmp_path / "reference")
-    assert {row[4] for row in results.result_rows([RunRecord.load(path)])} == {"real shapes, squeezenet1_1"}
+    assert {row[5] for row in results.result_rows([RunRecord.load(path)])} == {"real shapes, squeezenet1_1"}
     untrained = real_run(parameters=chosen, data=PRETRAINED | {"weights": "random"})
-    assert results.result_rows([untrained])[0][4] == "real shapes, random squeezenet1_1"
+    assert results.result_rows([untrained])[0][5] == "real shapes, random squeezenet1_1"
     with pytest.raises(ExportError, match="its squeezenet1_1 had random weights, not pretrained ones"):
         results.save_reference(untrained, notebooks=notebooks, reference=tmp_path / "reference")
 
@@ -149,7 +160,8 @@ def test_a_smaller_run_is_kept_and_says_in_what_it_is_smaller(
     path = results.save_reference(run, notebooks=notebooks, reference=tmp_path / "reference")
     kept = RunRecord.load(path)
     assert kept.parameters == values
-    assert {row[4] for row in results.result_rows([kept])} == {"real shapes; *reduced*: epochs 6, train_limit 900"}
+    assert {row[5] for row in results.result_rows([kept])} == {"real shapes; reduced: epochs 6, train_limit 900"}
+    assert "| real shapes; *reduced*: epochs 6, train_limit 900 |" in results.results_markdown([kept])
     for other in ({"lr": 0.2}, {"epochs": 61}):
         with pytest.raises(ExportError, match=f"the notebook's own values of {next(iter(other))}"):
             results.save_reference(
@@ -185,8 +197,9 @@ def test_readme_takes_the_table_and_keeps_the_rest(tmp_path: Path) -> None:
     table = results.readme_table(tmp_path / "reference")
     assert readme.read_text() == f"# Title\n\n{results.BEGIN}\n\n{table}\n\n{results.END}\n\nmore\n"
     assert (
-        "| [course/01_a](notebooks/course/01_a.ipynb) | 1(b): at least 71 % | 85.0 ± 2.5 % (3 seeds) | yes |" in table
+        "| [course/01_a](notebooks/course/01_a.ipynb) | 1(b) | at least 71 % | 85.0 ± 2.5 % (3 seeds) | yes |" in table
     )
+    assert "| **no** |" in table
     assert not results.update_readme(readme, tmp_path / "reference")
 
 

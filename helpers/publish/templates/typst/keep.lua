@@ -29,8 +29,17 @@ end
 
 local notes = { note = true, tip = true, important = true, warning = true, caution = true }
 
--- A block of its own would cut the space above a heading: only notes keep theirs.
+local WIDE = 5 -- columns of a table that do not fit into half a page
+
+local function is_wide(div)
+  local found = false
+  div:walk({ Table = function(table) found = found or #table.colspecs > WIDE end })
+  return found
+end
+
+-- A block of its own would cut the space above a heading: only notes and wide tables keep theirs.
 function Div(div)
+  if div.classes:includes("result") and is_wide(div) then return wrapped("#wide[", div.content) end
   if div.classes:includes("title") then return wrapped("#strong[", div.content) end
   if div.classes:find_if(function(class) return notes[class] end) then return wrapped("#callout[", div.content) end
   return div.content:map(function(block) return block.t == "Plain" and pandoc.Para(block.content) or block end)
