@@ -1,10 +1,12 @@
 # One virtual environment, made on first use; every target works on a fresh machine.
 PYTHON ?= python3
 CONSTRAINTS ?= constraints.txt  # empty (make run CONSTRAINTS=) takes the newest versions in range
-NAMES ?=  # notebooks or assignments of `make reference`; none means all
+NAMES ?=  # notebooks or assignments of `make reference` and `make exports`; none means all
+FULL ?=  # make exports FULL=1 runs the real experiments
+QUICK := $(if $(strip $(FULL)),,--quick)
 BIN := .venv/bin
 
-.PHONY: run test lint lab reference reference-gpu benchmark clean
+.PHONY: run test lint lab exports reference reference-gpu benchmark clean
 
 run: .venv/.installed  ## every notebook in quick form, with HTML and PDF
 	$(BIN)/python -m helpers run --quick
@@ -19,6 +21,10 @@ lint: .venv/.installed  ## style and types
 
 lab: .venv/.installed  ## JupyterLab on the notebooks
 	$(BIN)/jupyter lab notebooks
+
+exports: .venv/.installed  ## every notebook in quick form, or with FULL=1 for real, and the page that shows them all
+	$(BIN)/python -m helpers run $(QUICK) $(NAMES)
+	$(BIN)/python -m helpers gallery $(QUICK)
 
 reference: .venv/.installed  ## the real experiments, kept as reference; resumes what was interrupted
 	$(BIN)/python -m helpers run $(NAMES)

@@ -38,6 +38,15 @@ def _formats(_context: click.Context, _option: click.Parameter, text: str) -> tu
     return formats
 
 
+def _page_limits(_context: click.Context, _option: click.Parameter, text: str | None) -> tuple[int, int] | None:
+    if text is None:
+        return None
+    least, _, most = text.partition("-")
+    if not (least.isdecimal() and most.isdecimal() and 1 <= int(least) <= int(most)):
+        raise click.BadParameter(f"{text!r} is not of the form 3-4")
+    return int(least), int(most)
+
+
 def _assignments(_context: click.Context, _option: click.Parameter, texts: Sequence[str]) -> dict[str, str]:
     pairs = [text.partition("=") for text in texts]
     if wrong := [text for text, (name, equals, _) in zip(texts, pairs, strict=True) if not (name.strip() and equals)]:
@@ -209,6 +218,60 @@ def paper(name: str, *, route: Literal["latex", "typst"], quick: bool) -> None:
 
 
 @main.command()
+@click.argument("names", nargs=-1, required=True)
+@click.option("-o", "--output", required=True, type=FILE, help="The .pdf file to write.")
+@click.option("--title", default="", help="Of the report; without it, that of the first notebook.")
+@click.option("--compact", is_flag=True, help="Two columns and a small type.")
+@click.option("--pages", "limits", metavar="LEAST-MOST", callback=_page_limits, help="How many pages it may have: 3-4.")
+@quick_option
+def report(
+    names: Sequence[str], output: Path, *, title: str, compact: bool, limits: tuple[int, int] | None, quick: bool
+) -> None:
+    """Make a report of executed notebooks: text, figures and tables, without the code.
+
+    Of a notebook with cells tagged `report` it shows these; of another, all cells. NAMES are joined in this order.
+    With --pages, a report of another length is refused.
+    """
+    from helpers.publish.plan import executed_notebooks
+    from helpers.publish.report import write_report
+
+    paths = executed_notebooks(names, quick=quick)
+    pages = write_report(paths, output, title=title, compact=compact, limits=limits)
+    click.echo(f"{output}: {pages} pages")
+
+
+@main.command()
+@click.argument("assignment")
+@click.option("--group", default="", metavar="ID", help="Who hands it in; it names the archive of lines.")
+@click.option("--out", type=FILE, help="The folder to write to; without it, exports/submit/ASSIGNMENT.")
+@click.option("--draft", is_flag=True, help="Build it with what there is, marked as a draft.")
+@quick_option
+def submit(assignment: str, *, group: str, out: Path | None, draft: bool, quick: bool) -> None:
+    """Build and check what the course of ASSIGNMENT wants handed in.
+
+    What is missing is listed in full, and nothing is built unless --draft says so. Every archive holds its code, a
+    README with the commands to run it, and MANIFEST.json.
+    """
+    from helpers.publish.submit.build import IncompleteError
+    from helpers.publish.submit.build import submit as build
+
+    try:
+        submission = build(assignment, group=group, out=out, draft=draft, quick=quick)
+    except IncompleteError as error:
+        click.echo(f"error: {assignment} cannot be handed in yet. Missing:", err=True)
+        for fault in error.missing:
+            click.echo(f"  - {fault}", err=True)
+        click.echo("As a draft all the same: --draft", err=True)
+        raise click.exceptions.Exit(1) from None
+    for fault in submission.missing:
+        click.echo(f"missing: {fault}")
+    for note in submission.notes:
+        click.echo(f"note: {note}")
+    for file in submission.files:
+        click.echo(file)
+
+
+@main.command()
 @click.argument("model")
 @click.argument("images", type=FILE)
 @click.option("-o", "--output", required=True, type=FILE, help="The file to write.")
@@ -258,11 +321,12 @@ def visualize(
 @main.group(invoke_without_command=True)
 @quick_option
 @click.option("--markdown", "style", flag_value="markdown", help="As a Markdown table.")
-@click.option("--csv", "style", flag_value="csv", help="Every metric of every model, as CSV.")
+@click.option("--csv", "style", flag_value="csv", help="As CSV.")
+@click.option("--metrics", "style", flag_value="metrics", help="Every metric of every model instead, as CSV.")
 @click.option("--readme", "style", flag_value="readme", help="Write README's table from exports/reference.")
 @click.pass_context
 def results(context: click.Context, style: str | None, *, quick: bool) -> None:
-    """Show what the runs have reached."""
+    """Show what the runs have reached, requirement by requirement."""
     if context.invoked_subcommand:
         return
     from helpers.publish import plan
@@ -277,7 +341,9 @@ def results(context: click.Context, style: str | None, *, quick: bool) -> None:
     if not records:
         raise ExportError(f"There are no results in {root} yet: python -m helpers run{' --quick' if quick else ''}")
     if style == "csv":
-        click.echo(found.metrics_csv(records), nl=False)
+        click.echo(found.csv_table(found.HEADER, found.result_rows(records)), nl=False)
+    elif style == "metrics":
+        click.echo(found.csv_table(found.METRIC_HEADER, found.metric_rows(records)), nl=False)
     elif style == "markdown":
         click.echo(found.results_markdown(records))
     else:
@@ -309,6 +375,18 @@ def results_save(names: Sequence[str]) -> None:
     click.echo("README's table: python -m helpers results --readme")
     if refused:
         raise click.exceptions.Exit(1)
+
+
+@main.command()
+@quick_option
+def gallery(*, quick: bool) -> None:
+    """Make a web page of all notebooks and their runs: exports/index.html, of quick runs exports/quick/index.html."""
+    from helpers.publish.gallery.page import write_gallery
+
+    page, runs = write_gallery(quick=quick)
+    if not runs:
+        click.echo(f"note: no notebook has been run yet: python -m helpers run{' --quick' if quick else ''}")
+    click.echo(page)
 
 
 @main.command()

@@ -60,9 +60,12 @@ COMMANDS = [
     ["run"],
     ["export"],
     ["paper"],
+    ["report"],
+    ["submit"],
     ["predict"],
     ["results"],
     ["results", "save"],
+    ["gallery"],
     ["doctor"],
 ]
 
@@ -100,6 +103,29 @@ def test_a_notebook_that_is_no_paper_says_so(call: Call, notebooks: Path) -> Non
     result = call("paper", notebooks / "course/01_a.ipynb", "--route", "typst")
     assert (result.exit_code, result.stdout) == (1, "")
     assert result.stderr.startswith("error: The notebook is no paper: its metadata have no entry")
+
+
+def test_what_is_missing_is_listed_line_by_line(call: Call) -> None:
+    result = call("submit", "lines")
+    assert (result.exit_code, result.stdout) == (1, "")
+    first, *faults, last = result.stderr.splitlines()
+    assert first == "error: lines cannot be handed in yet. Missing:"
+    assert faults[0] == "  - the group, which names the archive: --group ID"
+    assert "  - 3.zip: lines/04_visualization has not been run: python -m helpers run lines/04_visualization" in faults
+    assert last == "As a draft all the same: --draft"
+
+
+def test_an_unknown_assignment_and_a_group_with_a_path_are_refused(call: Call) -> None:
+    assert call("submit", "nothing").stderr.startswith("error: There is no assignment 'nothing' to hand in. Known: ")
+    assert call("submit", "lines", "--group", "../13").stderr.startswith("error: The group '../13' is no name")
+
+
+def test_a_report_has_as_many_pages_as_asked_for(call: Call, notebooks: Path, tmp_path: Path) -> None:
+    path, output = notebooks / "course/01_a.ipynb", tmp_path / "report.pdf"
+    assert call("report", path, "-o", output).stdout == f"{output}: 1 pages\n"
+    refused = call("report", path, "-o", tmp_path / "other.pdf", "--pages", "3-4")
+    assert refused.stderr.startswith("error: The report has 1 pages, asked for are 3 to 4.")
+    assert "'4-3' is not of the form 3-4" in call("report", path, "-o", output, "--pages", "4-3").stderr
 
 
 def test_run_reports_a_failure_in_short(call: Call, tmp_path: Path) -> None:
@@ -169,8 +195,9 @@ def test_predict_reports_one_line(call: Call, tmp_path: Path) -> None:
 @pytest.mark.usefixtures("record")
 def test_results_come_in_three_styles(call: Call) -> None:
     assert "cnn: valid accuracy" in call("results").stdout
-    assert call("results", "--markdown").stdout.startswith("| Notebook | Requirement |")
-    assert call("results", "--csv").stdout.startswith("notebook,status,data,model,metric,mean")
+    assert call("results", "--markdown").stdout.startswith("| Notebook | Section | Requirement |")
+    assert call("results", "--csv").stdout.startswith("Notebook,Section,Requirement,Result,Met,Data")
+    assert call("results", "--metrics").stdout.startswith("notebook,status,data,model,metric,mean")
 
 
 def test_no_results_is_told(call: Call) -> None:
@@ -223,6 +250,18 @@ def test_data_make_says_what_it_did(call: Call, tmp_path: Path, monkeypatch: pyt
 def test_data_convert_lays_out_what_was_downloaded(call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("helpers.data.download.convert", lambda name, source: Path(name) / source)
     assert call("data", "convert", "clipart", "office.zip").stdout == "clipart: clipart/office.zip\n"
+
+
+def test_gallery_is_a_page_before_any_run_too(call: Call, tmp_path: Path) -> None:
+    page = tmp_path / "exports" / "quick" / "index.html"
+    note = "note: no notebook has been run yet: python -m helpers run --quick"
+    assert call("gallery", "--quick").stdout == f"{note}\n{page}\n"
+    assert page.is_file()
+
+
+@pytest.mark.usefixtures("record")
+def test_gallery_prints_its_page(call: Call, tmp_path: Path) -> None:
+    assert call("gallery").stdout == f"{tmp_path / 'exports/index.html'}\n"
 
 
 @pytest.mark.parametrize(("needed", "code"), [(True, 1), (False, 0)])

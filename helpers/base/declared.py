@@ -1,4 +1,4 @@
-"""What a notebook's file declares without being run: its title, its parameters and what it needs."""
+"""What a notebook declares without being run: its title, its parameters, what it needs and what stands for it."""
 
 from __future__ import annotations
 
@@ -15,11 +15,24 @@ from helpers.base.errors import ConfigError, NotebookError
 from helpers.base.files import notebooks_dir
 from helpers.base.parameters import Parameter, is_parameter_type, parse_value
 
-__all__ = ["DeclaredNotebook", "Parameter", "find_notebooks", "parse_value", "read_notebook", "resolve"]
+__all__ = ["DeclaredNotebook", "Parameter", "Showcase", "find_notebooks", "parse_value", "read_notebook", "resolve"]
 
 
 # The last word of a parameter that says how much is done, and nothing else; so does `size`, the images' own.
 AMOUNTS = ("epochs", "seeds", "limit", "repeats", "rounds")
+
+
+@dataclass(frozen=True)
+class Showcase:
+    """What stands for a notebook in the gallery.
+
+    Attributes:
+        figure: the name of one of its figures.
+        headline: model and metric of one of its results; None where its first requirement says more.
+    """
+
+    figure: str
+    headline: tuple[str, str] | None = None
 
 
 @dataclass(frozen=True)
@@ -32,6 +45,7 @@ class DeclaredNotebook:
         title: its first heading; empty if it has none.
         parameters: by name, in the order of the cell tagged ``parameters``.
         needs: the names of the notebooks whose models it loads.
+        gallery: what stands for it in the gallery; None if it does not say.
     """
 
     name: str
@@ -39,6 +53,7 @@ class DeclaredNotebook:
     title: str
     parameters: dict[str, Parameter]
     needs: tuple[str, ...]
+    gallery: Showcase | None = None
 
     def parse(self, values: Mapping[str, Any]) -> dict[str, Any]:
         """Values for parameters (text or typed), converted to the declared types.
@@ -100,13 +115,14 @@ def read_notebook(path: Path) -> DeclaredNotebook:
     """Reads what a notebook declares.
 
     Raises:
-        NotebookError: the file is no notebook, or its parameters or needs are not declared as they should be.
+        NotebookError: the file is no notebook, or its parameters, its needs or what stands for it in the gallery are
+            not declared as they should be.
     """
     name = f"{path.resolve().parent.name}/{path.stem}"
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         cells = [(cell["cell_type"], _text(cell), cell["metadata"].get("tags", [])) for cell in content["cells"]]
-        needs = content["metadata"].get("needs", [])
+        needs, gallery = content["metadata"].get("needs", []), content["metadata"].get("gallery")
     except OSError as error:
         raise NotebookError(f"{path} cannot be read ({error.strerror}). Expected a notebook.") from error
     except (ValueError, KeyError, TypeError, AttributeError) as error:
@@ -126,6 +142,7 @@ def read_notebook(path: Path) -> DeclaredNotebook:
         title=next((line.removeprefix("# ").strip() for line in headings if line.startswith("# ")), ""),
         parameters=_parameters(tagged[0], name) if tagged else {},
         needs=tuple(needs),
+        gallery=None if gallery is None else _showcase(gallery, path),
     )
 
 
@@ -139,6 +156,18 @@ def _is_less(parameter: Parameter, values: Mapping[str, Any]) -> bool:
 def _text(cell: Mapping[str, Any]) -> str:
     # The format allows a list of lines as well as one string.
     return "".join(cell["source"])
+
+
+def _showcase(declared: Any, path: Path) -> Showcase:
+    match declared:
+        case {"figure": str(figure), **rest} if figure and not rest:
+            return Showcase(figure)
+        case {"figure": str(figure), "headline": [str(model), str(metric)], **rest} if figure and not rest:
+            return Showcase(figure, (model, metric))
+    raise NotebookError(
+        f'{path}: "gallery" is {declared!r}. Expected the name of a figure and, if one of its results stands for the '
+        'notebook, model and metric: {"figure": "learning_curves", "headline": ["lenet5", "valid_accuracy"]}.'
+    )
 
 
 def _parameters(source: str, notebook: str) -> dict[str, Parameter]:

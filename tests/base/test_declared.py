@@ -7,7 +7,7 @@ from typing import Any
 import nbformat
 import pytest
 
-from helpers.base.declared import find_notebooks, read_notebook, resolve
+from helpers.base.declared import Showcase, find_notebooks, read_notebook, resolve
 from helpers.base.errors import ConfigError, NotebookError
 
 PARAMETERS = """\
@@ -19,11 +19,10 @@ name: str = "a # b"  # with = and # in it
 """
 
 
-def write(folder: Path, name: str = "course/01_first", source: str = PARAMETERS, needs: Any = None) -> Path:
+def write(folder: Path, name: str = "course/01_first", source: str = PARAMETERS, **metadata: Any) -> Path:
     tagged = nbformat.v4.new_code_cell(source, metadata={"tags": ["parameters"]})
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell("# The first\n\n# not this"), tagged])
-    if needs is not None:
-        notebook.metadata["needs"] = needs
+    notebook.metadata.update(metadata)
     path = folder / f"{name}.ipynb"
     path.parent.mkdir(parents=True, exist_ok=True)
     nbformat.write(notebook, path)
@@ -73,6 +72,32 @@ def test_anything_but_annotated_literals_is_refused(tmp_path: Path, source: str)
 def test_ill_formed_needs_are_refused(tmp_path: Path, needs: Any) -> None:
     with pytest.raises(NotebookError, match="needs"):
         read_notebook(write(tmp_path, needs=needs))
+
+
+def test_what_stands_for_a_notebook_is_a_figure_and_perhaps_a_result(tmp_path: Path) -> None:
+    assert read_notebook(write(tmp_path)).gallery is None
+    assert read_notebook(write(tmp_path, gallery={"figure": "curves"})).gallery == Showcase("curves")
+    both = {"figure": "curves", "headline": ["cnn", "valid_accuracy"]}
+    assert read_notebook(write(tmp_path, gallery=both)).gallery == Showcase("curves", ("cnn", "valid_accuracy"))
+
+
+@pytest.mark.parametrize(
+    "gallery",
+    [
+        "curves",
+        {},
+        {"figure": ""},
+        {"figure": 3},
+        {"headline": ["cnn", "valid_accuracy"]},
+        {"figure": "curves", "headline": "cnn"},
+        {"figure": "curves", "headline": ["cnn"]},
+        {"figure": "curves", "headline": ["cnn", 3]},
+        {"figure": "curves", "picture": "curves"},
+    ],
+)
+def test_anything_else_that_stands_for_a_notebook_is_refused(tmp_path: Path, gallery: Any) -> None:
+    with pytest.raises(NotebookError, match=r'01_first\.ipynb: "gallery" is .*Expected the name of a figure'):
+        read_notebook(write(tmp_path, gallery=gallery))
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", "{}", json.dumps({"worksheets": [], "metadata": {}})])

@@ -8,11 +8,14 @@ from pathlib import Path
 import pytest
 from bs4 import BeautifulSoup
 
-from helpers.base.declared import find_notebooks
+from helpers.base.declared import DeclaredNotebook, find_notebooks
 from helpers.base.record import RunRecord
+from helpers.publish.courses import COURSES
 from helpers.publish.run import report, run_notebooks
+from helpers.publish.submit.build import submit
 
-NAMES = [notebook.name for notebook in find_notebooks()]
+NOTEBOOKS = find_notebooks()
+NAMES = [notebook.name for notebook in NOTEBOOKS]
 
 
 @pytest.fixture(scope="module")
@@ -52,3 +55,25 @@ def test_the_page_opens_offline_and_says_that_its_data_are_drawn(quick_exports: 
 def test_the_pdf_and_the_log_are_there(quick_exports: Path, name: str) -> None:
     assert (quick_exports / name / "notebook.pdf").read_bytes().startswith(b"%PDF-")
     assert (quick_exports / name / "run.log").stat().st_size > 0
+
+
+@pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda notebook: notebook.name)
+def test_what_stands_for_it_in_the_gallery_is_there(quick_exports: Path, notebook: DeclaredNotebook) -> None:
+    assert notebook.gallery
+    folder = quick_exports / notebook.name
+    assert (folder / "figures" / f"{notebook.gallery.figure}.png").is_file()
+    if notebook.gallery.headline:
+        assert RunRecord.load(folder / "metrics.json").values(*notebook.gallery.headline)
+
+
+@pytest.mark.parametrize("assignment", COURSES)
+def test_what_is_handed_in_has_the_length_and_size_that_is_asked_for(
+    quick_exports: Path, assignment: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("CNN_EXPORTS", str(quick_exports.parent))
+    submission = submit(assignment, group="13", draft=True, quick=True, out=tmp_path)
+    assert [fault for fault in submission.missing if "asked for" in fault] == []
+    # Of drawn images and quick runs, all is there but for the papers, which are set after a run, and the evidence.
+    gaps = [fault for fault in submission.missing if "synthetic data" not in fault and "random weights" not in fault]
+    assert gaps[0] == "the real runs: these are quick ones"
+    assert all("has not been made: python -m helpers paper" in fault for fault in gaps[1:])

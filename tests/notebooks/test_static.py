@@ -39,6 +39,8 @@ def declaration_faults(path: Path, name: str) -> Iterator[str]:
         return
     yield from (f"parameter {p.name} has no comment" for p in declared.parameters.values() if not p.help)
     yield from (f"needs {need}, which is not there" for need in declared.needs if need not in KNOWN - {name})
+    if declared.gallery is None:
+        yield "its metadata do not say what stands for it in the gallery"
 
 
 def order_faults(notebook: NotebookNode, name: str) -> Iterator[str]:
@@ -117,7 +119,7 @@ def good_notebook() -> NotebookNode:
         new.new_markdown_cell("## Conclusion"),
     ]
     kernelspec = {"name": "python3", "language": "python", "display_name": "Python 3"}
-    return new.new_notebook(cells=cells, metadata={"kernelspec": kernelspec})
+    return new.new_notebook(cells=cells, metadata={"kernelspec": kernelspec, "gallery": {"figure": "curves"}})
 
 
 def faults_of(notebook: NotebookNode, folder: Path) -> list[str]:
@@ -148,6 +150,8 @@ def replace(number: int, source: str) -> Callable[[NotebookNode], None]:
         (lambda notebook: notebook.metadata.pop("kernelspec"), "the kernelspec is"),
         (lambda notebook: notebook.metadata.update(needs=["course/09_z"]), "needs course/09_z"),
         (lambda notebook: notebook.metadata.update(needs=["course/01_a"]), "needs course/01_a"),
+        (lambda notebook: notebook.metadata.pop("gallery"), "what stands for it in the gallery"),
+        (lambda notebook: notebook.metadata.update(gallery={"figure": 1}), "Expected the name of a figure"),
         (lambda notebook: notebook.metadata.update(widgets={}), "of a run"),
         (lambda notebook: notebook.cells[2].update(execution_count=1), "cell 3 holds outputs"),
         (

@@ -12,12 +12,12 @@ from typing import Any
 from helpers.base.environment import commit
 from helpers.base.errors import ConfigError, ExportError
 from helpers.base.record import RunRecord
+from helpers.publish.courses import Course, Part, Report, find_course
 from helpers.publish.export import write_export
 from helpers.publish.plan import exports_root, run_command
 from helpers.publish.report import count_pages, fault_of_length, make_report
 from helpers.publish.submit.archive import check_archive, make_archive
 from helpers.publish.submit.contents import code_files, executed_files, faults_of_run, runs
-from helpers.publish.submit.courses import Course, Part, Report, find_course
 from helpers.publish.submit.readme import bundle_readme, part_readme
 
 NO_GROUP = "group"

@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 
 from helpers.base.environment import installed_packages
 from helpers.base.record import RunRecord
+from helpers.publish.courses import Course, Part
 from helpers.publish.results import results_markdown
 from helpers.publish.submit.contents import with_needs
-from helpers.publish.submit.courses import Course, Part
 from helpers.publish.template import render
 
 OLDEST_PYTHON = "3.11"

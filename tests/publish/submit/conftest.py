@@ -12,7 +12,7 @@ import typst
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from helpers.base.record import RunRecord, summarize
-from helpers.publish.submit.courses import COURSES
+from helpers.publish.courses import COURSES
 
 MakeRun = Callable[..., Path]
 

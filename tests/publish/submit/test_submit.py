@@ -15,11 +15,11 @@ import typst
 from pypdf import PdfReader
 
 from helpers.base.errors import ConfigError, ExportError
+from helpers.publish.courses import COURSES
 from helpers.publish.submit import build
 from helpers.publish.submit.archive import MANIFEST, check_archive, make_archive
 from helpers.publish.submit.build import IncompleteError, submit
 from helpers.publish.submit.contents import with_needs
-from helpers.publish.submit.courses import COURSES
 
 AllRuns = Callable[[str], None]
 MakeRun = Callable[..., Path]

@@ -1,4 +1,4 @@
-"""What each course asks to be handed in, as its text says it."""
+"""The courses, and what each asks to be handed in, as its text says it."""
 
 from __future__ import annotations
 
@@ -54,17 +54,21 @@ class Part:
 
 @dataclass(frozen=True)
 class Course:
-    """What is handed in for one assignment.
+    """The course that sets an assignment, and what is handed in for it.
 
     Attributes:
+        subject: of the assignment, in a word or two.
         title: of the assignment.
+        source: which course, when and where, as far as its text says so.
         asked: the course's own rule, in our words.
         parts: the archives.
         bundled: whether they go into one archive, which is named after the group.
         loose_report: whether the report is handed in beside the archive as well.
     """
 
+    subject: str
     title: str
+    source: str
     asked: str
     parts: tuple[Part, ...]
     bundled: bool = False
@@ -87,12 +91,16 @@ CLIPART = _named("clipart", "01_resnet50", "02_own_network", "03_ablation", "04_
 
 COURSES = {
     "caltech101": Course(
+        "Caltech-101",
         "Caltech-101: LeNet-5, an improved CNN, its activations, ResNet-18",
+        "Deep Learning Course, Assignment 2, 2024",
         "the notebook as .ipynb and as .pdf or .html",
         (Part("caltech101", "Caltech-101", CALTECH101, executed=True),),
     ),
     "cifar10": Course(
+        "CIFAR-10",
         "CIFAR-10: convolutional networks",
+        "Exercise 3: Convolutional Networks",
         "code and report, without images and data, at most 10 MB",
         (
             Part(
@@ -105,7 +113,9 @@ COURSES = {
         ),
     ),
     "lines": Course(
+        "Lines and digits",
         "Lines and digits: foundations, several heads, visualisation",
+        "CS671 Deep Learning and its Applications, Programming Assignment 2, IIT Mandi, 2019",
         "1.zip, 2.zip and 3.zip in GROUP.zip: code, README and a report of 3 to 4 pages each, models in 1 and 2",
         (
             Part(
@@ -144,7 +154,9 @@ COURSES = {
         bundled=True,
     ),
     "artists_faces": Course(
+        "Artists and faces",
         "Artists from scratch, faces by transfer",
+        "COMP541 Deep Learning, Assignment 2, Koç University, 2022",
         "one PDF of 6 to 8 pages without code, and the code",
         (
             Part(
@@ -157,7 +169,9 @@ COURSES = {
         loose_report=True,
     ),
     "clipart": Course(
+        "Clip art",
         "Clip art: a ResNet-50 transferred and from scratch, and a network of our own",
+        "Deep Learning, Homework 2, Tsinghua University, 2019",
         "one archive with code, document, the models A, B and C, and C's predictions for the test set",
         (
             Part(
