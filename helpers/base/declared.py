@@ -6,7 +6,7 @@ import ast
 import io
 import json
 import tokenize
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,16 @@ from helpers.base.errors import ConfigError, NotebookError
 from helpers.base.files import notebooks_dir
 from helpers.base.parameters import Parameter, is_parameter_type, parse_value
 
-__all__ = ["DeclaredNotebook", "Parameter", "Showcase", "find_notebooks", "parse_value", "read_notebook", "resolve"]
+__all__ = [
+    "DeclaredNotebook",
+    "Parameter",
+    "Showcase",
+    "find_notebooks",
+    "parse_value",
+    "read_notebook",
+    "resolve",
+    "with_needs",
+]
 
 
 # The last word of a parameter that says how much is done, and nothing else; so does `size`, the images' own.
@@ -109,6 +118,24 @@ def resolve(name: str, folder: Path | None = None) -> list[DeclaredNotebook]:
         known = ", ".join(n.name for n in notebooks) or "none"
         raise NotebookError(f"There is no notebook or assignment {name!r}. Known notebooks: {known}.")
     return found
+
+
+def with_needs(names: Iterable[str], notebooks: Iterable[DeclaredNotebook]) -> list[str]:
+    """Notebooks and those that they need, and what these need in turn, in order of name.
+
+    Args:
+        names: of notebooks; one that is not declared needs nothing.
+        notebooks: all that are declared.
+    """
+    needs = {notebook.name: notebook.needs for notebook in notebooks}
+    found: set[str] = set()
+    waiting = list(names)
+    while waiting:
+        name = waiting.pop()
+        if name not in found:
+            found.add(name)
+            waiting += needs.get(name, ())
+    return sorted(found)
 
 
 def read_notebook(path: Path) -> DeclaredNotebook:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from helpers.base.declared import read_notebook
+from helpers.base.declared import find_notebooks, read_notebook, with_needs
 from helpers.base.errors import ExportError
 from helpers.base.files import ROOT, exports_dir, notebooks_dir, write_atomic
 from helpers.base.markdown import markdown_table
@@ -44,9 +44,17 @@ def collect_reference(folder: Path | None = None) -> list[RunRecord]:
 def result_rows(records: Sequence[RunRecord]) -> list[tuple[str, ...]]:
     """The table of results, as text under ``HEADER``.
 
-    A notebook has one row for each of its requirements, or else for the accuracy of each of its models.
+    A notebook has one row for each of its requirements, or else for the accuracy of each of its models. One that
+    loads models or results of reduced runs says so.
     """
-    return [(record.notebook, *finding, *_circumstances(record)) for record in records for finding in _findings(record)]
+    notebooks = find_notebooks()
+    reduced = {record.notebook for record in records if record.reduced}
+    rows: list[tuple[str, ...]] = []
+    for record in records:
+        based_on = reduced.intersection(with_needs([record.notebook], notebooks)) - {record.notebook}
+        circumstances = _circumstances(record, sorted(based_on))
+        rows += [(record.notebook, *finding, *circumstances) for finding in _findings(record)]
+    return rows
 
 
 def format_metric(metric: str, summary: dict[str, Any]) -> str:
@@ -165,7 +173,7 @@ def results_markdown(records: Sequence[RunRecord], notebooks: str = "notebooks")
             f"[{name}]({notebooks}/{name}.ipynb)",
             *(section, requirement, value),
             "**no**" if met == "no" else met,
-            data.replace(f"; {REDUCED}:", f"; *{REDUCED}*:"),
+            data.replace(f" {REDUCED}", f" *{REDUCED}*"),
             *rest,
         )
         for name, section, requirement, value, met, data, *rest in result_rows(records)
@@ -227,12 +235,15 @@ def _metrics(record: RunRecord) -> Iterator[tuple[str, str, dict[str, Any]]]:
             yield model, metric, summary
 
 
-def _circumstances(record: RunRecord) -> tuple[str, str, str]:
+def _circumstances(record: RunRecord, based_on: Sequence[str]) -> tuple[str, str, str]:
+    """Data, device and time, in words; ``based_on`` names the reduced runs whose models or results it loads."""
     data = " ".join(filter(None, (record.data.get("source"), record.data.get("name"))))
     if backbone := record.data.get("backbone"):
         data += f", {'random ' if record.data['weights'] == 'random' else ''}{backbone}"
     if record.reduced:
         data += f"; {REDUCED}: {record.reduction}"
+    if based_on:
+        data += f"; from {REDUCED} {', '.join(based_on)}"
     return data or "–", str(record.environment.get("device", "–")), format_time(record)
 
 

@@ -210,3 +210,12 @@ def test_a_readme_without_markers_is_a_clear_error(tmp_path: Path, text: str) ->
     with pytest.raises(ExportError, match="no place for the results"):
         results.update_readme(readme, tmp_path / "reference")
     assert readme.read_text() == text
+
+
+def test_what_rests_on_a_reduced_run_says_so() -> None:
+    reduced = real_run("lines/02_own_network", parameters={"epochs": 6}, reduced=["epochs"])
+    [*_, row] = results.result_rows([reduced, real_run("lines/04_visualization")])
+    assert row[5] == "real shapes; from reduced lines/02_own_network"
+    assert "; from *reduced* lines/02_own_network |" in results.results_markdown(
+        [reduced, real_run("lines/04_visualization")]
+    )

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from helpers.base.declared import DeclaredNotebook
 from helpers.base.record import RunRecord
 
 Kind = Literal["stand-in", "reduced"]
@@ -43,20 +42,13 @@ def own_caveats(record: RunRecord, *, quick: bool) -> list[Caveat]:
     return found
 
 
-def inherited(
-    notebook: DeclaredNotebook, notebooks: Mapping[str, DeclaredNotebook], caveats: Mapping[str, Sequence[Caveat]]
-) -> list[Caveat]:
-    """The caveats of the runs that a notebook is based on, directly or not, one for each kind.
+def inherited(based_on: Sequence[str], caveats: Mapping[str, Sequence[Caveat]]) -> list[Caveat]:
+    """The caveats of the runs that another one is based on, one for each kind.
 
     Args:
-        notebook: the one that loads models or results of others.
-        notebooks: all there are, by name.
+        based_on: the notebooks whose models or results it loads, directly or not.
         caveats: each run's own, by notebook.
     """
-    based_on = list(notebook.needs)
-    for name in based_on:  # it grows while it is read
-        needs = notebooks[name].needs if name in notebooks else ()
-        based_on += [need for need in needs if need not in based_on]
     kinds: dict[Kind, str] = {"stand-in": "stand-ins", "reduced": "reduced runs"}
     found = []
     for kind, words in kinds.items():

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import yaml
 
-from helpers.base.declared import read_notebook
+from helpers.base.declared import find_notebooks, with_needs
 from helpers.base.errors import ExportError
 from helpers.base.files import ROOT, notebooks_dir
 from helpers.base.record import RunRecord
@@ -25,7 +25,7 @@ def code_files(notebooks: Iterable[str]) -> dict[str, bytes]:
     Args:
         notebooks: names; what they need comes along.
     """
-    names = with_needs(notebooks)
+    names = with_needs(notebooks, find_notebooks())
     folders = {notebooks_dir() / name.partition("/")[0] for name in names}
     paths = [ROOT / name for name in PROJECT]
     paths += [path for path in (ROOT / "helpers").rglob("*") if path.is_file() and "__pycache__" not in path.parts]
@@ -36,18 +36,6 @@ def code_files(notebooks: Iterable[str]) -> dict[str, bytes]:
     for bibliography in (path for folder in folders for path in folder.glob("*.bib")):
         files[f"notebooks/{bibliography.parent.name}/{bibliography.name}"] = bibliography.read_bytes()
     return files
-
-
-def with_needs(notebooks: Iterable[str]) -> list[str]:
-    """Notebooks and those whose models or results they load, and what these need, in order of name."""
-    found: set[str] = set()
-    waiting = list(notebooks)
-    while waiting:
-        name = waiting.pop()
-        if name not in found:
-            found.add(name)
-            waiting += read_notebook(notebooks_dir() / f"{name}.ipynb").needs
-    return sorted(found)
 
 
 def executed_files(exports: Path, name: str) -> dict[str, bytes]:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import platform
 from collections.abc import Mapping, Sequence
 
+from helpers.base.declared import find_notebooks, with_needs
 from helpers.base.environment import installed_packages
 from helpers.base.record import RunRecord
 from helpers.publish.courses import Course, Part
 from helpers.publish.results import results_markdown
-from helpers.publish.submit.contents import with_needs
 from helpers.publish.template import render
 
 OLDEST_PYTHON = "3.11"
@@ -27,7 +27,7 @@ def part_readme(
         missing: what makes it a draft.
         records: the runs that it rests on, by notebook.
     """
-    needed = " ".join(with_needs(part.notebooks))
+    needed = " ".join(with_needs(part.notebooks, find_notebooks()))
     commands = (
         f"python -m helpers run --quick {needed}  # a first look, in quick form",
         f"python -m helpers run {needed}  # the real experiments",

@@ -14,12 +14,12 @@ import pytest
 import typst
 from pypdf import PdfReader
 
+from helpers.base.declared import find_notebooks, with_needs
 from helpers.base.errors import ConfigError, ExportError
 from helpers.publish.courses import COURSES
 from helpers.publish.submit import build
 from helpers.publish.submit.archive import MANIFEST, check_archive, make_archive
 from helpers.publish.submit.build import IncompleteError, submit
-from helpers.publish.submit.contents import with_needs
 
 AllRuns = Callable[[str], None]
 MakeRun = Callable[..., Path]
@@ -78,7 +78,7 @@ def test_lines_has_one_archive_for_each_question_in_one_for_the_group(all_runs: 
         assert "Group 13." in readme
     # The third question's notebook loads what the others train: it could not run without them.
     code = {name for name in opened(outer["3.zip"]) if name.startswith("code/notebooks/lines/")}
-    assert code == {f"code/notebooks/{name}.ipynb" for name in with_needs(["lines/04_visualization"])}
+    assert code == {f"code/notebooks/{name}.ipynb" for name in with_needs(["lines/04_visualization"], find_notebooks())}
     assert len(code) == 4
 
 
