@@ -3,7 +3,7 @@ PYTHON ?= python3
 CONSTRAINTS ?= constraints.txt  # empty (make run CONSTRAINTS=) takes the newest versions in range
 NAMES ?=  # notebooks or assignments of `make reference` and `make exports`; none means all
 FULL ?=  # make exports FULL=1 runs the real experiments
-QUICK := $(if $(strip $(FULL)),,--quick)
+QUICK := $(if $(filter 1,$(FULL)),,--quick)
 BIN := .venv/bin
 
 .PHONY: run test lint lab exports reference reference-gpu benchmark clean
@@ -23,8 +23,7 @@ lab: .venv/.installed  ## JupyterLab on the notebooks
 	$(BIN)/jupyter lab notebooks
 
 exports: .venv/.installed  ## every notebook in quick form, or with FULL=1 for real, and the page that shows them all
-	$(BIN)/python -m helpers run $(QUICK) $(NAMES)
-	$(BIN)/python -m helpers gallery $(QUICK)
+	$(BIN)/python -m helpers run $(QUICK) $(NAMES); status=$$?; $(BIN)/python -m helpers gallery $(QUICK) && exit $$status
 
 reference: .venv/.installed  ## the real experiments, kept as reference; resumes what was interrupted
 	$(BIN)/python -m helpers run $(NAMES)

@@ -121,7 +121,10 @@ def test_an_unknown_assignment_and_a_group_with_a_path_are_refused(call: Call) -
 
 
 def test_a_report_has_as_many_pages_as_asked_for(call: Call, notebooks: Path, tmp_path: Path) -> None:
-    path, output = notebooks / "course/01_a.ipynb", tmp_path / "report.pdf"
+    said = nbformat.v4.new_output("display_data", data={"text/markdown": "Said.", "text/plain": ""})
+    cells = [nbformat.v4.new_markdown_cell("# First"), nbformat.v4.new_code_cell("", outputs=[said])]
+    path, output = tmp_path / "executed.ipynb", tmp_path / "report.pdf"
+    nbformat.write(nbformat.v4.new_notebook(cells=cells), path)
     assert call("report", path, "-o", output).stdout == f"{output}: 1 pages\n"
     refused = call("report", path, "-o", tmp_path / "other.pdf", "--pages", "3-4")
     assert refused.stderr.startswith("error: The report has 1 pages, asked for are 3 to 4.")

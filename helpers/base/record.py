@@ -14,6 +14,8 @@ from helpers.base.errors import ConfigError, ExportError
 from helpers.base.files import write_atomic
 
 OPTIONAL = {"error", "reduced"}  # left out where there is nothing to say
+REQUIREMENT = ("section", "text", "threshold", "value", "met")
+SUMMARY = ("mean", "std", "ci95", "values")
 Status = Literal["running", "complete", "failed", "killed", "timeout"]
 
 
@@ -115,6 +117,10 @@ def summarize(values: Iterable[float]) -> dict[str, Any]:
     return {"mean": mean, "std": std, "ci95": ci95, "values": numbers}
 
 
+def _has(entry: Any, names: Iterable[str]) -> bool:
+    return isinstance(entry, dict) and set(names) <= set(entry)
+
+
 def _check(content: Any, path: Path) -> None:
     names = {item.name for item in fields(RunRecord)}
     found = set(content) if isinstance(content, dict) else set()
@@ -124,6 +130,14 @@ def _check(content: Any, path: Path) -> None:
         problem = f"holds the unknown {', '.join(unknown)}"
     elif content["status"] not in get_args(Status):
         problem = f"has the status {content['status']!r} instead of one of {', '.join(get_args(Status))}"
+    elif not all(isinstance(content[name], dict) for name in ("data", "parameters", "results", "environment")):
+        problem = "has data, parameters, results or an environment that are no mapping"
+    elif not set(content.get("reduced", ())) <= set(content["parameters"]):
+        problem = "calls parameters reduced that it does not have"
+    elif not all(_has(row, REQUIREMENT) for row in content["requirements"]):
+        problem = f"has a requirement without one of {', '.join(REQUIREMENT)}"
+    elif not all(_has(summary, SUMMARY) for metrics in content["results"].values() for summary in metrics.values()):
+        problem = f"has a result without one of {', '.join(SUMMARY)}"
     else:
         return
     raise ExportError(f"{path} is of another version: it {problem}. Run its notebook again.")

@@ -25,7 +25,7 @@ from torch import nn
 from helpers.base.declared import read_notebook
 from helpers.base.environment import commit, cpu_name
 from helpers.base.errors import ConfigError, NotebookError
-from helpers.base.files import exports_dir, notebooks_dir, write_atomic
+from helpers.base.files import PAGES, exports_dir, notebooks_dir, write_atomic
 from helpers.base.record import RunRecord, summarize
 from helpers.data.splits import Splits
 from helpers.models.saved import save_model
@@ -88,6 +88,9 @@ class Run:
         self.work = self.folder / "work"
         self.device = choose_device(self.parameters.get("device", "auto"))
         self._data: tuple[Splits, ...] = ()
+        # What an earlier run left must not pass for this one's; the runner writes notebook.ipynb anew.
+        for stale in ("notebook.ipynb", *PAGES):
+            (self.folder / stale).unlink(missing_ok=True)
         _seed_everything(self.parameters.get("seed", 0))
         use_style()
         environment = _environment(self.device)

@@ -145,9 +145,9 @@ COURSES = {
                 LINES[3:],
                 report=Report("report.pdf", "What these networks see", LINES[3:], pages=(3, 4)),
                 commands=(
-                    "python -m helpers visualize MODEL.pt --kind activations --image IMAGE --layer LAYER -o maps.png",
-                    "python -m helpers visualize MODEL.pt --kind filters --layer LAYER -o filters.png",
-                    "python -m helpers visualize MODEL.pt --kind heatmap --image IMAGE -o heatmap.png",
+                    "python -m helpers visualize lines/02_own_network --kind activations --image IMAGE -o maps.png",
+                    "python -m helpers visualize lines/03_multi_head --kind filters -o filters.png",
+                    "python -m helpers visualize MODEL.pt --kind heatmap --image IMAGE --layer LAYER -o heatmap.png",
                 ),
             ),
         ),

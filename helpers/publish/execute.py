@@ -13,6 +13,7 @@ from typing import Literal, TextIO
 import click
 
 from helpers.base.errors import ExportError
+from helpers.base.files import PAGES
 from helpers.base.record import RunRecord, Status
 from helpers.publish.failure import Failure, broken_off, raised
 from helpers.publish.plan import Job
@@ -95,7 +96,7 @@ def close_record(job: Job, failure: Failure | None, seconds: float) -> Failure |
 
 def _start_record(job: Job) -> None:
     # What an earlier run left must not pass for this one's, however this one ends.
-    for stale in ("notebook.html", "notebook.pdf", "paper.pdf"):
+    for stale in PAGES:
         (job.folder / stale).unlink(missing_ok=True)
     defaults = {parameter.name: parameter.default for parameter in job.notebook.parameters.values()}
     RunRecord(job.notebook.name, parameters=defaults | job.parameters).save(job.folder / "metrics.json")

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from helpers.base.errors import ExportError
+from helpers.base.record import RunRecord
 from helpers.publish.export import read_notebook, write_export
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ TAG = "report"  # of the cells that make up a short report; a notebook without a
 SHOWN = ("text/markdown", "text/html", "image/png", "image/jpeg", "image/svg+xml", "text/latex")
 
 
-def make_report(paths: Sequence[Path], *, title: str = "", compact: bool = False, notice: str = "") -> bytes:
+def make_report(paths: Sequence[Path], *, title: str = "", compact: bool = False) -> bytes:
     """Sets the no-code view of executed notebooks as one PDF.
 
     Of each notebook it shows text, figures and tables, no code and no progress. Where some cells of a notebook are
@@ -28,20 +29,20 @@ def make_report(paths: Sequence[Path], *, title: str = "", compact: bool = False
         paths: of the notebooks, in the order of the report.
         title: of the report; empty takes that of the first notebook.
         compact: in two columns and a small type, for courses that count pages.
-        notice: a warning on top, such as what makes it a draft.
 
     Returns:
         The PDF; of the same notebooks, always the same bytes.
 
     Raises:
-        ExportError: there is no notebook, or one that cannot be read; a cell failed; an image is missing.
+        ExportError: there is no notebook, or one that cannot be read, was not executed, or whose run did not complete;
+            a cell failed; an image is missing.
     """
     if not paths:
         raise ExportError("A report is made of at least one notebook.")
     from helpers.publish.typst import html_to_pdf  # noqa: PLC0415 - nbconvert is slow to import
 
     pages = [_page(path) for path in paths]
-    return html_to_pdf(str(_joined(pages, title, notice)), compact=compact)
+    return html_to_pdf(str(_joined(pages, title)), compact=compact)
 
 
 def write_report(
@@ -97,12 +98,30 @@ def count_pages(pdf: bytes) -> int:
         raise ExportError(f"The PDF is damaged ({error}): make it again.") from error
 
 
+def stamped(pdf: bytes, word: str) -> bytes:
+    """The same PDF with ``word`` in large pale letters across every page."""
+    import typst  # noqa: PLC0415 - only a draft needs it
+    from pypdf import PdfReader, PdfWriter  # noqa: PLC0415
+
+    source = (
+        f'#set page("a4", fill: none)\n#place(center + horizon, rotate(-45deg, text(110pt, rgb("#a3231a40"))[{word}]))'
+    )
+    [stamp] = PdfReader(BytesIO(typst.compile(source.encode()))).pages
+    writer, stamped_pdf = PdfWriter(clone_from=BytesIO(pdf)), BytesIO()
+    for page in writer.pages:
+        page.merge_page(stamp)
+    writer.write(stamped_pdf)
+    return stamped_pdf.getvalue()
+
+
 def without_code(notebook: NotebookNode) -> NotebookNode:
     """Leaves what a report shows of a notebook, in place: see ``make_report``.
 
     Raises:
-        ExportError: a cell failed.
+        ExportError: a cell failed, or none has been executed.
     """
+    if not any(cell.get("outputs") for cell in notebook.cells):
+        raise ExportError("The notebook has no outputs: a report is made of one that has been executed.")
     first = notebook.cells[0]
     whole = not any(TAG in cell.metadata.get("tags", []) for cell in notebook.cells)
     if not whole:
@@ -131,12 +150,15 @@ def _page(path: Path) -> BeautifulSoup:
 
     from helpers.publish.html import OfflineHTMLExporter  # noqa: PLC0415
 
+    record = path.with_name("metrics.json")
+    if record.is_file() and (status := RunRecord.load(record).status) != "complete":
+        raise ExportError(f"The run of {path} did not complete ({status}): run it again before it is reported.")
     resources = {"metadata": {"name": path.stem, "path": str(path.resolve().parent)}}
     html, _ = OfflineHTMLExporter().from_notebook_node(without_code(read_notebook(path)), resources)
     return BeautifulSoup(html, "html.parser")
 
 
-def _joined(pages: Sequence[BeautifulSoup], title: str, notice: str) -> BeautifulSoup:
+def _joined(pages: Sequence[BeautifulSoup], title: str) -> BeautifulSoup:
     """One page of several: each becomes a section of the first, and its headings go down a level."""
     first, several = pages[0], len(pages) > 1
     [main], [name] = first("main"), first("title")
@@ -156,9 +178,4 @@ def _joined(pages: Sequence[BeautifulSoup], title: str, notice: str) -> Beautifu
     dates = sorted(str(tag["content"]) for page in pages for tag in page.select('meta[name="date"]'))
     for tag in first.select('meta[name="date"]'):
         tag["content"] = dates[-1]
-    if notice:
-        box, words = first.new_tag("div", attrs={"class": "warning"}), first.new_tag("p")
-        words.string = notice
-        box.append(words)
-        heading.insert_after(box)
     return first

@@ -13,6 +13,7 @@ from helpers.base.errors import ExportError
 from helpers.base.files import ROOT, exports_dir, notebooks_dir, write_atomic
 from helpers.base.markdown import markdown_table
 from helpers.base.record import RunRecord
+from helpers.publish.caveats import Caveat, inherited, own_caveats
 from helpers.publish.plan import run_command
 
 BEGIN, END = "<!-- results:begin -->", "<!-- results:end -->"
@@ -48,11 +49,12 @@ def result_rows(records: Sequence[RunRecord]) -> list[tuple[str, ...]]:
     loads models or results of reduced runs says so.
     """
     notebooks = find_notebooks()
-    reduced = {record.notebook for record in records if record.reduced}
+    caveats = {record.notebook: own_caveats(record) for record in records}
     rows: list[tuple[str, ...]] = []
     for record in records:
-        based_on = reduced.intersection(with_needs([record.notebook], notebooks)) - {record.notebook}
-        circumstances = _circumstances(record, sorted(based_on))
+        needs = with_needs([record.notebook], notebooks)
+        inherited_from = inherited([name for name in needs if name != record.notebook], caveats)
+        circumstances = _circumstances(record, inherited_from)
         rows += [(record.notebook, *finding, *circumstances) for finding in _findings(record)]
     return rows
 
@@ -141,14 +143,7 @@ def save_reference(record: RunRecord, *, notebooks: Path | None = None, referenc
         raise _refusal(record, f"it ran on {record.data.get('source', 'unknown')} data, not on the real data set")
     if record.data.get("weights") == "random":
         raise _refusal(record, f"its {record.data['backbone']} had random weights, not pretrained ones")
-    declared = read_notebook((notebooks or notebooks_dir()) / f"{record.notebook}.ipynb")
-    defaults = {name: parameter.default for name, parameter in declared.parameters.items()}
-    changed = {
-        name for name in defaults | record.parameters if record.parameters.get(name, ...) != defaults.get(name, ...)
-    }
-    # A run from before a default was raised is smaller as well, but does not say so.
-    reduced = set(record.reduced).intersection(declared.reductions(record.parameters))
-    if changed := changed - FREE - reduced:
+    if changed := other_values(record, notebooks):
         raise _refusal(record, f"it did not run with the notebook's own values of {', '.join(sorted(changed))}")
     if found := next((text for text in _texts(vars(record)) if Path(text).is_absolute() or str(ROOT) in text), None):
         raise _refusal(record, f"it holds the path {found}, which is of this machine only")
@@ -159,6 +154,22 @@ def save_reference(record: RunRecord, *, notebooks: Path | None = None, referenc
         with write_atomic(path.with_name(PREDICTIONS)) as temporary:
             temporary.write_bytes(predictions.read_bytes())
     return path
+
+
+def other_values(record: RunRecord, notebooks: Path | None = None) -> set[str]:
+    """The parameters that make a run another experiment than the notebook's own, or a smaller form of that.
+
+    Args:
+        record: the run.
+        notebooks: the folder of notebooks; None takes the project's own.
+    """
+    declared = read_notebook((notebooks or notebooks_dir()) / f"{record.notebook}.ipynb")
+    defaults = {name: parameter.default for name, parameter in declared.parameters.items()}
+    changed = {
+        name for name in defaults | record.parameters if record.parameters.get(name, ...) != defaults.get(name, ...)
+    }
+    # A run from before a default was raised is smaller as well, but does not say so.
+    return changed - FREE - set(record.reduced).intersection(declared.reductions(record.parameters))
 
 
 def results_markdown(records: Sequence[RunRecord], notebooks: str = "notebooks") -> str:
@@ -193,10 +204,15 @@ def update_readme(readme: Path | None = None, reference: Path | None = None) -> 
         Whether that changed anything.
 
     Raises:
-        ExportError: README has no such markers.
+        ExportError: there is no README, or it has no such markers.
     """
     readme = readme or ROOT / "README.md"
-    text = readme.read_text(encoding="utf-8")
+    try:
+        text = readme.read_text(encoding="utf-8")
+    except OSError as error:
+        raise ExportError(
+            f"{readme} cannot be read ({error.strerror}): its table is that of the repository."
+        ) from error
     before, begin, rest = text.partition(BEGIN)
     _, end, after = rest.partition(END)
     if not begin or not end:
@@ -235,15 +251,14 @@ def _metrics(record: RunRecord) -> Iterator[tuple[str, str, dict[str, Any]]]:
             yield model, metric, summary
 
 
-def _circumstances(record: RunRecord, based_on: Sequence[str]) -> tuple[str, str, str]:
-    """Data, device and time, in words; ``based_on`` names the reduced runs whose models or results it loads."""
+def _circumstances(record: RunRecord, based_on: Sequence[Caveat]) -> tuple[str, str, str]:
+    """Data, device and time, in words; ``based_on`` is what holds for the runs whose models or results it loads."""
     data = " ".join(filter(None, (record.data.get("source"), record.data.get("name"))))
     if backbone := record.data.get("backbone"):
         data += f", {'random ' if record.data['weights'] == 'random' else ''}{backbone}"
     if record.reduced:
         data += f"; {REDUCED}: {record.reduction}"
-    if based_on:
-        data += f"; from {REDUCED} {', '.join(based_on)}"
+    data += "".join(f"; {caveat.text[0].lower()}{caveat.text[1:]}" for caveat in based_on)
     return data or "–", str(record.environment.get("device", "–")), format_time(record)
 
 

@@ -4,6 +4,7 @@ import json
 import math
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -85,3 +86,22 @@ def test_one_seed_has_no_interval() -> None:
 def test_only_finite_numbers_are_summarized(values: list[float]) -> None:
     with pytest.raises(ConfigError, match="finite numbers"):
         summarize(values)
+
+
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        ({"results": {"cnn": {"valid_accuracy": {"mean": 0.5, "std": 0.0, "values": [0.5]}}}}, "a result without"),
+        ({"requirements": [{"section": "1", "text": "most"}]}, "a requirement without"),
+        ({"data": []}, "that are no mapping"),
+        ({"reduced": ["epochs"]}, "calls parameters reduced that it does not have"),
+    ],
+)
+def test_a_record_whose_parts_are_of_another_version_is_named(
+    change: dict[str, Any], problem: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "metrics.json"
+    RunRecord("course/01_a").save(path)
+    path.write_text(json.dumps(json.loads(path.read_text()) | change))
+    with pytest.raises(ExportError, match=f"metrics.json is of another version: it .*{problem}"):
+        RunRecord.load(path)

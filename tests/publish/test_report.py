@@ -12,9 +12,10 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_outp
 from pypdf import PdfReader
 
 from helpers.base.errors import ExportError
+from helpers.base.record import RunRecord
 from helpers.publish.html import OfflineHTMLExporter
 from helpers.publish.pandoc import html_to_typst
-from helpers.publish.report import count_pages, make_report, without_code, write_report
+from helpers.publish.report import count_pages, make_report, stamped, without_code, write_report
 
 Write = Callable[..., Path]
 
@@ -75,13 +76,16 @@ def test_tagged_cells_stand_alone_but_for_title_and_warnings(write: Write) -> No
 
 def test_several_notebooks_become_sections_of_one_report(write: Write) -> None:
     paths = [write("First", date="2026-01-02"), write("Second", date="2026-03-04")]
-    pdf = make_report(paths, title="Both of them", notice="Draft: not done.")
+    pdf = make_report(paths, title="Both of them")
     text = text_of(pdf)
-    order = [text.index(part) for part in ("Both of them", "Draft: not done.", "First", "Second", "Rest of Second")]
+    order = [text.index(part) for part in ("Both of them", "First", "Second", "Rest of Second")]
     assert order == sorted(order)
     assert "Executed on 2026-03-04" in text
     assert PdfReader(io.BytesIO(pdf)).metadata.title == "Both of them"
-    assert make_report(paths, title="Both of them", notice="Draft: not done.") == pdf
+    assert make_report(paths, title="Both of them") == pdf
+    assert stamped(pdf, "Draft") == stamped(pdf, "Draft")
+    assert count_pages(stamped(pdf, "Draft")) == count_pages(pdf)
+    assert all("Draft" in page.extract_text() for page in PdfReader(io.BytesIO(stamped(pdf, "Draft"))).pages)
 
 
 def test_compact_takes_fewer_pages(write: Write) -> None:
@@ -104,6 +108,16 @@ def test_a_length_that_is_off_is_refused_and_nothing_is_written(write: Write, tm
 def test_a_failed_cell_is_not_reported_on(write: Write) -> None:
     with pytest.raises(ExportError, match=r"Cell 5 failed \(ZeroDivisionError\)"):
         make_report([write("First", failed=True)])
+
+
+def test_a_run_that_did_not_complete_or_never_began_is_not_reported_on(write: Write, tmp_path: Path) -> None:
+    path = write("First")
+    RunRecord("course/01_a", status="killed").save(path.with_name("metrics.json"))
+    with pytest.raises(ExportError, match=r"did not complete \(killed\)"):
+        make_report([path])
+    nbformat.write(new_notebook(cells=[new_markdown_cell("# Title")]), tmp_path / "new.ipynb")
+    with pytest.raises(ExportError, match="has no outputs"):
+        make_report([tmp_path / "new.ipynb"])
 
 
 def test_a_report_of_nothing_and_a_damaged_pdf_are_clear_errors() -> None:

@@ -215,7 +215,7 @@ def test_a_readme_without_markers_is_a_clear_error(tmp_path: Path, text: str) ->
 def test_what_rests_on_a_reduced_run_says_so() -> None:
     reduced = real_run("lines/02_own_network", parameters={"epochs": 6}, reduced=["epochs"])
     [*_, row] = results.result_rows([reduced, real_run("lines/04_visualization")])
-    assert row[5] == "real shapes; from reduced lines/02_own_network"
-    assert "; from *reduced* lines/02_own_network |" in results.results_markdown(
+    assert row[5] == "real shapes; based on reduced runs: lines/02_own_network"
+    assert "; based on *reduced* runs: lines/02_own_network |" in results.results_markdown(
         [reduced, real_run("lines/04_visualization")]
     )

@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 from helpers.base.declared import DeclaredNotebook
 from helpers.base.record import RunRecord
-from helpers.publish.gallery.caveats import Caveat, own_caveats
+from helpers.publish.caveats import Caveat, own_caveats
 from helpers.publish.gallery.thumbnail import Thumbnail, find_thumbnail
 from helpers.publish.plan import run_command
 from helpers.publish.results import format_metric, format_time, format_value

@@ -12,10 +12,10 @@ from urllib.parse import quote
 
 from helpers.base.declared import DeclaredNotebook, find_notebooks, with_needs
 from helpers.base.record import RunRecord
+from helpers.publish.caveats import inherited, own_caveats
 from helpers.publish.courses import COURSES
 from helpers.publish.export import write_export
 from helpers.publish.gallery.cards import STATUSES, Card, make_card
-from helpers.publish.gallery.caveats import inherited, own_caveats
 from helpers.publish.pandoc import TEMPLATES
 from helpers.publish.plan import exports_root
 from helpers.publish.template import render

@@ -38,14 +38,16 @@ def make_archive(files: Mapping[str, bytes], about: Mapping[str, Any]) -> bytes:
 
 
 def check_archive(content: bytes) -> list[str]:
-    """What is wrong with an archive, a sentence each: an entry that its manifest does not list as it is, or lacks."""
+    """What is wrong with an archive and those in it: entries that a manifest does not list as they are, or lacks."""
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         found = {name: archive.read(name) for name in archive.namelist()}
     manifest = json.loads(found.pop(MANIFEST))
     listed = {entry["path"]: (entry["bytes"], entry["sha256"]) for entry in manifest["files"]}
     actual = {name: (len(data), hashlib.sha256(data).hexdigest()) for name, data in found.items()}
-    return [
+    faults = [
         f"{name} is not as {MANIFEST} lists it"
         for name in sorted(listed.keys() | actual.keys())
         if listed.get(name) != actual.get(name)
     ]
+    inner = [name for name in found if name.endswith(".zip")]
+    return faults + [f"{name}: {fault}" for name in inner for fault in check_archive(found[name])]

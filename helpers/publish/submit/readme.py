@@ -39,6 +39,7 @@ def part_readme(
         contents=list(_contents(part)),
         commands=commands,
         results=results_markdown(list(records.values()), "code/notebooks") if records else "",
+        runs=sorted({_versions(record) for record in records.values()}),
         group=group,
         missing=missing,
     )
@@ -53,12 +54,20 @@ def bundle_readme(course: Course, *, group: str, missing: Sequence[str]) -> str:
 def _readme(course: Course, **values: object) -> str:
     return render(
         "submission/README.md.j2",
-        **{"commands": (), "results": ""} | values,
+        **{"commands": (), "results": "", "runs": ()} | values,
         asked=course.asked,
         oldest_python=OLDEST_PYTHON,
         python=platform.python_version(),
         packages=sorted(installed_packages().items()),
     )
+
+
+def _versions(record: RunRecord) -> str:
+    """What a run ran with, in words."""
+    known = record.environment
+    words = [f"Python {known['python']}"] if "python" in known else []
+    words += [f"{name} {known[name]}" for name in ("torch", "torchvision") if name in known]
+    return ", ".join([*words, f"on {known.get('device', 'an unknown device')}"])
 
 
 def _contents(part: Part) -> list[tuple[str, str]]:

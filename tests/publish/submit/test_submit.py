@@ -10,16 +10,19 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import nbformat
 import pytest
 import typst
 from pypdf import PdfReader
 
 from helpers.base.declared import find_notebooks, with_needs
 from helpers.base.errors import ConfigError, ExportError
+from helpers.base.files import ROOT, notebooks_dir
 from helpers.publish.courses import COURSES
 from helpers.publish.submit import build
 from helpers.publish.submit.archive import MANIFEST, check_archive, make_archive
 from helpers.publish.submit.build import IncompleteError, submit
+from helpers.publish.submit.contents import code_files
 
 AllRuns = Callable[[str], None]
 MakeRun = Callable[..., Path]
@@ -98,7 +101,7 @@ def test_clipart_has_three_models_the_document_and_the_predictions(all_runs: All
     models = {f"models/{name}.pt" for name in "ABC"}
     assert file.name == "clipart-7.zip"
     assert outside_code(files) == models | {"README.md", MANIFEST, "document.pdf", "test_predictions.txt"}
-    assert files["models/B.pt"] == b"content of clipart/01_resnet50/model_b.pt"
+    assert files["test_predictions.txt"].startswith(b"id,label\n0001, 2\n")
 
 
 @pytest.mark.parametrize("assignment", COURSES)
@@ -110,9 +113,12 @@ def test_the_same_runs_make_the_same_bytes(assignment: str, all_runs: AllRuns, t
     assert [file.read_bytes() for file in first] == [file.read_bytes() for file in second]
 
 
-def test_the_manifest_says_what_everything_is(all_runs: AllRuns, make_run: MakeRun, tmp_path: Path) -> None:
+def test_the_manifest_says_what_everything_is(
+    all_runs: AllRuns, make_run: MakeRun, exports: Path, tmp_path: Path
+) -> None:
     all_runs("cifar10")
-    make_run("cifar10/04_dropout", parameters={"epochs": 2, "lr": 0.1}, reduced=["epochs"])
+    values = json.loads((exports / "cifar10/04_dropout/metrics.json").read_text())["parameters"]
+    make_run("cifar10/04_dropout", parameters=values | {"epochs": 2, "lr": 0.1}, reduced=["epochs"])
     submission = submit("cifar10", out=tmp_path)
     files = opened(submission.files[0].read_bytes())
     manifest = json.loads(files[MANIFEST])
@@ -121,8 +127,13 @@ def test_the_manifest_says_what_everything_is(all_runs: AllRuns, make_run: MakeR
     assert manifest["missing"] == []
     assert manifest["commit"] == build.commit()
     run = manifest["data"]["cifar10/04_dropout"]
-    assert (run["name"], run["source"], run["commit"], run["reduced"]) == ("shapes", "real", "abc", ["epochs"])
-    assert submission.notes == ("cifar10/04_dropout is a reduced run: epochs 2",)
+    assert (run["name"], run["source"], run["reduced"]) == ("shapes", "real", ["epochs"])
+    assert (run["environment"]["commit"], run["environment"]["torch"]) == ("abc", "2.11.0")
+    assert "The runs: Python 3.11.1, torch 2.11.0, on cpu." in files["README.md"].decode()
+    assert submission.notes == (
+        "cifar10/04_dropout: Reduced run: epochs 2",
+        "cifar10/04_dropout: not the notebook's own values of lr",
+    )
     listed = {entry["path"]: entry for entry in manifest["files"]}
     assert listed["report.pdf"]["bytes"] == len(files["report.pdf"])
     assert listed["report.pdf"]["sha256"] == hashlib.sha256(files["report.pdf"]).hexdigest()
@@ -143,11 +154,12 @@ def test_all_that_is_missing_is_listed_and_nothing_is_written(
     for fault in (
         "the group, which names the archive: --group ID",
         "lines/01_foundations has not been run: python -m helpers run lines/01_foundations",
-        "models/listed_mnist.pt is not there (lines/01_foundations/model_mnist.pt)",
-        "lines/02_own_network was run on synthetic data",
+        "1.zip: models/listed_mnist.pt: There is no model file ",
+        "1.zip: lines/02_own_network: Synthetic data: drawn images in place of lines. Not a result.",
         "lines/03_multi_head did not complete (failed)",
-        "lines/04_visualization was run with random weights",
-        "2.zip: report.pdf has 1 pages, asked for are 3 to 4",
+        "3.zip: lines/04_visualization: Random weights: ",
+        "3.zip: lines/04_visualization: Based on stand-ins: lines/02_own_network",
+        "2.zip: report.pdf has no run to report on",
     ):
         assert fault in missing
     assert not (tmp_path / "out").exists()
@@ -162,9 +174,89 @@ def test_a_draft_is_built_with_what_there_is_and_says_so(make_run: MakeRun, tmp_
     assert "DRAFT, not to be handed in" in outer["README.md"].decode()
     one = opened(outer["1.zip"])
     assert json.loads(one[MANIFEST])["missing"] == list(submission.missing)
-    assert "Draft:" in PdfReader(io.BytesIO(one["report.pdf"])).pages[0].extract_text()
-    assert "- 1.zip: lines/01_foundations was run on synthetic data" in one["README.md"].decode()
+    assert all("Draft" in page.extract_text() for page in PdfReader(io.BytesIO(one["report.pdf"])).pages)
+    assert "- 1.zip: lines/01_foundations: Synthetic data" in one["README.md"].decode()
     assert "report.pdf" not in opened(outer["3.zip"])  # there is no run to report on
+
+
+def test_a_draft_for_any_reason_looks_like_one(all_runs: AllRuns, tmp_path: Path) -> None:
+    all_runs("artists_faces")
+    all_runs("lines")
+    (tmp_path / "exports/artists_faces/01_simple_cnn/metrics.json").unlink()
+    archive, report = submit("artists_faces", draft=True, out=tmp_path / "out").files
+    assert (archive.name, report.name) == ("artists_faces-draft.zip", "artists_faces-draft.pdf")
+    assert all("Draft" in page.extract_text() for page in PdfReader(report).pages)
+    [file] = submit("lines", draft=True, out=tmp_path / "out").files  # all there but the group
+    for question in ("1", "2", "3"):
+        text = opened(opened(file.read_bytes())[f"{question}.zip"])["report.pdf"]
+        assert "Draft" in PdfReader(io.BytesIO(text)).pages[0].extract_text()
+
+
+@pytest.mark.parametrize("assignment", ["caltech101", "cifar10"])
+def test_a_run_without_its_notebook_is_missing(assignment: str, all_runs: AllRuns, exports: Path) -> None:
+    all_runs(assignment)
+    notebook = COURSES[assignment].parts[0].notebooks[0]
+    (exports / notebook / "notebook.ipynb").unlink()
+    with pytest.raises(IncompleteError, match=f"{notebook} was not run headless, which leaves an executed notebook"):
+        submit(assignment)
+
+
+def test_models_and_predictions_are_looked_at(
+    all_runs: AllRuns, exports: Path, saved_model: Callable[[str], bytes]
+) -> None:
+    all_runs("clipart")
+    (exports / "clipart/01_resnet50/model_a.pt").write_bytes(b"")
+    (exports / "clipart/01_resnet50/model_b.pt").write_bytes(saved_model("synthetic"))
+    (exports / "clipart/02_own_network/test_predictions.txt").write_text("label\n2\n")
+    with pytest.raises(IncompleteError) as caught:
+        submit("clipart")
+    a, b, predictions = caught.value.missing
+    assert a.startswith("models/A.pt: ")
+    assert "models/B.pt: " in b
+    assert "was trained on synthetic data" in b
+    assert predictions.startswith("test_predictions.txt is not of the form that the course shows")
+
+
+def test_only_code_is_in_the_code(all_runs: AllRuns, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    project = tmp_path / "project"
+    for name in ("pyproject.toml", "requirements.txt", "constraints.txt", "data/README.md", "notebooks/quick.yaml"):
+        (project / name).parent.mkdir(parents=True, exist_ok=True)
+        (project / name).write_bytes((ROOT / name).read_bytes())
+    for name in ("helpers/a.py", "helpers/.DS_Store", "helpers/.ipynb_checkpoints/a.py", "helpers/a.py~"):
+        (project / name).parent.mkdir(parents=True, exist_ok=True)
+        (project / name).write_text("x = 1")
+    (tmp_path / "private.py").write_text("secret")
+    (project / "helpers/link.py").symlink_to(tmp_path / "private.py")
+    used = nbformat.read(notebooks_dir() / "cifar10/01_convnet.ipynb", as_version=4)
+    used.cells[2] |= {"outputs": [nbformat.v4.new_output("stream", text="seen")], "execution_count": 3}
+    sources = project / "notebooks/cifar10"
+    sources.mkdir()
+    nbformat.write(used, sources / "01_convnet.ipynb")
+    monkeypatch.setattr("helpers.publish.submit.contents.ROOT", project)
+    monkeypatch.setattr("helpers.publish.submit.contents.notebooks_dir", lambda: project / "notebooks")
+    files = code_files(["cifar10/01_convnet"])
+    assert [name for name in files if name.startswith("helpers/")] == ["helpers/a.py"]
+    cleared = nbformat.reads(files["notebooks/cifar10/01_convnet.ipynb"].decode(), as_version=4)
+    assert (cleared.cells[2].outputs, cleared.cells[2].execution_count) == ([], None)
+    with pytest.raises(ExportError, match=r"This copy of the project has no notebooks/cifar10/02_batch_norm.ipynb"):
+        code_files(["cifar10/02_batch_norm"])
+
+
+def test_what_an_earlier_call_left_is_gone(all_runs: AllRuns, make_run: MakeRun, exports: Path) -> None:
+    make_run("cifar10/01_convnet")
+    [draft] = submit("cifar10", draft=True).files
+    all_runs("cifar10")
+    [file] = submit("cifar10").files
+    assert (draft.name, file.name) == ("cifar10-draft.zip", "cifar10.zip")
+    assert [path.name for path in (exports / "submit/cifar10").iterdir()] == ["cifar10.zip"]
+
+
+def test_of_two_files_that_belong_together_none_is_left_alone(all_runs: AllRuns, tmp_path: Path) -> None:
+    all_runs("artists_faces")
+    (tmp_path / "out/artists_faces.pdf").mkdir(parents=True)  # so that the report cannot take its place
+    with pytest.raises(ExportError, match="cannot be written to"):
+        submit("artists_faces", out=tmp_path / "out")
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["artists_faces.pdf"]
 
 
 def test_quick_runs_make_a_draft_only(tmp_path: Path) -> None:
@@ -177,7 +269,7 @@ def test_too_large_is_missing_too(all_runs: AllRuns, monkeypatch: pytest.MonkeyP
     course = COURSES["cifar10"]
     small = replace(course, parts=(replace(course.parts[0], most_bytes=100_000),))
     monkeypatch.setitem(COURSES, "cifar10", small)
-    with pytest.raises(IncompleteError, match=r"cifar10.zip has 0\.\d MB, at most 0\.1 MB are asked for"):
+    with pytest.raises(IncompleteError, match=r"cifar10.zip has 0\.\d MB, at most 0\.1 MB are asked for: cells tagged"):
         submit("cifar10", out=tmp_path / "out")
     [file] = submit("cifar10", draft=True, out=tmp_path / "out").files
     assert "at most 0.1 MB" in opened(file.read_bytes())["README.md"].decode()
@@ -224,7 +316,7 @@ def test_a_truncated_record_is_named(make_run: MakeRun, tmp_path: Path) -> None:
 def test_a_folder_that_cannot_be_written_is_a_clear_error(all_runs: AllRuns, tmp_path: Path) -> None:
     all_runs("cifar10")
     (tmp_path / "file").touch()
-    with pytest.raises(ExportError, match="cannot be written"):
+    with pytest.raises(ExportError, match=r"cannot be written to .* name another folder with --out"):
         submit("cifar10", out=tmp_path / "file")
 
 

@@ -24,7 +24,7 @@ class Caveat:
     text: str
 
 
-def own_caveats(record: RunRecord, *, quick: bool) -> list[Caveat]:
+def own_caveats(record: RunRecord, *, quick: bool = False) -> list[Caveat]:
     """What a reader must know of a run before its numbers, other than what it is based on."""
     found = []
     source, name = record.data.get("source"), record.data.get("name", "unknown data")
