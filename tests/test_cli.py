@@ -81,7 +81,8 @@ def test_it_starts_without_the_heavy_libraries() -> None:
     heavy = ("torch", "papermill", "nbconvert", "matplotlib", "pandas", "scipy")
     code = (
         "import sys, helpers.cli, helpers.publish.run, helpers.publish.results, helpers.publish.doctor, "
-        f"helpers.publish.predict, helpers.publish.export; print([m for m in {heavy} if m in sys.modules])"
+        "helpers.publish.predict, helpers.publish.export, helpers.publish.report, helpers.publish.submit.build, "
+        f"helpers.publish.gallery.page; print([m for m in {heavy} if m in sys.modules])"
     )
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
 
