@@ -5,6 +5,9 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import os
+import subprocess
+import sys
 import zipfile
 from collections.abc import Callable
 from dataclasses import replace
@@ -111,6 +114,14 @@ def test_the_same_runs_make_the_same_bytes(assignment: str, all_runs: AllRuns, t
     second = submit(assignment, group="13", out=tmp_path / "b").files
     assert [file.name for file in first] == [file.name for file in second]
     assert [file.read_bytes() for file in first] == [file.read_bytes() for file in second]
+
+
+def test_another_process_elsewhere_makes_the_same_bytes(all_runs: AllRuns, tmp_path: Path) -> None:
+    all_runs("cifar10")
+    [file] = submit("cifar10", out=tmp_path / "a").files
+    command = [sys.executable, "-m", "helpers", "submit", "cifar10", "--out", tmp_path / "b"]
+    subprocess.run(command, check=True, env=os.environ | {"PYTHONHASHSEED": "7", "TZ": "Asia/Tokyo"}, cwd=tmp_path)
+    assert (tmp_path / "b/cifar10.zip").read_bytes() == file.read_bytes()
 
 
 def test_the_manifest_says_what_everything_is(
