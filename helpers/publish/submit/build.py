@@ -10,18 +10,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from helpers.base.declared import find_notebooks, with_needs
 from helpers.base.environment import commit
 from helpers.base.errors import ConfigError, ExportError
 from helpers.base.files import write_atomic
 from helpers.base.record import RunRecord
-from helpers.publish.caveats import Caveat, inherited, own_caveats
-from helpers.publish.courses import Course, Part, Report, find_course
-from helpers.publish.plan import exports_root, run_command
-from helpers.publish.report import count_pages, fault_of_length, make_report, stamped
-from helpers.publish.results import other_values
+from helpers.publish.courses import Course, find_course
+from helpers.publish.plan import exports_root
+from helpers.publish.report import stamped
 from helpers.publish.submit.archive import check_archive, make_archive
-from helpers.publish.submit.contents import code_files, executed_files, faults_of_result, not_executed
+from helpers.publish.submit.gather import Gathered, gather
 from helpers.publish.submit.readme import bundle_readme, part_readme
 
 NO_GROUP = "group"
@@ -77,7 +74,7 @@ def submit(
     if group and not re.fullmatch(r"[\w-]{1,64}", group):
         raise ConfigError(f"The group {group!r} is no name for a file: use letters, digits, hyphens and underscores.")
     exports = exports_root(quick=quick)
-    gathered = [_gather(part, exports, quick=quick) for part in course.parts]
+    gathered = [gather(part, exports, quick=quick) for part in course.parts]
     missing = [*_general_faults(course, group, quick=quick), *_faults_of_parts(gathered)]
     files = _assemble(assignment, course, gathered, group, missing)
     if faults := list(_faults_of_archives(course, files)):
@@ -87,22 +84,10 @@ def submit(
         raise IncompleteError(assignment, missing)
     folder = out or exports / "submit" / assignment
     _write(folder, files)
-    if out is None:  # a folder of our own: what an earlier call has left there is out of date
-        for stale in (path for path in folder.iterdir() if path.is_file() and path.name not in files):
-            stale.unlink()
+    for stale in {path for path in folder.glob("*-draft.*") if path.name not in files} if out is None else ():
+        stale.unlink()  # in a folder of our own: what it lacked is there now, or something else is
     notes = [note for item in gathered for note in item.notes]
     return Submission(tuple(folder / name for name in files), tuple(missing), tuple(notes))
-
-
-@dataclass(frozen=True)
-class _Gathered:
-    """What goes into an archive, but for its README and its manifest."""
-
-    part: Part
-    records: dict[str, RunRecord]
-    files: dict[str, bytes]
-    missing: list[str]
-    notes: list[str]
 
 
 def _general_faults(course: Course, group: str, *, quick: bool) -> Iterator[str]:
@@ -112,91 +97,14 @@ def _general_faults(course: Course, group: str, *, quick: bool) -> Iterator[str]
         yield "the group, which names the archive: --group ID"
 
 
-def _faults_of_parts(gathered: Sequence[_Gathered]) -> Iterator[str]:
+def _faults_of_parts(gathered: Sequence[Gathered]) -> Iterator[str]:
     for item in gathered:
         place = f"{item.part.name}.zip: " if len(gathered) > 1 else ""
         yield from (f"{place}{fault}" for fault in item.missing)
 
 
-def _gather(part: Part, exports: Path, *, quick: bool) -> _Gathered:
-    needed = with_needs(part.notebooks, find_notebooks())
-    paths = {name: exports / name / "metrics.json" for name in needed}
-    records = {name: RunRecord.load(path) for name, path in paths.items() if path.is_file()}
-    missing = [fault for name in part.notebooks for fault in _faults_of_run(name, records, quick=quick)]
-    files = {f"code/{path}": content for path, content in code_files(part.notebooks).items()}
-    for name in part.notebooks if part.executed else ():
-        executed, faults = executed_files(exports, name, quick=quick)
-        files |= executed
-        missing += faults if name in records else []
-    for path, source in part.results.items():
-        missing += faults_of_result(path, exports / source, source.rpartition("/")[0], quick=quick)
-        if (exports / source).is_file():
-            files[path] = (exports / source).read_bytes()
-    if part.report:
-        pdf, faults = _report(part.report, exports, records, quick=quick)
-        missing += [f"{part.report.file} {fault}" for fault in faults]
-        files |= {part.report.file: pdf} if pdf else {}
-    own = {name: record for name, record in records.items() if name in part.notebooks}
-    notes = [note for name, record in own.items() for note in _notes(name, record, records)]
-    return _Gathered(part, own, files, missing, notes)
-
-
-def _faults_of_run(name: str, records: Mapping[str, RunRecord], *, quick: bool) -> Iterator[str]:
-    """Why a run cannot be handed in, a sentence each."""
-    again = run_command(name, quick=quick)
-    if name not in records:
-        yield f"{name} has not been run: {again}"
-    elif records[name].status != "complete":
-        yield f"{name} did not complete ({records[name].status}): {again}"
-    else:
-        for caveat in _caveats(name, records):
-            if caveat.status == "stand-in":
-                yield f"{name}: {caveat.text} With the real thing (data/README.md): {again}"
-
-
-def _notes(name: str, record: RunRecord, records: Mapping[str, RunRecord]) -> Iterator[str]:
-    """What whoever hands a run in should know of it."""
-    yield from (f"{name}: {caveat.text}" for caveat in _caveats(name, records) if caveat.status == "reduced")
-    if changed := other_values(record):
-        yield f"{name}: not the notebook's own values of {', '.join(sorted(changed))}"
-
-
-def _caveats(name: str, records: Mapping[str, RunRecord]) -> list[Caveat]:
-    own = {known: own_caveats(record) for known, record in records.items()}
-    needs = [need for need in with_needs([name], find_notebooks()) if need != name]
-    return [*own[name], *inherited(needs, own)]
-
-
-def _report(report: Report, exports: Path, records: Mapping[str, RunRecord], *, quick: bool) -> tuple[bytes, list[str]]:
-    """The PDF, empty if it cannot be made, and what is wrong with it."""
-    option = " --quick" if quick else ""
-    if report.paper:
-        path = exports / report.paper / "paper.pdf"
-        if not path.is_file():
-            return b"", [f"has not been made: python -m helpers paper {report.paper}{option}"]
-        pdf, faults = path.read_bytes(), []
-    else:
-        paths = {name: exports / name / "notebook.ipynb" for name in report.notebooks}
-        faults = [
-            f"lacks a part: {not_executed(name, quick=quick)}"
-            for name, path in paths.items()
-            if name in records and not path.is_file()
-        ]
-        there = [path for name, path in paths.items() if path.is_file() and name in records and _is_done(records[name])]
-        if not there:
-            return b"", [*faults, "has no run to report on"]
-        pdf = make_report(there, title=report.title, compact=report.pages is not None)
-    if fault := fault_of_length(count_pages(pdf), report.pages):
-        faults.append(f"{fault}: CONTRIBUTING.md says what a report is made of")
-    return pdf, faults
-
-
-def _is_done(record: RunRecord) -> bool:
-    return record.status == "complete"
-
-
 def _assemble(
-    assignment: str, course: Course, gathered: Sequence[_Gathered], group: str, missing: Sequence[str]
+    assignment: str, course: Course, gathered: Sequence[Gathered], group: str, missing: Sequence[str]
 ) -> dict[str, bytes]:
     """The files that are handed in, by name."""
     suffix = (f"-{group}" if group and not course.bundled else "") + ("-draft" if missing else "")

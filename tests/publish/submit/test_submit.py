@@ -253,13 +253,16 @@ def test_only_code_is_in_the_code(all_runs: AllRuns, monkeypatch: pytest.MonkeyP
         code_files(["cifar10/02_batch_norm"])
 
 
-def test_what_an_earlier_call_left_is_gone(all_runs: AllRuns, make_run: MakeRun, exports: Path) -> None:
+def test_an_earlier_draft_is_gone_once_all_is_there(all_runs: AllRuns, make_run: MakeRun, exports: Path) -> None:
     make_run("cifar10/01_convnet")
     [draft] = submit("cifar10", draft=True).files
     all_runs("cifar10")
     [file] = submit("cifar10").files
     assert (draft.name, file.name) == ("cifar10-draft.zip", "cifar10.zip")
     assert [path.name for path in (exports / "submit/cifar10").iterdir()] == ["cifar10.zip"]
+    make_run("cifar10/01_convnet", status="failed")
+    submit("cifar10", draft=True)  # what was handed in once is not lost
+    assert {path.name for path in (exports / "submit/cifar10").iterdir()} == {"cifar10.zip", "cifar10-draft.zip"}
 
 
 def test_of_two_files_that_belong_together_none_is_left_alone(all_runs: AllRuns, tmp_path: Path) -> None:
