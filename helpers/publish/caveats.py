@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from helpers.base.declared import DeclaredNotebook, with_needs
 from helpers.base.record import RunRecord
 
 Kind = Literal["stand-in", "reduced"]
@@ -42,13 +43,17 @@ def own_caveats(record: RunRecord, *, quick: bool = False) -> list[Caveat]:
     return found
 
 
-def inherited(based_on: Sequence[str], caveats: Mapping[str, Sequence[Caveat]]) -> list[Caveat]:
-    """The caveats of the runs that another one is based on, one for each kind.
+def inherited(
+    name: str, notebooks: Iterable[DeclaredNotebook], caveats: Mapping[str, Sequence[Caveat]]
+) -> list[Caveat]:
+    """The caveats of the runs that a notebook is based on, directly or not, one for each kind.
 
     Args:
-        based_on: the notebooks whose models or results it loads, directly or not.
+        name: of the notebook that loads models or results of others.
+        notebooks: all that are declared.
         caveats: each run's own, by notebook.
     """
+    based_on = [need for need in with_needs([name], notebooks) if need != name]
     kinds: dict[Kind, str] = {"stand-in": "stand-ins", "reduced": "reduced runs"}
     found = []
     for kind, words in kinds.items():

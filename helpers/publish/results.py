@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from helpers.base.declared import find_notebooks, read_notebook, with_needs
+from helpers.base.declared import find_notebooks, read_notebook
 from helpers.base.errors import ExportError
 from helpers.base.files import ROOT, exports_dir, notebooks_dir, write_atomic
 from helpers.base.markdown import markdown_table
@@ -52,9 +52,7 @@ def result_rows(records: Sequence[RunRecord]) -> list[tuple[str, ...]]:
     caveats = {record.notebook: own_caveats(record) for record in records}
     rows: list[tuple[str, ...]] = []
     for record in records:
-        needs = with_needs([record.notebook], notebooks)
-        inherited_from = inherited([name for name in needs if name != record.notebook], caveats)
-        circumstances = _circumstances(record, inherited_from)
+        circumstances = _circumstances(record, inherited(record.notebook, notebooks, caveats))
         rows += [(record.notebook, *finding, *circumstances) for finding in _findings(record)]
     return rows
 

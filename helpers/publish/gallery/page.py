@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
-from helpers.base.declared import DeclaredNotebook, find_notebooks, with_needs
+from helpers.base.declared import DeclaredNotebook, find_notebooks
 from helpers.base.record import RunRecord
 from helpers.publish.caveats import inherited, own_caveats
 from helpers.publish.courses import COURSES
@@ -94,11 +94,11 @@ def make_cards(
     caveats = {
         name: own_caveats(record, quick=quick) for name, record in records.items() if record.status == "complete"
     }
-    cards = []
-    for name, notebook in notebooks.items():
-        based_on = inherited(with_needs(notebook.needs, notebooks.values()), caveats)
-        cards.append(make_card(notebook, records.get(name), root, based_on=based_on, quick=quick))
-    return cards
+    declared = notebooks.values()
+    return [
+        make_card(notebook, records.get(name), root, based_on=inherited(name, declared, caveats), quick=quick)
+        for name, notebook in notebooks.items()
+    ]
 
 
 def sections(cards: Sequence[Card]) -> Iterator[Section]:

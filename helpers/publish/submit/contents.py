@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 
 from helpers.base.declared import find_notebooks, with_needs
-from helpers.base.errors import ExportError
+from helpers.base.errors import ExportError, ModelError
 from helpers.base.files import ROOT, notebooks_dir
 from helpers.publish.plan import read_quick_settings, run_command
 
@@ -89,7 +89,6 @@ def faults_of_result(path: str, source: Path, notebook: str, *, quick: bool) -> 
     """
     again = run_command(notebook, quick=quick)
     if source.suffix == ".pt":
-        from helpers.base.errors import ModelError  # noqa: PLC0415
         from helpers.models.saved import load_model  # noqa: PLC0415 - imports torch
 
         try:

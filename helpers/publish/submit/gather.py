@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -46,10 +46,16 @@ def gather(part: Part, exports: Path, *, quick: bool) -> Gathered:
     Raises:
         ExportError: a record, a notebook or a paper is damaged.
     """
-    needed = with_needs(part.notebooks, find_notebooks())
-    paths = {name: exports / name / "metrics.json" for name in needed}
+    notebooks = find_notebooks()
+    paths = {name: exports / name / "metrics.json" for name in with_needs(part.notebooks, notebooks)}
     records = {name: RunRecord.load(path) for name, path in paths.items() if path.is_file()}
-    missing = [fault for name in part.notebooks for fault in _faults_of_run(name, records, quick=quick)]
+    own = {name: own_caveats(record) for name, record in records.items()}
+    caveats = {name: [*own.get(name, ()), *inherited(name, notebooks, own)] for name in part.notebooks}
+    missing = [
+        fault
+        for name in part.notebooks
+        for fault in _faults_of_run(name, records.get(name), caveats[name], quick=quick)
+    ]
     files = {f"code/{path}": content for path, content in code_files(part.notebooks).items()}
     for name in part.notebooks if part.executed else ():
         executed, faults = executed_files(exports, name, quick=quick)
@@ -63,35 +69,29 @@ def gather(part: Part, exports: Path, *, quick: bool) -> Gathered:
         pdf, faults = _report(part.report, exports, records, quick=quick)
         missing += [f"{part.report.file} {fault}" for fault in faults]
         files |= {part.report.file: pdf} if pdf else {}
-    own = {name: record for name, record in records.items() if name in part.notebooks}
-    notes = [note for name, record in own.items() for note in _notes(name, record, records)]
-    return Gathered(part, own, files, missing, notes)
+    reported = {name: record for name, record in records.items() if name in part.notebooks}
+    notes = [note for name, record in reported.items() for note in _notes(name, record, caveats[name])]
+    return Gathered(part, reported, files, missing, notes)
 
 
-def _faults_of_run(name: str, records: Mapping[str, RunRecord], *, quick: bool) -> Iterator[str]:
+def _faults_of_run(name: str, record: RunRecord | None, caveats: Sequence[Caveat], *, quick: bool) -> Iterator[str]:
     """Why a run cannot be handed in, a sentence each."""
     again = run_command(name, quick=quick)
-    if name not in records:
+    if record is None:
         yield f"{name} has not been run: {again}"
-    elif records[name].status != "complete":
-        yield f"{name} did not complete ({records[name].status}): {again}"
+    elif record.status != "complete":
+        yield f"{name} did not complete ({record.status}): {again}"
     else:
-        for caveat in _caveats(name, records):
+        for caveat in caveats:
             if caveat.status == "stand-in":
                 yield f"{name}: {caveat.text} With the real thing (data/README.md): {again}"
 
 
-def _notes(name: str, record: RunRecord, records: Mapping[str, RunRecord]) -> Iterator[str]:
+def _notes(name: str, record: RunRecord, caveats: Sequence[Caveat]) -> Iterator[str]:
     """What whoever hands a run in should know of it."""
-    yield from (f"{name}: {caveat.text}" for caveat in _caveats(name, records) if caveat.status == "reduced")
+    yield from (f"{name}: {caveat.text}" for caveat in caveats if caveat.status == "reduced")
     if changed := other_values(record):
         yield f"{name}: not the notebook's own values of {', '.join(sorted(changed))}"
-
-
-def _caveats(name: str, records: Mapping[str, RunRecord]) -> list[Caveat]:
-    own = {known: own_caveats(record) for known, record in records.items()}
-    needs = [need for need in with_needs([name], find_notebooks()) if need != name]
-    return [*own[name], *inherited(needs, own)]
 
 
 def _report(report: Report, exports: Path, records: Mapping[str, RunRecord], *, quick: bool) -> tuple[bytes, list[str]]:
