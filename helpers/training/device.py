@@ -1,13 +1,39 @@
-"""Which device trains, and in which precision it is fastest."""
+"""Which device trains, and in which arithmetic it is fastest."""
 
 from __future__ import annotations
 
 import ctypes
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
 
 import torch
 
 from helpers.base.errors import ConfigError
+from helpers.training.winograd import WinogradConvolutions
+
+
+@dataclass(frozen=True)
+class Arithmetic:
+    """What forward passes on a device are computed with.
+
+    Attributes:
+        device: where.
+        dtype: of matrix products and convolutions.
+        winograd: whether convolutions go by Winograd's algorithm where they can.
+    """
+
+    device: torch.device
+    dtype: torch.dtype
+    winograd: bool = False
+
+    @contextmanager
+    def in_use(self) -> Iterator[None]:
+        """Within the block, forward passes are computed so."""
+        autocast = torch.autocast(self.device.type, dtype=self.dtype, enabled=self.dtype != torch.float32)
+        with autocast, WinogradConvolutions() if self.winograd else nullcontext():
+            yield
 
 
 def choose_device(name: str = "auto") -> torch.device:
@@ -25,6 +51,12 @@ def choose_device(name: str = "auto") -> torch.device:
     if device.type == "cuda" and not torch.cuda.is_available():
         raise ConfigError(f"device is {name!r}, but PyTorch sees no GPU here: choose auto or cpu.")
     return device
+
+
+def choose_arithmetic(device: torch.device, precision: str, *, winograd: bool = False) -> Arithmetic:
+    """The arithmetic that these settings of ``TrainConfig`` ask for; ``winograd`` is void but for float32 on a CPU."""
+    dtype = choose_dtype(precision, device)
+    return Arithmetic(device, dtype, winograd and device.type == "cpu" and dtype == torch.float32)
 
 
 def choose_dtype(precision: str, device: torch.device) -> torch.dtype:

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from helpers.data.batches import Batches
 from helpers.data.splits import Split
 from helpers.models.heads import class_logits, factor_labels, marginals
-from helpers.training.device import choose_dtype
+from helpers.training.device import Arithmetic, choose_arithmetic
 
 
 @dataclass(frozen=True)
@@ -104,6 +104,7 @@ def evaluate(
     std: Sequence[float],
     batch_size: int = 256,
     precision: str = "auto",
+    winograd: bool = False,
 ) -> Evaluation:
     """Predicts a whole split in evaluation mode; the model's mode is as before afterwards.
 
@@ -113,20 +114,21 @@ def evaluate(
         mean: mean of each channel, in 0–1, as in training.
         std: standard deviation of each channel, in 0–1, as in training.
         batch_size: images per forward pass.
-        precision: ``auto``, ``fp32`` or ``bf16``.
+        precision: as of ``TrainConfig``.
+        winograd: likewise.
     """
     device = next(model.parameters()).device
     batches = Batches(split, batch_size, device=device, mean=mean, std=std)
-    probabilities, losses = predict_batches(model, batches, choose_dtype(precision, device))
+    probabilities, losses = predict_batches(model, batches, choose_arithmetic(device, precision, winograd=winograd))
     return Evaluation(probabilities.cpu(), split.labels.cpu(), losses.mean().item())
 
 
-def predict_batches(model: nn.Module, batches: Batches, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
+def predict_batches(model: nn.Module, batches: Batches, arithmetic: Arithmetic) -> tuple[Tensor, Tensor]:
     """Probabilities (N, K) and cross-entropy of each image (N,), both float32 on the model's device."""
     probabilities, losses = [], []
     with torch.no_grad(), evaluation_mode(model):
         for images, labels in batches.epoch(0):
-            with torch.autocast(batches.device.type, dtype=dtype, enabled=dtype != torch.float32):
+            with arithmetic.in_use():
                 outputs = model(images)
             logits = class_logits(model, outputs.float())
             probabilities.append(logits.softmax(1))

@@ -74,7 +74,10 @@ class Trained:
 
     def evaluate(self, split: Split) -> Evaluation:
         """Predictions on a split, images as they are."""
-        return evaluate(self.model, split, mean=self.mean, std=self.std, precision=self.experiment.config.precision)
+        config = self.experiment.config
+        return evaluate(
+            self.model, split, mean=self.mean, std=self.std, precision=config.precision, winograd=config.winograd
+        )
 
     @property
     def at_best(self) -> Trained:

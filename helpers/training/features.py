@@ -14,7 +14,7 @@ from helpers.base.errors import ModelError
 from helpers.data.batches import Batches
 from helpers.data.cache import cached
 from helpers.data.splits import Split, Splits
-from helpers.training.device import choose_device, choose_dtype
+from helpers.training.device import Arithmetic, choose_arithmetic, choose_device
 from helpers.training.evaluate import evaluation_mode
 
 VERSION = 1  # raise it when the same network and images would give other features
@@ -49,27 +49,27 @@ def extract_features(
         ModelError: the model puts out something else.
     """
     where = choose_device(device)
-    dtype = choose_dtype(precision, where)
-    key = _key(model, splits, dtype)
+    arithmetic = choose_arithmetic(where, precision)
+    key = _key(model, splits, arithmetic.dtype)
     model = model.to(where)
     mean, std = splits.channel_stats()
     parts: dict[str, Split] = {}
     for name, split in splits.parts.items():
         batches = partial(Batches, split, batch_size, device=where, mean=mean, std=std)
-        maps = cached(f"features-{key}-{name}", partial(_compute, model, batches, dtype))
+        maps = cached(f"features-{key}-{name}", partial(_compute, model, batches, arithmetic))
         parts[name] = replace(split, images=maps.float())
     return replace(splits, train=parts["train"], valid=parts["valid"], test=parts.get("test"), normalisation=None)
 
 
-def _compute(model: nn.Module, batches: Callable[[], Batches], dtype: torch.dtype) -> Tensor:
-    return torch.cat(list(_forward(model, batches(), dtype)))
+def _compute(model: nn.Module, batches: Callable[[], Batches], arithmetic: Arithmetic) -> Tensor:
+    return torch.cat(list(_forward(model, batches(), arithmetic)))
 
 
-def _forward(model: nn.Module, batches: Batches, dtype: torch.dtype) -> Iterator[Tensor]:
+def _forward(model: nn.Module, batches: Batches, arithmetic: Arithmetic) -> Iterator[Tensor]:
     """Maps (B, C', h, w) of one batch after another, on the CPU, in the type they were computed in."""
     with torch.no_grad(), evaluation_mode(model):
         for images, _ in batches.epoch(0):
-            with torch.autocast(batches.device.type, dtype=dtype, enabled=dtype != torch.float32):
+            with arithmetic.in_use():
                 maps = model(images)
             if not isinstance(maps, Tensor) or maps.ndim not in (2, 4):
                 what = tuple(maps.shape) if isinstance(maps, Tensor) else type(maps).__name__

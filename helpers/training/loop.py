@@ -21,7 +21,7 @@ from helpers.data.splits import Splits
 from helpers.models.heads import class_logits
 from helpers.training.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
 from helpers.training.config import TrainConfig
-from helpers.training.device import choose_device, choose_dtype, keep_freed_memory
+from helpers.training.device import choose_arithmetic, choose_device, keep_freed_memory
 from helpers.training.evaluate import Evaluation, predict_batches
 from helpers.training.history import History, Row
 from helpers.training.objective import HeadsObjective, make_objective
@@ -84,7 +84,7 @@ class TrainingRun:
         self.device = choose_device(config.device)
         if self.device.type == "cpu":
             keep_freed_memory()
-        self.dtype = choose_dtype(config.precision, self.device)
+        self.arithmetic = choose_arithmetic(self.device, config.precision, winograd=config.winograd)
         layout = torch.channels_last if config.channels_last else torch.contiguous_format
         self.model = model.to(self.device).to(memory_format=layout)
         self.forward = torch.compile(self.model) if config.compile else self.model
@@ -179,7 +179,7 @@ class TrainingRun:
         targets = F.one_hot(labels, self.num_classes).float()  # (B, K)
         if self.mix is not None:
             images, targets = self.mix(images, labels)
-        with torch.autocast(self.device.type, dtype=self.dtype, enabled=self.dtype != torch.float32):
+        with self.arithmetic.in_use():
             outputs = self.forward(images)
         outputs = outputs.float()
         loss = self.objective(outputs, targets)
@@ -219,7 +219,7 @@ class TrainingRun:
         return {"test_loss": evaluation.loss, "test_accuracy": evaluation.accuracy}
 
     def _judge(self, batches: Batches) -> Evaluation:
-        probabilities, losses = predict_batches(self.judged, batches, self.dtype)
+        probabilities, losses = predict_batches(self.judged, batches, self.arithmetic)
         return Evaluation(probabilities.cpu(), batches.labels.cpu(), losses.mean().item())
 
     def _check_finite(self, losses: Tensor, rates: list[float]) -> None:
