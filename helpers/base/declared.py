@@ -28,7 +28,7 @@ __all__ = [
 
 
 # The last word of a parameter that says how much is done, and nothing else; so does `size`, the images' own.
-AMOUNTS = ("epochs", "seeds", "limit", "repeats", "rounds", "steps")
+AMOUNTS = ("epochs", "seeds", "limit", "repeats", "rounds")
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from helpers.training.experiments import Experiment
 from helpers.training.loop import TrainingRun
 
 WARMUP = 2  # steps; the first compiles, and finds the fastest algorithms
+LONGEST_TURN = 10.0  # seconds, after which a turn ends with the step it is at: emulated bfloat16 takes a minute each
 
 
 @dataclass
@@ -51,7 +52,7 @@ def time_training(
     Args:
         variants: by name.
         splits: the data; only ``train`` is used.
-        steps: timed steps of a variant in each round.
+        steps: timed steps of a variant in each round, or as many as it begins in ``LONGEST_TURN``.
         rounds: how often each variant has its turn.
 
     Returns:
@@ -87,10 +88,14 @@ def _time_in_turn(variants: Mapping[str, Experiment], splits: Splits, steps: int
 
 
 def _timed(stepping: Iterator[int], device: torch.device, steps: int) -> tuple[float, int]:
-    """Seconds that some steps take, with what the device still has to do, and the images that they see."""
+    """Seconds that at most so many steps take, with what the device still has to do, and the images that they see."""
     _wait_for(device)
     started = time.perf_counter()
-    images = sum(islice(stepping, steps))
+    images = 0
+    for seen in islice(stepping, steps):
+        images += seen
+        if time.perf_counter() - started > LONGEST_TURN:
+            break
     _wait_for(device)
     return time.perf_counter() - started, images
 
