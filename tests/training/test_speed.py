@@ -6,7 +6,7 @@ from torch._dynamo.exc import TorchDynamoException
 
 from helpers.base.errors import TrainingError
 from helpers.data.splits import Splits
-from helpers.training import Experiment, Speed, TrainConfig, time_training
+from helpers.training import Experiment, Speed, TrainConfig, speed, time_training
 from helpers.training.loop import TrainingRun
 
 CONFIG = TrainConfig(epochs=1, batch_size=16, lr=0.01, device="cpu", precision="fp32")
@@ -31,10 +31,27 @@ def test_each_variant_has_its_turn_in_every_round(corners: Splits, monkeypatch: 
     speeds = time_training(variants, corners, steps=3, rounds=4)
     assert torch.equal(torch.get_rng_state(), random)
     assert turns == [True] * 2 + [False] * 2 + ([True] * 3 + [False] * 3) * 4
-    for speed in speeds.values():
-        assert len(speed.rates) == 4
-        assert min(speed.rates) > 0
-        assert speed.start_seconds > 0
+    for measured in speeds.values():
+        assert len(measured.rates) == 4
+        assert min(measured.rates) > 0
+        assert measured.start_seconds > 0
+
+
+def test_a_long_turn_ends_with_the_step_that_it_is_at(corners: Splits, monkeypatch: pytest.MonkeyPatch) -> None:
+    steps = 0
+    plain_step = TrainingRun._step
+
+    def step(run: TrainingRun, images: torch.Tensor, labels: torch.Tensor) -> object:
+        nonlocal steps
+        steps += 1
+        return plain_step(run, images, labels)
+
+    monkeypatch.setattr(TrainingRun, "_step", step)
+    monkeypatch.setattr(speed, "LONGEST_TURN", 0.0)
+    measured = time_training({"slow": experiment()}, corners, steps=50, rounds=2)["slow"]
+    assert steps == 1 + 2  # before the first round, and in each
+    assert len(measured.rates) == 2
+    assert min(measured.rates) > 0
 
 
 def test_a_ratio_is_taken_within_each_round() -> None:
