@@ -15,7 +15,7 @@ import pytest
 import torch
 
 from helpers import notebook
-from helpers.base.errors import ConfigError, ModelError, NotebookError
+from helpers.base.errors import ConfigError, ExportError, ModelError, NotebookError
 from helpers.base.files import ROOT
 from helpers.data.splits import Split, Splits
 from helpers.models.lenet5 import LeNet5
@@ -139,6 +139,20 @@ def test_requirements_on_real_data_are_judged() -> None:
     assert run.require("1(b)", "at least 71 %", 0.70, 0.71)["met"] is False
     assert run.require("2", "at most 3 errors", 2, 3, higher_is_better=False)["met"] is True
     assert [row["met"] for row in record_of(run)["requirements"]] == [True, False, True]
+
+
+def test_a_requirement_may_be_about_a_recorded_metric(capsys: pytest.CaptureFixture[str]) -> None:
+    run = start_run(NAME)
+    run.use_data(make_splits())
+    run.record("net", valid_accuracy=[0.7, 0.8, 0.9])
+    row = run.require("1(b)", "at least 71 %", ("net", "valid_accuracy"), 0.71)
+    assert row["met"] is True
+    assert row["value"] == pytest.approx(0.8)
+    assert row["metric"] == ["net", "valid_accuracy"]
+    with pytest.raises(ExportError, match="has recorded no test_accuracy of net; net has valid_accuracy"):
+        run.require("1(b)", "at least 71 %", ("net", "test_accuracy"), 0.71)
+    run.finish()
+    assert "80.0 ± 24.8 % (3 seeds)" in capsys.readouterr().out
 
 
 def test_a_run_on_two_sets_is_as_real_as_both_are() -> None:

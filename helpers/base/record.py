@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import statistics
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -31,7 +31,8 @@ class RunRecord:
         parameters: the values that the run used.
         reduced: which of them make it smaller than the notebook's own experiment.
         results: for each model, each metric (``valid_accuracy``) as ``summarize`` gives it.
-        requirements: ``section``, ``text``, ``threshold``, ``value`` and ``met`` of each.
+        requirements: ``section``, ``text``, ``threshold``, ``value`` and ``met`` of each; where the value is the mean
+            of a result, ``metric`` says which: the model and the metric.
         environment: ``device``, ``torch``, ``python``, ``commit`` and the like.
         seconds: wall time of the run.
         error: why it did not complete.
@@ -78,9 +79,27 @@ class RunRecord:
         return values
 
     @property
+    def drawn(self) -> bool:
+        """Whether its images are a stand-in, or it does not say what they are: then nothing in it is a result."""
+        return self.data.get("source") != "real"
+
+    @property
+    def untrained(self) -> bool:
+        """Whether its backbone had random weights in place of pretrained ones: then nothing in it is a result."""
+        return self.data.get("weights") == "random"
+
+    @property
     def reduction(self) -> str:
         """The smaller values of a reduced run, ``epochs 2, seeds 1``; empty for a whole one."""
         return ", ".join(f"{name} {self.parameters[name]}" for name in self.reduced)
+
+    def reached(self, requirement: Mapping[str, Any]) -> str:
+        """What was reached of a requirement, as text: its metric with the interval, if it is about one."""
+        if "metric" in requirement:
+            model, metric = requirement["metric"]
+            return format_metric(metric, self.results[model][metric])
+        value = requirement["value"]
+        return f"{value:,}" if isinstance(value, int) else f"{value:g}"
 
     def save(self, path: Path) -> None:
         """Writes the record to ``path``, whole or not at all."""
@@ -117,8 +136,37 @@ def summarize(values: Iterable[float]) -> dict[str, Any]:
     return {"mean": mean, "std": std, "ci95": ci95, "values": numbers}
 
 
+def format_metric(metric: str, summary: dict[str, Any]) -> str:
+    """The mean of a metric with its 95 % interval, ``85.0 ± 2.5 % (3 seeds)``.
+
+    Args:
+        metric: its name, ``valid_accuracy``; a share is given in percent.
+        summary: as ``summarize`` returns it.
+    """
+    share = "accuracy" in metric or "_f1" in metric
+    scale, unit = (100, " %") if share else (1, "")
+    counted = all(float(value).is_integer() for value in summary["values"])
+    digits, seeds = (1 if share or counted else 3), len(summary["values"])
+    if summary["ci95"] is None:
+        return f"{scale * summary['mean']:.{digits}f}{unit} (one seed)"
+    half = scale * summary["ci95"]
+    while 0 < half < 0.5 * 0.1**digits and digits < 3:  # an interval that is not zero is not shown as zero
+        digits += 1
+    return f"{scale * summary['mean']:.{digits}f} ± {half:.{digits}f}{unit} ({seeds} seeds)"
+
+
 def _has(entry: Any, names: Iterable[str]) -> bool:
     return isinstance(entry, dict) and set(names) <= set(entry)
+
+
+def _is_result(named: Any, results: Mapping[str, Any]) -> bool:
+    """Whether a requirement's ``metric`` is none, or the model and the metric of a result."""
+    match named:
+        case None:
+            return True
+        case [str(model), str(metric)]:
+            return metric in results.get(model, {})
+    return False
 
 
 def _check(content: Any, path: Path) -> None:
@@ -138,6 +186,8 @@ def _check(content: Any, path: Path) -> None:
         problem = f"has a requirement without one of {', '.join(REQUIREMENT)}"
     elif not all(_has(summary, SUMMARY) for metrics in content["results"].values() for summary in metrics.values()):
         problem = f"has a result without one of {', '.join(SUMMARY)}"
+    elif not all(_is_result(row.get("metric"), content["results"]) for row in content["requirements"]):
+        problem = "has a requirement about a result that it does not have"
     else:
         return
     raise ExportError(f"{path} is of another version: it {problem}. Run its notebook again.")

@@ -6,7 +6,6 @@ import inspect
 import math
 import textwrap
 from base64 import b64encode
-from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ from IPython.core.getipython import get_ipython
 from IPython.display import display
 
 from helpers.base.markdown import markdown_table
+from helpers.base.record import RunRecord
 
 
 def show_markdown(text: str, metadata: dict[str, str] | None = None) -> None:
@@ -64,10 +64,10 @@ def frame_table(frame: pd.DataFrame) -> str:
     return markdown_table(list(frame.columns), rows, right=set(frame.select_dtypes("number").columns))
 
 
-def requirement_table(requirements: Iterable[Mapping[str, Any]]) -> str:
-    """A Markdown table of rows as ``Run.require`` returns them."""
+def requirement_table(record: RunRecord) -> str:
+    """A Markdown table of a run's requirements."""
     met = {True: "yes", False: "**no**", None: "not judged: no real data or weights"}
-    rows = [(row["section"], row["text"], _cell(row["value"]), met[row["met"]]) for row in requirements]
+    rows = [(row["section"], row["text"], record.reached(row), met[row["met"]]) for row in record.requirements]
     return markdown_table(("section", "requirement", "reached", "met"), rows, right={"reached"})
 
 

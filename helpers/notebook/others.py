@@ -33,13 +33,13 @@ def completed_runs(notebooks: Sequence[str], asked_by: str) -> dict[str, RunReco
 def notices(records: Mapping[str, RunRecord]) -> list[str]:
     """What a reader must know of runs before their numbers, as Markdown: which are no results, or smaller ones."""
     said = []
-    if drawn := [name for name, record in records.items() if record.data.get("source") != "real"]:
+    if drawn := [name for name, record in records.items() if record.drawn]:
         said.append(
             "> **SYNTHETIC DATA**\n>\n"
             f"> {_listed(drawn)} ran on a drawn stand-in for the real images. Every number below that comes from "
             "there is about the stand-in: none of them is a result, and no requirement counts as met."
         )
-    if blank := [name for name, record in records.items() if record.data.get("weights") == "random"]:
+    if blank := [name for name, record in records.items() if record.untrained]:
         said.append(
             "> **RANDOM WEIGHTS**\n>\n"
             f"> {_listed(blank)} had random weights in place of those learned on ImageNet. Every number below that "

@@ -9,6 +9,7 @@ import re
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 import matplotlib.pyplot as plt
@@ -172,25 +173,38 @@ class Run:
         self._save()
 
     def require(
-        self, section: str, text: str, value: float, threshold: float, *, higher_is_better: bool = True
+        self,
+        section: str,
+        text: str,
+        value: float | tuple[str, str],
+        threshold: float,
+        *,
+        higher_is_better: bool = True,
     ) -> dict[str, Any]:
         """Compares a result with what the course or the project asks; ``finish`` shows all requirements.
 
         Args:
             section: of the assignment, ``1(b)``.
             text: what is asked, ``at least 71 % on validation``.
-            value: what was reached.
+            value: what was reached; or the model and the metric, as they were recorded, whose mean it is.
             threshold: what is asked; reaching it exactly is enough.
             higher_is_better: whether the threshold is the least or the most allowed.
 
         Returns:
             The row of ``metrics.json``; ``met`` is None unless the run's data are real, and its backbone, where it
             has one, is pretrained.
+
+        Raises:
+            ExportError: nothing was recorded under these names.
         """
+        metric = value if isinstance(value, tuple) else None
+        reached = value if not isinstance(value, tuple) else fmean(self._record.values(*value))
         met: bool | None = None
-        if self._record.data.get("source") == "real" and self._record.data.get("weights") != "random":
-            met = value >= threshold if higher_is_better else value <= threshold
-        row = {"section": section, "text": text, "threshold": threshold, "value": value, "met": met}
+        if not (self._record.drawn or self._record.untrained):
+            met = reached >= threshold if higher_is_better else reached <= threshold
+        row = {"section": section, "text": text, "threshold": threshold, "value": reached, "met": met}
+        if metric is not None:
+            row["metric"] = list(metric)
         self._record.requirements.append(row)
         self._save()
         return row
@@ -317,7 +331,7 @@ class Run:
         self._record.status = "complete"
         self._save()
         if self._record.requirements:
-            self.say(requirement_table(self._record.requirements))
+            self.say(requirement_table(self._record))
         print(f"{self.name}: complete after {self._record.seconds:.0f} s, results in {short_path(self.folder)}")  # noqa: T201
 
     def _save(self) -> None:

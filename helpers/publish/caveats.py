@@ -28,12 +28,12 @@ class Caveat:
 def own_caveats(record: RunRecord, *, quick: bool = False) -> list[Caveat]:
     """What a reader must know of a run before its numbers, other than what it is based on."""
     found = []
-    source, name = record.data.get("source"), record.data.get("name", "unknown data")
-    if source == "synthetic":
-        found.append(Caveat("stand-in", f"Synthetic data: drawn images in place of {name}. Not a result."))
-    elif source != "real":
+    if "source" not in record.data:
         found.append(Caveat("stand-in", "The run does not say what data it is about. Not a result."))
-    if record.data.get("weights") == "random":
+    elif record.drawn:
+        name = record.data.get("name", "unknown data")
+        found.append(Caveat("stand-in", f"Synthetic data: drawn images in place of {name}. Not a result."))
+    if record.untrained:
         backbone = record.data.get("backbone", "the network")
         found.append(Caveat("stand-in", f"Random weights: {backbone} is not pretrained. Not a result."))
     if record.reduced:

@@ -12,7 +12,7 @@ from helpers.base.declared import find_notebooks, read_notebook
 from helpers.base.errors import ExportError
 from helpers.base.files import ROOT, exports_dir, notebooks_dir, write_atomic
 from helpers.base.markdown import markdown_table
-from helpers.base.record import RunRecord
+from helpers.base.record import RunRecord, format_metric
 from helpers.publish.caveats import Caveat, inherited, own_caveats
 from helpers.publish.plan import run_command
 
@@ -55,36 +55,6 @@ def result_rows(records: Sequence[RunRecord]) -> list[tuple[str, ...]]:
         circumstances = _circumstances(record, inherited(record.notebook, notebooks, caveats))
         rows += [(record.notebook, *finding, *circumstances) for finding in _findings(record)]
     return rows
-
-
-def format_metric(metric: str, summary: dict[str, Any]) -> str:
-    """The mean of a metric with its 95 % interval, ``85.0 ± 2.5 % (3 seeds)``.
-
-    Args:
-        metric: its name, ``valid_accuracy``; a share is given in percent.
-        summary: as ``summarize`` returns it.
-    """
-    share = "accuracy" in metric or "_f1" in metric
-    scale, unit = (100, " %") if share else (1, "")
-    counted = all(float(value).is_integer() for value in summary["values"])
-    digits, seeds = (1 if share or counted else 3), len(summary["values"])
-    if summary["ci95"] is None:
-        return f"{scale * summary['mean']:.{digits}f}{unit} (one seed)"
-    half = scale * summary["ci95"]
-    while 0 < half < 0.5 * 0.1**digits and digits < 3:  # an interval that is not zero is not shown as zero
-        digits += 1
-    return f"{scale * summary['mean']:.{digits}f} ± {half:.{digits}f}{unit} ({seeds} seeds)"
-
-
-def format_value(record: RunRecord, value: float) -> str:
-    """A requirement's value with the interval of the metric that it is the mean of, if it is one's.
-
-    Of several with the same mean, the last word is the test set's, and then that of the most seeds.
-    """
-    matches = [(name, summary) for _, name, summary in _metrics(record) if abs(summary["mean"] - value) < 1e-9]
-    if matches:
-        return format_metric(*max(matches, key=lambda match: (match[0].startswith("test_"), len(match[1]["values"]))))
-    return f"{value:,}" if isinstance(value, int) else f"{value:g}"
 
 
 def format_time(record: RunRecord) -> str:
@@ -137,9 +107,9 @@ def save_reference(record: RunRecord, *, notebooks: Path | None = None, referenc
     """
     if record.status != "complete":
         raise _refusal(record, f"its status is {record.status}{f' ({record.error})' if record.error else ''}")
-    if record.data.get("source") != "real":
+    if record.drawn:
         raise _refusal(record, f"it ran on {record.data.get('source', 'unknown')} data, not on the real data set")
-    if record.data.get("weights") == "random":
+    if record.untrained:
         raise _refusal(record, f"its {record.data['backbone']} had random weights, not pretrained ones")
     if changed := other_values(record, notebooks):
         raise _refusal(record, f"it did not run with the notebook's own values of {', '.join(sorted(changed))}")
@@ -231,7 +201,7 @@ def _findings(record: RunRecord) -> Iterator[tuple[str, str, str, str]]:
         return
     for row in record.requirements:
         met = {True: "yes", False: "no", None: "–"}[row["met"]]
-        yield row["section"], row["text"], format_value(record, row["value"]), met
+        yield row["section"], row["text"], record.reached(row), met
     if record.requirements:
         return
     measured = False

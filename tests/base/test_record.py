@@ -11,6 +11,7 @@ import pytest
 from helpers.base.errors import ConfigError, ExportError
 from helpers.base.record import RunRecord, summarize
 
+ASKED = {"section": "1", "text": "most", "threshold": 0.5, "value": 0.6, "met": True}
 KEYS = ["notebook", "status", "data", "parameters", "results", "requirements", "environment", "seconds"]
 
 
@@ -93,6 +94,8 @@ def test_only_finite_numbers_are_summarized(values: list[float]) -> None:
     [
         ({"results": {"cnn": {"valid_accuracy": {"mean": 0.5, "std": 0.0, "values": [0.5]}}}}, "a result without"),
         ({"requirements": [{"section": "1", "text": "most"}]}, "a requirement without"),
+        ({"requirements": [ASKED | {"metric": ["cnn", "valid_accuracy"]}]}, "a result that it does not have"),
+        ({"requirements": [ASKED | {"metric": "valid_accuracy"}]}, "a result that it does not have"),
         ({"data": []}, "that are no mapping"),
         ({"reduced": ["epochs"]}, "calls parameters reduced that it does not have"),
     ],

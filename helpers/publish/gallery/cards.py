@@ -9,11 +9,11 @@ from typing import Literal
 from urllib.parse import quote
 
 from helpers.base.declared import DeclaredNotebook
-from helpers.base.record import RunRecord
+from helpers.base.record import RunRecord, format_metric
 from helpers.publish.caveats import Caveat, own_caveats
 from helpers.publish.gallery.thumbnail import Thumbnail, find_thumbnail
 from helpers.publish.plan import run_command
-from helpers.publish.results import format_metric, format_time, format_value
+from helpers.publish.results import format_time
 
 Status = Literal["met", "unmet", "complete", "reduced", "stand-in", "running", "failed", "absent"]
 # The words of the filter, from the best that can be said of a run to the least.
@@ -149,7 +149,7 @@ def describe_data(record: RunRecord) -> str:
     """The data of a run, and the pretrained network that it starts from, in words."""
     text = f"{record.data.get('source', 'unknown')} {record.data.get('name', '')}".strip()
     if backbone := record.data.get("backbone"):
-        weights = "random weights" if record.data.get("weights") == "random" else "pretrained"
+        weights = "random weights" if record.untrained else "pretrained"
         text += f"; {backbone}, {weights}"
     return text
 
@@ -176,7 +176,7 @@ def _headline(notebook: DeclaredNotebook, record: RunRecord, note: str) -> Headl
         text, label = format_metric(metric, record.results[model][metric]), f"{_in_words(metric)} of {model}"
     elif record.requirements:
         first = record.requirements[0]
-        text, label = format_value(record, first["value"]), f"{first['section']}: {first['text']}"
+        text, label = record.reached(first), f"{first['section']}: {first['text']}"
     else:
         return None
     value, _, seeds = text.partition(" (")
@@ -191,7 +191,7 @@ def _in_words(metric: str) -> str:
 def _requirements(record: RunRecord) -> Iterator[Requirement]:
     verdicts = {True: "met", False: "not met", None: "not judged"}
     for row in record.requirements:
-        yield Requirement(f"{row['section']}: {row['text']}", format_value(record, row["value"]), verdicts[row["met"]])
+        yield Requirement(f"{row['section']}: {row['text']}", record.reached(row), verdicts[row["met"]])
 
 
 def _url(path: Path, root: Path) -> str:

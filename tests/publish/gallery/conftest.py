@@ -17,6 +17,13 @@ from helpers.base.record import RunRecord, summarize
 AddNotebook = Callable[..., None]
 AddRun = Callable[..., Path]
 FILES = ("notebook.html", "notebook.pdf", "paper.pdf")
+ASKED = {
+    "section": "1(b)",
+    "text": "at least 71 %",
+    "threshold": 0.71,
+    "value": 0.85,
+    "metric": ["cnn", "valid_accuracy"],
+}
 
 
 def png(width: int = 900, height: int = 400) -> str:
@@ -62,7 +69,7 @@ def add_run(exports: Path) -> AddRun:
             data={"name": "shapes", "source": "real", "splits": {"train": 8}},
             parameters={"epochs": 60},
             results={"cnn": {"valid_accuracy": summarize([0.84, 0.85, 0.86])}},
-            requirements=[{"section": "1(b)", "text": "at least 71 %", "threshold": 0.71, "value": 0.85, "met": True}],
+            requirements=[ASKED | {"met": True}],
             environment={"device": "cpu"},
             seconds=90.0,
         )
@@ -80,12 +87,11 @@ def add_run(exports: Path) -> AddRun:
 @pytest.fixture
 def every_state(exports: Path, add_notebook: AddNotebook, add_run: AddRun) -> None:
     """Two assignments, all states, and two files to hand in."""
-    missed = {"section": "1(c)", "text": "at least 99 %", "threshold": 0.99, "value": 0.85, "met": False}
-    asked = {"section": "1(b)", "text": "at least 71 %", "threshold": 0.71, "value": 0.85}
-    unjudged = [asked | {"met": None}]
+    missed = ASKED | {"section": "1(c)", "text": "at least 99 %", "threshold": 0.99, "met": False}
+    unjudged = [ASKED | {"met": None}]
     runs: dict[str, dict[str, Any] | None] = {
         "caltech101/01_met": {},
-        "caltech101/02_unmet": {"requirements": [asked | {"met": True}, missed]},
+        "caltech101/02_unmet": {"requirements": [ASKED | {"met": True}, missed]},
         "caltech101/03_complete": {"requirements": [], "cells": []},
         "caltech101/04_reduced": {"parameters": {"epochs": 6}, "reduced": ["epochs"]},
         "course/01_drawn": {"data": {"name": "shapes", "source": "synthetic"}, "requirements": unjudged},
