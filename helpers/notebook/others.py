@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -50,12 +50,12 @@ def notices(records: Mapping[str, RunRecord]) -> list[str]:
     return said
 
 
-def data_of_all(records: Iterable[RunRecord]) -> dict[str, Any]:
+def data_of_all(records: Collection[RunRecord]) -> dict[str, Any]:
     """What several runs were about, as one: no more real or pretrained than the least of them."""
     data = [record.data for record in records]
     together: dict[str, Any] = {
         "name": ", ".join(dict.fromkeys(one["name"] for one in data)),
-        "source": "real" if all(one.get("source") == "real" for one in data) else "synthetic",
+        "source": "synthetic" if any(record.drawn for record in records) else "real",
         "splits": {f"{one['name']}_{split}": count for one in data for split, count in one["splits"].items()},
     }
     for key in ("backbone", "weights"):

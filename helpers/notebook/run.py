@@ -150,7 +150,7 @@ class Run:
         """
         self._record.data |= {"backbone": name, "weights": weights}
         self._save()
-        if weights == "random":
+        if self._record.untrained:
             self.warn(
                 "> **RANDOM WEIGHTS**\n>\n"
                 f"> {name} was given random weights in place of those learned on ImageNet. Every number below is about "
@@ -197,14 +197,14 @@ class Run:
         Raises:
             ExportError: nothing was recorded under these names.
         """
-        metric = value if isinstance(value, tuple) else None
-        reached = value if not isinstance(value, tuple) else fmean(self._record.values(*value))
+        named: dict[str, Any] = {}
+        if isinstance(value, tuple):
+            named["metric"] = list(value)
+            value = fmean(self._record.values(*value))
         met: bool | None = None
         if not (self._record.drawn or self._record.untrained):
-            met = reached >= threshold if higher_is_better else reached <= threshold
-        row = {"section": section, "text": text, "threshold": threshold, "value": reached, "met": met}
-        if metric is not None:
-            row["metric"] = list(metric)
+            met = value >= threshold if higher_is_better else value <= threshold
+        row = {"section": section, "text": text, "threshold": threshold, "value": value, "met": met} | named
         self._record.requirements.append(row)
         self._save()
         return row

@@ -18,6 +18,7 @@ from torch.overrides import TorchFunctionMode
 
 TILE = 4  # side of the outputs of a tile
 PATCH = TILE + 2  # side of its inputs
+OVERLAP = PATCH - TILE  # how far its inputs reach into those of the next tile
 FEWEST_CHANNELS = 32  # with fewer the transforms take longer than the products save
 
 # The transforms of the paper's section 4.3, for one dimension: of inputs, of filters and of outputs.
@@ -93,7 +94,7 @@ def is_eligible(  # noqa: PLR0917 - the arguments of F.conv2d, as a layer passes
         and tuple(weight.shape[2:]) == (3, 3)
         and min(weight.shape[:2]) >= FEWEST_CHANNELS
         and min(images.shape[2:]) >= TILE // 2
-        and all(_pair(setting) == (1, 1) for setting in (stride, padding, dilation))
+        and all(setting in (1, (1, 1)) for setting in (stride, padding, dilation))
         and groups == 1
     )
 
@@ -166,9 +167,9 @@ def _overlapping_sum(patches: Tensor) -> Tensor:
     inner, outer = slice(0, TILE), slice(TILE, PATCH)  # within a patch; the outer part lies in the next one's inner
     padded = patches.new_zeros(number, rows + 1, TILE, columns + 1, TILE, channels)
     padded[:, :-1, :, :-1] = patches[:, :, inner, :, inner]
-    padded[:, 1:, : PATCH - TILE, :-1] += patches[:, :, outer, :, inner]
-    padded[:, :-1, :, 1:, : PATCH - TILE] += patches[:, :, inner, :, outer]
-    padded[:, 1:, : PATCH - TILE, 1:, : PATCH - TILE] += patches[:, :, outer, :, outer]
+    padded[:, 1:, :OVERLAP, :-1] += patches[:, :, outer, :, inner]
+    padded[:, :-1, :, 1:, :OVERLAP] += patches[:, :, inner, :, outer]
+    padded[:, 1:, :OVERLAP, 1:, :OVERLAP] += patches[:, :, outer, :, outer]
     whole = padded.view(number, (rows + 1) * TILE, (columns + 1) * TILE, channels)
     return whole[:, 1 : rows * TILE + 1, 1 : columns * TILE + 1].permute(0, 3, 1, 2)
 
@@ -176,7 +177,3 @@ def _overlapping_sum(patches: Tensor) -> Tensor:
 def _tiles(side: int) -> int:
     """How many tiles cover a side."""
     return -(-side // TILE)
-
-
-def _pair(setting: Any) -> Any:
-    return (setting, setting) if isinstance(setting, int) else setting

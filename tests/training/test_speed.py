@@ -16,20 +16,27 @@ def experiment(**settings: object) -> Experiment:
     return Experiment("improved_cnn", TrainConfig(**(vars(CONFIG) | settings)), {"widths": (4, 8)})
 
 
-def test_each_variant_has_its_turn_in_every_round(corners: Splits, monkeypatch: pytest.MonkeyPatch) -> None:
-    turns = []
+@pytest.fixture
+def stepped(monkeypatch: pytest.MonkeyPatch) -> list[TrainConfig]:
+    """The settings of every step that is taken, in order."""
+    taken: list[TrainConfig] = []
     plain_step = TrainingRun._step
 
     def step(run: TrainingRun, images: torch.Tensor, labels: torch.Tensor) -> object:
-        turns.append(run.config.channels_last)
+        taken.append(run.config)
         return plain_step(run, images, labels)
 
     monkeypatch.setattr(TrainingRun, "_step", step)
+    return taken
+
+
+def test_each_variant_has_its_turn_in_every_round(corners: Splits, stepped: list[TrainConfig]) -> None:
     variants = {"last": experiment(), "first": experiment(channels_last=False)}
     # More steps than the schedule of one epoch has.
     random = torch.get_rng_state()
     speeds = time_training(variants, corners, steps=3, rounds=4)
     assert torch.equal(torch.get_rng_state(), random)
+    turns = [config.channels_last for config in stepped]
     assert turns == [True] * 2 + [False] * 2 + ([True] * 3 + [False] * 3) * 4
     for measured in speeds.values():
         assert len(measured.rates) == 4
@@ -37,19 +44,12 @@ def test_each_variant_has_its_turn_in_every_round(corners: Splits, monkeypatch: 
         assert measured.start_seconds > 0
 
 
-def test_a_long_turn_ends_with_the_step_that_it_is_at(corners: Splits, monkeypatch: pytest.MonkeyPatch) -> None:
-    steps = 0
-    plain_step = TrainingRun._step
-
-    def step(run: TrainingRun, images: torch.Tensor, labels: torch.Tensor) -> object:
-        nonlocal steps
-        steps += 1
-        return plain_step(run, images, labels)
-
-    monkeypatch.setattr(TrainingRun, "_step", step)
+def test_a_long_turn_ends_with_the_step_that_it_is_at(
+    corners: Splits, stepped: list[TrainConfig], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(speed, "LONGEST_TURN", 0.0)
     measured = time_training({"slow": experiment()}, corners, steps=50, rounds=2)["slow"]
-    assert steps == 1 + 2  # before the first round, and in each
+    assert len(stepped) == 1 + 2  # before the first round, and in each
     assert len(measured.rates) == 2
     assert min(measured.rates) > 0
 
