@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
+from functools import cache
 
 import torch
 
@@ -30,7 +31,9 @@ class Arithmetic:
 
     @contextmanager
     def in_use(self) -> Iterator[None]:
-        """Within the block, forward passes are computed so."""
+        """Within the block, forward passes are computed so; on a CPU freed memory is kept from here on."""
+        if self.device.type == "cpu":
+            keep_freed_memory()
         autocast = torch.autocast(self.device.type, dtype=self.dtype, enabled=self.dtype != torch.float32)
         with autocast, WinogradConvolutions() if self.winograd else nullcontext():
             yield
@@ -75,8 +78,9 @@ def has_fast_bf16(device: torch.device) -> bool:
     return False
 
 
+@cache
 def keep_freed_memory() -> None:
-    """Has the C library keep freed memory for the next step instead of giving it back to the kernel.
+    """Has the C library keep freed memory for the next step instead of giving it back to the kernel, for good.
 
     Activations are freed and allocated again at every step. By default glibc maps each large one
     anew, and the kernel clears every page of it: in small networks that takes longer than the

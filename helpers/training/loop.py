@@ -21,7 +21,7 @@ from helpers.data.splits import Splits
 from helpers.models.heads import class_logits
 from helpers.training.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
 from helpers.training.config import TrainConfig
-from helpers.training.device import choose_arithmetic, choose_device, keep_freed_memory
+from helpers.training.device import choose_arithmetic, choose_device
 from helpers.training.evaluate import Evaluation, predict_batches
 from helpers.training.history import History, Row
 from helpers.training.objective import HeadsObjective, make_objective
@@ -82,8 +82,6 @@ class TrainingRun:
     ) -> None:
         self.config = config
         self.device = choose_device(config.device)
-        if self.device.type == "cpu":
-            keep_freed_memory()
         self.arithmetic = choose_arithmetic(self.device, config.precision, winograd=config.winograd)
         layout = torch.channels_last if config.channels_last else torch.contiguous_format
         self.model = model.to(self.device).to(memory_format=layout)
