@@ -9,13 +9,13 @@ from pathlib import Path
 from statistics import fmean
 
 import torch
-from joblib import Parallel, delayed
+from joblib import delayed
 from sklearn.model_selection import RepeatedStratifiedKFold
 
 from helpers.base.errors import ConfigError
 from helpers.data.splits import Split, Splits
 from helpers.training.evaluate import Evaluation
-from helpers.training.experiments import Experiment, Trained, train_point
+from helpers.training.experiments import Experiment, Trained, side_by_side, train_point
 
 
 @dataclass(frozen=True)
@@ -85,16 +85,19 @@ def cross_validate(
     parts = deal_folds(splits, folds=folds, repeats=repeats, watch=watch)
     fingerprints = [part.splits.fingerprint() for part in parts]
     tasks = [(name, index) for name in experiments for index in range(len(parts))]
-    trained = Parallel(n_jobs=jobs)(
-        delayed(train_point)(
-            f"{name}-fold{index % folds}",
-            experiments[name],
-            index,
-            parts[index].splits,
-            fingerprint=fingerprints[index],
-            folder=folder,
-        )
-        for name, index in tasks
+    trained = side_by_side(
+        (
+            delayed(train_point)(
+                f"{name}-fold{index % folds}",
+                experiments[name],
+                index,
+                parts[index].splits,
+                fingerprint=fingerprints[index],
+                folder=folder,
+            )
+            for name, index in tasks
+        ),
+        jobs,
     )
     found = dict(zip(tasks, trained, strict=True))
     return {

@@ -6,7 +6,8 @@ import copy
 import hashlib
 import json
 import shutil
-from collections.abc import Mapping, Sequence
+import warnings
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -132,16 +133,27 @@ def run_experiments(
     seeds = range(seeds) if isinstance(seeds, int) else seeds
     fingerprint = splits.fingerprint()
     points = [(name, experiment, seed) for name, experiment in experiments.items() for seed in seeds]
-    trained = Parallel(n_jobs=jobs)(
-        delayed(train_point)(
-            name, experiment, seed, splits, fingerprint=fingerprint, folder=folder, watch_test=watch_test
-        )
-        for name, experiment, seed in points
+    trained = side_by_side(
+        (
+            delayed(train_point)(
+                name, experiment, seed, splits, fingerprint=fingerprint, folder=folder, watch_test=watch_test
+            )
+            for name, experiment, seed in points
+        ),
+        jobs,
     )
     results: dict[str, list[Trained]] = {name: [] for name in experiments}
     for (name, _, _), point in zip(points, trained, strict=True):
         results[name].append(point)
     return results
+
+
+def side_by_side(calls: Iterable[Any], jobs: int) -> list[Trained]:
+    """What calls of ``train_point``, each ``joblib.delayed``, return: in their order, ``jobs`` of them at a time."""
+    with warnings.catch_warnings():
+        # What a worker keeps of freed memory looks like a leak to joblib, which puts a new one in its place.
+        warnings.filterwarnings("ignore", "A worker stopped while some jobs were given", UserWarning)
+        return list(Parallel(n_jobs=jobs)(calls))
 
 
 def measure(trained: Sequence[Trained], splits: Splits) -> dict[str, list[float]]:
