@@ -85,21 +85,18 @@ def cross_validate(
     parts = deal_folds(splits, folds=folds, repeats=repeats, watch=watch)
     fingerprints = [part.splits.fingerprint() for part in parts]
     tasks = [(name, index) for name in experiments for index in range(len(parts))]
-    trained = side_by_side(
-        (
-            delayed(train_point)(
-                f"{name}-fold{index % folds}",
-                experiments[name],
-                index,
-                parts[index].splits,
-                fingerprint=fingerprints[index],
-                folder=folder,
-            )
-            for name, index in tasks
-        ),
-        jobs,
+    calls = (
+        delayed(train_point)(
+            f"{name}-fold{index % folds}",
+            experiments[name],
+            index,
+            parts[index].splits,
+            fingerprint=fingerprints[index],
+            folder=folder,
+        )
+        for name, index in tasks
     )
-    found = dict(zip(tasks, trained, strict=True))
+    found = dict(zip(tasks, side_by_side(calls, jobs), strict=True))
     return {
         name: [
             _gather([(parts[i], found[name, i]) for i in range(repeat * folds, (repeat + 1) * folds)])

@@ -133,17 +133,14 @@ def run_experiments(
     seeds = range(seeds) if isinstance(seeds, int) else seeds
     fingerprint = splits.fingerprint()
     points = [(name, experiment, seed) for name, experiment in experiments.items() for seed in seeds]
-    trained = side_by_side(
-        (
-            delayed(train_point)(
-                name, experiment, seed, splits, fingerprint=fingerprint, folder=folder, watch_test=watch_test
-            )
-            for name, experiment, seed in points
-        ),
-        jobs,
+    calls = (
+        delayed(train_point)(
+            name, experiment, seed, splits, fingerprint=fingerprint, folder=folder, watch_test=watch_test
+        )
+        for name, experiment, seed in points
     )
     results: dict[str, list[Trained]] = {name: [] for name in experiments}
-    for (name, _, _), point in zip(points, trained, strict=True):
+    for (name, _, _), point in zip(points, side_by_side(calls, jobs), strict=True):
         results[name].append(point)
     return results
 
