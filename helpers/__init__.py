@@ -1,3 +1,5 @@
-"""The library behind the notebooks: data, models, training, inspection, plots and publishing."""
+"""The library behind the notebooks: data, models, training, inspection, plots and
+publishing.
+"""
 
 __version__ = "0.1.0"

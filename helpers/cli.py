@@ -3,8 +3,6 @@
 Each command imports what it needs itself, so that ``--help`` does not wait for torch.
 """
 
-# ruff: noqa: PLC0415
-
 from __future__ import annotations
 
 import signal
@@ -31,14 +29,20 @@ class _Commands(click.Group):
             ctx.exit(1)
 
 
-def _formats(_context: click.Context, _option: click.Parameter, text: str) -> tuple[str, ...]:
+def _formats(
+    _context: click.Context, _option: click.Parameter, text: str
+) -> tuple[str, ...]:
     formats = tuple(part.strip() for part in text.split(","))
     if unknown := [name for name in formats if name not in FORMATS]:
-        raise click.BadParameter(f"unknown format {unknown[0]!r}; known are {', '.join(FORMATS)}")
+        raise click.BadParameter(
+            f"unknown format {unknown[0]!r}; known are {', '.join(FORMATS)}"
+        )
     return formats
 
 
-def _page_limits(_context: click.Context, _option: click.Parameter, text: str | None) -> tuple[int, int] | None:
+def _page_limits(
+    _context: click.Context, _option: click.Parameter, text: str | None
+) -> tuple[int, int] | None:
     if text is None:
         return None
     least, _, most = text.partition("-")
@@ -47,25 +51,44 @@ def _page_limits(_context: click.Context, _option: click.Parameter, text: str | 
     return int(least), int(most)
 
 
-def _assignments(_context: click.Context, _option: click.Parameter, texts: Sequence[str]) -> dict[str, str]:
+def _assignments(
+    _context: click.Context, _option: click.Parameter, texts: Sequence[str]
+) -> dict[str, str]:
     pairs = [text.partition("=") for text in texts]
-    if wrong := [text for text, (name, equals, _) in zip(texts, pairs, strict=True) if not (name.strip() and equals)]:
+    if wrong := [
+        text
+        for text, (name, equals, _) in zip(texts, pairs, strict=True)
+        if not (name.strip() and equals)
+    ]:
         raise click.BadParameter(f"{wrong[0]!r} is not of the form name=value")
     return {name.strip(): value for name, _, value in pairs}
 
 
 formats_option = click.option(
-    "--formats", default=",".join(FORMATS), show_default=True, callback=_formats, help="What to export to."
+    "--formats",
+    default=",".join(FORMATS),
+    show_default=True,
+    callback=_formats,
+    help="What to export to.",
 )
-quick_option = click.option("--quick", is_flag=True, help="The quick runs in exports/quick instead of the real ones.")
+quick_option = click.option(
+    "--quick",
+    is_flag=True,
+    help="The quick runs in exports/quick instead of the real ones.",
+)
 
 
-@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(
+    cls=_Commands,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
 @click.version_option(package_name="cnn-course-notebooks")
 def main() -> None:
-    """University assignments on convolutional networks: run the notebooks, export them, use their models.
+    """University assignments on convolutional networks: run the notebooks, export them,
+    use their models.
 
-    A NAME is an assignment (caltech101) or one of its notebooks (caltech101/01_lenet5, or 01_lenet5).
+    A NAME is an assignment (caltech101) or one of its notebooks (caltech101/01_lenet5,
+    or 01_lenet5).
     """
 
 
@@ -73,16 +96,21 @@ def main() -> None:
 @click.argument("names", nargs=-1)
 def list_notebooks(names: Sequence[str]) -> None:
     """List the notebooks; with NAMES, their parameters too."""
-    from helpers.base.declared import find_notebooks, resolve
+    from helpers.base.declared import find_notebooks, resolve  # noqa: PLC0415
 
-    for notebook in [n for name in names for n in resolve(name)] if names else find_notebooks():
+    for notebook in (
+        [n for name in names for n in resolve(name)] if names else find_notebooks()
+    ):
         click.echo(f"{notebook.name}  {notebook.title}")
         if not names:
             continue
         for need in notebook.needs:
             click.echo(f"  needs the model or the results of {need}")
         for parameter in notebook.parameters.values():
-            click.echo(f"  -p {parameter.name}={parameter.default}  ({parameter.type}) {parameter.help}")
+            click.echo(
+                f"  -p {parameter.name}={parameter.default}  ({parameter.type}) "
+                f"{parameter.help}"
+            )
 
 
 @main.group()
@@ -93,8 +121,10 @@ def data() -> None:
 @data.command("fetch")
 @click.argument("names", nargs=-1, required=True)
 def data_fetch(names: Sequence[str]) -> None:
-    """Download, verify and lay out NAMES: from official archives; facescrub picture by picture, with a report."""
-    from helpers.data.download import fetch
+    """Download, verify and lay out NAMES: from official archives; facescrub picture by
+    picture, with a report.
+    """
+    from helpers.data.download import fetch  # noqa: PLC0415
 
     for name in names:
         click.echo(f"{name}: {fetch(name)}")
@@ -106,9 +136,10 @@ def data_fetch(names: Sequence[str]) -> None:
 def data_convert(name: str, source: Path) -> None:
     """Lay out NAME of what you have downloaded: SOURCE, an archive or a folder.
 
-    For a set without an address that stays, which is clipart: SOURCE is Office-Home's archive, or the course's own.
+    For a set without an address that stays, which is clipart: SOURCE is Office-Home's
+    archive, or the course's own.
     """
-    from helpers.data.download import convert
+    from helpers.data.download import convert  # noqa: PLC0415
 
     click.echo(f"{name}: {convert(name, source)}")
 
@@ -117,18 +148,23 @@ def data_convert(name: str, source: Path) -> None:
 @click.argument("names", nargs=-1, required=True)
 def data_make(names: Sequence[str]) -> None:
     """Generate NAMES: the data sets that everybody draws anew, such as lines."""
-    from helpers.data.catalogue import find_data_set, make_data
+    from helpers.data.catalogue import find_data_set, make_data  # noqa: PLC0415
 
     for name in names:
         made = make_data(name)
-        click.echo(f"{name}: {find_data_set(name).path} {'made' if made else 'is already there'}")
+        click.echo(
+            f"{name}: {find_data_set(name).path} "
+            f"{'made' if made else 'is already there'}"
+        )
 
 
 @data.command("check")
 @click.argument("names", nargs=-1)
 def data_check(names: Sequence[str]) -> None:
-    """Read data sets (all, or NAMES; unchanged files from the cache); exit 1 if one is broken."""
-    from helpers.data.catalogue import CATALOGUE, data_status
+    """Read data sets (all, or NAMES; unchanged files from the cache); exit 1 if one is
+    broken.
+    """
+    from helpers.data.catalogue import CATALOGUE, data_status  # noqa: PLC0415
 
     broken = False
     for name in names or CATALOGUE:
@@ -141,12 +177,31 @@ def data_check(names: Sequence[str]) -> None:
 
 @main.command()
 @click.argument("names", nargs=-1)
-@click.option("--quick", is_flag=True, help="Seconds instead of hours: the settings of notebooks/quick.yaml.")
 @click.option(
-    "-p", "parameters", metavar="NAME=VALUE", multiple=True, callback=_assignments, help="Set a parameter; repeatable."
+    "--quick",
+    is_flag=True,
+    help="Seconds instead of hours: the settings of notebooks/quick.yaml.",
 )
-@click.option("--jobs", default=1, show_default=True, type=click.IntRange(min=1), help="Notebooks side by side.")
-@click.option("--timeout", type=click.FloatRange(min=0, min_open=True), help="Seconds that each notebook may take.")
+@click.option(
+    "-p",
+    "parameters",
+    metavar="NAME=VALUE",
+    multiple=True,
+    callback=_assignments,
+    help="Set a parameter; repeatable.",
+)
+@click.option(
+    "--jobs",
+    default=1,
+    show_default=True,
+    type=click.IntRange(min=1),
+    help="Notebooks side by side.",
+)
+@click.option(
+    "--timeout",
+    type=click.FloatRange(min=0, min_open=True),
+    help="Seconds that each notebook may take.",
+)
 @click.option("--no-export", is_flag=True, help="Make no HTML and PDF.")
 @formats_option
 def run(
@@ -162,11 +217,16 @@ def run(
     """Run notebooks (all, or NAMES) and export them.
 
     Those that load another's model run after it. What a run leaves behind is in
-    exports/<assignment>/<notebook>/, of a quick run in exports/quick/. Parameters: python -m helpers list NAME.
+    exports/<assignment>/<notebook>/, of a quick run in exports/quick/. Parameters:
+    python -m helpers list NAME.
     """
-    from helpers.publish.run import report, run_notebooks
+    from functools import partial  # noqa: PLC0415
 
-    # A machine that is shut down sends SIGTERM: end as after Ctrl-C, with a true record.
+    from helpers.export.pages import export_notebook  # noqa: PLC0415
+    from helpers.runner.run import report, run_notebooks  # noqa: PLC0415
+
+    # A machine that is shut down sends SIGTERM: end as after Ctrl-C, with a true
+    # record.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     outcomes = run_notebooks(
         names,
@@ -174,7 +234,7 @@ def run(
         parameters=parameters,
         jobs=jobs,
         timeout=timeout,
-        formats=() if no_export else formats,
+        export=None if no_export else partial(export_notebook, formats=formats),
     )
     click.echo(f"\n{report(outcomes)}")
     if not all(outcome.ok for outcome in outcomes):
@@ -190,8 +250,8 @@ def export(names: Sequence[str], *, quick: bool, formats: tuple[str, ...]) -> No
 
     NAMES may also be paths of .ipynb files; without NAMES: every run there is.
     """
-    from helpers.publish.export import export_notebook
-    from helpers.publish.plan import executed_notebooks
+    from helpers.base.runs import executed_notebooks  # noqa: PLC0415
+    from helpers.export.pages import export_notebook  # noqa: PLC0415
 
     for path in executed_notebooks(names, quick=quick):
         for file in export_notebook(path, formats):
@@ -201,17 +261,22 @@ def export(names: Sequence[str], *, quick: bool, formats: tuple[str, ...]) -> No
 @main.command()
 @click.argument("name")
 @click.option(
-    "--route", type=click.Choice(["latex", "typst"]), default="latex", show_default=True, help="What sets the paper."
+    "--route",
+    type=click.Choice(["latex", "typst"]),
+    default="latex",
+    show_default=True,
+    help="What sets the paper.",
 )
 @quick_option
 def paper(name: str, *, route: Literal["latex", "typst"], quick: bool) -> None:
     """Make a paper of an executed notebook: paper.pdf.
 
-    NAME is a notebook whose metadata name authors, such as artists_faces/08_report, or the path of an .ipynb file.
-    Its source goes to paper/. Where there is no LaTeX, --route typst makes the same, and says so in a note.
+    NAME is a notebook whose metadata name authors, such as artists_faces/08_report, or
+    the path of an .ipynb file. Its source goes to paper/. Where there is no LaTeX,
+    --route typst makes the same, and says so in a note.
     """
-    from helpers.publish.paper.build import write_paper
-    from helpers.publish.plan import executed_notebooks
+    from helpers.base.runs import executed_notebooks  # noqa: PLC0415
+    from helpers.export.paper.build import write_paper  # noqa: PLC0415
 
     for path in executed_notebooks([name], quick=quick):
         click.echo(write_paper(path, route))
@@ -219,21 +284,37 @@ def paper(name: str, *, route: Literal["latex", "typst"], quick: bool) -> None:
 
 @main.command()
 @click.argument("names", nargs=-1, required=True)
-@click.option("-o", "--output", required=True, type=FILE, help="The .pdf file to write.")
-@click.option("--title", default="", help="Of the report; without it, that of the first notebook.")
+@click.option(
+    "-o", "--output", required=True, type=FILE, help="The .pdf file to write."
+)
+@click.option(
+    "--title", default="", help="Of the report; without it, that of the first notebook."
+)
 @click.option("--compact", is_flag=True, help="Two columns and a small type.")
-@click.option("--pages", "limits", metavar="LEAST-MOST", callback=_page_limits, help="How many pages it may have: 3-4.")
+@click.option(
+    "--pages",
+    "limits",
+    metavar="LEAST-MOST",
+    callback=_page_limits,
+    help="How many pages it may have: 3-4.",
+)
 @quick_option
 def report(
-    names: Sequence[str], output: Path, *, title: str, compact: bool, limits: tuple[int, int] | None, quick: bool
+    names: Sequence[str],
+    output: Path,
+    *,
+    title: str,
+    compact: bool,
+    limits: tuple[int, int] | None,
+    quick: bool,
 ) -> None:
     """Make a report of executed notebooks: text, figures and tables, without the code.
 
-    Of a notebook with cells tagged `report` it shows these; of another, all cells. NAMES are joined in this order.
-    With --pages, a report of another length is refused.
+    Of a notebook with cells tagged `report` it shows these; of another, all cells.
+    NAMES are joined in this order. With --pages, a report of another length is refused.
     """
-    from helpers.publish.plan import executed_notebooks
-    from helpers.publish.report import write_report
+    from helpers.base.runs import executed_notebooks  # noqa: PLC0415
+    from helpers.handin.report import write_report  # noqa: PLC0415
 
     paths = executed_notebooks(names, quick=quick)
     pages = write_report(paths, output, title=title, compact=compact, limits=limits)
@@ -242,18 +323,32 @@ def report(
 
 @main.command()
 @click.argument("assignment")
-@click.option("--group", default="", metavar="ID", help="Who hands it in; it names the archive of lines.")
-@click.option("--out", type=FILE, help="The folder to write to; without it, exports/submit/ASSIGNMENT.")
-@click.option("--draft", is_flag=True, help="Build it with what there is, marked as a draft.")
+@click.option(
+    "--group",
+    default="",
+    metavar="ID",
+    help="Who hands it in; it names the archive of lines.",
+)
+@click.option(
+    "--out",
+    type=FILE,
+    help="The folder to write to; without it, exports/submit/ASSIGNMENT.",
+)
+@click.option(
+    "--draft", is_flag=True, help="Build it with what there is, marked as a draft."
+)
 @quick_option
-def submit(assignment: str, *, group: str, out: Path | None, draft: bool, quick: bool) -> None:
+def submit(
+    assignment: str, *, group: str, out: Path | None, draft: bool, quick: bool
+) -> None:
     """Build and check what the course of ASSIGNMENT wants handed in.
 
-    What is missing is listed in full, and nothing is built unless --draft says so. Every archive holds its code, a
-    README with the commands to run it, and MANIFEST.json.
+    What is missing is listed in full, and nothing is built unless --draft says so.
+    Every archive holds its code, a README with the commands to run it, and
+    MANIFEST.json.
     """
-    from helpers.publish.submit.build import IncompleteError
-    from helpers.publish.submit.build import submit as build
+    from helpers.handin.submit.build import IncompleteError  # noqa: PLC0415
+    from helpers.handin.submit.build import submit as build  # noqa: PLC0415
 
     try:
         submission = build(assignment, group=group, out=out, draft=draft, quick=quick)
@@ -275,45 +370,81 @@ def submit(assignment: str, *, group: str, out: Path | None, draft: bool, quick:
 @click.argument("model")
 @click.argument("images", type=FILE)
 @click.option("-o", "--output", required=True, type=FILE, help="The file to write.")
-@click.option("--names", is_flag=True, help="Write class names instead of class indices.")
+@click.option(
+    "--names", is_flag=True, help="Write class names instead of class indices."
+)
 @quick_option
-def predict(model: str, images: Path, output: Path, *, names: bool, quick: bool) -> None:
+def predict(
+    model: str, images: Path, output: Path, *, names: bool, quick: bool
+) -> None:
     """Label images with a saved model.
 
-    MODEL is a model.pt, or the notebook that saved it; IMAGES an image or a folder of them. The file has the header
-    id,label and rows such as "0001, 2", sorted by identifier: the name of the image without its suffix.
+    MODEL is a model.pt, or the notebook that saved it; IMAGES an image or a folder of
+    them. The file has the header id,label and rows such as "0001, 2", sorted by
+    identifier: the name of the image without its suffix.
     """
-    from helpers.publish.predict import write_predictions
+    from helpers.viewer.predict import write_predictions  # noqa: PLC0415
 
-    count, trained_on = write_predictions(model, images, output, names=names, quick=quick)
-    warning = "" if trained_on == "real" else " (by a model of drawn stand-in images: meaningless)"
+    count, trained_on = write_predictions(
+        model, images, output, names=names, quick=quick
+    )
+    warning = (
+        ""
+        if trained_on == "real"
+        else " (by a model of drawn stand-in images: meaningless)"
+    )
     click.echo(f"{output}: {count} images{warning}")
 
 
 @main.command()
 @click.argument("model")
 @click.option(
-    "--kind", required=True, type=click.Choice(("activations", "filters", "heatmap", "saliency")), help="What to draw."
+    "--kind",
+    required=True,
+    type=click.Choice(("activations", "filters", "heatmap", "saliency")),
+    help="What to draw.",
 )
-@click.option("--image", type=FILE, help="What the network looks at; without it, a blank image.")
-@click.option("--layer", help="Which layer; without it, all convolutions, first to last.")
 @click.option(
-    "--target", metavar="CLASS_OR_HEAD", help="What is explained (a class, a head, head=class); else the prediction."
+    "--image", type=FILE, help="What the network looks at; without it, a blank image."
 )
-@click.option("-o", "--output", required=True, type=FILE, help="The .png, .pdf or .svg file to write.")
+@click.option(
+    "--layer", help="Which layer; without it, all convolutions, first to last."
+)
+@click.option(
+    "--target",
+    metavar="CLASS_OR_HEAD",
+    help="What is explained (a class, a head, head=class); else the prediction.",
+)
+@click.option(
+    "-o",
+    "--output",
+    required=True,
+    type=FILE,
+    help="The .png, .pdf or .svg file to write.",
+)
 @quick_option
 def visualize(
-    model: str, *, kind: str, image: Path | None, layer: str | None, target: str | None, output: Path, quick: bool
+    model: str,
+    *,
+    kind: str,
+    image: Path | None,
+    layer: str | None,
+    target: str | None,
+    output: Path,
+    quick: bool,
 ) -> None:
     """Draw what a saved network sees.
 
-    MODEL is a model.pt, or the notebook that saved it. What is left out is chosen and said. Kinds: the maps of its
-    layers (activations), what its filters respond to, found by gradient ascent (filters), where it finds what speaks
-    for a class (heatmap), which pixels matter for it (saliency).
+    MODEL is a model.pt, or the notebook that saved it. What is left out is chosen and
+    said. Kinds: the maps of its layers (activations), what its filters respond to,
+    found by gradient ascent (filters), where it finds what speaks for a class
+    (heatmap), which pixels matter for it (saliency).
     """
-    from helpers.publish.visualize import write_picture
+    from helpers.viewer.visualize import write_picture  # noqa: PLC0415
 
-    for note in write_picture(model, kind, output, image=image, layer=layer, target=target, quick=quick):
+    for note in write_picture(
+        model, kind, output, image=image, layer=layer, target=target, quick=quick
+    ):
         click.echo(f"note: {note}")
     click.echo(output)
 
@@ -322,28 +453,47 @@ def visualize(
 @quick_option
 @click.option("--markdown", "style", flag_value="markdown", help="As a Markdown table.")
 @click.option("--csv", "style", flag_value="csv", help="As CSV.")
-@click.option("--metrics", "style", flag_value="metrics", help="Every metric of every model instead, as CSV.")
-@click.option("--readme", "style", flag_value="readme", help="Write README's table from exports/reference.")
+@click.option(
+    "--metrics",
+    "style",
+    flag_value="metrics",
+    help="Every metric of every model instead, as CSV.",
+)
+@click.option(
+    "--readme",
+    "style",
+    flag_value="readme",
+    help="Write README's table from exports/reference.",
+)
 @click.pass_context
 def results(context: click.Context, style: str | None, *, quick: bool) -> None:
     """Show what the runs have reached, requirement by requirement."""
     if context.invoked_subcommand:
         return
-    from helpers.publish import plan
-    from helpers.publish import results as found
+    from helpers.base.runs import exports_root  # noqa: PLC0415
+    from helpers.handin import results as found  # noqa: PLC0415
 
     if style == "readme":
         changed = found.update_readme()
-        click.echo("README.md is up to date" if not changed else "README.md: table of results written")
+        click.echo(
+            "README.md is up to date"
+            if not changed
+            else "README.md: table of results written"
+        )
         return
-    root = plan.exports_root(quick=quick)
+    root = exports_root(quick=quick)
     records = found.collect(root)
     if not records:
-        raise ExportError(f"There are no results in {root} yet: python -m helpers run{' --quick' if quick else ''}")
+        raise ExportError(
+            f"There are no results in {root} yet: python -m helpers "
+            f"run{' --quick' if quick else ''}"
+        )
     if style == "csv":
         click.echo(found.csv_table(found.HEADER, found.result_rows(records)), nl=False)
     elif style == "metrics":
-        click.echo(found.csv_table(found.METRIC_HEADER, found.metric_rows(records)), nl=False)
+        click.echo(
+            found.csv_table(found.METRIC_HEADER, found.metric_rows(records)), nl=False
+        )
     elif style == "markdown":
         click.echo(found.results_markdown(records))
     else:
@@ -355,16 +505,20 @@ def results(context: click.Context, style: str | None, *, quick: bool) -> None:
 def results_save(names: Sequence[str]) -> None:
     """Keep real runs in exports/reference.
 
-    Copies metrics.json of the runs NAMES (without NAMES: of all) to where git keeps them; refuses what is no
-    evidence, with the reason.
+    Copies metrics.json of the runs NAMES (without NAMES: of all) to where git keeps
+    them; refuses what is no evidence, with the reason.
     """
-    from helpers.base.declared import resolve
-    from helpers.publish.results import collect, save_reference
+    from helpers.base.declared import resolve  # noqa: PLC0415
+    from helpers.handin.results import collect, save_reference  # noqa: PLC0415
 
     wanted = {n.name for name in names for n in resolve(name)}
-    records = [record for record in collect() if not wanted or record.notebook in wanted]
+    records = [
+        record for record in collect() if not wanted or record.notebook in wanted
+    ]
     if missing := wanted - {record.notebook for record in records}:
-        raise ExportError(f"There is no run of {', '.join(sorted(missing))} to keep: run it first.")
+        raise ExportError(
+            f"There is no run of {', '.join(sorted(missing))} to keep: run it first."
+        )
     refused = 0
     for record in records:
         try:
@@ -380,12 +534,17 @@ def results_save(names: Sequence[str]) -> None:
 @main.command()
 @quick_option
 def gallery(*, quick: bool) -> None:
-    """Make a web page of all notebooks and their runs: exports/index.html, of quick runs exports/quick/index.html."""
-    from helpers.publish.gallery.page import write_gallery
+    """Make a web page of all notebooks and their runs: exports/index.html, of quick
+    runs exports/quick/index.html.
+    """
+    from helpers.handin.gallery.page import write_gallery  # noqa: PLC0415
 
     page, runs = write_gallery(quick=quick)
     if not runs:
-        click.echo(f"note: no notebook has been run yet: python -m helpers run{' --quick' if quick else ''}")
+        click.echo(
+            "note: no notebook has been run yet: python -m helpers "
+            f"run{' --quick' if quick else ''}"
+        )
     click.echo(page)
 
 
@@ -393,10 +552,10 @@ def gallery(*, quick: bool) -> None:
 def doctor() -> None:
     """Say what works on this machine.
 
-    That is: which packages are installed, which export routes work, which data sets are there and where
-    networks are trained. Exit 1 if something is not as it should be.
+    That is: which packages are installed, which export routes work, which data sets are
+    there and where networks are trained. Exit 1 if something is not as it should be.
     """
-    from helpers.publish.doctor import examine
+    from helpers.doctor import examine  # noqa: PLC0415
 
     healthy = True
     for check in examine():

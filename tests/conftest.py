@@ -1,4 +1,6 @@
-"""What all tests share: their own data and exports folders, and the two forms of Caltech-101."""
+"""What all tests share: their own data and exports folders, and the two forms of
+Caltech-101.
+"""
 
 from __future__ import annotations
 
@@ -39,33 +41,43 @@ def drawn_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def synthetic_data(drawn_data: Path, own_folders: None, monkeypatch: pytest.MonkeyPatch) -> Path:
+def synthetic_data(
+    drawn_data: Path, own_folders: None, monkeypatch: pytest.MonkeyPatch
+) -> Path:
     """The data folder holds the stand-ins and nothing else."""
     monkeypatch.setenv("CNN_DATA", str(drawn_data))
     return drawn_data / "synthetic"
 
 
 @pytest.fixture
-def synthetic_caltech101(drawn_data: Path, own_folders: None, monkeypatch: pytest.MonkeyPatch) -> Path:
+def synthetic_caltech101(
+    drawn_data: Path, own_folders: None, monkeypatch: pytest.MonkeyPatch
+) -> Path:
     """The data folder holds the stand-in and nothing else."""
     monkeypatch.setenv("CNN_DATA", str(drawn_data))
     return drawn_data / "synthetic" / "caltech101"
 
 
 def packed(name: str) -> Path:
-    """A data folder with the real set ``name``, laid out once per machine; skips where it is not packed there."""
+    """A data folder with the real set ``name``, laid out once per machine; skips where
+    it is not packed there.
+    """
     if not (PACKED / f"{name}.tar").is_file():
         pytest.skip(f"needs the real {name}, packed in {PACKED}")
     folder = Path(tempfile.gettempdir()) / f"cnn-course-notebooks-{os.getuid()}" / name
     if not folder.exists():
         with staged(folder) as temporary:
-            subprocess.run([sys.executable, PACKED / "prepare.py", temporary, name], check=True)
+            subprocess.run(
+                [sys.executable, PACKED / "prepare.py", temporary, name], check=True
+            )
     return folder
 
 
 @pytest.fixture
 def real_caltech101(own_folders: None, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The data folder holds the real Caltech-101; skipped where it is not packed beside the repository."""
+    """The data folder holds the real Caltech-101; skipped where it is not packed beside
+    the repository.
+    """
     monkeypatch.setenv("CNN_DATA", str(packed("caltech101")))
     return data_dir() / "caltech101"
 
@@ -100,7 +112,9 @@ def real_clipart(own_folders: None, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def real_mnist(own_folders: None) -> Path:
-    """The data folder holds the real MNIST, still packed; skipped where it is not beside the repository."""
+    """The data folder holds the real MNIST, still packed; skipped where it is not
+    beside the repository.
+    """
     if not (PACKED / "mnist").is_dir():
         pytest.skip(f"needs the real MNIST, packed in {PACKED}")
     raw = data_dir() / "MNIST" / "raw"

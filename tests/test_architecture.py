@@ -15,8 +15,12 @@ from helpers.base.files import ROOT
 FLOORS = [
     {"__main__"},
     {"cli"},
-    {"publish"},
+    {"doctor"},
+    {"handin"},
+    {"export"},
+    {"runner"},
     {"notebook"},
+    {"study"},
     {"viewer"},
     {"plots"},
     {"insight"},
@@ -45,19 +49,38 @@ def imported_rooms(path: Path) -> set[str]:
     return rooms
 
 
-@pytest.mark.parametrize("path", [m for m in MODULES if room_of(m) != "__init__"], ids=lambda p: p.stem)
+@pytest.mark.parametrize(
+    "path", [m for m in MODULES if room_of(m) != "__init__"], ids=lambda p: p.stem
+)
 def test_a_room_imports_only_from_floors_below(path: Path) -> None:
     room = room_of(path)
-    assert room in LEVEL, f"{path} is in no room of the house: give it a floor here and in DESIGN"
-    above = {other for other in imported_rooms(path) if other != room and LEVEL[other] >= LEVEL[room]}
+    assert room in LEVEL, (
+        f"{path} is in no room of the house: give it a floor here and in DESIGN"
+    )
+    above = {
+        other
+        for other in imported_rooms(path)
+        if other != room and LEVEL[other] >= LEVEL[room]
+    }
     assert not above, f"{path} imports from {above}, which is not below {room}"
 
 
 @pytest.mark.parametrize(
-    "module", ["helpers.cli", "helpers.publish.run", "helpers.publish.results", "helpers.base.record"]
+    "module",
+    [
+        "helpers.cli",
+        "helpers.runner.run",
+        "helpers.handin.results",
+        "helpers.base.record",
+    ],
 )
 def test_what_starts_fast_imports_no_heavy_library(module: str) -> None:
     heavy = ("torch", "papermill", "nbconvert", "matplotlib")
-    code = f"import sys, {module}; print([name for name in {heavy} if name in sys.modules])"
-    output = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout
+    code = (
+        f"import sys, {module}; print([name for name in {heavy} if name in "
+        "sys.modules])"
+    )
+    output = subprocess.run(
+        [sys.executable, "-c", code], check=True, capture_output=True, text=True
+    ).stdout
     assert output.strip() == "[]"

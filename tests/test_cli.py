@@ -13,7 +13,7 @@ from click.testing import CliRunner, Result
 from helpers.base.errors import DataError
 from helpers.base.record import RunRecord, summarize
 from helpers.cli import main
-from helpers.publish.doctor import Check
+from helpers.doctor import Check
 
 Call = Callable[..., Result]
 
@@ -24,12 +24,20 @@ def notebooks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "notebooks"
     (folder / "course").mkdir(parents=True)
     (folder / "quick.yaml").write_text("course/01_a: {epochs: 1}")
-    parameters = nbformat.v4.new_code_cell("epochs: int = 60  # passes", metadata={"tags": ["parameters"]})
-    cells = [nbformat.v4.new_markdown_cell("# First"), parameters, nbformat.v4.new_code_cell("1 / 0")]
+    parameters = nbformat.v4.new_code_cell(
+        "epochs: int = 60  # passes", metadata={"tags": ["parameters"]}
+    )
+    cells = [
+        nbformat.v4.new_markdown_cell("# First"),
+        parameters,
+        nbformat.v4.new_code_cell("1 / 0"),
+    ]
     nbformat.write(nbformat.v4.new_notebook(cells=cells), folder / "course/01_a.ipynb")
-    for module in ("base.declared", "publish.plan", "publish.results"):
+    for module in ("base.declared", "runner.plan", "handin.results"):
         monkeypatch.setattr(f"helpers.{module}.notebooks_dir", lambda: folder)
-    monkeypatch.setattr("helpers.publish.results.reference_dir", lambda: tmp_path / "reference")
+    monkeypatch.setattr(
+        "helpers.handin.results.reference_dir", lambda: tmp_path / "reference"
+    )
     monkeypatch.setenv("CNN_EXPORTS", str(tmp_path / "exports"))
     monkeypatch.setenv("CNN_DATA", str(tmp_path / "data"))
     return folder
@@ -37,13 +45,17 @@ def notebooks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def call(notebooks: Path) -> Call:
-    return lambda *arguments: CliRunner().invoke(main, [str(argument) for argument in arguments])
+    return lambda *arguments: CliRunner().invoke(
+        main, [str(argument) for argument in arguments]
+    )
 
 
 @pytest.fixture
 def record(tmp_path: Path, notebooks: Path) -> RunRecord:
     """A real run of the notebook, on disk."""
-    record = RunRecord("course/01_a", status="complete", data={"name": "shapes", "source": "real"})
+    record = RunRecord(
+        "course/01_a", status="complete", data={"name": "shapes", "source": "real"}
+    )
     record.parameters = {"epochs": 60}
     record.results = {"cnn": {"valid_accuracy": summarize([0.5, 0.6])}}
     record.save(tmp_path / "exports/course/01_a/metrics.json")
@@ -80,18 +92,27 @@ def test_every_command_explains_itself(call: Call, command: list[str]) -> None:
 def test_it_starts_without_the_heavy_libraries() -> None:
     heavy = ("torch", "papermill", "nbconvert", "matplotlib", "pandas", "scipy")
     code = (
-        "import sys, helpers.cli, helpers.publish.run, helpers.publish.results, helpers.publish.doctor, "
-        "helpers.publish.predict, helpers.publish.export, helpers.publish.report, helpers.publish.submit.build, "
-        f"helpers.publish.gallery.page; print([m for m in {heavy} if m in sys.modules])"
+        "import sys, helpers.cli, helpers.runner.run, helpers.handin.results, "
+        "helpers.doctor, "
+        "helpers.export.pages, helpers.handin.report, "
+        "helpers.handin.submit.build, "
+        f"helpers.handin.gallery.page; print([m for m in {heavy} if m in sys.modules])"
     )
-    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
+    assert (
+        subprocess.run(
+            [sys.executable, "-c", code], capture_output=True, text=True, check=True
+        ).stdout
+        == "[]\n"
+    )
 
 
 def test_it_runs_as_a_module() -> None:
     command = [sys.executable, "-m", "helpers", "list", "no-such"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 1
-    assert done.stderr.startswith("error: There is no notebook or assignment 'no-such'.")
+    assert done.stderr.startswith(
+        "error: There is no notebook or assignment 'no-such'."
+    )
     assert done.stderr.count("\n") == 1
 
 
@@ -103,7 +124,9 @@ def test_list_shows_notebooks_and_their_parameters(call: Call) -> None:
 def test_a_notebook_that_is_no_paper_says_so(call: Call, notebooks: Path) -> None:
     result = call("paper", notebooks / "course/01_a.ipynb", "--route", "typst")
     assert (result.exit_code, result.stdout) == (1, "")
-    assert result.stderr.startswith("error: The notebook is no paper: its metadata have no entry")
+    assert result.stderr.startswith(
+        "error: The notebook is no paper: its metadata have no entry"
+    )
 
 
 def test_what_is_missing_is_listed_line_by_line(call: Call) -> None:
@@ -112,44 +135,88 @@ def test_what_is_missing_is_listed_line_by_line(call: Call) -> None:
     first, *faults, last = result.stderr.splitlines()
     assert first == "error: lines cannot be handed in yet. Missing:"
     assert faults[0] == "  - the group, which names the archive: --group ID"
-    assert "  - 3.zip: lines/04_visualization has not been run: python -m helpers run lines/04_visualization" in faults
+    assert (
+        "  - 3.zip: lines/04_visualization has not been run: python -m helpers run "
+        "lines/04_visualization" in faults
+    )
     assert last == "As a draft all the same: --draft"
 
 
 def test_an_unknown_assignment_and_a_group_with_a_path_are_refused(call: Call) -> None:
-    assert call("submit", "nothing").stderr.startswith("error: There is no assignment 'nothing' to hand in. Known: ")
-    assert call("submit", "lines", "--group", "../13").stderr.startswith("error: The group '../13' is no name")
+    assert call("submit", "nothing").stderr.startswith(
+        "error: There is no assignment 'nothing' to hand in. Known: "
+    )
+    assert call("submit", "lines", "--group", "../13").stderr.startswith(
+        "error: The group '../13' is no name"
+    )
 
 
-def test_a_report_has_as_many_pages_as_asked_for(call: Call, notebooks: Path, tmp_path: Path) -> None:
-    said = nbformat.v4.new_output("display_data", data={"text/markdown": "Said.", "text/plain": ""})
-    cells = [nbformat.v4.new_markdown_cell("# First"), nbformat.v4.new_code_cell("", outputs=[said])]
+def test_a_report_has_as_many_pages_as_asked_for(
+    call: Call, notebooks: Path, tmp_path: Path
+) -> None:
+    said = nbformat.v4.new_output(
+        "display_data", data={"text/markdown": "Said.", "text/plain": ""}
+    )
+    cells = [
+        nbformat.v4.new_markdown_cell("# First"),
+        nbformat.v4.new_code_cell("", outputs=[said]),
+    ]
     path, output = tmp_path / "executed.ipynb", tmp_path / "report.pdf"
     nbformat.write(nbformat.v4.new_notebook(cells=cells), path)
     assert call("report", path, "-o", output).stdout == f"{output}: 1 pages\n"
     refused = call("report", path, "-o", tmp_path / "other.pdf", "--pages", "3-4")
-    assert refused.stderr.startswith("error: The report has 1 pages, asked for are 3 to 4.")
-    assert "'4-3' is not of the form 3-4" in call("report", path, "-o", output, "--pages", "4-3").stderr
+    assert refused.stderr.startswith(
+        "error: The report has 1 pages, asked for are 3 to 4."
+    )
+    assert (
+        "'4-3' is not of the form 3-4"
+        in call("report", path, "-o", output, "--pages", "4-3").stderr
+    )
 
 
 def test_run_reports_a_failure_in_short(call: Call, tmp_path: Path) -> None:
     result = call("run", "01_a", "--quick", "--no-export")
     assert result.exit_code == 1
-    assert "why:    cell 3 (In [3]) raised ZeroDivisionError: division by zero" in result.stdout
+    assert (
+        "why:    cell 3 (In [3]) raised ZeroDivisionError: division by zero"
+        in result.stdout
+    )
     assert "Traceback" not in result.output
-    written = json.loads((tmp_path / "exports/quick/course/01_a/metrics.json").read_text())
+    written = json.loads(
+        (tmp_path / "exports/quick/course/01_a/metrics.json").read_text()
+    )
     assert (written["status"], written["parameters"]) == ("failed", {"epochs": 1})
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["-p", "epoch=2"], "error: Notebook course/01_a has no parameter epoch. Its parameters: epochs (int)."),
-        (["-p", "epochs=two"], "error: Parameter epochs (passes) does not take 'two'. Expected int, for example 60."),
-        (["course/02_b"], "error: There is no notebook or assignment 'course/02_b'. Known notebooks: course/01_a."),
+        (
+            ["-p", "epoch=2"],
+            (
+                "error: Notebook course/01_a has no parameter epoch. Its parameters: "
+                "epochs (int)."
+            ),
+        ),
+        (
+            ["-p", "epochs=two"],
+            (
+                "error: Parameter epochs (passes) does not take 'two'. Expected int, for "
+                "example 60."
+            ),
+        ),
+        (
+            ["course/02_b"],
+            (
+                "error: There is no notebook or assignment 'course/02_b'. Known notebooks: "
+                "course/01_a."
+            ),
+        ),
     ],
 )
-def test_run_refuses_what_it_does_not_know(call: Call, tmp_path: Path, arguments: list[str], message: str) -> None:
+def test_run_refuses_what_it_does_not_know(
+    call: Call, tmp_path: Path, arguments: list[str], message: str
+) -> None:
     result = call("run", *arguments)
     assert (result.exit_code, result.stderr) == (1, f"{message}\n")
     assert not (tmp_path / "exports").exists()
@@ -175,7 +242,9 @@ def test_wrong_usage_exits_with_2(call: Call, arguments: list[str]) -> None:
     assert "Usage:" in result.stderr
 
 
-def test_export_takes_names_and_paths(call: Call, tmp_path: Path, notebooks: Path) -> None:
+def test_export_takes_names_and_paths(
+    call: Call, tmp_path: Path, notebooks: Path
+) -> None:
     result = call("export", "01_a")
     assert (result.exit_code, result.stderr) == (
         1,
@@ -186,7 +255,10 @@ def test_export_takes_names_and_paths(call: Call, tmp_path: Path, notebooks: Pat
     executed.write_bytes((notebooks / "course/01_a.ipynb").read_bytes())
     for arguments in ([], ["course"], [executed]):
         result = call("export", *arguments, "--formats", "html")
-        assert (result.exit_code, result.stdout) == (0, f"{executed.with_suffix('.html')}\n")
+        assert (result.exit_code, result.stdout) == (
+            0,
+            f"{executed.with_suffix('.html')}\n",
+        )
 
 
 def test_predict_reports_one_line(call: Call, tmp_path: Path) -> None:
@@ -199,9 +271,15 @@ def test_predict_reports_one_line(call: Call, tmp_path: Path) -> None:
 @pytest.mark.usefixtures("record")
 def test_results_come_in_three_styles(call: Call) -> None:
     assert "cnn: valid accuracy" in call("results").stdout
-    assert call("results", "--markdown").stdout.startswith("| Notebook | Section | Requirement |")
-    assert call("results", "--csv").stdout.startswith("Notebook,Section,Requirement,Result,Met,Data")
-    assert call("results", "--metrics").stdout.startswith("notebook,status,data,model,metric,mean")
+    assert call("results", "--markdown").stdout.startswith(
+        "| Notebook | Section | Requirement |"
+    )
+    assert call("results", "--csv").stdout.startswith(
+        "Notebook,Section,Requirement,Result,Met,Data"
+    )
+    assert call("results", "--metrics").stdout.startswith(
+        "notebook,status,data,model,metric,mean"
+    )
 
 
 def test_no_results_is_told(call: Call) -> None:
@@ -210,23 +288,35 @@ def test_no_results_is_told(call: Call) -> None:
     assert "python -m helpers run --quick" in result.stderr
 
 
-def test_results_save_keeps_or_refuses(call: Call, tmp_path: Path, record: RunRecord) -> None:
+def test_results_save_keeps_or_refuses(
+    call: Call, tmp_path: Path, record: RunRecord
+) -> None:
     result = call("results", "save", "01_a")
-    assert (result.exit_code, result.stdout.splitlines()[0]) == (0, str(tmp_path / "reference/course/01_a.json"))
+    assert (result.exit_code, result.stdout.splitlines()[0]) == (
+        0,
+        str(tmp_path / "reference/course/01_a.json"),
+    )
     record.status = "timeout"
     record.save(tmp_path / "exports/course/01_a/metrics.json")
     result = call("results", "save")
     assert result.exit_code == 1
-    assert result.stderr.startswith("refused: The run of course/01_a is no reference: its status is timeout.")
+    assert result.stderr.startswith(
+        "refused: The run of course/01_a is no reference: its status is timeout."
+    )
     assert RunRecord.load(tmp_path / "reference/course/01_a.json").status == "complete"
 
 
 def test_results_save_wants_a_run(call: Call) -> None:
     result = call("results", "save", "course")
-    assert (result.exit_code, result.stderr) == (1, "error: There is no run of course/01_a to keep: run it first.\n")
+    assert (result.exit_code, result.stderr) == (
+        1,
+        "error: There is no run of course/01_a to keep: run it first.\n",
+    )
 
 
-def test_data_commands_use_the_catalogue(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_data_commands_use_the_catalogue(
+    call: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
     result = call("data", "check")
     assert result.exit_code == 0
     assert "caltech101  absent  " in result.stdout
@@ -240,20 +330,31 @@ def test_data_commands_use_the_catalogue(call: Call, monkeypatch: pytest.MonkeyP
     assert (result.exit_code, result.stderr) == (1, "error: no caltech101 here\n")
 
 
-def test_data_make_says_what_it_did(call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_data_make_says_what_it_did(
+    call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("helpers.data.lines.IMAGES_PER_CLASS", 2)
     folder = tmp_path / "data" / "lines"
     assert call("data", "make", "lines").stdout == f"lines: {folder} made\n"
     assert call("data", "make", "lines").stdout == f"lines: {folder} is already there\n"
     result = call("data", "make", "caltech101")
     assert result.exit_code == 1
-    assert result.stderr.startswith("error: Caltech-101 is not generated: get it with `python -m helpers data fetch")
+    assert result.stderr.startswith(
+        "error: Caltech-101 is not generated: get it with `python -m helpers data fetch"
+    )
     assert result.stderr.endswith("What can be made: lines.\n")
 
 
-def test_data_convert_lays_out_what_was_downloaded(call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("helpers.data.download.convert", lambda name, source: Path(name) / source)
-    assert call("data", "convert", "clipart", "office.zip").stdout == "clipart: clipart/office.zip\n"
+def test_data_convert_lays_out_what_was_downloaded(
+    call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        "helpers.data.download.convert", lambda name, source: Path(name) / source
+    )
+    assert (
+        call("data", "convert", "clipart", "office.zip").stdout
+        == "clipart: clipart/office.zip\n"
+    )
 
 
 def test_gallery_is_a_page_before_any_run_too(call: Call, tmp_path: Path) -> None:
@@ -273,7 +374,7 @@ def test_doctor_fails_only_for_what_is_needed(
     call: Call, monkeypatch: pytest.MonkeyPatch, *, needed: bool, code: int
 ) -> None:
     checks = [Check("data", "x", ok=False, detail="gone", needed=needed)]
-    monkeypatch.setattr("helpers.publish.doctor.examine", lambda: iter(checks))
+    monkeypatch.setattr("helpers.doctor.examine", lambda: iter(checks))
     result = call("doctor")
     assert result.exit_code == code
     assert "x: gone" in result.stdout

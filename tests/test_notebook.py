@@ -20,7 +20,15 @@ from helpers.base.files import ROOT
 from helpers.data.splits import Split, Splits
 from helpers.models.lenet5 import LeNet5
 from helpers.models.saved import load_model
-from helpers.notebook import Run, paired, pm, read_table, results_table, show_source, start_run
+from helpers.notebook import (
+    Run,
+    paired,
+    pm,
+    read_table,
+    results_table,
+    show_source,
+    start_run,
+)
 
 NAME = "toy/01_first"
 PARAMETERS = """epochs: int = 60  # passes
@@ -46,7 +54,13 @@ def toy_notebook(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pa
         nbformat.v4.new_code_cell(FIGURE),
         nbformat.v4.new_code_cell("run.finish()"),
     ]
-    metadata = {"kernelspec": {"name": "python3", "language": "python", "display_name": "Python 3"}}
+    metadata = {
+        "kernelspec": {
+            "name": "python3",
+            "language": "python",
+            "display_name": "Python 3",
+        }
+    }
     nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=metadata), path)
     monkeypatch.setattr(notebook.run, "notebooks_dir", lambda: tmp_path / "notebooks")
     yield path
@@ -55,7 +69,9 @@ def toy_notebook(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pa
 
 
 def make_splits(source: str = "real", name: str = "toy") -> Splits:
-    images = torch.arange(6, dtype=torch.uint8).view(6, 1, 1, 1).expand(6, 3, 16, 16) * 40
+    images = (
+        torch.arange(6, dtype=torch.uint8).view(6, 1, 1, 1).expand(6, 3, 16, 16) * 40
+    )
     split = Split(images, torch.tensor([0, 1] * 3), tuple("abcdef"))
     return Splits(name, source, ("ant", "cup"), split, split.subset(torch.arange(2)))
 
@@ -66,13 +82,17 @@ def record_of(run: Run) -> dict[str, Any]:
 
 
 def call_start_run(**names: Any) -> Any:
-    """What ``start_run`` does in a script with these global names; returns the run and the names afterwards."""
+    """What ``start_run`` does in a script with these global names; returns the run and
+    the names afterwards.
+    """
     namespace = {"start_run": start_run, **names}
-    exec(f"run = start_run({NAME!r})", namespace)  # noqa: S102
+    exec(f"run = start_run({NAME!r})", namespace)
     return namespace
 
 
-def test_run_starts_with_defaults_and_leaves_a_record_of_a_running_run(tmp_path: Path) -> None:
+def test_run_starts_with_defaults_and_leaves_a_record_of_a_running_run(
+    tmp_path: Path,
+) -> None:
     run = start_run(NAME)
     assert run.folder == tmp_path / "exports" / NAME
     assert run.work.parent == run.folder
@@ -80,17 +100,28 @@ def test_run_starts_with_defaults_and_leaves_a_record_of_a_running_run(tmp_path:
     record = record_of(run)
     assert (record["notebook"], record["status"]) == (NAME, "running")
     assert record["parameters"] == run.parameters
-    assert {"device", "torch", "torchvision", "python", "threads"} <= set(record["environment"])
+    assert {"device", "torch", "torchvision", "python", "threads"} <= set(
+        record["environment"]
+    )
 
 
-def test_parameters_are_what_the_caller_has_and_text_becomes_what_it_stands_for() -> None:
+def test_parameters_are_what_the_caller_has_and_text_becomes_what_it_stands_for() -> (
+    None
+):
     names = call_start_run(epochs=2, lr="1e-3", fast="false")
-    assert names["run"].parameters == {"epochs": 2, "lr": 0.001, "fast": False, "seed": 7}
+    assert names["run"].parameters == {
+        "epochs": 2,
+        "lr": 0.001,
+        "fast": False,
+        "seed": 7,
+    }
     assert (names["epochs"], names["lr"], names["fast"]) == (2, 0.001, False)
     assert "seed" not in names
 
 
-def test_a_smaller_run_than_the_notebooks_own_says_so(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_smaller_run_than_the_notebooks_own_says_so(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     run = call_start_run(epochs=2)["run"]
     assert record_of(run)["reduced"] == list(run.reduced) == ["epochs"]
     assert "REDUCED RUN" in (shown := capsys.readouterr().out)
@@ -115,7 +146,7 @@ def test_unknown_notebook_is_refused() -> None:
 def test_every_generator_is_seeded() -> None:
     def draw(seed: int) -> tuple[float, float]:
         call_start_run(seed=seed)
-        return torch.rand(1).item(), np.random.rand()  # noqa: NPY002
+        return torch.rand(1).item(), np.random.rand()
 
     assert draw(1) == draw(1) != draw(2)
 
@@ -134,14 +165,23 @@ def test_results_are_summarised_and_written_at_once() -> None:
 def test_requirements_on_real_data_are_judged() -> None:
     run = start_run(NAME)
     run.use_data(make_splits())
-    assert record_of(run)["data"] == {"name": "toy", "source": "real", "splits": {"train": 6, "valid": 2}}
+    assert record_of(run)["data"] == {
+        "name": "toy",
+        "source": "real",
+        "splits": {"train": 6, "valid": 2},
+    }
     assert run.require("1(b)", "at least 71 %", 0.71, 0.71)["met"] is True
     assert run.require("1(b)", "at least 71 %", 0.70, 0.71)["met"] is False
-    assert run.require("2", "at most 3 errors", 2, 3, higher_is_better=False)["met"] is True
+    assert (
+        run.require("2", "at most 3 errors", 2, 3, higher_is_better=False)["met"]
+        is True
+    )
     assert [row["met"] for row in record_of(run)["requirements"]] == [True, False, True]
 
 
-def test_a_requirement_may_be_about_a_recorded_metric(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_requirement_may_be_about_a_recorded_metric(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     run = start_run(NAME)
     run.use_data(make_splits())
     run.record("net", valid_accuracy=[0.7, 0.8, 0.9])
@@ -149,7 +189,10 @@ def test_a_requirement_may_be_about_a_recorded_metric(capsys: pytest.CaptureFixt
     assert row["met"] is True
     assert row["value"] == pytest.approx(0.8)
     assert row["metric"] == ["net", "valid_accuracy"]
-    with pytest.raises(ExportError, match="has recorded no test_accuracy of net; net has valid_accuracy"):
+    with pytest.raises(
+        ExportError,
+        match="has recorded no test_accuracy of net; net has valid_accuracy",
+    ):
         run.require("1(b)", "at least 71 %", ("net", "test_accuracy"), 0.71)
     run.finish()
     assert "80.0 ± 24.8 % (3 seeds)" in capsys.readouterr().out
@@ -161,12 +204,22 @@ def test_a_run_on_two_sets_is_as_real_as_both_are() -> None:
     run.use_data(real, drawn)
     data = record_of(run)["data"]
     assert (data["name"], data["source"]) == ("toy, other", "synthetic")
-    assert data["splits"] == {"toy_train": 6, "toy_valid": 2, "other_train": 6, "other_valid": 2}
+    assert data["splits"] == {
+        "toy_train": 6,
+        "toy_valid": 2,
+        "other_train": 6,
+        "other_valid": 2,
+    }
     assert run.require("1", "any", 1.0, 0.5)["met"] is None
-    saving = {"architecture": "lenet5", "arguments": {"num_classes": 2, "image_size": 16}}
+    saving = {
+        "architecture": "lenet5",
+        "arguments": {"num_classes": 2, "image_size": 16},
+    }
     with pytest.raises(NotebookError, match="uses 2 data sets"):
         run.save_model(LeNet5(num_classes=2, image_size=16), **saving)
-    run.save_model(LeNet5(num_classes=2, image_size=16), **saving, data=real, name="model_toy")
+    run.save_model(
+        LeNet5(num_classes=2, image_size=16), **saving, data=real, name="model_toy"
+    )
     assert load_model(f"{NAME}/model_toy").trained_on == "real"
     with pytest.raises(ModelError, match=f"run {NAME}$"):
         load_model(f"{NAME}/model_other")
@@ -208,7 +261,12 @@ def test_figure_is_saved_twice_the_same_every_time_and_closed() -> None:
     saved = []
     for _ in range(2):
         run.figure(plt.subplots()[1], "curves", alt="Loss falls.")
-        saved.append([(run.folder / "figures" / f"curves.{suffix}").read_bytes() for suffix in ("png", "pdf")])
+        saved.append(
+            [
+                (run.folder / "figures" / f"curves.{suffix}").read_bytes()
+                for suffix in ("png", "pdf")
+            ]
+        )
     assert saved[0] == saved[1]
     assert not plt.get_fignums()
 
@@ -226,15 +284,26 @@ def test_a_figure_of_another_run_is_shown_as_its_own() -> None:
     other.figure(plt.subplots()[1], "curves", alt="Loss falls.")
     run.figure_from("toy/00_zeroth/curves", "first_curves", alt="Loss falls.")
     for suffix in ("png", "pdf"):
-        copy, original = (r.folder / "figures" / name for r, name in ((run, "first_curves"), (other, "curves")))
-        assert copy.with_suffix(f".{suffix}").read_bytes() == original.with_suffix(f".{suffix}").read_bytes()
-    with pytest.raises(NotebookError, match=r"no figure maps of toy/00_zeroth .*helpers run toy/00_zeroth"):
+        copy, original = (
+            r.folder / "figures" / name
+            for r, name in ((run, "first_curves"), (other, "curves"))
+        )
+        assert (
+            copy.with_suffix(f".{suffix}").read_bytes()
+            == original.with_suffix(f".{suffix}").read_bytes()
+        )
+    with pytest.raises(
+        NotebookError,
+        match=r"no figure maps of toy/00_zeroth .*helpers run toy/00_zeroth",
+    ):
         run.figure_from("toy/00_zeroth/maps", "maps", alt="Maps.")
     with pytest.raises(ConfigError, match="alternative text"):
         run.figure_from("toy/00_zeroth/curves", "first_curves", alt="")
 
 
-def finished(name: str, splits: Splits, *, backbone: str = "", weights: str = "") -> Run:
+def finished(
+    name: str, splits: Splits, *, backbone: str = "", weights: str = ""
+) -> Run:
     run = Run(name, {})
     run.use_data(splits)
     if backbone:
@@ -243,20 +312,40 @@ def finished(name: str, splits: Splits, *, backbone: str = "", weights: str = ""
     return run
 
 
-def test_a_report_is_about_the_data_of_all_its_notebooks(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_report_is_about_the_data_of_all_its_notebooks(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     run = start_run(NAME)
-    finished("toy/02_ants", make_splits(name="ants")).record("net", valid_accuracy=[0.5, 0.75])
-    finished("toy/03_cups", make_splits(name="cups"), backbone="alexnet", weights="IMAGENET1K_V1")
+    finished("toy/02_ants", make_splits(name="ants")).record(
+        "net", valid_accuracy=[0.5, 0.75]
+    )
+    finished(
+        "toy/03_cups",
+        make_splits(name="cups"),
+        backbone="alexnet",
+        weights="IMAGENET1K_V1",
+    )
     records = run.use_results("toy/02_ants", "toy/03_cups")
     assert records["toy/02_ants"].values("net", "valid_accuracy") == [0.5, 0.75]
     data = record_of(run)["data"]
-    assert (data["name"], data["source"], data["backbone"]) == ("ants, cups", "real", "alexnet")
-    assert data["splits"] == {"ants_train": 6, "ants_valid": 2, "cups_train": 6, "cups_valid": 2}
+    assert (data["name"], data["source"], data["backbone"]) == (
+        "ants, cups",
+        "real",
+        "alexnet",
+    )
+    assert data["splits"] == {
+        "ants_train": 6,
+        "ants_valid": 2,
+        "cups_train": 6,
+        "cups_valid": 2,
+    }
     assert run.require("1", "all of it", 2, 2)["met"] is True
     assert "**" not in capsys.readouterr().out.replace("| **no** |", "")
 
 
-def test_a_report_says_what_was_drawn_or_knows_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_report_says_what_was_drawn_or_knows_nothing(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     run = start_run(NAME)
     finished("toy/02_ants", make_splits("synthetic"))
     finished("toy/03_cups", make_splits(), backbone="alexnet", weights="random")
@@ -266,25 +355,40 @@ def test_a_report_says_what_was_drawn_or_knows_nothing(capsys: pytest.CaptureFix
     assert "SYNTHETIC DATA" in said
     assert "toy/02_ants ran on a drawn stand-in" in said
     assert "toy/03_cups had random weights" in said
-    assert (record_of(run)["data"]["source"], record_of(run)["data"]["weights"]) == ("synthetic", "random")
+    assert (record_of(run)["data"]["source"], record_of(run)["data"]["weights"]) == (
+        "synthetic",
+        "random",
+    )
     assert run.require("1", "all of it", 2, 2)["met"] is None
 
 
-def test_a_report_says_what_was_smaller_than_planned(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_report_says_what_was_smaller_than_planned(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     run = start_run(NAME)
-    smaller = Run("toy/02_ants", {"epochs": 2, "limit": 10, "lr": 0.1}, reduced=("epochs", "limit"))
+    smaller = Run(
+        "toy/02_ants",
+        {"epochs": 2, "limit": 10, "lr": 0.1},
+        reduced=("epochs", "limit"),
+    )
     smaller.use_data(make_splits())
     smaller.finish()
     capsys.readouterr()
     run.use_results("toy/02_ants")
-    assert "smaller than planned: toy/02_ants with epochs 2, limit 10." in capsys.readouterr().out
+    assert (
+        "smaller than planned: toy/02_ants with epochs 2, limit 10."
+        in capsys.readouterr().out
+    )
 
 
 def test_a_report_names_every_notebook_that_has_not_been_run() -> None:
     run = start_run(NAME)
     finished("toy/02_ants", make_splits())
     Run("toy/03_cups", {})  # has not come to its end
-    with pytest.raises(NotebookError, match=r"their end: toy/03_cups, toy/04_bees\. .*run toy/03_cups toy/04_bees$"):
+    with pytest.raises(
+        NotebookError,
+        match=r"their end: toy/03_cups, toy/04_bees\. .*run toy/03_cups toy/04_bees$",
+    ):
         run.use_results("toy/02_ants", "toy/03_cups", "toy/04_bees")
 
 
@@ -292,37 +396,70 @@ def test_a_table_of_another_run_is_read_as_it_was_saved() -> None:
     frame = pd.DataFrame({"net": ["a|b"], "accuracy": [0.123456], "difference": [""]})
     Run("toy/00_zeroth", {}).table(frame, "nets")
     assert read_table("toy/00_zeroth/nets").equals(frame)
-    with pytest.raises(NotebookError, match=r"no table all of toy/00_zeroth .*helpers run toy/00_zeroth"):
+    with pytest.raises(
+        NotebookError,
+        match=r"no table all of toy/00_zeroth .*helpers run toy/00_zeroth",
+    ):
         read_table("toy/00_zeroth/all")
 
 
-def test_figures_and_tables_carry_what_a_paper_needs(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_figures_and_tables_carry_what_a_paper_needs(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     shown: list[Any] = []
-    monkeypatch.setattr(notebook.display, "show", lambda bundle, metadata=None: shown.append((bundle, metadata)))
+    monkeypatch.setattr(
+        notebook.display,
+        "show",
+        lambda bundle, metadata=None: shown.append((bundle, metadata)),
+    )
     run = start_run(NAME)
     run.figure(plt.subplots()[1], "curves", alt="Loss falls.", caption="Curves.")
     run.table(pd.DataFrame({"net": ["a"]}), "nets", caption="All nets.")
     (_, picture), (caption, caption_of), (table, source) = shown
-    assert picture["image/png"] == {"alt": "Loss falls.", "width": 432, "figure": "curves", "caption": "Curves."}
-    assert (caption["text/markdown"], caption_of) == ("*Curves.*", {"text/markdown": {"caption_of": "curves"}})
-    assert source["text/markdown"] == {"table": "nets", "source": "| net |\n| --- |\n| a |", "caption": "All nets."}
+    assert picture["image/png"] == {
+        "alt": "Loss falls.",
+        "width": 432,
+        "figure": "curves",
+        "caption": "Curves.",
+    }
+    assert (caption["text/markdown"], caption_of) == (
+        "*Curves.*",
+        {"text/markdown": {"caption_of": "curves"}},
+    )
+    assert source["text/markdown"] == {
+        "table": "nets",
+        "source": "| net |\n| --- |\n| a |",
+        "caption": "All nets.",
+    }
     assert table["text/markdown"].endswith("| a |\n\n*All nets.*")
 
 
-def test_table_is_shown_rounded_and_saved_whole(capsys: pytest.CaptureFixture[str]) -> None:
+def test_table_is_shown_rounded_and_saved_whole(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     run = start_run(NAME)
-    frame = pd.DataFrame({"net": ["a|b"], "accuracy": [0.123456], "parameters": [11_689_512]})
+    frame = pd.DataFrame(
+        {"net": ["a|b"], "accuracy": [0.123456], "parameters": [11_689_512]}
+    )
     run.table(frame, "nets", caption="All nets.")
     assert "| a\\|b | 0.1235 | 11689512 |\n\n*All nets.*" in capsys.readouterr().out
-    assert (run.folder / "figures" / "nets.csv").read_text() == "net,accuracy,parameters\na|b,0.123456,11689512\n"
+    assert (
+        run.folder / "figures" / "nets.csv"
+    ).read_text() == "net,accuracy,parameters\na|b,0.123456,11689512\n"
     run.table(frame.set_index("net"), "by_net")
-    assert "| net | accuracy | parameters |\n| --- | --: | --: |" in capsys.readouterr().out
+    assert (
+        "| net | accuracy | parameters |\n| --- | --: | --: |"
+        in capsys.readouterr().out
+    )
 
 
 def test_saved_model_knows_the_classes_and_the_normalisation_of_the_data() -> None:
     run = start_run(NAME)
     model = LeNet5(num_classes=2, image_size=16)
-    saving = {"architecture": "lenet5", "arguments": {"num_classes": 2, "image_size": 16}}
+    saving = {
+        "architecture": "lenet5",
+        "arguments": {"num_classes": 2, "image_size": 16},
+    }
     with pytest.raises(NotebookError, match="use_data"):
         run.save_model(model, **saving)
     splits = make_splits()
@@ -335,14 +472,21 @@ def test_saved_model_knows_the_classes_and_the_normalisation_of_the_data() -> No
 
 
 def test_results_as_a_table() -> None:
-    metrics = {"train_seconds": [70.4], "train_loss": [0.5], "valid_loss": [1.25], "valid_mean_class_accuracy": [0.5]}
+    metrics = {
+        "train_seconds": [70.4],
+        "train_loss": [0.5],
+        "valid_loss": [1.25],
+        "valid_mean_class_accuracy": [0.5],
+    }
     table = results_table(metrics).set_index("measure")
     assert list(table.loc["loss (nats)"]) == ["0.500", "1.250"]
     assert list(table.loc["mean class accuracy"]) == ["", "50.0 %"]
     assert table.loc["seconds (s)", "train"] == "70"
 
 
-def test_finish_completes_the_record_and_shows_the_requirements(capsys: pytest.CaptureFixture[str]) -> None:
+def test_finish_completes_the_record_and_shows_the_requirements(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     run = start_run(NAME)
     run.use_data(make_splits())
     run.require("1(b)", "at least 71 %", 0.7, 0.71)
@@ -378,24 +522,50 @@ def test_source_of_a_class_and_of_an_object(capsys: pytest.CaptureFixture[str]) 
 
 
 # A kernel is a process of its own, which the patch of this one does not reach.
-IN_KERNEL = "import helpers.notebook.run as r; r.notebooks_dir = lambda: __import__('pathlib').Path({folder!r})"
+IN_KERNEL = (
+    "import helpers.notebook.run as r; r.notebooks_dir = lambda: "
+    "__import__('pathlib').Path({folder!r})"
+)
 
 
-def test_plain_papermill_from_any_folder_leaves_the_same_files(toy_notebook: Path, tmp_path: Path) -> None:
+def test_plain_papermill_from_any_folder_leaves_the_same_files(
+    toy_notebook: Path, tmp_path: Path
+) -> None:
     content = nbformat.read(toy_notebook, as_version=4)
-    content.cells.insert(0, nbformat.v4.new_code_cell(IN_KERNEL.format(folder=str(tmp_path / "notebooks"))))
+    content.cells.insert(
+        0,
+        nbformat.v4.new_code_cell(IN_KERNEL.format(folder=str(tmp_path / "notebooks"))),
+    )
     nbformat.write(content, tmp_path / "in.ipynb")
-    command = [sys.executable, "-m", "papermill", "-k", "python3", "in.ipynb", "out.ipynb"]
+    command = [
+        sys.executable,
+        "-m",
+        "papermill",
+        "-k",
+        "python3",
+        "in.ipynb",
+        "out.ipynb",
+    ]
     values = ["-p", "epochs", "2", "-r", "lr", "1e-3", "-r", "fast", "false"]
     subprocess.run([*command, *values], cwd=tmp_path, check=True, capture_output=True)
 
     record = json.loads((tmp_path / "exports" / NAME / "metrics.json").read_text())
     assert record["status"] == "complete"
     assert record["parameters"] == {"epochs": 2, "lr": 0.001, "fast": False, "seed": 7}
-    outputs = [o for cell in nbformat.read(tmp_path / "out.ipynb", as_version=4).cells for o in cell.get("outputs", [])]
-    texts = [o.data["text/markdown"] for o in outputs if o.output_type == "display_data" and "text/markdown" in o.data]
+    outputs = [
+        o
+        for cell in nbformat.read(tmp_path / "out.ipynb", as_version=4).cells
+        for o in cell.get("outputs", [])
+    ]
+    texts = [
+        o.data["text/markdown"]
+        for o in outputs
+        if o.output_type == "display_data" and "text/markdown" in o.data
+    ]
     assert texts[-1] == "epochs 2, lr 0.001, fast False"
-    pictures = [o for o in outputs if o.output_type == "display_data" and "image/png" in o.data]
+    pictures = [
+        o for o in outputs if o.output_type == "display_data" and "image/png" in o.data
+    ]
     assert len(pictures) == 1, "a figure is not displayed twice"
     assert pictures[0].metadata["image/png"]["alt"] == "An empty pair of axes."
     assert (tmp_path / "exports" / NAME / "figures" / "nothing.pdf").is_file()

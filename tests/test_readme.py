@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from helpers.base.files import ROOT
-from helpers.publish.results import BEGIN, END, readme_table
+from helpers.handin.results import BEGIN, END, readme_table
 
 
 def test_the_table_of_results_is_that_of_the_records() -> None:

@@ -1,1 +1,3 @@
-"""The cellar: errors, files, and the two file formats that the rest of the house agrees on."""
+"""The cellar: errors, files, and the two file formats that the rest of the house agrees
+on.
+"""

@@ -19,15 +19,32 @@ def cpu_name() -> str:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:  # not Linux
         lines = []
-    names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    names = (
+        line.partition(":")[2].strip()
+        for line in lines
+        if line.startswith("model name")
+    )
     return next(names, "") or platform.processor() or platform.machine()
 
 
 def commit() -> str:
-    """The commit that the repository is at, with ``+changes`` if tracked files differ; empty without git."""
-    command = ["git", "-C", str(ROOT), "describe", "--always", "--exclude=*", "--abbrev=12", "--dirty=+changes"]
+    """The commit that the repository is at, with ``+changes`` if tracked files differ;
+    empty without git.
+    """
+    command = [
+        "git",
+        "-C",
+        str(ROOT),
+        "describe",
+        "--always",
+        "--exclude=*",
+        "--abbrev=12",
+        "--dirty=+changes",
+    ]
     try:
-        done = subprocess.run(command, capture_output=True, check=True, encoding="utf-8")  # noqa: S603
+        done = subprocess.run(  # noqa: S603
+            command, capture_output=True, check=True, encoding="utf-8"
+        )
     except (OSError, subprocess.CalledProcessError):
         return ""
     return done.stdout.strip()
@@ -35,7 +52,9 @@ def commit() -> str:
 
 def requirements(path: Path | None = None) -> Iterator[Requirement]:
     """The packages that a file of requirements names; None takes the project's own."""
-    for line in (path or ROOT / "requirements.txt").read_text(encoding="utf-8").splitlines():
+    for line in (
+        (path or ROOT / "requirements.txt").read_text(encoding="utf-8").splitlines()
+    ):
         text = line.partition("#")[0].strip()
         if text and not text.startswith("-"):
             yield Requirement(text)

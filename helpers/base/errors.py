@@ -1,7 +1,8 @@
 """What a user can do something about.
 
-Every message says what is wrong, what was expected and what to do; the command line prints it
-without a traceback. Anything else that is raised is a fault of ours and keeps its traceback.
+Every message says what is wrong, what was expected and what to do; the command line
+prints it without a traceback. Anything else that is raised is a fault of ours and keeps
+its traceback.
 """
 
 from __future__ import annotations
@@ -24,7 +25,9 @@ class ModelError(HelpersError):
 
 
 class TrainingError(HelpersError):
-    """Training that cannot go on: a loss that is not a number, a checkpoint that does not fit."""
+    """Training that cannot go on: a loss that is not a number, a checkpoint that does
+    not fit.
+    """
 
 
 class NotebookError(HelpersError):

@@ -9,7 +9,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGES = ("notebook.html", "notebook.pdf", "paper.pdf")  # what a run folder holds of an executed notebook.ipynb
+PAGES = (
+    "notebook.html",
+    "notebook.pdf",
+    "paper.pdf",
+)  # what a run folder holds of an executed notebook.ipynb
 
 
 def data_dir() -> Path:
@@ -19,7 +23,9 @@ def data_dir() -> Path:
 
 def exports_dir() -> Path:
     """The folder of run folders: ``$CNN_EXPORTS``, else ``exports/`` of the repository."""
-    return Path(os.environ.get("CNN_EXPORTS") or ROOT / "exports").expanduser().resolve()
+    return (
+        Path(os.environ.get("CNN_EXPORTS") or ROOT / "exports").expanduser().resolve()
+    )
 
 
 def notebooks_dir() -> Path:
@@ -29,20 +35,25 @@ def notebooks_dir() -> Path:
 
 @contextmanager
 def write_atomic(path: Path) -> Iterator[Path]:
-    """Yields a temporary path beside ``path`` that takes its place only if the block succeeds.
+    """Yields a temporary path beside ``path`` that takes its place only if the block
+    succeeds.
 
-    Whatever fails (a full disk, an interrupt), the file that was at ``path`` before is untouched
-    and the temporary one is gone. The bytes are on disk before the name changes.
+    Whatever fails (a full disk, an interrupt), the file that was at ``path`` before is
+    untouched and the temporary one is gone. The bytes are on disk before the name
+    changes.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
+    handle, name = tempfile.mkstemp(
+        dir=path.parent, prefix=f".{path.name}.", suffix=".part"
+    )
     os.close(handle)
     temporary = Path(name)
     try:
         yield temporary
         with temporary.open("rb") as written:
             os.fsync(written.fileno())
-        # mkstemp makes the file private; a finished one is as readable as any other new file.
+        # mkstemp makes the file private; a finished one is as readable as any other new
+        # file.
         umask = os.umask(0)
         os.umask(umask)
         temporary.chmod(0o666 & ~umask)

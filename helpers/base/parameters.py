@@ -1,4 +1,6 @@
-"""The typed parameters of a notebook, and values for them from the command line or from YAML."""
+"""The typed parameters of a notebook, and values for them from the command line or from
+YAML.
+"""
 
 from __future__ import annotations
 
@@ -13,11 +15,13 @@ from helpers.base.errors import ConfigError
 
 @dataclass(frozen=True)
 class Parameter:
-    """One parameter as a notebook declares it: ``epochs: int = 60  # passes over the training set``.
+    """One parameter as a notebook declares it: ``epochs: int = 60  # passes over the
+    training set``.
 
     Attributes:
         name: its name.
-        type: ``int``, ``float``, ``bool`` or ``str``, a ``list[…]`` of one of them, any of these ``| None``.
+        type: ``int``, ``float``, ``bool`` or ``str``, a ``list[…]`` of one of them, any
+            of these ``| None``.
         default: the value of the real experiment.
         help: the comment behind it.
     """
@@ -39,8 +43,9 @@ def is_parameter_type(kind: str) -> bool:
 def parse_value(parameter: Parameter, value: Any) -> Any:
     """Converts text to the parameter's type, and checks any other value against it.
 
-    Text stands for what it says: ``false`` for ``False``, ``1e-3`` for 0.001, ``none`` for ``None`` where
-    that is allowed, ``1,2`` or ``[1, 2]`` for a list; for a ``str`` it stays as it is (``007``).
+    Text stands for what it says: ``false`` for ``False``, ``1e-3`` for 0.001, ``none``
+    for ``None`` where that is allowed, ``1,2`` or ``[1, 2]`` for a list; for a ``str``
+    it stays as it is (``007``).
 
     Raises:
         ConfigError: the value does not fit the type.
@@ -49,14 +54,17 @@ def parse_value(parameter: Parameter, value: Any) -> Any:
         return _convert(parameter.type, value)
     except (TypeError, ValueError):
         raise ConfigError(
-            f"Parameter {parameter.name} ({parameter.help or 'no description'}) does not take {value!r}. "
+            f"Parameter {parameter.name} ({parameter.help or 'no description'}) does "
+            f"not take {value!r}. "
             f"Expected {parameter.type}, for example {parameter.default!r}."
         ) from None
 
 
 def _convert(kind: str, value: Any) -> Any:
     if kind.endswith(" | None"):
-        empty = value is None or (isinstance(value, str) and value.strip().lower() in {"none", "null"})
+        empty = value is None or (
+            isinstance(value, str) and value.strip().lower() in {"none", "null"}
+        )
         return None if empty else _convert(kind.removesuffix(" | None"), value)
     if kind.startswith("list["):
         return [_convert(kind[len("list[") : -1], item) for item in _items(value)]
@@ -103,4 +111,9 @@ def _str(value: Any) -> str:
     raise TypeError
 
 
-_SCALARS: dict[str, Callable[[Any], Any]] = {"int": _int, "float": _float, "bool": _bool, "str": _str}
+_SCALARS: dict[str, Callable[[Any], Any]] = {
+    "int": _int,
+    "float": _float,
+    "bool": _bool,
+    "str": _str,
+}

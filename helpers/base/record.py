@@ -26,13 +26,16 @@ class RunRecord:
     Attributes:
         notebook: its name, ``caltech101/01_lenet5``.
         status: how the run ended, or that it has not.
-        data: ``name``, ``source`` (``real`` or ``synthetic``) and ``splits`` (images in each); of a run that starts
-            from a pretrained network also ``backbone`` and ``weights``.
+        data: ``name``, ``source`` (``real`` or ``synthetic``) and ``splits`` (images in
+            each); of a run that starts from a pretrained network also ``backbone`` and
+            ``weights``.
         parameters: the values that the run used.
         reduced: which of them make it smaller than the notebook's own experiment.
-        results: for each model, each metric (``valid_accuracy``) as ``summarize`` gives it.
-        requirements: ``section``, ``text``, ``threshold``, ``value`` and ``met`` of each; where the value is the mean
-            of a result, ``metric`` says which: the model and the metric.
+        results: for each model, each metric (``valid_accuracy``) as ``summarize`` gives
+            it.
+        requirements: ``section``, ``text``, ``threshold``, ``value`` and ``met`` of
+            each; where the value is the mean of a result, ``metric`` says which: the
+            model and the metric.
         environment: ``device``, ``torch``, ``python``, ``commit`` and the like.
         seconds: wall time of the run.
         error: why it did not complete.
@@ -54,14 +57,20 @@ class RunRecord:
         """Reads a record.
 
         Raises:
-            ExportError: there is none, or it is truncated or of another version; the message names the file.
+            ExportError: there is none, or it is truncated or of another version; the
+                message names the file.
         """
         try:
             content = json.loads(path.read_text(encoding="utf-8"))
         except OSError as error:
-            raise ExportError(f"There is no record of a run at {path} ({error.strerror}): run its notebook.") from error
+            raise ExportError(
+                f"There is no record of a run at {path} ({error.strerror}): run its "
+                "notebook."
+            ) from error
         except ValueError as error:
-            raise ExportError(f"{path} is damaged or cut short ({error}): run its notebook again.") from error
+            raise ExportError(
+                f"{path} is damaged or cut short ({error}): run its notebook again."
+            ) from error
         _check(content, path)
         return cls(**content)
 
@@ -73,28 +82,43 @@ class RunRecord:
         """
         known = self.results.get(model, {})
         if metric not in known:
-            what = f"{model} has {', '.join(known)}" if known else f"it has {', '.join(self.results) or 'no results'}"
-            raise ExportError(f"The run of {self.notebook} has recorded no {metric} of {model}; {what}.")
+            what = (
+                f"{model} has {', '.join(known)}"
+                if known
+                else f"it has {', '.join(self.results) or 'no results'}"
+            )
+            raise ExportError(
+                f"The run of {self.notebook} has recorded no {metric} of {model}; "
+                f"{what}."
+            )
         values: list[float] = known[metric]["values"]
         return values
 
     @property
     def drawn(self) -> bool:
-        """Whether its images are a stand-in, or it does not say what they are: then nothing in it is a result."""
+        """Whether its images are a stand-in, or it does not say what they are: then
+        nothing in it is a result.
+        """
         return self.data.get("source") != "real"
 
     @property
     def untrained(self) -> bool:
-        """Whether its backbone had random weights in place of pretrained ones: then nothing in it is a result."""
+        """Whether its backbone had random weights in place of pretrained ones: then
+        nothing in it is a result.
+        """
         return self.data.get("weights") == "random"
 
     @property
     def reduction(self) -> str:
-        """The smaller values of a reduced run, ``epochs 2, seeds 1``; empty for a whole one."""
+        """The smaller values of a reduced run, ``epochs 2, seeds 1``; empty for a whole
+        one.
+        """
         return ", ".join(f"{name} {self.parameters[name]}" for name in self.reduced)
 
     def reached(self, requirement: Mapping[str, Any]) -> str:
-        """What was reached of a requirement, as text: its metric with the interval, if it is about one."""
+        """What was reached of a requirement, as text: its metric with the interval, if
+        it is about one.
+        """
         if "metric" in requirement:
             model, metric = requirement["metric"]
             return format_metric(metric, self.results[model][metric])
@@ -104,7 +128,11 @@ class RunRecord:
     def save(self, path: Path) -> None:
         """Writes the record to ``path``, whole or not at all."""
         content = asdict(self)
-        content = {name: value for name, value in content.items() if value or name not in OPTIONAL}
+        content = {
+            name: value
+            for name, value in content.items()
+            if value or name not in OPTIONAL
+        }
         text = json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False)
         with write_atomic(path) as temporary:
             temporary.write_text(text + "\n", encoding="utf-8")
@@ -117,19 +145,22 @@ def summarize(values: Iterable[float]) -> dict[str, Any]:
         values: one number per seed.
 
     Returns:
-        ``mean``; ``std``, the sample's standard deviation (0 for one seed); ``ci95``, half the width of the 95 %
-        confidence interval of the mean by Student's t (None for one seed, which says nothing about others); ``values``.
+        ``mean``; ``std``, the sample's standard deviation (0 for one seed); ``ci95``,
+        half the width of the 95 % confidence interval of the mean by Student's t (None
+        for one seed, which says nothing about others); ``values``.
 
     Raises:
         ConfigError: there is no value, or one that is not a finite number.
     """
     numbers = [float(value) for value in values]
     if not numbers or not all(math.isfinite(number) for number in numbers):
-        raise ConfigError(f"A result needs finite numbers, one per seed, not {numbers}.")
+        raise ConfigError(
+            f"A result needs finite numbers, one per seed, not {numbers}."
+        )
     mean, count = statistics.fmean(numbers), len(numbers)
     if count == 1:
         return {"mean": mean, "std": 0.0, "ci95": None, "values": numbers}
-    from scipy.special import stdtrit  # noqa: PLC0415  # the command line starts without it
+    from scipy.special import stdtrit  # the command line starts without it  # noqa: PLC0415
 
     std = statistics.stdev(numbers)
     ci95 = float(stdtrit(count - 1, 0.975)) * std / math.sqrt(count)
@@ -150,9 +181,14 @@ def format_metric(metric: str, summary: dict[str, Any]) -> str:
     if summary["ci95"] is None:
         return f"{scale * summary['mean']:.{digits}f}{unit} (one seed)"
     half = scale * summary["ci95"]
-    while 0 < half < 0.5 * 0.1**digits and digits < 3:  # an interval that is not zero is not shown as zero
+    while (
+        0 < half < 0.5 * 0.1**digits and digits < 3
+    ):  # an interval that is not zero is not shown as zero
         digits += 1
-    return f"{scale * summary['mean']:.{digits}f} ± {half:.{digits}f}{unit} ({seeds} seeds)"
+    return (
+        f"{scale * summary['mean']:.{digits}f} ± {half:.{digits}f}{unit} ({seeds} "
+        "seeds)"
+    )
 
 
 def _has(entry: Any, names: Iterable[str]) -> bool:
@@ -160,7 +196,9 @@ def _has(entry: Any, names: Iterable[str]) -> bool:
 
 
 def _is_result(named: Any, results: Mapping[str, Any]) -> bool:
-    """Whether a requirement's ``metric`` is none, or the model and the metric of a result."""
+    """Whether a requirement's ``metric`` is none, or the model and the metric of a
+    result.
+    """
     match named:
         case None:
             return True
@@ -177,17 +215,32 @@ def _check(content: Any, path: Path) -> None:
     elif unknown := sorted(found - names):
         problem = f"holds the unknown {', '.join(unknown)}"
     elif content["status"] not in get_args(Status):
-        problem = f"has the status {content['status']!r} instead of one of {', '.join(get_args(Status))}"
-    elif not all(isinstance(content[name], dict) for name in ("data", "parameters", "results", "environment")):
+        problem = (
+            f"has the status {content['status']!r} instead of one of "
+            f"{', '.join(get_args(Status))}"
+        )
+    elif not all(
+        isinstance(content[name], dict)
+        for name in ("data", "parameters", "results", "environment")
+    ):
         problem = "has data, parameters, results or an environment that are no mapping"
     elif not set(content.get("reduced", ())) <= set(content["parameters"]):
         problem = "calls parameters reduced that it does not have"
     elif not all(_has(row, REQUIREMENT) for row in content["requirements"]):
         problem = f"has a requirement without one of {', '.join(REQUIREMENT)}"
-    elif not all(_has(summary, SUMMARY) for metrics in content["results"].values() for summary in metrics.values()):
+    elif not all(
+        _has(summary, SUMMARY)
+        for metrics in content["results"].values()
+        for summary in metrics.values()
+    ):
         problem = f"has a result without one of {', '.join(SUMMARY)}"
-    elif not all(_is_result(row.get("metric"), content["results"]) for row in content["requirements"]):
+    elif not all(
+        _is_result(row.get("metric"), content["results"])
+        for row in content["requirements"]
+    ):
         problem = "has a requirement about a result that it does not have"
     else:
         return
-    raise ExportError(f"{path} is of another version: it {problem}. Run its notebook again.")
+    raise ExportError(
+        f"{path} is of another version: it {problem}. Run its notebook again."
+    )

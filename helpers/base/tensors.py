@@ -1,4 +1,6 @@
-"""Files of tensors and plain values: written whole or not at all, read without running what they hold."""
+"""Files of tensors and plain values: written whole or not at all, read without running
+what they hold.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +13,16 @@ import torch
 from helpers.base.files import write_atomic
 
 # What torch raises for a file that is empty, cut short, or something else altogether.
-_DAMAGED = (OSError, RuntimeError, EOFError, ValueError, LookupError, AttributeError, TypeError, pickle.UnpicklingError)
+_DAMAGED = (
+    OSError,
+    RuntimeError,
+    EOFError,
+    ValueError,
+    LookupError,
+    AttributeError,
+    TypeError,
+    pickle.UnpicklingError,
+)
 
 
 class UnreadableError(Exception):
@@ -35,11 +46,13 @@ def read_tensors(path: Path) -> Any:
     """What ``write_tensors`` has written, on the CPU.
 
     Raises:
-        UnreadableError: the file is damaged, or holds more than tensors and plain values.
+        UnreadableError: the file is damaged, or holds more than tensors and plain
+            values.
     """
     try:
         return torch.load(path, map_location="cpu", weights_only=True)
     except _DAMAGED as error:
         raise UnreadableError(
-            f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else 'empty'}"
+            f"{type(error).__name__}: "
+            f"{str(error).splitlines()[0] if str(error) else 'empty'}"
         ) from error

@@ -1,7 +1,7 @@
 """Artists: 451 paintings of eleven painters, as the course hands them out.
 
-Collected by Z. Bylinskii for a homework of MIT 6.867 (Machine Learning). All are padded with black to
-squares of 256 pixels, which the course shrinks to 50.
+Collected by Z. Bylinskii for a homework of MIT 6.867 (Machine Learning). All are padded
+with black to squares of 256 pixels, which the course shrinks to 50.
 """
 
 from __future__ import annotations
@@ -31,22 +31,27 @@ CLASSES = (
 )
 
 
-def load(folder: Path, size: int = IMAGE_SIZE) -> tuple[tuple[str, ...], Split, Split, None]:
-    """Reads ``<artist>/*.png`` and keeps a fifth of each artist for validation: 360 and 91 of the 451.
+def load(
+    folder: Path, size: int = IMAGE_SIZE
+) -> tuple[tuple[str, ...], Split, Split, None]:
+    """Reads ``<artist>/*.png`` and keeps a fifth of each artist for validation: 360 and
+    91 of the 451.
 
-    Pixels are ``uint8`` as everywhere. The course's values in [-0.5, 0.5] are what networks see of
-    ``load_data("artists").normalised_with((0.5, 0.5, 0.5), (1.0, 1.0, 1.0))``.
+    Pixels are ``uint8`` as everywhere. The course's values in [-0.5, 0.5] are what
+    networks see of ``load_data("artists").normalised_with((0.5, 0.5, 0.5), (1.0, 1.0,
+    1.0))``.
 
     Args:
         folder: holds one folder of images per artist.
         size: side in pixels to shrink to (antialiased).
 
     Returns:
-        The artists in alphabetical order, training and validation images (N, 3, size, size); there is
-        no test split.
+        The artists in alphabetical order, training and validation images (N, 3, size,
+        size); there is no test split.
 
     Raises:
-        DataError: an artist is missing, unknown or empty, or a file is not a readable image.
+        DataError: an artist is missing, unknown or empty, or a file is not a readable
+            image.
     """
     whole = load_folder_split(folder, classes=CLASSES, size=size)
     valid, train = whole.share_out(_counts, seed=SPLIT_SEED)
@@ -54,8 +59,12 @@ def load(folder: Path, size: int = IMAGE_SIZE) -> tuple[tuple[str, ...], Split, 
 
 
 def draw(folder: Path) -> None:
-    """Draws the stand-in: the same artists' names and image format, 20 images each, half as wide and high."""
-    synthetic.draw_class_folders(folder, CLASSES, counts={"all": 20}, size=128, layout="{name}/{number:04d}.png")
+    """Draws the stand-in: the same artists' names and image format, 20 images each,
+    half as wide and high.
+    """
+    synthetic.draw_class_folders(
+        folder, CLASSES, counts={"all": 20}, size=128, layout="{name}/{number:04d}.png"
+    )
 
 
 def _counts(total: int) -> tuple[int, int]:

@@ -1,7 +1,8 @@
-"""Augmentation of whole batches on their device, each image with its own random numbers.
+"""Augmentation of whole batches on their device, each image with its own random
+numbers.
 
-Flip, rotation, scale, translation and crop are one affine map, so they cost one resampling
-together. No image is touched by Python.
+Flip, rotation, scale, translation and crop are one affine map, so they cost one
+resampling together. No image is touched by Python.
 """
 
 from __future__ import annotations
@@ -16,7 +17,9 @@ from torch import Generator, Tensor
 from helpers.base.errors import ConfigError
 
 PADDINGS = ("zeros", "border", "reflection")
-ELASTIC_CELLS = 6  # random displacements along a side; between them the image is bent smoothly
+ELASTIC_CELLS = (
+    6  # random displacements along a side; between them the image is bent smoothly
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,20 +29,26 @@ class Augment:
     Attributes:
         flip: probability of a mirror image (left and right).
         rotate: largest rotation, in degrees either way.
-        scale: largest change of size: factors from 1 / (1 + scale) to 1 + scale, uniform in their logarithm.
+        scale: largest change of size: factors from 1 / (1 + scale) to 1 + scale,
+            uniform in their logarithm.
         translate: largest shift along each axis, as a fraction of the side.
-        crop: largest shift in whole pixels: a random crop of the image padded by as many.
+        crop: largest shift in whole pixels: a random crop of the image padded by as
+            many.
         shear: largest shear along x, in degrees either way.
-        elastic: standard deviation of a smooth random displacement of every pixel, as a fraction of the
-            side (elastic distortion; Simard, Steinkraus and Platt 2003).
-        padding: what comes in from outside: ``zeros`` (the mean colour, since images are already
-            normalised), ``border`` or ``reflection``.
+        elastic: standard deviation of a smooth random displacement of every pixel, as a
+            fraction of the side (elastic distortion; Simard, Steinkraus and Platt
+            2003).
+        padding: what comes in from outside: ``zeros`` (the mean colour, since images
+            are already normalised), ``border`` or ``reflection``.
         brightness: largest shift of all values, in standard deviations.
-        contrast: largest relative change of the contrast around each image's mean: factors 1 - c to 1 + c.
+        contrast: largest relative change of the contrast around each image's mean:
+            factors 1 - c to 1 + c.
         saturation: likewise of the distance of each pixel from its own gray.
         grayscale: probability that an image loses its colours.
-        erase: probability that a rectangle is replaced by noise (Zhong et al. 2020, "Random Erasing").
-        erase_area: smallest and largest area of that rectangle, as a fraction of the image.
+        erase: probability that a rectangle is replaced by noise (Zhong et al. 2020,
+            "Random Erasing").
+        erase_area: smallest and largest area of that rectangle, as a fraction of the
+            image.
     """
 
     flip: float = 0.0
@@ -61,32 +70,61 @@ class Augment:
         for field in fields(self):
             value = getattr(self, field.name)
             if isinstance(value, (int, float)) and value < 0:
-                raise ConfigError(f"Augment.{field.name} is {value}: a strength cannot be negative.")
-        for name in ("flip", "erase", "brightness", "contrast", "saturation", "grayscale"):
+                raise ConfigError(
+                    f"Augment.{field.name} is {value}: a strength cannot be negative."
+                )
+        for name in (
+            "flip",
+            "erase",
+            "brightness",
+            "contrast",
+            "saturation",
+            "grayscale",
+        ):
             if getattr(self, name) > 1:
-                raise ConfigError(f"Augment.{name} is {getattr(self, name)}: expected 0 to 1.")
+                raise ConfigError(
+                    f"Augment.{name} is {getattr(self, name)}: expected 0 to 1."
+                )
         if not 0 < self.erase_area[0] <= self.erase_area[1] <= 1:
-            raise ConfigError(f"Augment.erase_area is {self.erase_area}: expected 0 < smallest <= largest <= 1.")
+            raise ConfigError(
+                f"Augment.erase_area is {self.erase_area}: expected 0 < smallest <= "
+                "largest <= 1."
+            )
         if self.padding not in PADDINGS:
-            raise ConfigError(f"Augment.padding is {self.padding!r}: known are {', '.join(PADDINGS)}.")
+            raise ConfigError(
+                f"Augment.padding is {self.padding!r}: known are {', '.join(PADDINGS)}."
+            )
 
     @property
     def moves(self) -> bool:
         """Whether pixels change their place."""
-        return any((self.flip, self.rotate, self.scale, self.translate, self.crop, self.shear, self.elastic))
+        return any(
+            (
+                self.flip,
+                self.rotate,
+                self.scale,
+                self.translate,
+                self.crop,
+                self.shear,
+                self.elastic,
+            )
+        )
 
     @property
     def recolours(self) -> bool:
         """Whether pixels change their value."""
         return any((self.brightness, self.contrast, self.saturation, self.grayscale))
 
-    def __call__(self, images: Tensor, generator: Generator, *, size: int | None = None) -> Tensor:
+    def __call__(
+        self, images: Tensor, generator: Generator, *, size: int | None = None
+    ) -> Tensor:
         """Augments a batch.
 
         Args:
             images: normalised images (B, C, H, W), float.
             generator: source of every random number, on the images' device.
-            size: side in pixels of the result, drawn by the same resampling; None keeps the images' own.
+            size: side in pixels of the result, drawn by the same resampling; None keeps
+                the images' own.
 
         Returns:
             A batch (B, C, size, size) of the same type.
@@ -104,10 +142,18 @@ class Augment:
         grid = _grid(self.affine(images, generator), size)
         if self.elastic:
             grid = grid + self._bend(len(images), generator, size)
-        return F.grid_sample(images, grid, mode="bilinear", padding_mode=self.padding, align_corners=False)
+        return F.grid_sample(
+            images,
+            grid,
+            mode="bilinear",
+            padding_mode=self.padding,
+            align_corners=False,
+        )
 
     def affine(self, images: Tensor, generator: Generator) -> Tensor:
-        """One map per image (B, 2, 3), from places in the new image to places in the old, in -1…1."""
+        """One map per image (B, 2, 3), from places in the new image to places in the
+        old, in -1…1.
+        """
         uniform = _Uniform(len(images), generator)
         height, width = images.shape[-2:]
         angle = uniform(self.rotate) * (math.pi / 180)
@@ -115,23 +161,43 @@ class Augment:
         shear = torch.tan(uniform(self.shear) * (math.pi / 180))
         mirror = 1 - 2 * uniform.happens(self.flip)
         shift_x, shift_y = (
-            2 * uniform(self.translate) + (2 / side) * uniform.whole(self.crop) for side in (width, height)
+            2 * uniform(self.translate) + (2 / side) * uniform.whole(self.crop)
+            for side in (width, height)
         )
         cos, sin = torch.cos(angle) / size, torch.sin(angle) / size
-        rows = (mirror * cos, mirror * (shear * cos - sin), shift_x, sin, shear * sin + cos, shift_y)
+        rows = (
+            mirror * cos,
+            mirror * (shear * cos - sin),
+            shift_x,
+            sin,
+            shear * sin + cos,
+            shift_y,
+        )
         return torch.stack(rows, dim=1).view(-1, 2, 3)
 
     def _bend(self, count: int, generator: Generator, size: int) -> Tensor:
         """Displacements (B, size, size, 2), in -1…1."""
-        coarse = torch.randn(count, 2, ELASTIC_CELLS, ELASTIC_CELLS, generator=generator, device=generator.device)
+        coarse = torch.randn(
+            count,
+            2,
+            ELASTIC_CELLS,
+            ELASTIC_CELLS,
+            generator=generator,
+            device=generator.device,
+        )
         smooth = F.interpolate(coarse, size=size, mode="bicubic", align_corners=True)
         return 2 * self.elastic * smooth.permute(0, 2, 3, 1)
 
     def _recolour(self, images: Tensor, generator: Generator) -> Tensor:
-        # The images are normalised: brightness shifts them, contrast scales them around their mean.
+        # The images are normalised: brightness shifts them, contrast scales them around
+        # their mean.
         uniform = _Uniform(len(images), generator, shape=(-1, 1, 1, 1))
         centre = images.mean(dim=(1, 2, 3), keepdim=True)  # (B, 1, 1, 1)
-        images = (images - centre) * (1 + uniform(self.contrast)) + centre + uniform(self.brightness)
+        images = (
+            (images - centre) * (1 + uniform(self.contrast))
+            + centre
+            + uniform(self.brightness)
+        )
         if self.saturation:
             gray = images.mean(dim=1, keepdim=True)  # (B, 1, H, W)
             images = torch.lerp(gray, images, 1 + uniform(self.saturation))
@@ -145,25 +211,40 @@ class Augment:
         uniform = _Uniform(batch, generator)
         low, high = self.erase_area
         area = (low + high) / 2 + uniform((high - low) / 2)
-        aspect = torch.exp(uniform(math.log(3.0)) / 2)  # height : width from 1 : 3 to 3 : 1
-        tall, wide = area.sqrt() * aspect * height, area.sqrt() / aspect * width  # (B,) pixels
-        rows, columns = (torch.arange(side, device=images.device) + 0.5 for side in (height, width))
+        aspect = torch.exp(
+            uniform(math.log(3.0)) / 2
+        )  # height : width from 1 : 3 to 3 : 1
+        tall, wide = (
+            area.sqrt() * aspect * height,
+            area.sqrt() / aspect * width,
+        )  # (B,) pixels
+        rows, columns = (
+            torch.arange(side, device=images.device) + 0.5 for side in (height, width)
+        )
         centre_y, centre_x = height * (0.5 + uniform(0.5)), width * (0.5 + uniform(0.5))
         inside_y = (rows - centre_y[:, None]).abs() * 2 < tall[:, None]  # (B, H)
         inside_x = (columns - centre_x[:, None]).abs() * 2 < wide[:, None]  # (B, W)
         chosen = uniform.happens(self.erase).bool()
-        hole = chosen[:, None, None] & inside_y[:, :, None] & inside_x[:, None, :]  # (B, H, W)
-        noise = torch.randn(images.shape, generator=generator, device=images.device, dtype=images.dtype)
+        hole = (
+            chosen[:, None, None] & inside_y[:, :, None] & inside_x[:, None, :]
+        )  # (B, H, W)
+        noise = torch.randn(
+            images.shape, generator=generator, device=images.device, dtype=images.dtype
+        )
         return torch.where(hole[:, None], noise, images)
 
 
 def _grid(maps: Tensor, size: int) -> Tensor:
-    """Where each pixel of the new images comes from: maps (B, 2, 3) to places (B, size, size, 2).
+    """Where each pixel of the new images comes from: maps (B, 2, 3) to places (B, size,
+    size, 2).
 
-    The same as ``F.affine_grid`` for square images, without its matrix product over all pixels: along
-    a row only the product with x changes, so sums of a row and a column are enough.
+    The same as ``F.affine_grid`` for square images, without its matrix product over all
+    pixels: along a row only the product with x changes, so sums of a row and a column
+    are enough.
     """
-    centres = (torch.arange(size, device=maps.device) * 2 + 1) / size - 1  # (size,), in -1…1
+    centres = (
+        torch.arange(size, device=maps.device) * 2 + 1
+    ) / size - 1  # (size,), in -1…1
     along_x = maps[:, :, 0, None] * centres  # (B, 2, size)
     along_y = maps[:, :, 1, None] * centres + maps[:, :, 2, None]  # (B, 2, size)
     return (along_y[:, :, :, None] + along_x[:, :, None, :]).permute(0, 2, 3, 1)
@@ -172,7 +253,9 @@ def _grid(maps: Tensor, size: int) -> Tensor:
 class _Uniform:
     """Random numbers, one per image, from one generator."""
 
-    def __init__(self, count: int, generator: Generator, shape: tuple[int, ...] = (-1,)) -> None:
+    def __init__(
+        self, count: int, generator: Generator, shape: tuple[int, ...] = (-1,)
+    ) -> None:
         self.count, self.generator, self.shape = count, generator, shape
 
     def __call__(self, limit: float) -> Tensor:
@@ -188,4 +271,6 @@ class _Uniform:
         return torch.floor(self._draw() * (2 * limit + 1)) - limit
 
     def _draw(self) -> Tensor:
-        return torch.rand(self.count, generator=self.generator, device=self.generator.device).view(self.shape)
+        return torch.rand(
+            self.count, generator=self.generator, device=self.generator.device
+        ).view(self.shape)

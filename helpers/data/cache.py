@@ -12,9 +12,11 @@ from helpers.base.tensors import UnreadableError, read_tensors, write_tensors
 
 
 def cached(key: str, make: Callable[[], Tensor]) -> Tensor:
-    """The tensor kept as ``key`` in ``data/.cache``, or else what ``make`` returns, which is kept there.
+    """The tensor kept as ``key`` in ``data/.cache``, or else what ``make`` returns,
+    which is kept there.
 
-    A damaged file is made again, and a full or read-only disk costs a second making, nothing else.
+    A damaged file is made again, and a full or read-only disk costs a second making,
+    nothing else.
     """
     path = data_dir() / ".cache" / f"{key}.pt"
     if path.is_file():

@@ -1,7 +1,8 @@
-"""Caltech-101: the official archive made into 64×64 class folders, and the folders read.
+"""Caltech-101: the official archive made into 64×64 class folders, and the folders
+read.
 
-L. Fei-Fei, R. Fergus, P. Perona: Learning generative visual models from few training examples
-(CVPR workshop on generative-model based vision, 2004).
+L. Fei-Fei, R. Fergus, P. Perona: Learning generative visual models from few training
+examples (CVPR workshop on generative-model based vision, 2004).
 """
 
 from __future__ import annotations
@@ -20,8 +21,9 @@ from helpers.data.splits import Split, shuffle_key
 
 IMAGE_SIZE = 64
 VALID_SHARE = 0.1
-# With another seed results could not be compared; with this one, the course's two examples
-# (accordion/image_0001 and camera/image_0001) are for training, as in its own split.
+# With another seed results could not be compared; with this one, the course's two
+# examples (accordion/image_0001 and camera/image_0001) are for training, as in its own
+# split.
 SPLIT_SEED = 0
 
 _NAMES = """
@@ -42,46 +44,67 @@ def load(folder: Path) -> tuple[tuple[str, ...], Split, Split, None]:
     """Reads ``train/<class>/*.jpg`` and ``valid/<class>/*.jpg``.
 
     Returns:
-        The 101 class names, training and validation images (N, 3, 64, 64); there is no test split.
+        The 101 class names, training and validation images (N, 3, 64, 64); there is no
+        test split.
 
     Raises:
-        DataError: a class is missing, unknown or empty, or a file is not a readable image.
+        DataError: a class is missing, unknown or empty, or a file is not a readable
+            image.
     """
     if folder.is_dir() and not (folder / "train").is_dir():
         raise DataError(
-            f"{folder} has no train/ and valid/. The official archive as it unpacks is not split: move it away, and "
+            f"{folder} has no train/ and valid/. The official archive as it unpacks is "
+            "not split: move it away, and "
             "`python -m helpers data fetch caltech101` lays it out."
         )
-    train, valid = (load_folder_split(folder / name, classes=CLASSES, size=IMAGE_SIZE) for name in ("train", "valid"))
+    train, valid = (
+        load_folder_split(folder / name, classes=CLASSES, size=IMAGE_SIZE)
+        for name in ("train", "valid")
+    )
     return CLASSES, train, valid, None
 
 
 def convert(archive: Path, folder: Path) -> None:
-    """Lays out the official ``caltech-101.zip``: 64×64 JPEG, nine tenths of each class for training.
+    """Lays out the official ``caltech-101.zip``: 64×64 JPEG, nine tenths of each class
+    for training.
 
-    The course's images were squashed to squares, not cropped, and so are these. Grayscale stays
-    grayscale. The images of ``BACKGROUND_Google`` belong to no class and are left out.
+    The course's images were squashed to squares, not cropped, and so are these.
+    Grayscale stays grayscale. The images of ``BACKGROUND_Google`` belong to no class
+    and are left out.
 
     Args:
         archive: the zip, which holds ``101_ObjectCategories.tar.gz``.
         folder: an empty folder for ``train/`` and ``valid/``.
 
     Raises:
-        DataError: the archive does not hold the 101 class folders, or an image is broken.
+        DataError: the archive does not hold the 101 class folders, or an image is
+            broken.
     """
-    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".caltech101.", suffix=".part") as name:
+    with tempfile.TemporaryDirectory(
+        dir=folder.parent, prefix=".caltech101.", suffix=".part"
+    ) as name:
         unpacked = Path(name)
         archives.extract(archive, unpacked)
-        archives.extract(_only(unpacked, "101_ObjectCategories.tar.gz", archive), unpacked)
+        archives.extract(
+            _only(unpacked, "101_ObjectCategories.tar.gz", archive), unpacked
+        )
         originals = _only(unpacked, "101_ObjectCategories", archive)
-        pairs = [pair for class_name in CLASSES for pair in _split_class(originals / class_name, folder)]
+        pairs = [
+            pair
+            for class_name in CLASSES
+            for pair in _split_class(originals / class_name, folder)
+        ]
         with ThreadPoolExecutor() as pool:  # Pillow releases the interpreter lock
             list(pool.map(_shrink, *zip(*pairs, strict=True)))
 
 
 def draw(folder: Path) -> None:
-    """Draws the stand-in: the same class names and image format, 20 + 3 images per class."""
-    synthetic.draw_class_folders(folder, CLASSES, counts={"train": 20, "valid": 3}, size=IMAGE_SIZE)
+    """Draws the stand-in: the same class names and image format, 20 + 3 images per
+    class.
+    """
+    synthetic.draw_class_folders(
+        folder, CLASSES, counts={"train": 20, "valid": 3}, size=IMAGE_SIZE
+    )
 
 
 def held_out(class_name: str, file_names: Sequence[str]) -> set[str]:
@@ -90,25 +113,42 @@ def held_out(class_name: str, file_names: Sequence[str]) -> set[str]:
     def key(file_name: str) -> bytes:
         return shuffle_key(SPLIT_SEED, f"{class_name}/{file_name}")
 
-    return set(sorted(file_names, key=key)[: max(1, round(VALID_SHARE * len(file_names)))])
+    return set(
+        sorted(file_names, key=key)[: max(1, round(VALID_SHARE * len(file_names)))]
+    )
 
 
 def _only(folder: Path, name: str, archive: Path) -> Path:
-    found = [path for path in sorted(folder.rglob(name)) if "__MACOSX" not in path.parts]
+    found = [
+        path for path in sorted(folder.rglob(name)) if "__MACOSX" not in path.parts
+    ]
     if not found:
-        raise DataError(f"{archive} does not hold {name}, as the official archive does: download it again.")
+        raise DataError(
+            f"{archive} does not hold {name}, as the official archive does: download "
+            "it again."
+        )
     return found[0]
 
 
 def _split_class(originals: Path, folder: Path) -> list[tuple[Path, Path]]:
-    """Pairs of an original and the place of its small version; a tenth of the class is for validation."""
+    """Pairs of an original and the place of its small version; a tenth of the class is
+    for validation.
+    """
     if not originals.is_dir():
-        raise DataError(f"The archive holds no class folder {originals.name}: expected all {len(CLASSES)} of them.")
+        raise DataError(
+            f"The archive holds no class folder {originals.name}: expected all "
+            f"{len(CLASSES)} of them."
+        )
     files = image_files(originals)
     for_valid = held_out(originals.name, [file.name for file in files])
     pairs = []
     for file in files:
-        target = folder / ("valid" if file.name in for_valid else "train") / originals.name / file.name
+        target = (
+            folder
+            / ("valid" if file.name in for_valid else "train")
+            / originals.name
+            / file.name
+        )
         target.parent.mkdir(parents=True, exist_ok=True)
         pairs.append((file, target))
     return pairs
@@ -121,6 +161,9 @@ def _shrink(original: Path, target: Path) -> None:
             image = image.convert("L" if image.mode in {"1", "L"} else "RGB")
     except (OSError, SyntaxError) as error:
         raise DataError(
-            f"{original.name} of class {original.parent.name} in the archive is broken: {error}."
+            f"{original.name} of class {original.parent.name} in the archive is "
+            f"broken: {error}."
         ) from error
-    image.resize((IMAGE_SIZE, IMAGE_SIZE), Image.Resampling.BICUBIC).save(target, "JPEG", quality=95, subsampling=0)
+    image.resize((IMAGE_SIZE, IMAGE_SIZE), Image.Resampling.BICUBIC).save(
+        target, "JPEG", quality=95, subsampling=0
+    )

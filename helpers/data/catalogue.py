@@ -1,8 +1,10 @@
-"""The data sets: what each is, where it lies, and ``load_data``, the one way to get one.
+"""The data sets: what each is, where it lies, and ``load_data``, the one way to get
+one.
 
-A new data set is one entry here and one small module beside this one, with the functions the entry
-names: ``load`` and ``draw``, and ``convert`` if there is an official archive, ``lay_out`` if the user has
-to download it, ``make`` if the set itself is generated, or ``collect`` if it has to be gathered.
+A new data set is one entry here and one small module beside this one, with the
+functions the entry names: ``load`` and ``draw``, and ``convert`` if there is an
+official archive, ``lay_out`` if the user has to download it, ``make`` if the set itself
+is generated, or ``collect`` if it has to be gathered.
 """
 
 from __future__ import annotations
@@ -14,7 +16,18 @@ from typing import Literal
 
 from helpers.base.errors import ConfigError, DataError
 from helpers.base.files import data_dir
-from helpers.data import artists, caltech101, cifar10, clipart, collect, face_lists, facescrub, lines, mnist, synthetic
+from helpers.data import (
+    artists,
+    caltech101,
+    cifar10,
+    clipart,
+    collect,
+    face_lists,
+    facescrub,
+    lines,
+    mnist,
+    synthetic,
+)
 from helpers.data.splits import Split, Splits
 
 SOURCES = ("auto", "real", "synthetic")
@@ -28,8 +41,8 @@ class Archive:
         url: where it is.
         sha256: hash of the file, in hexadecimal digits.
         size: its length in bytes.
-        convert: lays the content of the file (first argument) out in a new folder (second), which what
-            came before it in the same download shares.
+        convert: lays the content of the file (first argument) out in a new folder
+            (second), which what came before it in the same download shares.
         mirrors: where the same file is, should it not be at ``url``.
     """
 
@@ -54,18 +67,20 @@ class DataSet:
         source: who made it.
         licence: on what terms it may be used.
         homepage: where it is described; empty for a set that is generated.
-        load: reads class names and splits (train, valid, test or None) from the set's own folder; where
-            ``any_size``, at the side in pixels that is its second argument.
-        draw: draws the synthetic stand-in into an empty folder, in the layout that ``load`` reads.
+        load: reads class names and splits (train, valid, test or None) from the set's
+            own folder; where ``any_size``, at the side in pixels that is its second
+            argument.
+        draw: draws the synthetic stand-in into an empty folder, in the layout that
+            ``load`` reads.
         archives: the official download, where there is one: its files.
-        lay_out: makes the set's own folder (second argument, empty) of what the user has downloaded (first), for
-            a set that no program can download.
-        make: generates the real images in the set's own folder, unless they are already there, and says
-            whether it did; for a set that everybody generates.
-        collect: gathers the real images in the set's own folder, for a set that is not one download; takes
-            up what an earlier call began.
-        seal: a file in the folder that is written last, for a set that grows file by file: without it the
-            set is not there yet.
+        lay_out: makes the set's own folder (second argument, empty) of what the user
+            has downloaded (first), for a set that no program can download.
+        make: generates the real images in the set's own folder, unless they are already
+            there, and says whether it did; for a set that everybody generates.
+        collect: gathers the real images in the set's own folder, for a set that is not
+            one download; takes up what an earlier call began.
+        seal: a file in the folder that is written last, for a set that grows file by
+            file: without it the set is not there yet.
         any_size: whether the images can be had at other sides than ``image_size``.
         factors: what the classes combine, where they do; see ``Splits.factors``.
     """
@@ -199,7 +214,12 @@ CATALOGUE: dict[str, DataSet] = {
             factors=lines.FACTORS,
         ),
         _MNIST,
-        replace(_MNIST, name="mnist_60k", title="MNIST (60,000 + 10,000)", load=mnist.load_60k_10k),
+        replace(
+            _MNIST,
+            name="mnist_60k",
+            title="MNIST (60,000 + 10,000)",
+            load=mnist.load_60k_10k,
+        ),
         DataSet(
             name="artists",
             title="the artists' paintings",
@@ -256,7 +276,9 @@ def find_data_set(name: str) -> DataSet:
         DataError: there is none; the message lists those there are.
     """
     if name not in CATALOGUE:
-        raise DataError(f"There is no data set {name!r}: known are {', '.join(CATALOGUE)}.")
+        raise DataError(
+            f"There is no data set {name!r}: known are {', '.join(CATALOGUE)}."
+        )
     return CATALOGUE[name]
 
 
@@ -265,29 +287,36 @@ def load_data(name: str, source: str = "auto", *, size: int | None = None) -> Sp
 
     Args:
         name: a name in the catalogue.
-        source: ``real`` reads the data folder (``data/``, or ``$CNN_DATA``); ``synthetic`` reads a
-            stand-in with the same classes and image format, drawn when it is first asked for;
-            ``auto`` takes the real images if their folder is there. A set that is generated is always
-            there: its real images are made when they are first asked for.
-        size: side in pixels to decode the images at, for sets of photographs and paintings; None is the
-            set's own. Another size never changes which image is in which split.
+        source: ``real`` reads the data folder (``data/``, or ``$CNN_DATA``);
+            ``synthetic`` reads a stand-in with the same classes and image format, drawn
+            when it is first asked for; ``auto`` takes the real images if their folder
+            is there. A set that is generated is always there: its real images are made
+            when they are first asked for.
+        size: side in pixels to decode the images at, for sets of photographs and
+            paintings; None is the set's own. Another size never changes which image is
+            in which split.
 
     Returns:
         Its splits; ``splits.source`` is ``real`` or ``synthetic``, never ``auto``.
 
     Raises:
-        DataError: the name or source is unknown, the real images are missing, or a class folder or
-            image is broken. A broken real data set is never replaced by the stand-in.
+        DataError: the name or source is unknown, the real images are missing, or a
+            class folder or image is broken. A broken real data set is never replaced by
+            the stand-in.
         ConfigError: the size is not positive, or the set comes in one size only.
     """
     data_set = find_data_set(name)
     if source not in SOURCES:
-        raise DataError(f"There is no data source {source!r}: known are {', '.join(SOURCES)}.")
+        raise DataError(
+            f"There is no data source {source!r}: known are {', '.join(SOURCES)}."
+        )
     if source == "auto":
         source = "real" if data_set.make or data_set.present else "synthetic"
     size = _checked_size(data_set, size)
     folder = _real(data_set) if source == "real" else _synthetic(data_set)
-    classes, train, valid, test = data_set.load(folder, size) if data_set.any_size else data_set.load(folder)
+    classes, train, valid, test = (
+        data_set.load(folder, size) if data_set.any_size else data_set.load(folder)
+    )
     return Splits(name, source, classes, train, valid, test, data_set.factors)
 
 
@@ -304,13 +333,17 @@ def make_data(name: str) -> bool:
         Whether it was generated now.
 
     Raises:
-        DataError: the name is unknown, the set is not one that is generated, its folder holds something
-            else, or the disk is full. No half-made data set is left behind.
+        DataError: the name is unknown, the set is not one that is generated, its folder
+            holds something else, or the disk is full. No half-made data set is left
+            behind.
     """
     data_set = find_data_set(name)
     if data_set.make is None:
         generated = ", ".join(other.name for other in CATALOGUE.values() if other.make)
-        raise DataError(f"{data_set.title} is not generated: {data_set.how_to_get}. What can be made: {generated}.")
+        raise DataError(
+            f"{data_set.title} is not generated: {data_set.how_to_get}. What can be "
+            f"made: {generated}."
+        )
     return data_set.make(data_set.path)
 
 
@@ -320,7 +353,8 @@ class DataStatus:
 
     Attributes:
         state: ``present``, ``absent`` or ``broken``.
-        detail: the number of images, how to get them, or what is wrong, in one sentence.
+        detail: the number of images, how to get them, or what is wrong, in one
+            sentence.
     """
 
     state: Literal["present", "absent", "broken"]
@@ -328,20 +362,26 @@ class DataStatus:
 
 
 def data_status(name: str) -> DataStatus:
-    """Reads every image of the real data set once (later from the cache) and says how it stands.
+    """Reads every image of the real data set once (later from the cache) and says how
+    it stands.
 
     Raises:
         DataError: the name is unknown.
     """
     data_set = find_data_set(name)
     if not data_set.present:
-        return DataStatus("absent", f"{data_set.path / data_set.seal} is not there: {data_set.how_to_get}.")
+        return DataStatus(
+            "absent",
+            f"{data_set.path / data_set.seal} is not there: {data_set.how_to_get}.",
+        )
     try:
         splits = load_data(name, source="real")
     except DataError as error:
         return DataStatus("broken", str(error))
     counts = ", ".join(f"{count:,} {split}" for split, count in splits.counts().items())
-    return DataStatus("present", f"{data_set.path}: {counts} images in {len(splits.classes)} classes.")
+    return DataStatus(
+        "present", f"{data_set.path}: {counts} images in {len(splits.classes)} classes."
+    )
 
 
 def _checked_size(data_set: DataSet, size: int | None) -> int:
@@ -349,10 +389,13 @@ def _checked_size(data_set: DataSet, size: int | None) -> int:
         return data_set.image_size
     if not data_set.any_size:
         raise ConfigError(
-            f"{data_set.title} comes at {data_set.image_size} pixels only, not at {size}: leave the size out."
+            f"{data_set.title} comes at {data_set.image_size} pixels only, not at "
+            f"{size}: leave the size out."
         )
     if size < 1:
-        raise ConfigError(f"Images cannot have a side of {size} pixels: choose a size of at least 1.")
+        raise ConfigError(
+            f"Images cannot have a side of {size} pixels: choose a size of at least 1."
+        )
     return size
 
 
@@ -361,7 +404,8 @@ def _real(data_set: DataSet) -> Path:
         data_set.make(data_set.path)
     if not data_set.present:
         raise DataError(
-            f"{data_set.title} is not there: looked for {data_set.path / data_set.seal}. Either {data_set.how_to_get}, "
+            f"{data_set.title} is not there: looked for "
+            f"{data_set.path / data_set.seal}. Either {data_set.how_to_get}, "
             'or take the drawn stand-in with source="synthetic".'
         )
     return data_set.path

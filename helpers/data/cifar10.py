@@ -1,7 +1,7 @@
 """CIFAR-10: the official pickled batches, as torchvision lays them out.
 
-A. Krizhevsky: Learning multiple layers of features from tiny images (technical report, University of
-Toronto, 2009).
+A. Krizhevsky: Learning multiple layers of features from tiny images (technical report,
+University of Toronto, 2009).
 """
 
 from __future__ import annotations
@@ -22,11 +22,24 @@ from helpers.data import archives, synthetic
 from helpers.data.splits import Split
 
 IMAGE_SIZE = 32
-CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
+CLASSES = (
+    "airplane",
+    "automobile",
+    "bird",
+    "cat",
+    "deer",
+    "dog",
+    "frog",
+    "horse",
+    "ship",
+    "truck",
+)
 FOLDER = CIFAR10.base_folder
 VALID_SHARE = 0.1
 SPLIT_SEED = 0  # with another seed results could not be compared
-BATCH_SIZE = 600  # images in each of the stand-in's batches, where the real ones hold 10,000
+BATCH_SIZE = (
+    600  # images in each of the stand-in's batches, where the real ones hold 10,000
+)
 
 # The files and their MD5, as torchvision knows them.
 TRAIN_BATCHES: dict[str, str] = dict(CIFAR10.train_list)
@@ -34,11 +47,21 @@ TEST_BATCH: dict[str, str] = dict(CIFAR10.test_list)
 META: dict[str, str] = {CIFAR10.meta["filename"]: CIFAR10.meta["md5"]}
 
 # What unpickling raises for half a file or another one.
-DAMAGED = (pickle.UnpicklingError, EOFError, LookupError, ValueError, TypeError, AttributeError, ImportError)
+DAMAGED = (
+    pickle.UnpicklingError,
+    EOFError,
+    LookupError,
+    ValueError,
+    TypeError,
+    AttributeError,
+    ImportError,
+)
 
 
 class _Reader(CIFAR10):  # type: ignore[misc]  # torchvision has no annotations
-    """torchvision's reader without its check of the files, which does not say which of them is damaged."""
+    """torchvision's reader without its check of the files, which does not say which of
+    them is damaged.
+    """
 
     train_list: ClassVar = [(name, None) for name in TRAIN_BATCHES]
     test_list: ClassVar = [(name, None) for name in TEST_BATCH]
@@ -48,13 +71,16 @@ class _Reader(CIFAR10):  # type: ignore[misc]  # torchvision has no annotations
 def load(folder: Path) -> tuple[tuple[str, ...], Split, Split, Split]:
     """Reads ``data_batch_1`` to ``data_batch_5`` and ``test_batch``.
 
-    Of each class a tenth of the 50,000 training images, chosen by a fixed seed, is for validation.
+    Of each class a tenth of the 50,000 training images, chosen by a fixed seed, is for
+    validation.
 
     Returns:
-        The ten class names; 45,000 training, 5,000 validation and the official 10,000 test images (N, 3, 32, 32).
+        The ten class names; 45,000 training, 5,000 validation and the official 10,000
+        test images (N, 3, 32, 32).
 
     Raises:
-        DataError: a batch is missing, cut short or otherwise not the official one; the message names it.
+        DataError: a batch is missing, cut short or otherwise not the official one; the
+            message names it.
     """
     _check(folder)
     learned, test = _read(folder, "train"), _read(folder, "test")
@@ -63,28 +89,43 @@ def load(folder: Path) -> tuple[tuple[str, ...], Split, Split, Split]:
 
 
 def convert(archive: Path, folder: Path) -> None:
-    """Unpacks the official ``cifar-10-python.tar.gz``, whose one folder is laid out already.
+    """Unpacks the official ``cifar-10-python.tar.gz``, whose one folder is laid out
+    already.
 
     Raises:
         DataError: the archive does not hold the batches.
     """
-    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".cifar10.", suffix=".part") as name:
+    with tempfile.TemporaryDirectory(
+        dir=folder.parent, prefix=".cifar10.", suffix=".part"
+    ) as name:
         archives.extract(archive, Path(name))
         unpacked = Path(name) / FOLDER
         for file in (*TRAIN_BATCHES, *TEST_BATCH, *META):
             if not (unpacked / file).is_file():
-                raise DataError(f"{archive} does not hold {FOLDER}/{file}, as the official archive does: fetch again.")
+                raise DataError(
+                    f"{archive} does not hold {FOLDER}/{file}, as the official archive "
+                    "does: fetch again."
+                )
         for path in sorted(unpacked.iterdir()):
             path.rename(folder / path.name)
 
 
 def draw(folder: Path) -> None:
-    """Draws the stand-in: the same classes and files with 600 images each, drawn objects instead of photographs."""
+    """Draws the stand-in: the same classes and files with 600 images each, drawn
+    objects instead of photographs.
+    """
     for number, batch in enumerate((*TRAIN_BATCHES, *TEST_BATCH)):
         content = _draw_batch(np.random.default_rng([number, len(CLASSES), IMAGE_SIZE]))
         _write(folder / batch, {"batch_label": f"stand-in for {batch}", **content})
     for file in META:
-        _write(folder / file, {"num_cases_per_batch": BATCH_SIZE, "label_names": list(CLASSES), "num_vis": 3072})
+        _write(
+            folder / file,
+            {
+                "num_cases_per_batch": BATCH_SIZE,
+                "label_names": list(CLASSES),
+                "num_vis": 3072,
+            },
+        )
 
 
 def _check(folder: Path) -> None:
@@ -96,19 +137,31 @@ def _check(folder: Path) -> None:
             raise DataError(f"{path} is not there: {_again(folder)}")
         if not drawn and (found := calculate_md5(path)) != md5:
             raise DataError(
-                f"{path} is cut short or damaged: it has {path.stat().st_size:,} bytes with MD5 {found}. Expected the "
+                f"{path} is cut short or damaged: it has {path.stat().st_size:,} bytes "
+                f"with MD5 {found}. Expected the "
                 f"official file, MD5 {md5}: {_again(folder)}"
             )
 
 
 def _read(folder: Path, part: str) -> Split:
-    """The images of ``train`` or ``test``, with their place in the official order as id: ``train/00042``."""
+    """The images of ``train`` or ``test``, with their place in the official order as
+    id: ``train/00042``.
+    """
     try:
         found = _Reader(folder.parent, train=part == "train")
-        pixels = torch.from_numpy(found.data).permute(0, 3, 1, 2).contiguous()  # (N, 3, 32, 32)
-        return Split(pixels, torch.tensor(found.targets), tuple(f"{part}/{n:05d}" for n in range(len(pixels))))
+        pixels = (
+            torch.from_numpy(found.data).permute(0, 3, 1, 2).contiguous()
+        )  # (N, 3, 32, 32)
+        return Split(
+            pixels,
+            torch.tensor(found.targets),
+            tuple(f"{part}/{n:05d}" for n in range(len(pixels))),
+        )
     except DAMAGED as error:
-        raise DataError(f"The {part} batches in {folder} cannot be read ({error!r}): {_again(folder)}") from error
+        raise DataError(
+            f"The {part} batches in {folder} cannot be read ({error!r}): "
+            f"{_again(folder)}"
+        ) from error
 
 
 def _counts(total: int) -> tuple[int, int]:
@@ -117,14 +170,25 @@ def _counts(total: int) -> tuple[int, int]:
 
 
 def _draw_batch(rng: Generator) -> dict[str, object]:
-    """Images of all classes, mixed, as a batch holds them: a row of 1,024 red, 1,024 green and 1,024 blue values."""
+    """Images of all classes, mixed, as a batch holds them: a row of 1,024 red, 1,024
+    green and 1,024 blue values.
+    """
     each = BATCH_SIZE // len(CLASSES)
-    images = [synthetic.draw_images(label, len(CLASSES), each, IMAGE_SIZE, rng) for label in range(len(CLASSES))]
+    images = [
+        synthetic.draw_images(label, len(CLASSES), each, IMAGE_SIZE, rng)
+        for label in range(len(CLASSES))
+    ]
     order = rng.permutation(BATCH_SIZE)
     labels = np.repeat(np.arange(len(CLASSES)), each)[order]
     pixels = np.concatenate(images)[order].transpose(0, 3, 1, 2)  # (N, 3, 32, 32)
-    names = [f"{CLASSES[label]}_{number:06d}.png" for number, label in enumerate(labels)]
-    return {"labels": labels.tolist(), "data": pixels.reshape(BATCH_SIZE, -1), "filenames": names}
+    names = [
+        f"{CLASSES[label]}_{number:06d}.png" for number, label in enumerate(labels)
+    ]
+    return {
+        "labels": labels.tolist(),
+        "data": pixels.reshape(BATCH_SIZE, -1),
+        "filenames": names,
+    }
 
 
 def _write(path: Path, content: dict[str, object]) -> None:
@@ -132,4 +196,7 @@ def _write(path: Path, content: dict[str, object]) -> None:
 
 
 def _again(folder: Path) -> str:
-    return f"remove {folder}, and get it again with `python -m helpers data fetch cifar10`."
+    return (
+        f"remove {folder}, and get it again with `python -m helpers data fetch "
+        "cifar10`."
+    )

@@ -1,7 +1,9 @@
-"""Clip art: drawings in numbered class folders, as the course hands them out, and Office-Home laid out likewise.
+"""Clip art: drawings in numbered class folders, as the course hands them out, and
+Office-Home laid out likewise.
 
-H. Venkateswara, J. Eusebio, S. Chakraborty, S. Panchanathan: Deep hashing network for unsupervised domain
-adaptation (CVPR 2017), whose Office-Home data set has the 65 categories of the course in its folder Clipart.
+H. Venkateswara, J. Eusebio, S. Chakraborty, S. Panchanathan: Deep hashing network for
+unsupervised domain adaptation (CVPR 2017), whose Office-Home data set has the 65
+categories of the course in its folder Clipart.
 """
 
 from __future__ import annotations
@@ -13,7 +15,13 @@ from pathlib import Path
 
 from helpers.base.errors import DataError
 from helpers.data import archives, synthetic
-from helpers.data.images import class_folders, decode, identified_files, image_files, load_folder_split
+from helpers.data.images import (
+    class_folders,
+    decode,
+    identified_files,
+    image_files,
+    load_folder_split,
+)
 from helpers.data.splits import Split, shuffle_key
 
 IMAGE_SIZE = 128
@@ -33,27 +41,35 @@ _NAMES = """
 CLASSES = tuple(_NAMES.split())
 
 
-def load(folder: Path, size: int = IMAGE_SIZE) -> tuple[tuple[str, ...], Split, Split, None]:
-    """Reads ``train/<number>/*.jpg`` and ``valid/<number>/*.jpg`` of any number of classes.
+def load(
+    folder: Path, size: int = IMAGE_SIZE
+) -> tuple[tuple[str, ...], Split, Split, None]:
+    """Reads ``train/<number>/*.jpg`` and ``valid/<number>/*.jpg`` of any number of
+    classes.
 
-    The label of an image is the number of its folder, in whatever order a file system or a sort of their names
-    would list the folders. ``test/`` has no labels, so it is no split; but where it is there its images are read,
-    that a broken one is known before the training and not on the day of the hand-in.
+    The label of an image is the number of its folder, in whatever order a file system
+    or a sort of their names would list the folders. ``test/`` has no labels, so it is
+    no split; but where it is there its images are read, that a broken one is known
+    before the training and not on the day of the hand-in.
 
     Args:
-        folder: holds ``train/``, ``valid/``, perhaps ``test/``, and perhaps ``classes.txt``, a name on each line.
+        folder: holds ``train/``, ``valid/``, perhaps ``test/``, and perhaps
+            ``classes.txt``, a name on each line.
         size: side in pixels to resize to (both sides, antialiased).
 
     Returns:
-        The classes' names, or their numbers where there is no ``classes.txt``; training and validation images
-        (N, 3, size, size); there is no labelled test split.
+        The classes' names, or their numbers where there is no ``classes.txt``; training
+        and validation images (N, 3, size, size); there is no labelled test split.
 
     Raises:
-        DataError: the class folders are not 0, 1, 2 … or differ between training and validation, ``classes.txt``
-            does not fit them, a file is not a readable image, or two test images have the same identifier.
+        DataError: the class folders are not 0, 1, 2 … or differ between training and
+            validation, ``classes.txt`` does not fit them, a file is not a readable
+            image, or two test images have the same identifier.
     """
     numbers = _numbers(folder / "train")
-    train, valid = (load_folder_split(folder / name, classes=numbers, size=size) for name in SPLITS)
+    train, valid = (
+        load_folder_split(folder / name, classes=numbers, size=size) for name in SPLITS
+    )
     if (test := folder / "test").is_dir():
         decode(list(identified_files(test).values()), size=size, channels=3)
     return _names(folder, numbers), train, valid, None
@@ -62,34 +78,53 @@ def load(folder: Path, size: int = IMAGE_SIZE) -> tuple[tuple[str, ...], Split, 
 def lay_out(source: Path, folder: Path) -> None:
     """Lays Office-Home's clip art out as the course does its own.
 
-    Of each category 70 % are for training, 15 % for validation and 15 % for testing; which image goes where follows
-    from its name by a hash. Categories are numbered in alphabetical order; those of the test images, which are
-    numbered without regard to them, go to ``test_labels.txt`` in the form of a file of predictions.
+    Of each category 70 % are for training, 15 % for validation and 15 % for testing;
+    which image goes where follows from its name by a hash. Categories are numbered in
+    alphabetical order; those of the test images, which are numbered without regard to
+    them, go to ``test_labels.txt`` in the form of a file of predictions.
 
     Args:
-        source: Office-Home's archive, what it unpacks to, or the folder Clipart of that; or a set that is laid out
-            already, as the course hands it out, which is taken over as it is.
-        folder: an empty folder for ``train/``, ``valid/``, ``test/`` and ``classes.txt``.
+        source: Office-Home's archive, what it unpacks to, or the folder Clipart of
+            that; or a set that is laid out already, as the course hands it out, which
+            is taken over as it is.
+        folder: an empty folder for ``train/``, ``valid/``, ``test/`` and
+            ``classes.txt``.
 
     Raises:
-        DataError: there are no class folders, a category has too few images, or a file in one is none.
+        DataError: there are no class folders, a category has too few images, or a file
+            in one is none.
     """
     if source.is_dir():
         _lay_out_folder(source, folder)
         return
     if not source.is_file():
-        raise DataError(f"{source} is not there. Expected Office-Home's archive, or the folder it unpacks to.")
-    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".clipart.", suffix=".part") as name:
+        raise DataError(
+            f"{source} is not there. Expected Office-Home's archive, or the folder it "
+            "unpacks to."
+        )
+    with tempfile.TemporaryDirectory(
+        dir=folder.parent, prefix=".clipart.", suffix=".part"
+    ) as name:
         archives.extract(source, Path(name))
         _lay_out_folder(Path(name), folder)
 
 
 def draw(folder: Path) -> None:
-    """Draws the stand-in: 65 numbered classes, 20 + 4 images each and 2 of each to test, half as wide as real ones."""
+    """Draws the stand-in: 65 numbered classes, 20 + 4 images each and 2 of each to
+    test, half as wide as real ones.
+    """
     counts = {"train": 20, "valid": 4, "tests": 2}
     numbers = [str(label) for label in range(len(CLASSES))]
-    synthetic.draw_class_folders(folder, numbers, counts=counts, size=64, layout="{split}/{name}/{number:04d}.jpg")
-    _number_tests({number: image_files(folder / "tests" / number) for number in numbers}, folder)
+    synthetic.draw_class_folders(
+        folder,
+        numbers,
+        counts=counts,
+        size=64,
+        layout="{split}/{name}/{number:04d}.jpg",
+    )
+    _number_tests(
+        {number: image_files(folder / "tests" / number) for number in numbers}, folder
+    )
     shutil.rmtree(folder / "tests")
     _write_names(folder, CLASSES)
 
@@ -99,10 +134,14 @@ def _numbers(folder: Path) -> tuple[str, ...]:
     found = class_folders(folder)
     expected = tuple(str(label) for label in range(len(found)))
     if found != expected:
-        wrong = [name for name in found if name not in expected] or sorted(set(expected) - set(found), key=int)
+        wrong = [name for name in found if name not in expected] or sorted(
+            set(expected) - set(found), key=int
+        )
         raise DataError(
-            f"The class folders of {folder} are not 0 to {len(found) - 1}: {', '.join(wrong[:5])} does not fit. "
-            "Expected a folder for each label, named by its number without leading zeros: rename them."
+            f"The class folders of {folder} are not 0 to {len(found) - 1}: "
+            f"{', '.join(wrong[:5])} does not fit. "
+            "Expected a folder for each label, named by its number without leading "
+            "zeros: rename them."
         )
     return found
 
@@ -114,18 +153,32 @@ def _names(folder: Path, numbers: Sequence[str]) -> tuple[str, ...]:
     names = tuple(name.strip() for name in names if name.strip())
     if len(names) != len(numbers) or len(set(names)) != len(names):
         raise DataError(
-            f"{folder / NAMES} holds {len(set(names))} different names for {len(numbers)} classes. Expected one on "
+            f"{folder / NAMES} holds {len(set(names))} different names for "
+            f"{len(numbers)} classes. Expected one on "
             "each line, in the order of the labels: complete it, or remove it."
         )
     return names
 
 
 def _lay_out_folder(source: Path, folder: Path) -> None:
-    within = [source, *(path for path in sorted(source.rglob("*")) if path.is_dir() and "__MACOSX" not in path.parts)]
-    if laid_out := next((path for path in within if all((path / name).is_dir() for name in SPLITS)), None):
+    within = [
+        source,
+        *(
+            path
+            for path in sorted(source.rglob("*"))
+            if path.is_dir() and "__MACOSX" not in path.parts
+        ),
+    ]
+    if laid_out := next(
+        (path for path in within if all((path / name).is_dir() for name in SPLITS)),
+        None,
+    ):
         shutil.copytree(laid_out, folder, dirs_exist_ok=True)
     else:
-        _split_categories(next((path for path in within if path.name.lower() == "clipart"), source), folder)
+        _split_categories(
+            next((path for path in within if path.name.lower() == "clipart"), source),
+            folder,
+        )
 
 
 def _split_categories(originals: Path, folder: Path) -> None:
@@ -133,12 +186,16 @@ def _split_categories(originals: Path, folder: Path) -> None:
     tests = {}
     for label, name in enumerate(names):
         files = sorted(
-            image_files(originals / name), key=lambda file: shuffle_key(SPLIT_SEED, f"{file.parent.name}/{file.name}")
+            image_files(originals / name),
+            key=lambda file: shuffle_key(SPLIT_SEED, f"{file.parent.name}/{file.name}"),
         )
-        valid, test = (max(1, round(share * len(files))) for share in (VALID_SHARE, TEST_SHARE))
+        valid, test = (
+            max(1, round(share * len(files))) for share in (VALID_SHARE, TEST_SHARE)
+        )
         if len(files) <= valid + test:
             raise DataError(
-                f"{originals / name} holds only {len(files)} images. Expected at least 3, to train, to validate and to "
+                f"{originals / name} holds only {len(files)} images. Expected at least "
+                "3, to train, to validate and to "
                 "test: is this the folder of the categories?"
             )
         parts = {"valid": files[:valid], "train": files[valid + test :]}
@@ -152,7 +209,9 @@ def _split_categories(originals: Path, folder: Path) -> None:
 
 
 def _number_tests(files: Mapping[str, Sequence[Path]], folder: Path) -> None:
-    """Copies files, by label, to ``test/0001.jpg`` … in an order that tells nothing, and notes the labels."""
+    """Copies files, by label, to ``test/0001.jpg`` … in an order that tells nothing,
+    and notes the labels.
+    """
     pairs = [(label, file) for label, members in files.items() for file in members]
     pairs.sort(key=lambda pair: shuffle_key(SPLIT_SEED, f"{pair[0]}/{pair[1].name}"))
     (folder / "test").mkdir()
@@ -164,4 +223,6 @@ def _number_tests(files: Mapping[str, Sequence[Path]], folder: Path) -> None:
 
 
 def _write_names(folder: Path, names: Sequence[str]) -> None:
-    (folder / NAMES).write_text("".join(f"{name}\n" for name in names), encoding="utf-8")
+    (folder / NAMES).write_text(
+        "".join(f"{name}\n" for name in names), encoding="utf-8"
+    )

@@ -1,8 +1,10 @@
-"""FaceScrub's faces, gathered: pictures fetched side by side and verified, faces cut out of them.
+"""FaceScrub's faces, gathered: pictures fetched side by side and verified, faces cut
+out of them.
 
-Most of the pictures were put on the web by people who have taken them down since, so a loss is no
-error: each is written to ``lost.csv`` with its cause. A face that is there and one that is finally
-lost are never asked for again; what may pass (time-outs, connections, servers in trouble) is.
+Most of the pictures were put on the web by people who have taken them down since, so a
+loss is no error: each is written to ``lost.csv`` with its cause. A face that is there
+and one that is finally lost are never asked for again; what may pass (time-outs,
+connections, servers in trouble) is.
 """
 
 from __future__ import annotations
@@ -40,18 +42,19 @@ SAVE_EVERY = 100  # pictures
 
 
 def collect_faces(folder: Path, limits: Limits | None = None) -> None:
-    """Gathers the faces of the course's twelve actors; takes up what an earlier call began.
+    """Gathers the faces of the course's twelve actors; takes up what an earlier call
+    began.
 
     What was kept and what was lost, by cause, is printed at the end.
 
     Args:
-        folder: holds FaceScrub's two lists; gets ``faces/<actor>/*.jpg``, ``lost.csv`` and, once there are
-            enough faces of every actor, ``manifest.csv``.
+        folder: holds FaceScrub's two lists; gets ``faces/<actor>/*.jpg``, ``lost.csv``
+            and, once there are enough faces of every actor, ``manifest.csv``.
         limits: what the downloads may cost; None for the usual.
 
     Raises:
-        DataError: a list is missing, an actor has fewer than 72 faces, or the disk is full. What is
-            already there stays for the next call.
+        DataError: a list is missing, an actor has fewer than 72 faces, or the disk is
+            full. What is already there stays for the next call.
     """
     try:
         faces, malformed = read_lists(folder)
@@ -63,7 +66,8 @@ def collect_faces(folder: Path, limits: Limits | None = None) -> None:
         write_manifest(folder, kept)
     except OSError as error:
         raise DataError(
-            f"{folder} could not be read or written ({error}). Free some space, or mend what is in the way, and "
+            f"{folder} could not be read or written ({error}). Free some space, or "
+            "mend what is in the way, and "
             "fetch again: what is already there stays."
         ) from error
 
@@ -76,8 +80,14 @@ def cut_out(picture: Image.Image, bbox: str) -> Image.Image:
     """
     x1, y1, x2, y2 = parse_box(bbox)
     if x1 < 0 or y1 < 0 or x2 > picture.width or y2 > picture.height:
-        raise LostError(Cause.BAD_BOX, f"the box {bbox} is outside the picture of {picture.width}×{picture.height}")
-    face = picture.crop((x1, y1, x2, y2)).convert("L" if picture.mode in {"1", "L"} else "RGB")
+        raise LostError(
+            Cause.BAD_BOX,
+            f"the box {bbox} is outside the picture of "
+            f"{picture.width}×{picture.height}",
+        )
+    face = picture.crop((x1, y1, x2, y2)).convert(
+        "L" if picture.mode in {"1", "L"} else "RGB"
+    )
     face.thumbnail((MAX_SIDE, MAX_SIDE), Image.Resampling.LANCZOS)
     return face
 
@@ -87,31 +97,64 @@ def report(kept: Iterable[Face], losses: Iterable[Loss]) -> str:
     counts = Counter(ACTORS[face.actor] for face in kept)
     causes = Counter(loss.cause for loss in losses)
     again = sum(count for cause, count in causes.items() if cause.may_pass)
-    lines = [f"FaceScrub: {counts.total():,} faces kept, {causes.total():,} lost ({LOST} lists them)"]
+    lines = [
+        (
+            f"FaceScrub: {counts.total():,} faces kept, {causes.total():,} lost ({LOST} "
+            "lists them)"
+        )
+    ]
     lines += [f"  {cause:<15} {count:>6,}" for cause, count in causes.most_common()]
-    lines += ["  kept: " + ", ".join(f"{name} {counts[name]}" for name in ACTORS.values())]
+    lines += [
+        "  kept: " + ", ".join(f"{name} {counts[name]}" for name in ACTORS.values())
+    ]
     if again:
-        lines += [f"  {again:,} of the lost may come yet: remove {MANIFEST}, if it is there, and fetch again"]
+        lines += [
+            (
+                f"  {again:,} of the lost may come yet: remove {MANIFEST}, if it is there, "
+                "and fetch again"
+            )
+        ]
     return "\n".join(lines)
 
 
 def _recall(folder: Path, faces: Iterable[Face]) -> tuple[list[Face], list[Loss]]:
-    """The faces still to be fetched, and those of the others that an earlier call found lost for good."""
-    missing = {(str(face.face_id), face.url): face for face in faces if not (folder / face.file).is_file()}
-    lost = {(loss.face_id, loss.url): loss for loss in read_losses(folder) if not loss.cause.may_pass}
-    return [missing[key] for key in missing if key not in lost], [lost[key] for key in missing if key in lost]
+    """The faces still to be fetched, and those of the others that an earlier call found
+    lost for good.
+    """
+    missing = {
+        (str(face.face_id), face.url): face
+        for face in faces
+        if not (folder / face.file).is_file()
+    }
+    lost = {
+        (loss.face_id, loss.url): loss
+        for loss in read_losses(folder)
+        if not loss.cause.may_pass
+    }
+    return [missing[key] for key in missing if key not in lost], [
+        lost[key] for key in missing if key in lost
+    ]
 
 
-def _gather(folder: Path, wanted: Iterable[Face], losses: list[Loss], limits: Limits) -> list[Loss]:
-    """Fetches the faces ``wanted``; returns ``losses`` and those lost now, which are also kept on disk."""
+def _gather(
+    folder: Path, wanted: Iterable[Face], losses: list[Loss], limits: Limits
+) -> list[Loss]:
+    """Fetches the faces ``wanted``; returns ``losses`` and those lost now, which are
+    also kept on disk.
+    """
     pictures: dict[tuple[str, str], list[Face]] = {}
     for face in wanted:
         pictures.setdefault((face.url, face.sha256), []).append(face)
     stop = Event()
     pool = ThreadPoolExecutor(limits.workers)
     try:
-        futures = [pool.submit(_fetch, folder, faces, limits, stop) for faces in pictures.values()]
-        progress = tqdm(as_completed(futures), total=len(futures), desc="FaceScrub", unit="picture")
+        futures = [
+            pool.submit(_fetch, folder, faces, limits, stop)
+            for faces in pictures.values()
+        ]
+        progress = tqdm(
+            as_completed(futures), total=len(futures), desc="FaceScrub", unit="picture"
+        )
         for number, future in enumerate(progress, start=1):
             losses += future.result()
             progress.set_postfix(lost=len(losses), refresh=False)
@@ -124,7 +167,9 @@ def _gather(folder: Path, wanted: Iterable[Face], losses: list[Loss], limits: Li
     return losses
 
 
-def _fetch(folder: Path, faces: Sequence[Face], limits: Limits, stop: Event) -> list[Loss]:
+def _fetch(
+    folder: Path, faces: Sequence[Face], limits: Limits, stop: Event
+) -> list[Loss]:
     """Fetches one picture and keeps the faces in it; returns those that are lost."""
     try:
         picture = _verified(download(faces[0].url, limits, stop), faces[0].sha256)
@@ -143,12 +188,16 @@ def _fetch(folder: Path, faces: Sequence[Face], limits: Limits, stop: Event) -> 
 
 
 def _verified(content: bytes, sha256: str) -> Image.Image:
-    """The picture in a file of the right hash, not turned upright: a box is one of the pixels as stored."""
+    """The picture in a file of the right hash, not turned upright: a box is one of the
+    pixels as stored.
+    """
     try:
         picture = Image.open(io.BytesIO(content))
         picture.load()
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise LostError(Cause.NO_IMAGE, f"{len(content):,} bytes that are no whole image") from error
+        raise LostError(
+            Cause.NO_IMAGE, f"{len(content):,} bytes that are no whole image"
+        ) from error
     if (found := hashlib.sha256(content).hexdigest()) != sha256:
         raise LostError(Cause.WRONG_HASH, f"another picture, with SHA-256 {found}")
     return picture
@@ -159,14 +208,21 @@ def _loss(face: Face, lost: LostError) -> Loss:
 
 
 def _check_enough(folder: Path, losses: Iterable[Loss]) -> None:
-    counts = {actor: len(list((folder / "faces" / name).glob("*.jpg"))) for actor, name in ACTORS.items()}
-    short = [f"{actor} ({count})" for actor, count in counts.items() if count < LEAST_COUNT]
+    counts = {
+        actor: len(list((folder / "faces" / name).glob("*.jpg")))
+        for actor, name in ACTORS.items()
+    }
+    short = [
+        f"{actor} ({count})" for actor, count in counts.items() if count < LEAST_COUNT
+    ]
     if short:
         again = sum(loss.cause.may_pass for loss in losses)
         raise DataError(
-            f"There are too few faces of {', '.join(short)}: expected at least {LEAST_COUNT} of each actor. "
+            f"There are too few faces of {', '.join(short)}: expected at least "
+            f"{LEAST_COUNT} of each actor. "
             + (
-                f"{again:,} of those lost may come yet: fetch again, what is there stays."
+                f"{again:,} of those lost may come yet: fetch again, what is there "
+                "stays."
                 if again
                 else "None of those lost can come any more: add faces to these actors' folders by other means, and "
                 "fetch again."

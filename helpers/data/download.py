@@ -1,4 +1,6 @@
-"""A data set laid out in its folder: downloaded and verified, gathered, or made of what the user has downloaded."""
+"""A data set laid out in its folder: downloaded and verified, gathered, or made of what
+the user has downloaded.
+"""
 
 from __future__ import annotations
 
@@ -16,10 +18,11 @@ TIMEOUT = 30  # seconds without a byte
 
 
 def fetch(name: str) -> Path:
-    """Downloads a data set and lays it out below the data folder; does nothing if its folder is there.
+    """Downloads a data set and lays it out below the data folder; does nothing if its
+    folder is there.
 
-    A download that was verified but could not be laid out is kept for the next attempt, and so is what
-    a set that is gathered picture by picture has by then.
+    A download that was verified but could not be laid out is kept for the next attempt,
+    and so is what a set that is gathered picture by picture has by then.
 
     Args:
         name: a name in the catalogue.
@@ -28,9 +31,9 @@ def fetch(name: str) -> Path:
         The data set's own folder.
 
     Raises:
-        DataError: the name is unknown, there is no official archive, the download fails or has
-            another SHA-256, the archive is broken or unsafe, or the disk is full. No half-made data
-            set is left behind.
+        DataError: the name is unknown, there is no official archive, the download fails
+            or has another SHA-256, the archive is broken or unsafe, or the disk is
+            full. No half-made data set is left behind.
     """
     data_set = find_data_set(name)
     if data_set.present:
@@ -39,7 +42,10 @@ def fetch(name: str) -> Path:
         data_set.collect(data_set.path)
         return data_set.path
     if not data_set.archives:
-        raise DataError(f"{data_set.title} has no official archive to download: {data_set.how_to_get}.")
+        raise DataError(
+            f"{data_set.title} has no official archive to download: "
+            f"{data_set.how_to_get}."
+        )
     downloads = data_dir() / ".downloads"
     files = [_download(archive, downloads) for archive in data_set.archives]
     with staged(data_set.path) as folder:
@@ -51,7 +57,8 @@ def fetch(name: str) -> Path:
 
 
 def convert(name: str, source: Path) -> Path:
-    """Lays a data set out below the data folder, of what the user has downloaded; does nothing if it is there.
+    """Lays a data set out below the data folder, of what the user has downloaded; does
+    nothing if it is there.
 
     Args:
         name: a name in the catalogue.
@@ -61,12 +68,16 @@ def convert(name: str, source: Path) -> Path:
         The data set's own folder.
 
     Raises:
-        DataError: the name is unknown or the set is one that is fetched or made, the source is missing, broken or
-            something else, or the disk is full. No half-made data set is left behind.
+        DataError: the name is unknown or the set is one that is fetched or made, the
+            source is missing, broken or something else, or the disk is full. No
+            half-made data set is left behind.
     """
     data_set = find_data_set(name)
     if data_set.lay_out is None:
-        raise DataError(f"{data_set.title} is not made of a download of yours: {data_set.how_to_get}.")
+        raise DataError(
+            f"{data_set.title} is not made of a download of yours: "
+            f"{data_set.how_to_get}."
+        )
     if not data_set.present:
         with staged(data_set.path) as folder:
             data_set.lay_out(source, folder)
@@ -78,7 +89,8 @@ def _download(archive: Archive, folder: Path) -> Path:
     urls = (archive.url, *archive.mirrors)
     failures = []
     for url in urls:
-        # Pooch keeps a file that is already there with the right hash, and a wrong one never gets its name.
+        # Pooch keeps a file that is already there with the right hash, and a wrong one
+        # never gets its name.
         files = pooch.create(
             path=folder,
             base_url="",
@@ -87,10 +99,16 @@ def _download(archive: Archive, folder: Path) -> Path:
             retry_if_failed=RETRIES,
         )
         try:
-            return Path(files.fetch(file_name, downloader=pooch.HTTPDownloader(progressbar=True, timeout=TIMEOUT)))
+            return Path(
+                files.fetch(
+                    file_name,
+                    downloader=pooch.HTTPDownloader(progressbar=True, timeout=TIMEOUT),
+                )
+            )
         except (OSError, ValueError) as error:  # ValueError: the wrong hash
             failures.append(f"{url} could not be downloaded ({error})")
     raise DataError(
-        f"{'; '.join(failures)}. Expected {archive.size:,} bytes with SHA-256 {archive.sha256}. "
+        f"{'; '.join(failures)}. Expected {archive.size:,} bytes with SHA-256 "
+        f"{archive.sha256}. "
         f"Try again, or put the file there by other means: {folder / file_name}."
     )

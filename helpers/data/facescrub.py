@@ -1,7 +1,9 @@
-"""FaceScrub, the course's part of it: faces of twelve actors, cut out of pictures from all over the web.
+"""FaceScrub, the course's part of it: faces of twelve actors, cut out of pictures from
+all over the web.
 
-H.-W. Ng, S. Winkler: A data-driven approach to cleaning large face datasets (IEEE International
-Conference on Image Processing, 2014). ``helpers/data/collect.py`` gathers them.
+H.-W. Ng, S. Winkler: A data-driven approach to cleaning large face datasets (IEEE
+International Conference on Image Processing, 2014). ``helpers/data/collect.py`` gathers
+them.
 """
 
 from __future__ import annotations
@@ -23,27 +25,33 @@ SPLIT_SEED = 0  # with another seed results could not be compared
 CLASSES = tuple(ACTORS.values())
 
 
-def load(folder: Path, size: int = IMAGE_SIZE) -> tuple[tuple[str, ...], Split, Split, Split]:
-    """Reads ``faces/<actor>/*.jpg``: 70 faces of each actor for training, the rest halved.
+def load(
+    folder: Path, size: int = IMAGE_SIZE
+) -> tuple[tuple[str, ...], Split, Split, Split]:
+    """Reads ``faces/<actor>/*.jpg``: 70 faces of each actor for training, the rest
+    halved.
 
     Args:
         folder: holds ``faces/``.
-        size: side in pixels to resize to (antialiased): 28 for the course's multilayer perceptron, 224
-            for networks trained on ImageNet.
+        size: side in pixels to resize to (antialiased): 28 for the course's multilayer
+            perceptron, 224 for networks trained on ImageNet.
 
     Returns:
-        The actors' folder names, training, validation and test images (N, 3, size, size).
+        The actors' folder names, training, validation and test images (N, 3, size,
+        size).
 
     Raises:
-        DataError: an actor is missing, unknown or has fewer than 72 faces, or a file is not a readable
-            image.
+        DataError: an actor is missing, unknown or has fewer than 72 faces, or a file is
+            not a readable image.
     """
     faces = folder / "faces"
     for name in sorted(set(class_folders(faces)) & set(CLASSES)):
         if (count := len(image_files(faces / name))) < LEAST_COUNT:
             raise DataError(
-                f"{faces / name} holds only {count} faces. Expected at least {LEAST_COUNT} of each actor, "
-                f"{TRAIN_COUNT} for training and one each for validation and testing: add some."
+                f"{faces / name} holds only {count} faces. Expected at least "
+                f"{LEAST_COUNT} of each actor, "
+                f"{TRAIN_COUNT} for training and one each for validation and testing: "
+                "add some."
             )
     whole = load_folder_split(faces, classes=CLASSES, size=size)
     train, valid, test = whole.share_out(_counts, seed=SPLIT_SEED)
@@ -51,12 +59,22 @@ def load(folder: Path, size: int = IMAGE_SIZE) -> tuple[tuple[str, ...], Split, 
 
 
 def draw(folder: Path) -> None:
-    """Draws the stand-in: the same actors' names and layout, 80 images each, drawn objects instead of faces."""
+    """Draws the stand-in: the same actors' names and layout, 80 images each, drawn
+    objects instead of faces.
+    """
     layout = "faces/{name}/{name}_{number:05d}.jpg"
-    synthetic.draw_class_folders(folder, CLASSES, counts={"all": 80}, size=IMAGE_SIZE, layout=layout)
+    synthetic.draw_class_folders(
+        folder, CLASSES, counts={"all": 80}, size=IMAGE_SIZE, layout=layout
+    )
     box = f"0,0,{IMAGE_SIZE},{IMAGE_SIZE}"
-    faces = (Face(actor, number, number, box, sha256="", url="") for actor in ACTORS for number in range(1, 81))
-    write_manifest(folder, (replace(face, sha256=_sha256(folder / face.file)) for face in faces))
+    faces = (
+        Face(actor, number, number, box, sha256="", url="")
+        for actor in ACTORS
+        for number in range(1, 81)
+    )
+    write_manifest(
+        folder, (replace(face, sha256=_sha256(folder / face.file)) for face in faces)
+    )
 
 
 def _counts(total: int) -> tuple[int, int, int]:

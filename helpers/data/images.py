@@ -1,7 +1,9 @@
-"""Image files in class folders, decoded once into one ``uint8`` tensor and kept on disk.
+"""Image files in class folders, decoded once into one ``uint8`` tensor and kept on
+disk.
 
-Decoding is paid once for each state of the files: the cache is keyed by their names, sizes and
-times of change. Every broken file is an error that names it; nothing is skipped silently.
+Decoding is paid once for each state of the files: the cache is keyed by their names,
+sizes and times of change. Every broken file is an error that names it; nothing is
+skipped silently.
 """
 
 from __future__ import annotations
@@ -21,31 +23,46 @@ from helpers.base.errors import DataError
 from helpers.data.cache import cached
 from helpers.data.splits import Split
 
-SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".ppm", ".pgm", ".tif", ".tiff"}
+SUFFIXES = {
+    ".jpg",
+    ".jpeg",
+    ".png",
+    ".bmp",
+    ".gif",
+    ".webp",
+    ".ppm",
+    ".pgm",
+    ".tif",
+    ".tiff",
+}
 CACHE_VERSION = 2  # raise it when decoding itself changes
 MODES = {1: "L", 3: "RGB"}
 
 
 def load_image(path: Path, *, size: int | None = None, channels: int = 3) -> Tensor:
-    """Decodes one image, upright (EXIF orientation applied), on white paper where it is transparent.
+    """Decodes one image, upright (EXIF orientation applied), on white paper where it is
+    transparent.
 
     Args:
         path: an image file of any mode.
-        size: side in pixels to resize to (both sides, antialiased); None keeps the file's own size.
+        size: side in pixels to resize to (both sides, antialiased); None keeps the
+            file's own size.
         channels: 1 for grayscale, 3 for RGB.
 
     Returns:
         ``uint8`` tensor (C, H, W), 0–255.
 
     Raises:
-        DataError: the file is missing, empty, truncated or no image; the message names it.
+        DataError: the file is missing, empty, truncated or no image; the message names
+            it.
     """
     try:
         with Image.open(path) as file:
             image = _plain(ImageOps.exif_transpose(file)).convert(MODES[channels])
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise DataError(
-            f"{path} cannot be read as an image ({error}). Expected a whole JPEG, PNG or similar file: "
+            f"{path} cannot be read as an image ({error}). Expected a whole JPEG, PNG "
+            "or similar file: "
             "replace it, or remove it from the folder."
         ) from error
     if size is not None and image.size != (size, size):
@@ -55,43 +72,76 @@ def load_image(path: Path, *, size: int | None = None, channels: int = 3) -> Ten
 
 
 def _plain(image: Image.Image) -> Image.Image:
-    """The image opaque and in eight bits, for which ``convert`` has no good answer of its own."""
-    if image.mode.startswith("I"):  # 16 bits, of which it would cut off what is above 255
+    """The image opaque and in eight bits, for which ``convert`` has no good answer of
+    its own.
+    """
+    if image.mode.startswith(
+        "I"
+    ):  # 16 bits, of which it would cut off what is above 255
         return Image.fromarray((np.asarray(image) >> 8).clip(0, 255).astype(np.uint8))
-    if image.has_transparency_data:  # it would show whatever colour lies hidden there, often black
-        return Image.alpha_composite(Image.new("RGBA", image.size, "white"), image.convert("RGBA"))
+    if (
+        image.has_transparency_data
+    ):  # it would show whatever colour lies hidden there, often black
+        return Image.alpha_composite(
+            Image.new("RGBA", image.size, "white"), image.convert("RGBA")
+        )
     return image
 
 
 def numeric_order(name: str) -> tuple[list[tuple[int, int, str]], str]:
     """A sort key by which ``2`` comes before ``10`` and ``b`` after ``a``."""
     parts = re.findall(r"\d+|\D+", name)
-    return [(0, int(part), "") if part.isdecimal() else (1, 0, part) for part in parts], name
+    return [
+        (0, int(part), "") if part.isdecimal() else (1, 0, part) for part in parts
+    ], name
 
 
 def class_folders(folder: Path) -> tuple[str, ...]:
-    """The names of the class folders in ``folder``; names that are numbers sort as numbers."""
+    """The names of the class folders in ``folder``; names that are numbers sort as
+    numbers.
+    """
     if not folder.is_dir():
-        raise DataError(f"{folder} is not there. Expected a folder with one folder of images per class.")
-    names = [entry.name for entry in folder.iterdir() if entry.is_dir() and not entry.name.startswith(".")]
+        raise DataError(
+            f"{folder} is not there. Expected a folder with one folder of images per "
+            "class."
+        )
+    names = [
+        entry.name
+        for entry in folder.iterdir()
+        if entry.is_dir() and not entry.name.startswith(".")
+    ]
     if not names:
-        raise DataError(f"{folder} holds no class folders. Expected one folder of images per class.")
+        raise DataError(
+            f"{folder} holds no class folders. Expected one folder of images per class."
+        )
     return tuple(sorted(names, key=numeric_order))
 
 
 def image_files(folder: Path) -> list[Path]:
-    """The image files of one folder in natural order; any other visible file is an error that names it."""
-    files = sorted((f for f in folder.iterdir() if not f.name.startswith(".")), key=lambda f: numeric_order(f.name))
+    """The image files of one folder in natural order; any other visible file is an
+    error that names it.
+    """
+    files = sorted(
+        (f for f in folder.iterdir() if not f.name.startswith(".")),
+        key=lambda f: numeric_order(f.name),
+    )
     for file in files:
         if file.suffix.lower() not in SUFFIXES or not file.is_file():
-            raise DataError(f"{file} is not an image file. Expected only images here: remove it from the folder.")
+            raise DataError(
+                f"{file} is not an image file. Expected only images here: remove it "
+                "from the folder."
+            )
     if not files:
-        raise DataError(f"{folder} is empty. Expected at least one image: add some, or remove the folder.")
+        raise DataError(
+            f"{folder} is empty. Expected at least one image: add some, or remove the "
+            "folder."
+        )
     return files
 
 
 def identified_files(folder: Path) -> dict[str, Path]:
-    """The image files of one folder by identifier, the name without its suffix, in natural order.
+    """The image files of one folder by identifier, the name without its suffix, in
+    natural order.
 
     Raises:
         DataError: two files have the same identifier, or one is not an image file.
@@ -100,18 +150,22 @@ def identified_files(folder: Path) -> dict[str, Path]:
     for file in sorted(image_files(folder), key=lambda file: numeric_order(file.stem)):
         if file.stem in files:
             raise DataError(
-                f"{files[file.stem]} and {file.name} have the same identifier {file.stem}: rename one of them."
+                f"{files[file.stem]} and {file.name} have the same identifier "
+                f"{file.stem}: rename one of them."
             )
         files[file.stem] = file
     return files
 
 
-def load_folder_split(folder: Path, *, classes: Sequence[str] | None = None, size: int, channels: int = 3) -> Split:
+def load_folder_split(
+    folder: Path, *, classes: Sequence[str] | None = None, size: int, channels: int = 3
+) -> Split:
     """Loads one folder of class folders.
 
     Args:
         folder: holds one folder of images per class.
-        classes: the classes that must be there, in the order of their labels; None takes those found.
+        classes: the classes that must be there, in the order of their labels; None
+            takes those found.
         size: side in pixels of the decoded images.
         channels: 1 for grayscale, 3 for RGB.
 
@@ -119,12 +173,17 @@ def load_folder_split(folder: Path, *, classes: Sequence[str] | None = None, siz
         A split with images (N, C, size, size), ordered by class and file name.
 
     Raises:
-        DataError: a class folder is missing, unexpected or empty, or a file is not a readable image.
+        DataError: a class folder is missing, unexpected or empty, or a file is not a
+            readable image.
     """
     found = class_folders(folder)
     classes = found if classes is None else tuple(classes)
     _check_classes(folder, found, classes)
-    files = [(label, file) for label, name in enumerate(classes) for file in image_files(folder / name)]
+    files = [
+        (label, file)
+        for label, name in enumerate(classes)
+        for file in image_files(folder / name)
+    ]
     return Split(
         images=decode([file for _, file in files], size=size, channels=channels),
         labels=torch.tensor([label for label, _ in files]),
@@ -133,7 +192,8 @@ def load_folder_split(folder: Path, *, classes: Sequence[str] | None = None, siz
 
 
 def decode(files: Sequence[Path], *, size: int, channels: int) -> Tensor:
-    """Decodes ``files`` into ``uint8`` (N, C, size, size), or takes them from the cache.
+    """Decodes ``files`` into ``uint8`` (N, C, size, size), or takes them from the
+    cache.
 
     Raises:
         DataError: the first broken file, by its path.
@@ -142,13 +202,23 @@ def decode(files: Sequence[Path], *, size: int, channels: int) -> Tensor:
     def read() -> Tensor:
         # Decoders release the interpreter lock, so threads are enough.
         with ThreadPoolExecutor() as pool:
-            return torch.stack(list(pool.map(lambda file: load_image(file, size=size, channels=channels), files)))
+            return torch.stack(
+                list(
+                    pool.map(
+                        lambda file: load_image(file, size=size, channels=channels),
+                        files,
+                    )
+                )
+            )
 
     return cached(_cache_key(files, size, channels), read)
 
 
 def _check_classes(folder: Path, found: Sequence[str], expected: Sequence[str]) -> None:
-    missing, extra = sorted(set(expected) - set(found)), sorted(set(found) - set(expected))
+    missing, extra = (
+        sorted(set(expected) - set(found)),
+        sorted(set(found) - set(expected)),
+    )
     if missing or extra:
         parts = [
             f"{what}: {', '.join(names[:5])}"
@@ -156,7 +226,8 @@ def _check_classes(folder: Path, found: Sequence[str], expected: Sequence[str]) 
             if names
         ]
         raise DataError(
-            f"The class folders of {folder} are not the expected ones ({'; '.join(parts)}). "
+            f"The class folders of {folder} are not the expected ones "
+            f"({'; '.join(parts)}). "
             f"Expected the same {len(expected)} class folders in every split."
         )
 

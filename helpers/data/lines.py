@@ -1,8 +1,9 @@
-"""The line dataset: straight lines of 96 kinds on a black background, drawn from a seed.
+"""The line dataset: straight lines of 96 kinds on a black background, drawn from a
+seed.
 
-It is no stand-in: the course has everybody generate it (CS671, first assignment). A class is a
-length, a width, a colour and an angle; its images differ in where the line lies, to a fraction of a
-pixel.
+It is no stand-in: the course has everybody generate it (CS671, first assignment). A
+class is a length, a width, a colour and an angle; its images differ in where the line
+lies, to a fraction of a pixel.
 """
 
 from __future__ import annotations
@@ -29,14 +30,21 @@ FACTORS = {
     "length": ("7", "15"),  # pixels
     "width": ("1", "3"),  # pixels
     "color": ("red", "blue"),
-    "angle": tuple(f"{angle}°" for angle in range(0, 180, 15)),  # counter-clockwise from the horizontal
+    "angle": tuple(
+        f"{angle}°" for angle in range(0, 180, 15)
+    ),  # counter-clockwise from the horizontal
 }
 COMBINATIONS = tuple(product(*FACTORS.values()))
-CLASSES = tuple(f"{length}×{width} {color} {angle}" for length, width, color, angle in COMBINATIONS)
+CLASSES = tuple(
+    f"{length}×{width} {color} {angle}" for length, width, color, angle in COMBINATIONS
+)
 CHANNELS = {"red": 0, "blue": 2}
 
 IMAGES_PER_CLASS = 1000
-TRAIN_SHARE, VALID_SHARE = 0.54, 0.06  # three fifths, a tenth of them for validation; the rest is the test split
+TRAIN_SHARE, VALID_SHARE = (
+    0.54,
+    0.06,
+)  # three fifths, a tenth of them for validation; the rest is the test split
 SEED = 0
 VERSION = 1  # raise it when the drawing itself changes
 
@@ -46,7 +54,8 @@ UNREADABLE = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.
 
 
 def make(folder: Path) -> bool:
-    """Draws the data set, 96,000 images, unless this version of it is already in ``folder``.
+    """Draws the data set, 96,000 images, unless this version of it is already in
+    ``folder``.
 
     Returns:
         Whether it was drawn.
@@ -54,9 +63,19 @@ def make(folder: Path) -> bool:
     Raises:
         DataError: the folder holds something else, or the disk is full or not writable.
     """
-    about = {"version": VERSION, "seed": SEED, "images_per_class": IMAGES_PER_CLASS, "classes": CLASSES}
+    about = {
+        "version": VERSION,
+        "seed": SEED,
+        "images_per_class": IMAGES_PER_CLASS,
+        "classes": CLASSES,
+    }
     text = json.dumps(about, ensure_ascii=False, indent=1) + "\n"
-    return fill_once(folder, partial(_write, count=IMAGES_PER_CLASS, seed=SEED), marker=MARKER, text=text)
+    return fill_once(
+        folder,
+        partial(_write, count=IMAGES_PER_CLASS, seed=SEED),
+        marker=MARKER,
+        text=text,
+    )
 
 
 def draw(folder: Path) -> None:
@@ -68,8 +87,8 @@ def load(folder: Path) -> tuple[tuple[str, ...], Split, Split, Split]:
     """Reads ``lines.npz``.
 
     Returns:
-        The 96 class names, training, validation and test images (N, 3, 28, 28), ordered by class:
-        540, 60 and 400 of each.
+        The 96 class names, training, validation and test images (N, 3, 28, 28), ordered
+        by class: 540, 60 and 400 of each.
 
     Raises:
         DataError: the file is missing or not what ``make`` writes.
@@ -77,29 +96,50 @@ def load(folder: Path) -> tuple[tuple[str, ...], Split, Split, Split]:
     path = folder / FILE
     try:
         with np.load(path) as arrays:
-            images, labels = torch.from_numpy(arrays["images"]), torch.from_numpy(arrays["labels"]).long()
+            images, labels = (
+                torch.from_numpy(arrays["images"]),
+                torch.from_numpy(arrays["labels"]).long(),
+            )
         images = images.view(len(CLASSES), -1, 3, IMAGE_SIZE, IMAGE_SIZE)
         labels = labels.view(len(CLASSES), -1)
-    except (*UNREADABLE, RuntimeError) as error:  # RuntimeError: not as many images as the shape needs
+    except (
+        *UNREADABLE,
+        RuntimeError,
+    ) as error:  # RuntimeError: not as many images as the shape needs
         raise DataError(
-            f"{path} cannot be read ({error}). Expected the file that `python -m helpers data make lines` writes: "
+            f"{path} cannot be read ({error}). Expected the file that `python -m "
+            "helpers data make lines` writes: "
             f"remove {folder}, and it is made again."
         ) from error
-    ids = np.array([[f"{stem}/{n:04d}" for n in range(labels.shape[1])] for stem in _stems()])
-    # The images of a class are independent of one another: the first are as random a choice as any.
-    ends = np.rint(labels.shape[1] * np.cumsum([0, TRAIN_SHARE, VALID_SHARE, 1 - TRAIN_SHARE - VALID_SHARE]))
+    ids = np.array(
+        [[f"{stem}/{n:04d}" for n in range(labels.shape[1])] for stem in _stems()]
+    )
+    # The images of a class are independent of one another: the first are as random a
+    # choice as any.
+    ends = np.rint(
+        labels.shape[1]
+        * np.cumsum([0, TRAIN_SHARE, VALID_SHARE, 1 - TRAIN_SHARE - VALID_SHARE])
+    )
     train, valid, test = (
-        Split(images[:, a:b].flatten(0, 1), labels[:, a:b].flatten(), tuple(ids[:, a:b].ravel().tolist()))
+        Split(
+            images[:, a:b].flatten(0, 1),
+            labels[:, a:b].flatten(),
+            tuple(ids[:, a:b].ravel().tolist()),
+        )
         for a, b in zip(ends[:-1].astype(int), ends[1:].astype(int), strict=True)
     )
     return CLASSES, train, valid, test
 
 
-def draw_lines(length: int, width: int, angle: int, count: int, rng: Generator) -> NDArray[np.uint8]:
-    """Draws lines of one kind, each wholly inside its image and equally likely in every such place.
+def draw_lines(
+    length: int, width: int, angle: int, count: int, rng: Generator
+) -> NDArray[np.uint8]:
+    """Draws lines of one kind, each wholly inside its image and equally likely in every
+    such place.
 
-    A pixel's value is the share of it that the line covers, taken along and across the line and
-    multiplied: exact for horizontal and vertical lines, very nearly so for the others.
+    A pixel's value is the share of it that the line covers, taken along and across the
+    line and multiplied: exact for horizontal and vertical lines, very nearly so for the
+    others.
 
     Args:
         length: pixels along the line.
@@ -116,7 +156,8 @@ def draw_lines(length: int, width: int, angle: int, count: int, rng: Generator) 
     cos, sin = math.cos(math.radians(angle)), math.sin(math.radians(angle))
     reach_x = reach_along * abs(cos) + reach_across * abs(sin)
     reach_y = reach_along * abs(sin) + reach_across * abs(cos)
-    # Pixels have their centres at 0 … 27: what is touched lies strictly between -1 and 28.
+    # Pixels have their centres at 0 … 27: what is touched lies strictly between -1 and
+    # 28.
     places_x = rng.uniform(reach_x - 1, IMAGE_SIZE - reach_x, (count, 1, 1))
     places_y = rng.uniform(reach_y - 1, IMAGE_SIZE - reach_y, (count, 1, 1))
     x = np.arange(IMAGE_SIZE) - places_x  # (N, 1, 28)
@@ -127,16 +168,25 @@ def draw_lines(length: int, width: int, angle: int, count: int, rng: Generator) 
 
 
 def _write(folder: Path, *, count: int, seed: int) -> None:
-    """Draws ``count`` images of each class and saves them: images (N, 3, 28, 28) and labels (N,), ``uint8``."""
+    """Draws ``count`` images of each class and saves them: images (N, 3, 28, 28) and
+    labels (N,), ``uint8``.
+    """
     images = np.zeros((len(CLASSES), count, 3, IMAGE_SIZE, IMAGE_SIZE), dtype=np.uint8)
     for label, (length, width, color, angle) in enumerate(COMBINATIONS):
         rng = np.random.default_rng([seed, label])
-        lines = draw_lines(int(length), int(width), int(angle.removesuffix("°")), count, rng)
+        lines = draw_lines(
+            int(length), int(width), int(angle.removesuffix("°")), count, rng
+        )
         images[label, :, CHANNELS[color]] = lines
     labels = np.repeat(np.arange(len(CLASSES), dtype=np.uint8), count)
-    np.savez_compressed(folder / FILE, images=images.reshape(-1, *images.shape[2:]), labels=labels)
+    np.savez_compressed(
+        folder / FILE, images=images.reshape(-1, *images.shape[2:]), labels=labels
+    )
 
 
 def _stems() -> list[str]:
     """Class names for ids, in ASCII: ``7x1-red-030``."""
-    return [f"{length}x{width}-{color}-{angle.removesuffix('°'):0>3}" for length, width, color, angle in COMBINATIONS]
+    return [
+        f"{length}x{width}-{color}-{angle.removesuffix('°'):0>3}"
+        for length, width, color, angle in COMBINATIONS
+    ]

@@ -1,7 +1,7 @@
 """MNIST: the idx files of handwritten digits, as torchvision lays them out.
 
-Y. LeCun, L. Bottou, Y. Bengio, P. Haffner: Gradient-based learning applied to document recognition
-(Proceedings of the IEEE, 1998).
+Y. LeCun, L. Bottou, Y. Bengio, P. Haffner: Gradient-based learning applied to document
+recognition (Proceedings of the IEEE, 1998).
 """
 
 from __future__ import annotations
@@ -54,19 +54,27 @@ OFFICIAL_FILES = (  # name, bytes, SHA-256
 )
 
 BROKEN_GZIP = (gzip.BadGzipFile, zlib.error, EOFError)
-BROKEN_IDX = (AssertionError, KeyError, RuntimeError, TypeError, ValueError)  # what torchvision raises for one
+BROKEN_IDX = (
+    AssertionError,
+    KeyError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+)  # what torchvision raises for one
 
 Loaded = tuple[tuple[str, ...], Split, Split, Split]
 
 
 def load_60_40(folder: Path) -> Loaded:
-    """The official training set alone, split as the course asks: three fifths for training, two for testing.
+    """The official training set alone, split as the course asks: three fifths for
+    training, two for testing.
 
-    A tenth of the three fifths is for validation: 32,400, 3,600 and 24,000 images, each with the
-    digits in proportion, fixed by a seed.
+    A tenth of the three fifths is for validation: 32,400, 3,600 and 24,000 images, each
+    with the digits in proportion, fixed by a seed.
 
     Returns:
-        The ten digits as class names, training, validation and test images (N, 1, 28, 28).
+        The ten digits as class names, training, validation and test images (N, 1, 28,
+        28).
 
     Raises:
         DataError: a file in ``raw/`` is missing, broken or does not go with the others.
@@ -76,19 +84,26 @@ def load_60_40(folder: Path) -> Loaded:
 
 
 def load_60k_10k(folder: Path) -> Loaded:
-    """The usual split: the official 60,000 images, a tenth of them for validation, and the official 10,000 for testing.
+    """The usual split: the official 60,000 images, a tenth of them for validation, and
+    the official 10,000 for testing.
 
     Returns:
-        The ten digits as class names, training, validation and test images (N, 1, 28, 28).
+        The ten digits as class names, training, validation and test images (N, 1, 28,
+        28).
 
     Raises:
         DataError: a file in ``raw/`` is missing, broken or does not go with the others.
     """
-    return (CLASSES, *_divide(_read(folder, "train"), VALID_SHARE), _read(folder, "t10k"))
+    return (
+        CLASSES,
+        *_divide(_read(folder, "train"), VALID_SHARE),
+        _read(folder, "t10k"),
+    )
 
 
 def convert(archive: Path, folder: Path) -> None:
-    """Puts one official ``.gz`` file into ``raw/``, and what it holds beside it, as torchvision does.
+    """Puts one official ``.gz`` file into ``raw/``, and what it holds beside it, as
+    torchvision does.
 
     Raises:
         DataError: the file is broken.
@@ -99,66 +114,103 @@ def convert(archive: Path, folder: Path) -> None:
 
 
 def draw(folder: Path) -> None:
-    """Draws the stand-in: ten kinds of objects in shades of gray, 3,000 + 500 images, as ``.gz`` files."""
+    """Draws the stand-in: ten kinds of objects in shades of gray, 3,000 + 500 images,
+    as ``.gz`` files.
+    """
     (folder / "raw").mkdir()
     for label, (part, count) in enumerate((("train", 3000), ("t10k", 500))):
         rng = np.random.default_rng([label, len(CLASSES)])
         each = count // len(CLASSES)
-        images = [synthetic.draw_images(kind, len(CLASSES), each, IMAGE_SIZE, rng) for kind in range(len(CLASSES))]
+        images = [
+            synthetic.draw_images(kind, len(CLASSES), each, IMAGE_SIZE, rng)
+            for kind in range(len(CLASSES))
+        ]
         order = rng.permutation(count)
-        gray = np.concatenate(images).mean(axis=3).round().astype(np.uint8)  # (N, 28, 28)
+        gray = (
+            np.concatenate(images).mean(axis=3).round().astype(np.uint8)
+        )  # (N, 28, 28)
         labels = np.repeat(np.arange(len(CLASSES), dtype=np.uint8), each)
         _write_idx(folder / "raw" / f"{part}-images-idx3-ubyte.gz", gray[order])
         _write_idx(folder / "raw" / f"{part}-labels-idx1-ubyte.gz", labels[order])
 
 
 def _read(folder: Path, part: str) -> Split:
-    """The images of ``train`` or ``t10k``, with their place in the file as id: ``train/00042``."""
+    """The images of ``train`` or ``t10k``, with their place in the file as id:
+    ``train/00042``.
+    """
     path = folder / "raw" / f"{part}-images-idx3-ubyte"
     name = f"{part}-labels-idx1-ubyte"
     images, labels = _read_idx(path), _read_idx(path.with_name(name))
     if images.shape != (len(labels), IMAGE_SIZE, IMAGE_SIZE) or not len(labels):
         raise DataError(
             f"{path} holds images {tuple(images.shape)} for {len(labels)} labels. "
-            f"Expected one image of {IMAGE_SIZE}×{IMAGE_SIZE} for each label: {_again(path)}"
+            f"Expected one image of {IMAGE_SIZE}×{IMAGE_SIZE} for each label: "
+            f"{_again(path)}"
         )
     if labels.max() >= len(CLASSES):
-        raise DataError(f"{path.with_name(name)} holds the label {labels.max()}. Expected 0 to 9: {_again(path)}")
-    if part == "train" and labels.bincount(minlength=len(CLASSES)).min() < LEAST_OF_A_DIGIT:
-        raise DataError(f"{path} holds too few images of some digit to split them: {_again(path)}")
-    return Split(images[:, None], labels, tuple(f"{part}/{n:05d}" for n in range(len(labels))))
+        raise DataError(
+            f"{path.with_name(name)} holds the label {labels.max()}. Expected 0 to 9: "
+            f"{_again(path)}"
+        )
+    if (
+        part == "train"
+        and labels.bincount(minlength=len(CLASSES)).min() < LEAST_OF_A_DIGIT
+    ):
+        raise DataError(
+            f"{path} holds too few images of some digit to split them: {_again(path)}"
+        )
+    return Split(
+        images[:, None], labels, tuple(f"{part}/{n:05d}" for n in range(len(labels)))
+    )
 
 
 def _read_idx(path: Path) -> Tensor:
     plain = str(_unpacked(path))
     try:
-        values: Tensor = read_image_file(plain) if "images" in path.name else read_label_file(plain)
+        values: Tensor = (
+            read_image_file(plain) if "images" in path.name else read_label_file(plain)
+        )
     except BROKEN_IDX as error:
-        raise DataError(f"{path} is not a whole idx file ({error}): {_again(path)}") from error
+        raise DataError(
+            f"{path} is not a whole idx file ({error}): {_again(path)}"
+        ) from error
     return values
 
 
 def _unpacked(path: Path) -> Path:
-    """``path``, which torchvision's readers take; unpacked first if only its ``.gz`` is there."""
+    """``path``, which torchvision's readers take; unpacked first if only its ``.gz`` is
+    there.
+    """
     packed = path.with_name(f"{path.name}.gz")
     if path.is_file():
         return path
     if not packed.is_file():
         raise DataError(f"{path} is not there, nor is {packed.name}: {_again(path)}")
     try:
-        with gzip.open(packed) as content, write_atomic(path) as temporary, temporary.open("wb") as file:
+        with (
+            gzip.open(packed) as content,
+            write_atomic(path) as temporary,
+            temporary.open("wb") as file,
+        ):
             shutil.copyfileobj(content, file)
     except BROKEN_GZIP as error:
-        raise DataError(f"{packed} is not a whole gzip file ({error}): {_again(path)}") from error
+        raise DataError(
+            f"{packed} is not a whole gzip file ({error}): {_again(path)}"
+        ) from error
     return path
 
 
 def _again(path: Path) -> str:
-    return f"remove {path.parents[1]}, and get it again with `python -m helpers data fetch mnist`."
+    return (
+        f"remove {path.parents[1]}, and get it again with `python -m helpers data "
+        "fetch mnist`."
+    )
 
 
 def _divide(split: Split, share: float) -> tuple[Split, Split]:
-    """Two parts with the classes in proportion, the second with ``share`` of the images."""
+    """Two parts with the classes in proportion, the second with ``share`` of the
+    images.
+    """
     indices = train_test_split(
         np.arange(len(split)),
         test_size=round(share * len(split)),
@@ -170,6 +222,10 @@ def _divide(split: Split, share: float) -> tuple[Split, Split]:
 
 
 def _write_idx(path: Path, values: NDArray[np.uint8]) -> None:
-    """Writes a gzipped idx file: the type (8: unsigned byte), the number of axes, their lengths, the values."""
+    """Writes a gzipped idx file: the type (8: unsigned byte), the number of axes, their
+    lengths, the values.
+    """
     header = np.array([0x0800 + values.ndim, *values.shape], dtype=">i4")
-    path.write_bytes(gzip.compress(header.tobytes() + values.tobytes(), compresslevel=1, mtime=0))
+    path.write_bytes(
+        gzip.compress(header.tobytes() + values.tobytes(), compresslevel=1, mtime=0)
+    )

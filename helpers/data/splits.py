@@ -15,7 +15,9 @@ from helpers.base.errors import ConfigError, DataError
 
 
 def shuffle_key(seed: int, name: str) -> bytes:
-    """A sort key: it shuffles as no version of any library and no machine will ever change."""
+    """A sort key: it shuffles as no version of any library and no machine will ever
+    change.
+    """
     return hashlib.sha256(f"{seed}/{name}".encode()).digest()
 
 
@@ -24,8 +26,8 @@ class Split:
     """One split.
 
     Attributes:
-        images: ``uint8`` (N, C, H, W), 0–255; or float32 (N, C, h, w), what a network has made of images, which is
-            taken as it is.
+        images: ``uint8`` (N, C, H, W), 0–255; or float32 (N, C, h, w), what a network
+            has made of images, which is taken as it is.
         labels: ``int64`` (N,), indices into the data set's classes.
         ids: N names, for files their path below the split's folder.
     """
@@ -37,7 +39,8 @@ class Split:
     def __post_init__(self) -> None:
         if not len(self.images) == len(self.labels) == len(self.ids):
             raise ValueError(
-                f"{len(self.images)} images, {len(self.labels)} labels and {len(self.ids)} ids do not match"
+                f"{len(self.images)} images, {len(self.labels)} labels and "
+                f"{len(self.ids)} ids do not match"
             )
 
     def __len__(self) -> int:
@@ -45,24 +48,32 @@ class Split:
 
     def subset(self, indices: Tensor) -> Split:
         """The images at ``indices`` (``int64``), in that order."""
-        return Split(self.images[indices], self.labels[indices], tuple(self.ids[i] for i in indices.tolist()))
+        return Split(
+            self.images[indices],
+            self.labels[indices],
+            tuple(self.ids[i] for i in indices.tolist()),
+        )
 
     def take(self, count: int, *, seed: int = 0) -> Split:
         """``count`` images, with the classes in the split's own proportions.
 
-        The images of each class are shuffled with ``seed`` and dealt out evenly, so that a smaller
-        count is always a part of a larger one.
+        The images of each class are shuffled with ``seed`` and dealt out evenly, so
+        that a smaller count is always a part of a larger one.
 
         Raises:
             ConfigError: ``count`` is not between 1 and the number of images.
         """
         if not 1 <= count <= len(self):
             raise ConfigError(
-                f"A limit of {count} images does not fit a split of {len(self)}: choose 1 to {len(self)}."
+                f"A limit of {count} images does not fit a split of {len(self)}: "
+                f"choose 1 to {len(self)}."
             )
-        shuffled = torch.randperm(len(self), generator=torch.Generator().manual_seed(seed))
+        shuffled = torch.randperm(
+            len(self), generator=torch.Generator().manual_seed(seed)
+        )
         labels = self.labels[shuffled]
-        # The k-th of n images of a class comes at time (k + 1/2) / n: every class is spread over [0, 1).
+        # The k-th of n images of a class comes at time (k + 1/2) / n: every class is
+        # spread over [0, 1).
         order = torch.argsort(labels, stable=True)
         sizes = torch.bincount(labels)
         rank = torch.arange(len(self)) - (sizes.cumsum(0) - sizes)[labels[order]]
@@ -70,11 +81,13 @@ class Split:
         chosen = shuffled[order[torch.argsort(time, stable=True)]][:count]
         return self.subset(chosen.sort().values)
 
-    def share_out(self, counts: Callable[[int], Sequence[int]], *, seed: int = 0) -> list[Split]:
+    def share_out(
+        self, counts: Callable[[int], Sequence[int]], *, seed: int = 0
+    ) -> list[Split]:
         """Deals the images of each class out into parts.
 
-        Which image goes where follows from its id and the seed alone, so that no version of any
-        library and no machine will ever deal otherwise.
+        Which image goes where follows from its id and the seed alone, so that no
+        version of any library and no machine will ever deal otherwise.
 
         Args:
             counts: says of the number of images of a class how many go into each part.
@@ -89,13 +102,17 @@ class Split:
 
         dealt: list[list[int]] = []  # indices, by part
         for label in self.labels.unique():
-            members = sorted((self.labels == label).nonzero().flatten().tolist(), key=key)
+            members = sorted(
+                (self.labels == label).nonzero().flatten().tolist(), key=key
+            )
             sizes = counts(len(members))
             dealt = dealt or [[] for _ in sizes]
             deck = iter(members)
             for part, size in zip(dealt, sizes, strict=True):
                 part.extend(islice(deck, size))
-        return [self.subset(torch.tensor(sorted(part), dtype=torch.int64)) for part in dealt]
+        return [
+            self.subset(torch.tensor(sorted(part), dtype=torch.int64)) for part in dealt
+        ]
 
 
 @dataclass(frozen=True)
@@ -109,10 +126,11 @@ class Splits:
         train: what is learned from.
         valid: what everything is selected on.
         test: the last word, or None where the set has none.
-        factors: what the classes combine, where they do: by name (``color``) the values (``red``, ``blue``).
-            Labels count the combinations row by row: the last factor changes fastest.
-        normalisation: mean and standard deviation of each channel, in 0–1, that images are normalised with;
-            None takes those of the training images.
+        factors: what the classes combine, where they do: by name (``color``) the values
+            (``red``, ``blue``). Labels count the combinations row by row: the last
+            factor changes fastest.
+        normalisation: mean and standard deviation of each channel, in 0–1, that images
+            are normalised with; None takes those of the training images.
     """
 
     name: str
@@ -125,8 +143,13 @@ class Splits:
     normalisation: tuple[tuple[float, ...], tuple[float, ...]] | None = None
 
     def __post_init__(self) -> None:
-        if self.factors and math.prod(map(len, self.factors.values())) != len(self.classes):
-            raise ValueError(f"the factors {dict(self.factors)} do not combine to {len(self.classes)} classes")
+        if self.factors and math.prod(map(len, self.factors.values())) != len(
+            self.classes
+        ):
+            raise ValueError(
+                f"the factors {dict(self.factors)} do not combine to "
+                f"{len(self.classes)} classes"
+            )
 
     @property
     def parts(self) -> dict[str, Split]:
@@ -149,7 +172,8 @@ class Splits:
         return {name: len(split) for name, split in self.parts.items()}
 
     def find(self, name: str) -> Tensor:
-        """The image with this id, its suffix left out or not, from whichever split has it: ``uint8`` (C, H, W).
+        """The image with this id, its suffix left out or not, from whichever split has
+        it: ``uint8`` (C, H, W).
 
         Raises:
             DataError: no split has it.
@@ -158,18 +182,25 @@ class Splits:
             for index, item in enumerate(split.ids):
                 if name in (item, item.rpartition(".")[0]):
                     return split.images[index]
-        raise DataError(f"{self.name} has no image {name!r}: expected an id such as {self.train.ids[0]!r}.")
+        raise DataError(
+            f"{self.name} has no image {name!r}: expected an id such as "
+            f"{self.train.ids[0]!r}."
+        )
 
     def normalised_with(self, mean: Sequence[float], std: Sequence[float]) -> Splits:
-        """The same images, to be normalised as a network expects them that was trained on others."""
+        """The same images, to be normalised as a network expects them that was trained
+        on others.
+        """
         return replace(self, normalisation=(tuple(mean), tuple(std)))
 
     def channel_stats(self) -> tuple[tuple[float, ...], tuple[float, ...]]:
-        """Mean and standard deviation of each channel that images are normalised with, in 0–1.
+        """Mean and standard deviation of each channel that images are normalised with,
+        in 0–1.
 
-        They are those of the training images, unless ``normalisation`` says otherwise or the images are
-        floats (0 and 1, which leave them as they are). The deviation of a channel that never changes is given
-        as 1, so that dividing by it leaves the channel at 0.
+        They are those of the training images, unless ``normalisation`` says otherwise
+        or the images are floats (0 and 1, which leave them as they are). The deviation
+        of a channel that never changes is given as 1, so that dividing by it leaves the
+        channel at 0.
         """
         if self.normalisation is not None:
             return self.normalisation
@@ -185,8 +216,11 @@ class Splits:
             std.append((share * (values - centre) ** 2).sum().sqrt().item() or 1.0)
         return tuple(mean), tuple(std)
 
-    def limit(self, train: int | None = None, valid: int | None = None, *, seed: int = 0) -> Splits:
-        """A smaller set, with the classes in proportion; None leaves a split whole. The test split stays.
+    def limit(
+        self, train: int | None = None, valid: int | None = None, *, seed: int = 0
+    ) -> Splits:
+        """A smaller set, with the classes in proportion; None leaves a split whole. The
+        test split stays.
 
         Raises:
             ConfigError: a limit is larger than its split.
@@ -198,7 +232,9 @@ class Splits:
         )
 
     def fingerprint(self) -> str:
-        """A short hash of every pixel and label and of the normalisation, to tell two data sets apart."""
+        """A short hash of every pixel and label and of the normalisation, to tell two
+        data sets apart.
+        """
         digest = hashlib.blake2b(self.name.encode(), digest_size=8)
         if self.normalisation is not None:
             digest.update(repr(self.normalisation).encode())

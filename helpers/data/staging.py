@@ -1,4 +1,6 @@
-"""Folders that are either whole or not there: made beside their place, then renamed into it."""
+"""Folders that are either whole or not there: made beside their place, then renamed
+into it.
+"""
 
 from __future__ import annotations
 
@@ -13,10 +15,12 @@ from helpers.base.errors import DataError
 
 @contextmanager
 def staged(folder: Path) -> Iterator[Path]:
-    """Yields an empty temporary folder that becomes ``folder`` only if the block succeeds.
+    """Yields an empty temporary folder that becomes ``folder`` only if the block
+    succeeds.
 
-    Whatever fails (a full disk, a broken archive, an interrupt), nothing is left behind. When another
-    process was faster, its folder stays and ours is dropped: both were to hold the same.
+    Whatever fails (a full disk, a broken archive, an interrupt), nothing is left
+    behind. When another process was faster, its folder stays and ours is dropped: both
+    were to hold the same.
 
     Raises:
         DataError: the disk is full or not writable.
@@ -24,14 +28,19 @@ def staged(folder: Path) -> Iterator[Path]:
     temporary = None
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}.", suffix=".part"))
+        temporary = Path(
+            tempfile.mkdtemp(
+                dir=folder.parent, prefix=f".{folder.name}.", suffix=".part"
+            )
+        )
         yield temporary
         temporary.chmod(0o755)  # mkdtemp makes it private
         if not folder.exists():
             _rename(temporary, folder)
     except OSError as error:
         raise DataError(
-            f"{folder} could not be written ({error}); nothing half-made was left there. "
+            f"{folder} could not be written ({error}); nothing half-made was left "
+            "there. "
             "Free some space, or set CNN_DATA to a folder on another disk."
         ) from error
     finally:
@@ -39,8 +48,11 @@ def staged(folder: Path) -> Iterator[Path]:
             shutil.rmtree(temporary, ignore_errors=True)
 
 
-def fill_once(folder: Path, fill: Callable[[Path], None], *, marker: str, text: str) -> bool:
-    """Has ``fill`` fill ``folder``, unless this version of its content is already there.
+def fill_once(
+    folder: Path, fill: Callable[[Path], None], *, marker: str, text: str
+) -> bool:
+    """Has ``fill`` fill ``folder``, unless this version of its content is already
+    there.
 
     Args:
         folder: what is made; replaced if it holds another version.
@@ -52,12 +64,16 @@ def fill_once(folder: Path, fill: Callable[[Path], None], *, marker: str, text: 
         Whether it was filled.
 
     Raises:
-        DataError: the folder holds something else, without a marker, or the disk is full or not writable.
+        DataError: the folder holds something else, without a marker, or the disk is
+            full or not writable.
     """
-    if folder.exists():  # whole, since staged: another process may have made it meanwhile
+    if (
+        folder.exists()
+    ):  # whole, since staged: another process may have made it meanwhile
         if not (folder / marker).is_file():
             raise DataError(
-                f"{folder} is to be generated but holds something else (it has no {marker}): move it away, "
+                f"{folder} is to be generated but holds something else (it has no "
+                f"{marker}): move it away, "
                 "and it is made when it is next needed."
             )
         if (folder / marker).read_text(encoding="utf-8") == text:

@@ -1,4 +1,6 @@
-"""One file from the web, within limits: how long it may take, how large it may be, how often it is asked for."""
+"""One file from the web, within limits: how long it may take, how large it may be, how
+often it is asked for.
+"""
 
 from __future__ import annotations
 
@@ -96,16 +98,25 @@ def download(url: str, limits: Limits, stop: Event) -> bytes:
 
 def _attempt(url: str, limits: Limits, stop: Event) -> bytes:
     try:
-        with requests.get(url, timeout=limits.timeout, headers=HEADERS, stream=True) as response:
+        with requests.get(
+            url, timeout=limits.timeout, headers=HEADERS, stream=True
+        ) as response:
             _check_status(response)
             return _read(response, limits, stop)
     except (requests.Timeout, ReadTimeoutError) as error:
-        raise LostError(Cause.TIMEOUT, f"no answer within {limits.timeout:g} s") from error
+        raise LostError(
+            Cause.TIMEOUT, f"no answer within {limits.timeout:g} s"
+        ) from error
     except requests.TooManyRedirects as error:
         raise LostError(Cause.REFUSED, "redirects without end") from error
-    except ValueError as error:  # requests' and urllib3's own for an address that is none
+    except (
+        ValueError
+    ) as error:  # requests' and urllib3's own for an address that is none
         raise LostError(Cause.BAD_ADDRESS, str(error)) from error
-    except (OSError, HTTPError) as error:  # OSError is the root of all that requests raises
+    except (
+        OSError,
+        HTTPError,
+    ) as error:  # OSError is the root of all that requests raises
         raise LostError(Cause.CONNECTION, str(error)) from error
 
 
@@ -123,7 +134,8 @@ def _check_status(response: requests.Response) -> None:
 def _read(response: requests.Response, limits: Limits, stop: Event) -> bytes:
     end = time.monotonic() + limits.deadline
     content = bytearray()
-    # Whatever has arrived, piece by piece: waiting for a full buffer, a server that drips would never be left.
+    # Whatever has arrived, piece by piece: waiting for a full buffer, a server that
+    # drips would never be left.
     while piece := response.raw.read1(CHUNK, decode_content=True):
         content += piece
         if len(content) > limits.max_bytes:

@@ -21,8 +21,8 @@ class Embedding:
         points: float32 (N, 2); its axes have no meaning.
         perplexity: about how many neighbours each image was given.
         seed: of the random numbers.
-        divergence: Kullback–Leibler divergence between the neighbourhoods of the features and those of the points,
-            in nats: what the plane could not show.
+        divergence: Kullback–Leibler divergence between the neighbourhoods of the
+            features and those of the points, in nats: what the plane could not show.
     """
 
     points: Tensor
@@ -32,7 +32,8 @@ class Embedding:
 
 
 def embed(features: Tensor, *, perplexity: float = 30.0, seed: int = 0) -> Embedding:
-    """t-SNE (van der Maaten and Hinton 2008) by scikit-learn, from principal components.
+    """t-SNE (van der Maaten and Hinton 2008) by scikit-learn, from principal
+    components.
 
     Args:
         features: float (N, D); more axes, as of maps, are taken together.
@@ -40,17 +41,30 @@ def embed(features: Tensor, *, perplexity: float = 30.0, seed: int = 0) -> Embed
         seed: of what is left to chance; the points start at the principal components.
 
     Raises:
-        ConfigError: the perplexity is not positive, or not less than the number of images.
+        ConfigError: the perplexity is not positive, or not less than the number of
+            images.
     """
     values = features.flatten(1).float().numpy()
     if not 0 < perplexity < len(values):
-        raise ConfigError(f"The perplexity is {perplexity} for {len(values)} images: expected more than 0, and less.")
-    tsne = TSNE(perplexity=perplexity, init="pca", learning_rate="auto", random_state=seed)
+        raise ConfigError(
+            f"The perplexity is {perplexity} for {len(values)} images: expected more "
+            "than 0, and less."
+        )
+    tsne = TSNE(
+        perplexity=perplexity, init="pca", learning_rate="auto", random_state=seed
+    )
     points = tsne.fit_transform(values)
-    return Embedding(torch.from_numpy(np.asarray(points, np.float32)), perplexity, seed, float(tsne.kl_divergence_))
+    return Embedding(
+        torch.from_numpy(np.asarray(points, np.float32)),
+        perplexity,
+        seed,
+        float(tsne.kl_divergence_),
+    )
 
 
-def neighbour_agreement(points: Tensor, labels: Tensor, *, neighbours: int = 10) -> float:
+def neighbour_agreement(
+    points: Tensor, labels: Tensor, *, neighbours: int = 10
+) -> float:
     """The mean share of each point's nearest ``neighbours`` that have its label, 0–1.
 
     Args:
@@ -58,6 +72,10 @@ def neighbour_agreement(points: Tensor, labels: Tensor, *, neighbours: int = 10)
         labels: ``int64`` (N,).
         neighbours: how many are asked, at most N - 1.
     """
-    found = NearestNeighbors(n_neighbors=min(neighbours, len(points) - 1)).fit(points.numpy())
-    nearest = torch.from_numpy(found.kneighbors(return_distance=False))  # (N, neighbours), without the point itself
+    found = NearestNeighbors(n_neighbors=min(neighbours, len(points) - 1)).fit(
+        points.numpy()
+    )
+    nearest = torch.from_numpy(
+        found.kneighbors(return_distance=False)
+    )  # (N, neighbours), without the point itself
     return (labels[nearest] == labels[:, None]).float().mean().item()

@@ -1,4 +1,6 @@
-"""What the filters of a first layer are made of: brightness or colour, plain or a pattern."""
+"""What the filters of a first layer are made of: brightness or colour, plain or a
+pattern.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +11,8 @@ from helpers.base.errors import ConfigError
 
 
 def weight_pictures(weight: Tensor) -> Tensor:
-    """Filters as pictures: each on a scale of its own, on which a weight of zero is mid-gray.
+    """Filters as pictures: each on a scale of its own, on which a weight of zero is
+    mid-gray.
 
     Args:
         weight: of a convolution on images (F, C, h, w).
@@ -23,32 +26,41 @@ def weight_pictures(weight: Tensor) -> Tensor:
 
 
 def filter_composition(weight: Tensor) -> dict[str, Tensor]:
-    """Splits the energy of each filter (the sum of its squared weights) into four parts that add up to it.
+    """Splits the energy of each filter (the sum of its squared weights) into four parts
+    that add up to it.
 
-    A filter is the sum of what is the same in all channels (brightness) and the rest (colour), and each of the two is
-    the sum of its mean over all places (plain) and the rest (a pattern, such as an edge). The four are orthogonal, as
-    in an analysis of variance. Random filters have energy in proportion to the dimensions of each part: 1, C - 1,
-    hw - 1 and (C - 1)(hw - 1) of C hw.
+    A filter is the sum of what is the same in all channels (brightness) and the rest
+    (colour), and each of the two is the sum of its mean over all places (plain) and the
+    rest (a pattern, such as an edge). The four are orthogonal, as in an analysis of
+    variance. Random filters have energy in proportion to the dimensions of each part:
+    1, C - 1, hw - 1 and (C - 1)(hw - 1) of C hw.
 
     Args:
         weight: of a convolution on images with several channels (F, C, h, w).
 
     Returns:
-        By ``plain brightness``, ``plain colour``, ``brightness pattern`` and ``colour pattern``: shares (F,), which
+        By ``plain brightness``, ``plain colour``, ``brightness pattern`` and ``colour
+            pattern``: shares (F,), which
         add up to 1.
 
     Raises:
         ConfigError: these are no filters of images with several channels.
     """
     if weight.ndim != 4 or weight.shape[1] < 2:
-        raise ConfigError(f"Weights of the shape {tuple(weight.shape)}: expected filters (F, C, h, w), C > 1.")
+        raise ConfigError(
+            f"Weights of the shape {tuple(weight.shape)}: expected filters (F, C, h, "
+            "w), C > 1."
+        )
     filters = weight.detach().double().cpu()
     gray = filters.mean(dim=1, keepdim=True).expand_as(filters)
     colour = filters - gray
     parts = {}
     for name, part in (("brightness", gray), ("colour", colour)):
         plain = part.mean(dim=(2, 3), keepdim=True).expand_as(part)
-        parts[f"plain {name}"], parts[f"{name} pattern"] = _energy(plain), _energy(part - plain)
+        parts[f"plain {name}"], parts[f"{name} pattern"] = (
+            _energy(plain),
+            _energy(part - plain),
+        )
     whole = torch.stack(list(parts.values())).sum(0).clamp(min=1e-30)
     return {name: energy / whole for name, energy in parts.items()}
 

@@ -17,12 +17,16 @@ from helpers.insight.activations import find_layer
 from helpers.insight.receptive_field import Box
 
 
-def gradient_footprint(model: nn.Module, layer: str, image_size: int, channels: int = 3) -> Tensor:
-    """How much each pixel matters to the unit in the middle of a layer's map: the gradient at a copy of the network.
+def gradient_footprint(
+    model: nn.Module, layer: str, image_size: int, channels: int = 3
+) -> Tensor:
+    """How much each pixel matters to the unit in the middle of a layer's map: the
+    gradient at a copy of the network.
 
-    In the copy nothing can hide a path: weights are positive, normalisation does nothing, and maximum pooling is
-    replaced by average pooling, which has a gradient at every pixel of its window. So the pixels with a
-    gradient are the receptive field, and the values say how many paths lead from a pixel to the unit.
+    In the copy nothing can hide a path: weights are positive, normalisation does
+    nothing, and maximum pooling is replaced by average pooling, which has a gradient at
+    every pixel of its window. So the pixels with a gradient are the receptive field,
+    and the values say how many paths lead from a pixel to the unit.
 
     Args:
         model: any network; it is left as it was.
@@ -40,21 +44,31 @@ def gradient_footprint(model: nn.Module, layer: str, image_size: int, channels: 
     linear = copy.deepcopy(model).to("cpu", torch.float32).eval()
     _open_all_paths(linear)
     outputs: list[Tensor] = []
-    linear.get_submodule(layer).register_forward_hook(lambda _module, _inputs, output: outputs.append(output.clone()))
+    linear.get_submodule(layer).register_forward_hook(
+        lambda _module, _inputs, output: outputs.append(output.clone())
+    )
     # Close to zero, where ReLU6 and its like are not yet saturated.
     images = torch.full((1, channels, image_size, image_size), 1e-6, requires_grad=True)
     with torch.enable_grad(), _AveragePooling():
         linear(images)
     if not outputs:
-        raise ModelError(f"The forward pass of {type(model).__name__} does not use layer {layer}.")
+        raise ModelError(
+            f"The forward pass of {type(model).__name__} does not use layer {layer}."
+        )
     output = outputs[-1]  # (1, maps, h, w) or (1, units)
-    unit = output[..., output.shape[-2] // 2, output.shape[-1] // 2] if output.ndim == 4 else output
+    unit = (
+        output[..., output.shape[-2] // 2, output.shape[-1] // 2]
+        if output.ndim == 4
+        else output
+    )
     (gradient,) = torch.autograd.grad(unit.sum(), images)
     return gradient[0].abs().sum(0)
 
 
 def footprint_box(footprint: Tensor) -> Box:
-    """The smallest box around the pixels of a footprint (H, W) that are not 0: top, left, bottom, right."""
+    """The smallest box around the pixels of a footprint (H, W) that are not 0: top,
+    left, bottom, right.
+    """
     rows, columns = (footprint.any(dim).nonzero().flatten().tolist() for dim in (1, 0))
     return rows[0], columns[0], rows[-1] + 1, columns[-1] + 1
 
@@ -63,18 +77,33 @@ class _AveragePooling(TorchFunctionMode):
     """Within the block, maximum pooling averages."""
 
     def __torch_function__(
-        self, func: Any, _types: Any, args: Sequence[Any] = (), kwargs: Mapping[str, Any] | None = None
+        self,
+        func: Any,
+        _types: Any,
+        args: Sequence[Any] = (),
+        kwargs: Mapping[str, Any] | None = None,
     ) -> Any:
-        substitute = {"max_pool2d": _average, "adaptive_max_pool2d": _adaptive_average}.get(
-            getattr(func, "__name__", ""), func
-        )
+        substitute = {
+            "max_pool2d": _average,
+            "adaptive_max_pool2d": _adaptive_average,
+        }.get(getattr(func, "__name__", ""), func)
         return substitute(*args, **(kwargs or {}))
 
 
-def _average(images: Tensor, kernel_size: Any, stride: Any = None, padding: Any = 0, **options: Any) -> Tensor:
+def _average(
+    images: Tensor,
+    kernel_size: Any,
+    stride: Any = None,
+    padding: Any = 0,
+    **options: Any,
+) -> Tensor:
     if options.get("dilation", 1) not in (1, (1, 1)):
-        raise ModelError("The footprint of maximum pooling with dilation is not implemented.")
-    return F.avg_pool2d(images, kernel_size, stride, padding, options.get("ceil_mode", False))
+        raise ModelError(
+            "The footprint of maximum pooling with dilation is not implemented."
+        )
+    return F.avg_pool2d(
+        images, kernel_size, stride, padding, options.get("ceil_mode", False)
+    )
 
 
 def _adaptive_average(images: Tensor, output_size: Any, **_options: Any) -> Tensor:
@@ -83,11 +112,15 @@ def _adaptive_average(images: Tensor, output_size: Any, **_options: Any) -> Tens
 
 @torch.no_grad()
 def _open_all_paths(model: nn.Module) -> None:
-    """Positive weights of no regular pattern, no biases, and normalisation that changes nothing."""
+    """Positive weights of no regular pattern, no biases, and normalisation that changes
+    nothing.
+    """
     generator = torch.Generator().manual_seed(0)
     for name, parameter in model.named_parameters():
         if parameter.ndim >= 2:
-            parameter.uniform_(0.5, 1.5, generator=generator).div_(math.prod(parameter.shape[1:]))
+            parameter.uniform_(0.5, 1.5, generator=generator).div_(
+                math.prod(parameter.shape[1:])
+            )
         else:
             parameter.fill_(0 if name.endswith("bias") else 1)
     for name, buffer in model.named_buffers():

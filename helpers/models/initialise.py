@@ -10,12 +10,15 @@ from helpers.base.errors import ModelError
 
 INITIALISERS: dict[str, Callable[[Tensor], Tensor]] = {
     "xavier": nn.init.xavier_uniform_,  # Glorot and Bengio 2010
-    "he": lambda weight: nn.init.kaiming_normal_(weight, nonlinearity="relu"),  # He et al. 2015
+    "he": lambda weight: nn.init.kaiming_normal_(
+        weight, nonlinearity="relu"
+    ),  # He et al. 2015
 }
 
 
 def initialise(model: nn.Module, init: str | None) -> None:
-    """Draws the weights of all convolutions and fully connected layers anew; their biases become zero.
+    """Draws the weights of all convolutions and fully connected layers anew; their
+    biases become zero.
 
     Args:
         model: any network.
@@ -27,7 +30,9 @@ def initialise(model: nn.Module, init: str | None) -> None:
     if init is None:
         return
     if init not in INITIALISERS:
-        raise ModelError(f"There is no initialisation {init!r}: known are {', '.join(INITIALISERS)}.")
+        raise ModelError(
+            f"There is no initialisation {init!r}: known are {', '.join(INITIALISERS)}."
+        )
     for module in model.modules():
         if isinstance(module, (nn.Conv2d, nn.Linear)):
             INITIALISERS[init](module.weight)

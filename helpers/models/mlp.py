@@ -1,4 +1,6 @@
-"""A multilayer perceptron with one hidden layer, whose weights can be looked at as images."""
+"""A multilayer perceptron with one hidden layer, whose weights can be looked at as
+images.
+"""
 
 from __future__ import annotations
 
@@ -16,11 +18,12 @@ class MLP(nn.Module):
         num_classes: number of logits.
         in_channels: channels of an image.
         image_size: side of the square images in pixels.
-        hidden: units in the hidden layer; the course asks for 300, then for 300 and 800.
+        hidden: units in the hidden layer; the course asks for 300, then for 300 and
+            800.
         dropout: probability of dropping a hidden unit's value.
         init: ``xavier``, ``he``, or None for PyTorch's default.
-        standardise: bring each image to mean 0 and standard deviation 1 over all its values first, so that light and
-            contrast of the whole picture say nothing.
+        standardise: bring each image to mean 0 and standard deviation 1 over all its
+            values first, so that light and contrast of the whole picture say nothing.
     """
 
     def __init__(
@@ -37,7 +40,11 @@ class MLP(nn.Module):
         super().__init__()
         self.image_shape = (in_channels, image_size, image_size)
         inputs = in_channels * image_size * image_size
-        self.norm = nn.LayerNorm(inputs, elementwise_affine=False) if standardise else nn.Identity()
+        self.norm = (
+            nn.LayerNorm(inputs, elementwise_affine=False)
+            if standardise
+            else nn.Identity()
+        )
         self.fc1 = nn.Linear(inputs, hidden)
         self.relu = nn.ReLU()
         self.dropout = nn.Dropout(dropout)
@@ -51,6 +58,8 @@ class MLP(nn.Module):
         return logits
 
     def weight_images(self) -> Tensor:
-        """What each hidden unit looks for: its weights in the shape of an image, (hidden, C, H, W), of either sign."""
+        """What each hidden unit looks for: its weights in the shape of an image,
+        (hidden, C, H, W), of either sign.
+        """
         weights: Tensor = self.fc1.weight.detach().cpu()
         return weights.reshape(-1, *self.image_shape)

@@ -17,9 +17,9 @@ from helpers.models.registry import register
 class MultiHeadCNN(nn.Module):
     """A shared feature network and classification heads, trained end to end.
 
-    A head for two classes ends in a single neuron, to be read through a sigmoid; one for more ends in a
-    neuron per class, to be read through a softmax. Neither is part of the network: the losses contain
-    them, and ``Heads`` applies them in prediction.
+    A head for two classes ends in a single neuron, to be read through a sigmoid; one
+    for more ends in a neuron per class, to be read through a softmax. Neither is part
+    of the network: the losses contain them, and ``Heads`` applies them in prediction.
 
     Args:
         num_classes: combinations of the heads' classes.
@@ -44,13 +44,18 @@ class MultiHeadCNN(nn.Module):
         self.heads = Heads(heads)
         if self.heads.num_classes != num_classes:
             raise ModelError(
-                f"Heads of {self.heads.shape} classes combine to {self.heads.num_classes}, not {num_classes}."
+                f"Heads of {self.heads.shape} classes combine to "
+                f"{self.heads.num_classes}, not {num_classes}."
             )
         self.features = ConvStages(in_channels, widths, stem_stride)
         self.head = nn.ModuleDict(
             {
-                name: nn.Sequential(nn.Linear(widths[-1], hidden), nn.ReLU(), nn.Linear(hidden, width))
-                for name, width in zip(self.heads.factors, self.heads.widths, strict=True)
+                name: nn.Sequential(
+                    nn.Linear(widths[-1], hidden), nn.ReLU(), nn.Linear(hidden, width)
+                )
+                for name, width in zip(
+                    self.heads.factors, self.heads.widths, strict=True
+                )
             }
         )
 

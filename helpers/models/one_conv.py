@@ -13,12 +13,14 @@ DOWNSAMPLING = ("pool", "stride")
 
 @register("one_conv")
 class OneConvCNN(nn.Module):
-    """One convolution, ReLU, batch normalisation and 2×2 pooling, then a large fully connected layer.
+    """One convolution, ReLU, batch normalisation and 2×2 pooling, then a large fully
+    connected layer.
 
-    With its defaults it is the network as listed: 32 filters of 7×7 with stride 1 and no padding, so
-    that 28×28 pixels become 22×22 and, pooled, 11×11; 1024 units; ReLU; and the output layer that the list
-    leaves to the reader. There is no softmax: cross-entropy on logits contains it. The other arguments are
-    what the assignment asks to try.
+    With its defaults it is the network as listed: 32 filters of 7×7 with stride 1 and
+    no padding, so that 28×28 pixels become 22×22 and, pooled, 11×11; 1024 units; ReLU;
+    and the output layer that the list leaves to the reader. There is no softmax:
+    cross-entropy on logits contains it. The other arguments are what the assignment
+    asks to try.
 
     Args:
         num_classes: number of logits.
@@ -27,12 +29,14 @@ class OneConvCNN(nn.Module):
         kernel_size: side of the filters.
         filters: filters of the first convolution; each further one has twice as many.
         depth: convolutions, each with ReLU, batch normalisation and downsampling.
-        downsampling: ``pool`` (max pooling) or ``stride`` (a stride of 2 in the convolution instead).
+        downsampling: ``pool`` (max pooling) or ``stride`` (a stride of 2 in the
+            convolution instead).
         hidden: units of the fully connected layer.
         dropout: probability of dropping a unit of the fully connected layer.
 
     Raises:
-        ModelError: an unknown ``downsampling``, or the images are too small for so many convolutions.
+        ModelError: an unknown ``downsampling``, or the images are too small for so many
+            convolutions.
     """
 
     def __init__(
@@ -50,7 +54,10 @@ class OneConvCNN(nn.Module):
     ) -> None:
         super().__init__()
         if downsampling not in DOWNSAMPLING:
-            raise ModelError(f"downsampling is {downsampling!r}: known are {', '.join(DOWNSAMPLING)}.")
+            raise ModelError(
+                f"downsampling is {downsampling!r}: known are "
+                f"{', '.join(DOWNSAMPLING)}."
+            )
         layers: list[nn.Module] = []
         channels, side = in_channels, image_size
         stride = 2 if downsampling == "stride" else 1
@@ -58,21 +65,32 @@ class OneConvCNN(nn.Module):
             width = filters * 2**index
             # Deeper than one, the maps would be used up without padding.
             padding = kernel_size // 2 if depth > 1 else 0
-            layers += [nn.Conv2d(channels, width, kernel_size, stride, padding), nn.ReLU(), nn.BatchNorm2d(width)]
+            layers += [
+                nn.Conv2d(channels, width, kernel_size, stride, padding),
+                nn.ReLU(),
+                nn.BatchNorm2d(width),
+            ]
             side = (side + 2 * padding - kernel_size) // stride + 1
             if downsampling == "pool":
                 layers.append(nn.MaxPool2d(2))
                 side //= 2
             channels = width
         if side < 1:
-            raise ModelError(f"Images of {image_size} pixels are used up by {depth} convolutions of {kernel_size}.")
+            raise ModelError(
+                f"Images of {image_size} pixels are used up by {depth} convolutions of "
+                f"{kernel_size}."
+            )
         self.features = nn.Sequential(*layers)
-        self.hidden = nn.Sequential(nn.Linear(channels * side * side, hidden), nn.ReLU())
+        self.hidden = nn.Sequential(
+            nn.Linear(channels * side * side, hidden), nn.ReLU()
+        )
         self.dropout = nn.Dropout(dropout)
         self.output = nn.Linear(hidden, num_classes)
 
     def forward(self, images: Tensor) -> Tensor:
-        """Images (B, C, H, W) to logits (B, num_classes); the sizes in comments are the listed network's."""
+        """Images (B, C, H, W) to logits (B, num_classes); the sizes in comments are the
+        listed network's.
+        """
         x = self.features(images)  # (B, 32, 11, 11)
         x = self.hidden(torch.flatten(x, 1))  # (B, 1024)
         logits: Tensor = self.output(self.dropout(x))

@@ -1,4 +1,6 @@
-"""The networks by name: how a saved model, a configuration and the command line name one."""
+"""The networks by name: how a saved model, a configuration and the command line name
+one.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,9 @@ _BUILDERS: dict[str, Callable[..., nn.Module]] = {}
 
 
 def register(name: str) -> Callable[[Builder], Builder]:
-    """A decorator that makes a network, or a function that builds one, known as ``name``."""
+    """A decorator that makes a network, or a function that builds one, known as
+    ``name``.
+    """
 
     def add(builder: Builder) -> Builder:
         if name in _BUILDERS:
@@ -41,8 +45,12 @@ def create_model(name: str, **arguments: Any) -> nn.Module:
         ModelError: the name is unknown, or the arguments do not fit the network.
     """
     if name not in _BUILDERS:
-        raise ModelError(f"There is no model {name!r}: known are {', '.join(model_names())}.")
+        raise ModelError(
+            f"There is no model {name!r}: known are {', '.join(model_names())}."
+        )
     try:
         return _BUILDERS[name](**arguments)
     except TypeError as error:
-        raise ModelError(f"Model {name!r} cannot be built with {arguments}: {error}.") from error
+        raise ModelError(
+            f"Model {name!r} cannot be built with {arguments}: {error}."
+        ) from error

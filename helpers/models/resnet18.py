@@ -1,6 +1,8 @@
-"""ResNet-18, written out: K. He, X. Zhang, S. Ren, J. Sun, Deep Residual Learning for Image Recognition (CVPR 2016).
+"""ResNet-18, written out: K. He, X. Zhang, S. Ren, J. Sun, Deep Residual Learning for
+Image Recognition (CVPR 2016).
 
-Modules carry torchvision's names, so that its weights load as they are and give the same outputs.
+Modules carry torchvision's names, so that its weights load as they are and give the
+same outputs.
 """
 
 from __future__ import annotations
@@ -14,13 +16,15 @@ from helpers.models.registry import register
 class BasicBlock(nn.Module):
     """Two 3×3 convolutions whose result is added to their input.
 
-    Where the block halves the map or widens it, a 1×1 convolution brings the input to the same
-    shape (the paper's option B).
+    Where the block halves the map or widens it, a 1×1 convolution brings the input to
+    the same shape (the paper's option B).
     """
 
     def __init__(self, in_channels: int, out_channels: int, stride: int) -> None:
         super().__init__()
-        self.conv1 = nn.Conv2d(in_channels, out_channels, 3, stride=stride, padding=1, bias=False)
+        self.conv1 = nn.Conv2d(
+            in_channels, out_channels, 3, stride=stride, padding=1, bias=False
+        )
         self.bn1 = nn.BatchNorm2d(out_channels)
         self.conv2 = nn.Conv2d(out_channels, out_channels, 3, padding=1, bias=False)
         self.bn2 = nn.BatchNorm2d(out_channels)
@@ -28,7 +32,8 @@ class BasicBlock(nn.Module):
         self.downsample: nn.Module | None = None
         if stride != 1 or in_channels != out_channels:
             self.downsample = nn.Sequential(
-                nn.Conv2d(in_channels, out_channels, 1, stride=stride, bias=False), nn.BatchNorm2d(out_channels)
+                nn.Conv2d(in_channels, out_channels, 1, stride=stride, bias=False),
+                nn.BatchNorm2d(out_channels),
             )
 
     def forward(self, x: Tensor) -> Tensor:
@@ -47,10 +52,13 @@ class ResNet18(nn.Module):
     Args:
         num_classes: number of logits.
         in_channels: channels of an image.
-        dropout: probability of dropping a feature before the last layer; the paper has none.
+        dropout: probability of dropping a feature before the last layer; the paper has
+            none.
     """
 
-    def __init__(self, num_classes: int, in_channels: int = 3, dropout: float = 0.0) -> None:
+    def __init__(
+        self, num_classes: int, in_channels: int = 3, dropout: float = 0.0
+    ) -> None:
         super().__init__()
         self.conv1 = nn.Conv2d(in_channels, 64, 7, stride=2, padding=3, bias=False)
         self.bn1 = nn.BatchNorm2d(64)
@@ -68,10 +76,14 @@ class ResNet18(nn.Module):
     def _initialise(self) -> None:
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
-                nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+                nn.init.kaiming_normal_(
+                    module.weight, mode="fan_out", nonlinearity="relu"
+                )
 
     def forward(self, images: Tensor) -> Tensor:
-        """Images (B, C, H, W) to logits (B, num_classes); the sizes in comments are for 64×64."""
+        """Images (B, C, H, W) to logits (B, num_classes); the sizes in comments are for
+        64×64.
+        """
         x = self.relu(self.bn1(self.conv1(images)))  # (B, 64, 32, 32)
         x = self.layer1(self.maxpool(x))  # (B, 64, 16, 16)
         x = self.layer2(x)  # (B, 128, 8, 8)

@@ -47,8 +47,13 @@ class SavedModel:
     trained_on: str
 
     def normalise(self, images: Tensor) -> Tensor:
-        """``uint8`` images (B, C, H, W), 0–255, as the network wants them: float, mean 0, deviation 1."""
-        mean, std = (torch.tensor(v, device=images.device).view(1, -1, 1, 1) for v in (self.mean, self.std))
+        """``uint8`` images (B, C, H, W), 0–255, as the network wants them: float, mean
+        0, deviation 1.
+        """
+        mean, std = (
+            torch.tensor(v, device=images.device).view(1, -1, 1, 1)
+            for v in (self.mean, self.std)
+        )
         return (images.float() / 255 - mean) / std
 
     @torch.no_grad()
@@ -63,8 +68,16 @@ class SavedModel:
             Probabilities (N, K), float32, on the CPU; each row sums to 1.
         """
         device = next(self.model.parameters()).device
-        outputs = (self.model(self.normalise(batch.to(device))) for batch in images.split(batch_size))
-        return torch.cat([class_logits(self.model, batch.float()).softmax(1).cpu() for batch in outputs])
+        outputs = (
+            self.model(self.normalise(batch.to(device)))
+            for batch in images.split(batch_size)
+        )
+        return torch.cat(
+            [
+                class_logits(self.model, batch.float()).softmax(1).cpu()
+                for batch in outputs
+            ]
+        )
 
 
 def save_model(
@@ -80,12 +93,16 @@ def save_model(
     std: Sequence[float],
     trained_on: str,
 ) -> None:
-    """Writes a network to ``path``, whole or not at all; the arguments are those of ``SavedModel``."""
+    """Writes a network to ``path``, whole or not at all; the arguments are those of
+    ``SavedModel``.
+    """
     content = {
         "format": FORMAT,
         "architecture": architecture,
         "arguments": arguments,
-        "state_dict": {name: tensor.detach().cpu() for name, tensor in model.state_dict().items()},
+        "state_dict": {
+            name: tensor.detach().cpu() for name, tensor in model.state_dict().items()
+        },
         "classes": list(classes),
         "image_size": image_size,
         "channels": channels,
@@ -100,30 +117,39 @@ def load_model(source: Path | str, *, trained_on: str | None = None) -> SavedMod
     """Loads a network that a notebook has saved.
 
     Args:
-        source: a path to a ``model.pt``, or the name of the notebook that saved it (``caltech101/01_lenet5``);
-            where a notebook saves several, with that of the file (``lines/01_foundations/model_mnist``).
-        trained_on: ``real`` or ``synthetic`` where only such a model will do; None takes either.
+        source: a path to a ``model.pt``, or the name of the notebook that saved it
+            (``caltech101/01_lenet5``); where a notebook saves several, with that of the
+            file (``lines/01_foundations/model_mnist``).
+        trained_on: ``real`` or ``synthetic`` where only such a model will do; None
+            takes either.
 
     Raises:
-        ModelError: there is no such file, it is not a model of this project, or it was trained on other data.
+        ModelError: there is no such file, it is not a model of this project, or it was
+            trained on other data.
     """
     path = _model_path(source)
     content = _read(path)
     if trained_on not in (None, content["trained_on"]):
         raise ModelError(
-            f"{path} was trained on {content['trained_on']} data, but {trained_on} data are what it is to be used on. "
+            f"{path} was trained on {content['trained_on']} data, but {trained_on} "
+            "data are what it is to be used on. "
             "Run the notebook that saves it again, on the same data."
         )
-    # A network that started from pretrained weights need not find them again: the file holds what became of them.
+    # A network that started from pretrained weights need not find them again: the file
+    # holds what became of them.
     forgotten = {"weights": None} if "weights" in content["arguments"] else {}
     model = create_model(content["architecture"], **content["arguments"] | forgotten)
     try:
         model.load_state_dict(content["state_dict"])
     except RuntimeError as error:
-        # PyTorch lists every weight that is missing, unexpected or of another shape: the beginning says enough.
-        problem = textwrap.shorten(" ".join(str(error).splitlines()[1:]) or str(error), 200, placeholder=" …")
+        # PyTorch lists every weight that is missing, unexpected or of another shape:
+        # the beginning says enough.
+        problem = textwrap.shorten(
+            " ".join(str(error).splitlines()[1:]) or str(error), 200, placeholder=" …"
+        )
         raise ModelError(
-            f"The weights in {path} do not fit {content['architecture']!r} as it is now ({problem}). "
+            f"The weights in {path} do not fit {content['architecture']!r} as it is "
+            f"now ({problem}). "
             "Run the notebook that saves it again."
         ) from error
     return SavedModel(
@@ -145,13 +171,16 @@ def _model_path(source: Path | str) -> Path:
         if not path.is_file():
             raise ModelError(f"There is no model file {path}.")
         return path
-    notebook, stem = (path.parent, path.name) if len(path.parts) > 2 else (path, "model")
+    notebook, stem = (
+        (path.parent, path.name) if len(path.parts) > 2 else (path, "model")
+    )
     saved = exports_dir() / notebook / f"{stem}.pt"
     if not saved.is_file():
         quick = " --quick" if exports_dir().name == "quick" else ""
         raise ModelError(
             f"The model of notebook {notebook.as_posix()} is not there ({saved}). "
-            f"Run that notebook first: python -m helpers run {notebook.as_posix()}{quick}"
+            "Run that notebook first: python -m helpers run "
+            f"{notebook.as_posix()}{quick}"
         )
     return saved
 
@@ -161,7 +190,9 @@ def _read(path: Path) -> dict[str, Any]:
     try:
         content = read_tensors(path)
     except UnreadableError as error:
-        raise ModelError(f"{path} cannot be read as a model ({error}). {expected}") from error
+        raise ModelError(
+            f"{path} cannot be read as a model ({error}). {expected}"
+        ) from error
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         raise ModelError(f"{path} holds no model of format {FORMAT}. {expected}")
     return content

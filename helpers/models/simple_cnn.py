@@ -1,12 +1,14 @@
-"""SimpleCNN: the small network that the course gives to recognise artists, and the family around it.
+"""SimpleCNN: the small network that the course gives to recognise artists, and the
+family around it.
 
-The course's own PyTorch code is handed out in class. The assignment it was taken from (MIT 6.867,
-ConvNets on the artists of Z. Bylinskii) is widely documented, and the defaults here are that
-starting point: two convolutions 5×5 with stride 2 and 16 maps, padded so that a stride s makes
-ceil(n / s) of n pixels, ReLU after each, one fully connected layer of 64 units with ReLU, one of as many as there are
-classes; pooling and dropout present but switched off, dropout before the last layer. Ours are: any number of
-convolutions, normalisation, the choice of initialisation (the original draws weights with
-standard deviation 0.1), and logits where the course's version ends in a softmax.
+The course's own PyTorch code is handed out in class. The assignment it was taken from
+(MIT 6.867, ConvNets on the artists of Z. Bylinskii) is widely documented, and the
+defaults here are that starting point: two convolutions 5×5 with stride 2 and 16 maps,
+padded so that a stride s makes ceil(n / s) of n pixels, ReLU after each, one fully
+connected layer of 64 units with ReLU, one of as many as there are classes; pooling and
+dropout present but switched off, dropout before the last layer. Ours are: any number of
+convolutions, normalisation, the choice of initialisation (the original draws weights
+with standard deviation 0.1), and logits where the course's version ends in a softmax.
 """
 
 from __future__ import annotations
@@ -24,28 +26,33 @@ from helpers.models.registry import register
 
 @register("simple_cnn")
 class SimpleCNN(nn.Module):
-    """Convolutions with ReLU, each followed by max pooling if wanted, then two fully connected layers.
+    """Convolutions with ReLU, each followed by max pooling if wanted, then two fully
+    connected layers.
 
     Args:
         num_classes: number of logits.
         in_channels: channels of an image.
         image_size: side of the square images in pixels.
-        depths: maps of each convolution: as many convolutions as numbers. Growing depths with strides make
-            a pyramid; equal depths with stride 1 a flat network.
-        filter_sizes: side of the filters, odd: one for all convolutions, or one for each.
+        depths: maps of each convolution: as many convolutions as numbers. Growing
+            depths with strides make a pyramid; equal depths with stride 1 a flat
+            network.
+        filter_sizes: side of the filters, odd: one for all convolutions, or one for
+            each.
         strides: likewise.
         pooling: whether max pooling follows each convolution.
-        pool_size: side of the pooling windows; one that reaches over the edge counts what it has.
+        pool_size: side of the pooling windows; one that reaches over the edge counts
+            what it has.
         pool_stride: pixels between two of them.
         hidden: units of the hidden fully connected layer.
         dropout: probability of dropping a hidden unit's value.
         batch_norm: normalise after each convolution (Ioffe and Szegedy 2015).
-        local_response: local response normalisation after each ReLU (Krizhevsky et al. 2012).
+        local_response: local response normalisation after each ReLU (Krizhevsky et al.
+            2012).
         init: ``xavier``, ``he``, or None for PyTorch's default.
 
     Raises:
-        ModelError: the numbers of filter sizes, strides and depths differ, a filter size is even, or the
-            maps shrink to nothing.
+        ModelError: the numbers of filter sizes, strides and depths differ, a filter
+            size is even, or the maps shrink to nothing.
     """
 
     def __init__(
@@ -69,29 +76,43 @@ class SimpleCNN(nn.Module):
         super().__init__()
         layers: OrderedDict[str, nn.Module] = OrderedDict()
         before = in_channels
-        plan = zip(depths, _each(filter_sizes, depths), _each(strides, depths), strict=True)
+        plan = zip(
+            depths, _each(filter_sizes, depths), _each(strides, depths), strict=True
+        )
         for i, (depth, size, stride) in enumerate(plan, start=1):
             if size % 2 == 0:
-                raise ModelError(f"A filter size is {size}: expected odd ones, which have a middle.")
-            layers[f"conv{i}"] = nn.Conv2d(before, depth, size, stride=stride, padding=size // 2)
+                raise ModelError(
+                    f"A filter size is {size}: expected odd ones, which have a middle."
+                )
+            layers[f"conv{i}"] = nn.Conv2d(
+                before, depth, size, stride=stride, padding=size // 2
+            )
             if batch_norm:
                 layers[f"norm{i}"] = nn.BatchNorm2d(depth)
             layers[f"relu{i}"] = nn.ReLU()
             if local_response:
                 layers[f"lrn{i}"] = nn.LocalResponseNorm(5)
             if pooling:
-                layers[f"pool{i}"] = nn.MaxPool2d(pool_size, pool_stride, ceil_mode=True)
+                layers[f"pool{i}"] = nn.MaxPool2d(
+                    pool_size, pool_stride, ceil_mode=True
+                )
             before = depth
         self.features = nn.Sequential(layers)
-        self.fc1 = nn.Linear(_feature_count(self.features, in_channels, image_size), hidden)
+        self.fc1 = nn.Linear(
+            _feature_count(self.features, in_channels, image_size), hidden
+        )
         self.relu = nn.ReLU()
         self.dropout = nn.Dropout(dropout)
         self.fc2 = nn.Linear(hidden, num_classes)
         initialise(self, init)
 
     def forward(self, images: Tensor) -> Tensor:
-        """Images (B, C, H, W) to logits (B, num_classes); the sizes in comments are those of the defaults."""
-        x = self.features(images)  # (B, 3, 50, 50) -> (B, 16, 25, 25) -> (B, 16, 13, 13)
+        """Images (B, C, H, W) to logits (B, num_classes); the sizes in comments are
+        those of the defaults.
+        """
+        x = self.features(
+            images
+        )  # (B, 3, 50, 50) -> (B, 16, 25, 25) -> (B, 16, 13, 13)
         x = self.relu(self.fc1(x.flatten(1)))  # (B, 64)
         logits: Tensor = self.fc2(self.dropout(x))
         return logits
@@ -101,7 +122,10 @@ def _each(value: int | Sequence[int], depths: Sequence[int]) -> Sequence[int]:
     """One value per convolution."""
     values = [value] * len(depths) if isinstance(value, int) else value
     if len(values) != len(depths):
-        raise ModelError(f"{len(depths)} depths {list(depths)} do not go with {list(values)}: expected one per depth.")
+        raise ModelError(
+            f"{len(depths)} depths {list(depths)} do not go with {list(values)}: "
+            "expected one per depth."
+        )
     return values
 
 

@@ -22,10 +22,13 @@ class FeatureNet(nn.Module):
         backbone: one of ``pretrained.BACKBONES``.
         layer: the last layer that is kept, as ``pretrained.features`` takes it.
         weights: as ``pretrained.load_backbone`` takes it.
-        size: side in pixels that images are resized to first; None leaves them as they are.
-        pool: side of the maps that come out, averaged down from what the layer puts out.
-        frozen: whether nothing in it learns: no gradients, and evaluation mode even while the rest trains, so that
-            the statistics of batch normalisation stay as well.
+        size: side in pixels that images are resized to first; None leaves them as they
+            are.
+        pool: side of the maps that come out, averaged down from what the layer puts
+            out.
+        frozen: whether nothing in it learns: no gradients, and evaluation mode even
+            while the rest trains, so that the statistics of batch normalisation stay as
+            well.
     """
 
     folded: Tensor
@@ -43,11 +46,16 @@ class FeatureNet(nn.Module):
         super().__init__()
         loaded = load_backbone(backbone, weights)
         self.backbone, self.layer, self.weights = backbone, layer, loaded.weights
-        self.mean, self.std, self.pretrained = loaded.mean, loaded.std, loaded.pretrained
+        self.mean, self.std, self.pretrained = (
+            loaded.mean,
+            loaded.std,
+            loaded.pretrained,
+        )
         self.size, self.frozen = size, frozen
         self.layers = features(loaded.network, layer)
         self.pool = nn.AdaptiveAvgPool2d(pool)
-        # Among the weights, so that a saved network still knows it after it was built without them.
+        # Among the weights, so that a saved network still knows it after it was built
+        # without them.
         self.register_buffer("folded", torch.tensor(loaded.folded))
         self.requires_grad_(not frozen)
         self.train()
@@ -56,11 +64,15 @@ class FeatureNet(nn.Module):
     def out_channels(self) -> int:
         """Maps that come out."""
         with torch.no_grad():  # on shapes alone
-            maps = copy.deepcopy(self.layers).to("meta")(torch.empty(1, 3, 224, 224, device="meta"))
+            maps = copy.deepcopy(self.layers).to("meta")(
+                torch.empty(1, 3, 224, 224, device="meta")
+            )
         return int(maps.shape[1])
 
     def train(self, mode: bool = True) -> Self:
-        """Training mode for what may learn; batch normalisation that is folded away never leaves evaluation mode."""
+        """Training mode for what may learn; batch normalisation that is folded away
+        never leaves evaluation mode.
+        """
         super().train(mode and not self.frozen)
         if self.folded:
             for module in self.modules():
@@ -69,16 +81,23 @@ class FeatureNet(nn.Module):
         return self
 
     def forward(self, images: Tensor) -> Tensor:
-        """Normalised images (B, 3, H, W), or gray ones (B, 1, H, W), to maps (B, C, pool, pool)."""
+        """Normalised images (B, 3, H, W), or gray ones (B, 1, H, W), to maps (B, C,
+        pool, pool).
+        """
         images = images.expand(-1, 3, -1, -1)
         if self.size is not None and images.shape[-1] != self.size:
-            images = F.interpolate(images, (self.size, self.size), mode="bilinear", antialias=True)
+            images = F.interpolate(
+                images, (self.size, self.size), mode="bilinear", antialias=True
+            )
         maps: Tensor = self.pool(self.layers(images))
         return maps
 
     def extra_repr(self) -> str:
         """What the names of the layers do not tell."""
-        return f"{self.backbone} up to {self.layer}, size={self.size}, frozen={self.frozen}"
+        return (
+            f"{self.backbone} up to {self.layer}, size={self.size}, "
+            f"frozen={self.frozen}"
+        )
 
 
 @register("feature_classifier")
@@ -92,8 +111,9 @@ class FeatureClassifier(nn.Module):
         hidden: units of each hidden layer; none makes the classifier linear.
         batch_norm: normalise before the ReLU of each hidden layer.
         dropout: probability of dropping a value before each layer.
-        standardise: bring each map to mean 0 and standard deviation 1 first, by statistics learned in training: some
-            networks put out values of a hundred and more, and losses are as large then.
+        standardise: bring each map to mean 0 and standard deviation 1 first, by
+            statistics learned in training: some networks put out values of a hundred
+            and more, and losses are as large then.
     """
 
     def __init__(
@@ -108,14 +128,18 @@ class FeatureClassifier(nn.Module):
         standardise: bool = False,
     ) -> None:
         super().__init__()
-        self.norm = nn.BatchNorm2d(in_channels, affine=False) if standardise else nn.Identity()
+        self.norm = (
+            nn.BatchNorm2d(in_channels, affine=False) if standardise else nn.Identity()
+        )
         layers: list[nn.Module] = []
         width = in_channels * image_size * image_size
         for units in hidden:
             norm = [nn.BatchNorm1d(units)] if batch_norm else []
             layers += [nn.Dropout(dropout), nn.Linear(width, units), *norm, nn.ReLU()]
             width = units
-        self.layers = nn.Sequential(*layers, nn.Dropout(dropout), nn.Linear(width, num_classes))
+        self.layers = nn.Sequential(
+            *layers, nn.Dropout(dropout), nn.Linear(width, num_classes)
+        )
 
     def forward(self, maps: Tensor) -> Tensor:
         """Maps (B, C, h, w) to logits (B, num_classes)."""
@@ -125,21 +149,25 @@ class FeatureClassifier(nn.Module):
 
 @register("transfer_net")
 class TransferNet(nn.Module):
-    """A pretrained network up to one of its layers and a classifier on its maps, as one network.
+    """A pretrained network up to one of its layers and a classifier on its maps, as one
+    network.
 
-    ``features`` and ``head`` also work apart: what ``features`` makes of the images can be computed once, and
-    the head be trained on that. Images are to be normalised with ``features.mean`` and ``features.std``.
+    ``features`` and ``head`` also work apart: what ``features`` makes of the images can
+    be computed once, and the head be trained on that. Images are to be normalised with
+    ``features.mean`` and ``features.std``.
 
     Args:
         num_classes: number of logits.
         in_channels: 3, or 1 for gray images, which all three input channels then see.
-        backbone: as ``FeatureNet`` takes it, like ``layer``, ``weights``, ``size``, ``pool`` and ``frozen``.
+        backbone: as ``FeatureNet`` takes it, like ``layer``, ``weights``, ``size``,
+            ``pool`` and ``frozen``.
         layer: likewise.
         weights: likewise; None is a fresh start.
         size: likewise.
         pool: likewise.
         frozen: likewise.
-        hidden: as ``FeatureClassifier`` takes it, like ``batch_norm``, ``dropout`` and ``standardise``.
+        hidden: as ``FeatureClassifier`` takes it, like ``batch_norm``, ``dropout`` and
+            ``standardise``.
         batch_norm: likewise.
         dropout: likewise.
         standardise: likewise.
@@ -164,9 +192,12 @@ class TransferNet(nn.Module):
         super().__init__()
         if in_channels not in (1, 3):
             raise ModelError(
-                f"A pretrained network takes images with 3 channels, or gray ones with 1, not {in_channels}."
+                "A pretrained network takes images with 3 channels, or gray ones with "
+                f"1, not {in_channels}."
             )
-        self.features = FeatureNet(backbone, layer, weights, size=size, pool=pool, frozen=frozen)
+        self.features = FeatureNet(
+            backbone, layer, weights, size=size, pool=pool, frozen=frozen
+        )
         self.head = FeatureClassifier(
             num_classes,
             self.features.out_channels,

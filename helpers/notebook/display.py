@@ -19,7 +19,10 @@ from helpers.base.record import RunRecord
 
 def show_markdown(text: str, metadata: dict[str, str] | None = None) -> None:
     """Displays Markdown; ``metadata`` tells exporters what it is part of."""
-    show({"text/markdown": text, "text/plain": text}, {"text/markdown": metadata} if metadata else None)
+    show(
+        {"text/markdown": text, "text/plain": text},
+        {"text/markdown": metadata} if metadata else None,
+    )
 
 
 def show(bundle: dict[str, str], metadata: dict[str, Any] | None = None) -> None:
@@ -41,7 +44,10 @@ def show_picture(png: Path, name: str, *, alt: str, caption: str, width: int) ->
         width: in CSS pixels, 96 to an inch.
     """
     show(
-        {"image/png": b64encode(png.read_bytes()).decode(), "text/plain": f"[figure {name}: {alt}]"},
+        {
+            "image/png": b64encode(png.read_bytes()).decode(),
+            "text/plain": f"[figure {name}: {alt}]",
+        },
         {"image/png": {"alt": alt, "width": width, "figure": name, "caption": caption}},
     )
     if caption:
@@ -49,26 +55,43 @@ def show_picture(png: Path, name: str, *, alt: str, caption: str, width: int) ->
 
 
 def show_source(*objects: Any) -> None:
-    """Shows the source of classes, functions or modules as it is in the library; of an object, that of its class."""
+    """Shows the source of classes, functions or modules as it is in the library; of an
+    object, that of its class.
+    """
     sources = []
     for item in objects:
-        named = item if inspect.isclass(item) or inspect.isroutine(item) or inspect.ismodule(item) else type(item)
+        named = (
+            item
+            if inspect.isclass(item)
+            or inspect.isroutine(item)
+            or inspect.ismodule(item)
+            else type(item)
+        )
         sources.append(textwrap.dedent(inspect.getsource(named)).strip())
     show_markdown("```python\n" + "\n\n\n".join(sources) + "\n```", {"code": "python"})
 
 
 def frame_table(frame: pd.DataFrame) -> str:
-    """A Markdown table of a frame without its index; numbers have four significant digits."""
+    """A Markdown table of a frame without its index; numbers have four significant
+    digits.
+    """
     frame = frame.rename(columns=str)
     rows = [[_cell(value) for value in row] for row in frame.itertuples(index=False)]
-    return markdown_table(list(frame.columns), rows, right=set(frame.select_dtypes("number").columns))
+    return markdown_table(
+        list(frame.columns), rows, right=set(frame.select_dtypes("number").columns)
+    )
 
 
 def requirement_table(record: RunRecord) -> str:
     """A Markdown table of a run's requirements."""
     met = {True: "yes", False: "**no**", None: "not judged: no real data or weights"}
-    rows = [(row["section"], row["text"], record.reached(row), met[row["met"]]) for row in record.requirements]
-    return markdown_table(("section", "requirement", "reached", "met"), rows, right={"reached"})
+    rows = [
+        (row["section"], row["text"], record.reached(row), met[row["met"]])
+        for row in record.requirements
+    ]
+    return markdown_table(
+        ("section", "requirement", "reached", "met"), rows, right={"reached"}
+    )
 
 
 def _cell(value: Any) -> str:

@@ -1,7 +1,8 @@
 """Every picture of the notebooks: data in, a matplotlib Axes or Figure out.
 
-Nothing here is shown or saved; ``run.figure`` does both. Sizes fit a page that is 16 cm wide, colours
-are those of seaborn's palette for colour-blind readers, and no meaning hangs on colour alone.
+Nothing here is shown or saved; ``run.figure`` does both. Sizes fit a page that is 16 cm
+wide, colours are those of seaborn's palette for colour-blind readers, and no meaning
+hangs on colour alone.
 """
 
 from helpers.plots.classes import (
@@ -11,11 +12,21 @@ from helpers.plots.classes import (
     plot_confusion_matrix,
     plot_most_confused,
 )
-from helpers.plots.curves import plot_comparison, plot_curves, plot_history, plot_learning_curves
+from helpers.plots.curves import (
+    plot_comparison,
+    plot_curves,
+    plot_history,
+    plot_learning_curves,
+)
 from helpers.plots.embedding import plot_embedding
 from helpers.plots.fields import plot_footprint, plot_receptive_field
 from helpers.plots.grids import plot_activation_grid, plot_image_grid
-from helpers.plots.layers import plot_activation_layers, plot_filters, plot_heatmaps, plot_units
+from helpers.plots.layers import (
+    plot_activation_layers,
+    plot_filters,
+    plot_heatmaps,
+    plot_units,
+)
 from helpers.plots.responses import plot_response, plot_responses, plot_sweep
 from helpers.plots.style import COLORS, PAGE_WIDTH, use_style
 

@@ -16,14 +16,28 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from helpers.data.splits import Splits
-from helpers.plots.style import COLORS, PAGE_WIDTH, PERCENT, SMALL, SPLIT_COLORS, SPLIT_NAMES, new_axes, percent_axis
+from helpers.plots.style import (
+    COLORS,
+    PAGE_WIDTH,
+    PERCENT,
+    SMALL,
+    SPLIT_COLORS,
+    SPLIT_NAMES,
+    new_axes,
+    percent_axis,
+)
 
 NAMED_CLASSES = 25  # a matrix names this many classes at its axes; more would overlap
 
 
 def plot_class_counts(splits: Splits, *, ax: Axes | None = None) -> Axes:
-    """Images per class and split, stacked, the largest class first; with few classes, each is named."""
-    counts = {name: torch.bincount(split.labels, minlength=len(splits.classes)) for name, split in splits.parts.items()}
+    """Images per class and split, stacked, the largest class first; with few classes,
+    each is named.
+    """
+    counts = {
+        name: torch.bincount(split.labels, minlength=len(splits.classes))
+        for name, split in splits.parts.items()
+    }
     total = torch.stack(list(counts.values())).sum(0)
     order = total.argsort(descending=True, stable=True)
     names = [splits.classes[i].replace("_", " ") for i in order.tolist()]
@@ -50,8 +64,17 @@ def plot_class_counts(splits: Splits, *, ax: Axes | None = None) -> Axes:
     else:
         ax.set_xlabel(f"the {len(names)} classes, largest first")
         for rank, place in ((0, (12, -4)), (len(names) - 1, (-50, 35))):
-            text, arrow = f"{names[rank]}: {below[rank]:.0f}", {"arrowstyle": "-", "color": "gray"}
-            ax.annotate(text, (rank, below[rank]), place, textcoords="offset points", arrowprops=arrow)
+            text, arrow = (
+                f"{names[rank]}: {below[rank]:.0f}",
+                {"arrowstyle": "-", "color": "gray"},
+            )
+            ax.annotate(
+                text,
+                (rank, below[rank]),
+                place,
+                textcoords="offset points",
+                arrowprops=arrow,
+            )
     ax.legend()
     return ax
 
@@ -67,19 +90,36 @@ def plot_class_accuracy(
     """The classes that are recognised worst, and the mean over all classes.
 
     Args:
-        accuracy: share of each class's images that is predicted, or its F1 (K,), 0–1; NaN for a class without images.
+        accuracy: share of each class's images that is predicted, or its F1 (K,), 0–1;
+            NaN for a class without images.
         classes: K names.
         quantity: what the values are.
         lowest: how many classes are shown.
         ax: where to draw; None makes a figure.
     """
-    known = [(value, name) for value, name in zip(accuracy.tolist(), classes, strict=True) if not math.isnan(value)]
+    known = [
+        (value, name)
+        for value, name in zip(accuracy.tolist(), classes, strict=True)
+        if not math.isnan(value)
+    ]
     shown = sorted(known)[:lowest]
     ax = new_axes(ax, PAGE_WIDTH, 0.8 + 0.2 * len(shown))
-    bars = ax.barh([name.replace("_", " ") for _, name in shown], [v for v, _ in shown], color=COLORS[0], height=0.7)
-    ax.bar_label(bars, [f"{100 * value:.0f}" for value, _ in shown], padding=3, fontsize=SMALL)
+    bars = ax.barh(
+        [name.replace("_", " ") for _, name in shown],
+        [v for v, _ in shown],
+        color=COLORS[0],
+        height=0.7,
+    )
+    ax.bar_label(
+        bars, [f"{100 * value:.0f}" for value, _ in shown], padding=3, fontsize=SMALL
+    )
     mean = float(np.mean([value for value, _ in known]))
-    ax.axvline(mean, color="black", linestyle=":", label=f"mean of all {len(known)} classes: {100 * mean:.1f} %")
+    ax.axvline(
+        mean,
+        color="black",
+        linestyle=":",
+        label=f"mean of all {len(known)} classes: {100 * mean:.1f} %",
+    )
     ax.invert_yaxis()
     ax.set_xlim(0, 1.02)
     percent_axis(ax, "x", quantity)
@@ -88,13 +128,18 @@ def plot_class_accuracy(
 
 
 def plot_confusion_matrix(
-    labels: Tensor, predictions: Tensor, classes: Sequence[str], *, ax: Axes | None = None
+    labels: Tensor,
+    predictions: Tensor,
+    classes: Sequence[str],
+    *,
+    ax: Axes | None = None,
 ) -> Axes:
-    """For each true class (row), the share of its images that is predicted as each class (column).
+    """For each true class (row), the share of its images that is predicted as each
+    class (column).
 
-    The colour grows with the square root of the share, so that a single error in a class is seen.
-    With many classes the axes count them instead of naming them; ``plot_most_confused`` names what
-    stands out off the diagonal.
+    The colour grows with the square root of the share, so that a single error in a
+    class is seen. With many classes the axes count them instead of naming them;
+    ``plot_most_confused`` names what stands out off the diagonal.
 
     Args:
         labels: true classes, ``int64`` (N,).
@@ -106,7 +151,9 @@ def plot_confusion_matrix(
     share = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     few = len(classes) <= NAMED_CLASSES
     ax = new_axes(ax, 5.4, 4.6)
-    shown = ax.imshow(share, cmap="Blues", norm=PowerNorm(0.5, 0, 1), interpolation="nearest")
+    shown = ax.imshow(
+        share, cmap="Blues", norm=PowerNorm(0.5, 0, 1), interpolation="nearest"
+    )
     if few:
         names = [name.replace("_", " ") for name in classes]
         ax.set_xticks(range(len(classes)), names, rotation=90, fontsize=SMALL + 1)
@@ -114,17 +161,29 @@ def plot_confusion_matrix(
         for (row, column), value in np.ndenumerate(share):
             if counts[row, column]:
                 color = "white" if value > 0.35 else "black"
-                ax.text(column, row, f"{100 * value:.0f}", ha="center", va="center", color=color, fontsize=SMALL)
+                ax.text(
+                    column,
+                    row,
+                    f"{100 * value:.0f}",
+                    ha="center",
+                    va="center",
+                    color=color,
+                    fontsize=SMALL,
+                )
     by_number = "" if few else ", by number"
     ax.set_xlabel(f"predicted class{by_number}")
     ax.set_ylabel(f"true class{by_number}")
     ax.spines[:].set_visible(True)
-    bar = plt.colorbar(shown, ax=ax, pad=0.02, ticks=[0, 0.05, 0.2, 0.5, 1], format=PERCENT)
+    bar = plt.colorbar(
+        shown, ax=ax, pad=0.02, ticks=[0, 0.05, 0.2, 0.5, 1], format=PERCENT
+    )
     bar.set_label("share of the true class (%)")
     return ax
 
 
-def most_confused(labels: Tensor, predictions: Tensor, classes: Sequence[str], *, count: int = 10) -> pd.DataFrame:
+def most_confused(
+    labels: Tensor, predictions: Tensor, classes: Sequence[str], *, count: int = 10
+) -> pd.DataFrame:
     """The ``count`` pairs of classes that are taken for one another most often.
 
     Args:
@@ -134,29 +193,47 @@ def most_confused(labels: Tensor, predictions: Tensor, classes: Sequence[str], *
         count: rows at most.
 
     Returns:
-        ``true class``, ``predicted class``, ``images`` (taken for it) and ``of`` (images of the true class);
-        most images first, and among equals the larger share of the class.
+        ``true class``, ``predicted class``, ``images`` (taken for it) and ``of``
+        (images of the true class); most images first, and among equals the larger share
+        of the class.
     """
     counts = _confusion(labels, predictions, len(classes))
     sizes = counts.sum(axis=1)
     np.fill_diagonal(counts, 0)
     rows = [
-        {"true class": classes[i], "predicted class": classes[j], "images": int(counts[i, j]), "of": int(sizes[i])}
+        {
+            "true class": classes[i],
+            "predicted class": classes[j],
+            "images": int(counts[i, j]),
+            "of": int(sizes[i]),
+        }
         for i, j in zip(*counts.nonzero(), strict=True)
     ]
     rows.sort(key=lambda row: (-row["images"], row["of"]))
-    return pd.DataFrame(rows[:count], columns=["true class", "predicted class", "images", "of"])
+    return pd.DataFrame(
+        rows[:count], columns=["true class", "predicted class", "images", "of"]
+    )
 
 
 def plot_most_confused(
-    labels: Tensor, predictions: Tensor, classes: Sequence[str], *, count: int = 10, ax: Axes | None = None
+    labels: Tensor,
+    predictions: Tensor,
+    classes: Sequence[str],
+    *,
+    count: int = 10,
+    ax: Axes | None = None,
 ) -> Axes:
     """A bar for each pair that ``most_confused`` finds; the arguments are the same."""
     pairs = most_confused(labels, predictions, classes, count=count)
-    names = [f"{a} → {b}".replace("_", " ") for a, b in zip(pairs["true class"], pairs["predicted class"], strict=True)]
+    names = [
+        f"{a} → {b}".replace("_", " ")
+        for a, b in zip(pairs["true class"], pairs["predicted class"], strict=True)
+    ]
     ax = new_axes(ax, PAGE_WIDTH, 0.7 + 0.22 * len(names))
     bars = ax.barh(names, pairs["images"], color=COLORS[0], height=0.7)
-    ax.bar_label(bars, [f"of {size}" for size in pairs["of"]], padding=3, fontsize=SMALL)
+    ax.bar_label(
+        bars, [f"of {size}" for size in pairs["of"]], padding=3, fontsize=SMALL
+    )
     ax.invert_yaxis()
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     ax.set_xlabel("images (true class → predicted class)")

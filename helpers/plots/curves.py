@@ -15,27 +15,50 @@ from matplotlib.ticker import MaxNLocator
 
 from helpers.base.errors import ConfigError
 from helpers.base.record import summarize
-from helpers.plots.style import COLORS, PAGE_WIDTH, SPLIT_COLORS, SPLIT_NAMES, new_axes, percent_axis
+from helpers.plots.style import (
+    COLORS,
+    PAGE_WIDTH,
+    SPLIT_COLORS,
+    SPLIT_NAMES,
+    new_axes,
+    percent_axis,
+)
 from helpers.training.history import History
 
 
-def plot_history(histories: History | Sequence[History], *, metric: str = "loss", ax: Axes | None = None) -> Axes:
-    """Training (dashed) and validation (solid) curve over the epochs; a test curve (dotted) where it was recorded.
+def plot_history(
+    histories: History | Sequence[History],
+    *,
+    metric: str = "loss",
+    ax: Axes | None = None,
+) -> Axes:
+    """Training (dashed) and validation (solid) curve over the epochs; a test curve
+    (dotted) where it was recorded.
 
     Args:
-        histories: one run, or the runs of several seeds: then their mean, and a band from the lowest to
-            the highest.
+        histories: one run, or the runs of several seeds: then their mean, and a band
+            from the lowest to the highest.
         metric: ``loss`` (cross-entropy in nats) or ``accuracy`` (in percent).
         ax: where to draw; None makes a figure.
     """
     frames = _frames(histories)
     if metric not in ("loss", "accuracy"):
-        raise ConfigError(f"There is no curve {metric!r} in a history: choose loss or accuracy.")
+        raise ConfigError(
+            f"There is no curve {metric!r} in a history: choose loss or accuracy."
+        )
     ax = new_axes(ax, 4.5, 3.0)
-    for split, line, symbol in (("train", "--", "o"), ("valid", "-", "s"), ("test", ":", "D")):
+    for split, line, symbol in (
+        ("train", "--", "o"),
+        ("valid", "-", "s"),
+        ("test", ":", "D"),
+    ):
         if split == "test" and f"test_{metric}" not in frames[0]:
             continue
-        style = {"color": SPLIT_COLORS[split], "linestyle": line, "label": SPLIT_NAMES[split]}
+        style = {
+            "color": SPLIT_COLORS[split],
+            "linestyle": line,
+            "label": SPLIT_NAMES[split],
+        }
         _draw_curve(ax, frames, f"{split}_{metric}", symbol, style)
     if metric == "accuracy":
         percent_axis(ax, "y", "accuracy")
@@ -57,9 +80,10 @@ def plot_curves(
     """Any columns of the histories over the epochs, a curve each.
 
     Args:
-        histories: one run, or the runs of several seeds: then their mean, and a band from the lowest to
-            the highest.
-        columns: by the curve's label, the column of the history (``valid_accuracy_angle``).
+        histories: one run, or the runs of several seeds: then their mean, and a band
+            from the lowest to the highest.
+        columns: by the curve's label, the column of the history
+            (``valid_accuracy_angle``).
         quantity: what the values are, with their unit.
         share: whether they are shares (0–1), shown in percent.
         log: whether the axis is logarithmic.
@@ -69,7 +93,11 @@ def plot_curves(
     ax = new_axes(ax, 4.5, 3.0)
     lines, symbols = ("-", "--", "-.", ":"), ("o", "s", "D", "^")
     for index, (label, column) in enumerate(columns.items()):
-        style = {"color": COLORS[index % len(COLORS)], "linestyle": lines[index % 4], "label": label}
+        style = {
+            "color": COLORS[index % len(COLORS)],
+            "linestyle": lines[index % 4],
+            "label": label,
+        }
         _draw_curve(ax, frames, column, symbols[index % 4], style)
     if log:
         ax.set_yscale("log")
@@ -82,20 +110,31 @@ def plot_curves(
 
 
 def _frames(histories: History | Sequence[History]) -> list[pd.DataFrame]:
-    frames = [history.frame for history in ([histories] if isinstance(histories, History) else histories)]
+    frames = [
+        history.frame
+        for history in ([histories] if isinstance(histories, History) else histories)
+    ]
     if not frames:
         raise ConfigError("There is no history to draw: expected at least one.")
     return frames
 
 
-def _draw_curve(ax: Axes, frames: Sequence[pd.DataFrame], column: str, symbol: str, style: dict[str, Any]) -> None:
+def _draw_curve(
+    ax: Axes,
+    frames: Sequence[pd.DataFrame],
+    column: str,
+    symbol: str,
+    style: dict[str, Any],
+) -> None:
     """The mean of one column over the seeds, and a band from the lowest to the highest."""
     curves = pd.concat([frame[column] for frame in frames], axis=1)  # (epochs, seeds)
     marker = symbol if len(curves) <= 15 else ""  # a single epoch makes no line
     ax.plot(curves.mean(axis=1), marker=marker, ms=3.5, **style)
     if len(frames) > 1:
         low, high = curves.min(axis=1), curves.max(axis=1)
-        ax.fill_between(curves.index, low, high, color=style["color"], alpha=0.2, linewidth=0)
+        ax.fill_between(
+            curves.index, low, high, color=style["color"], alpha=0.2, linewidth=0
+        )
 
 
 def _explain_curves(ax: Axes, frames: Sequence[pd.DataFrame]) -> None:
@@ -107,7 +146,9 @@ def _explain_curves(ax: Axes, frames: Sequence[pd.DataFrame]) -> None:
 
 def plot_learning_curves(histories: History | Sequence[History]) -> Figure:
     """Loss and accuracy side by side; see ``plot_history``."""
-    figure, (left, right) = plt.subplots(1, 2, figsize=(PAGE_WIDTH, 2.7), layout="constrained")
+    figure, (left, right) = plt.subplots(
+        1, 2, figsize=(PAGE_WIDTH, 2.7), layout="constrained"
+    )
     plot_history(histories, metric="loss", ax=left)
     plot_history(histories, metric="accuracy", ax=right).legend().remove()
     return figure
@@ -123,7 +164,8 @@ def plot_comparison(
     unit: str = "seed",
     ax: Axes | None = None,
 ) -> Axes:
-    """One row per variant: the mean over seeds with its 95 % t-interval, each seed as a small dot.
+    """One row per variant: the mean over seeds with its 95 % t-interval, each seed as a
+    small dot.
 
     Args:
         results: values by the variant's name, one per seed; the first is drawn on top.
@@ -131,14 +173,31 @@ def plot_comparison(
         share: whether they are shares (0–1), shown in percent.
         reference: a value to compare with, drawn as a vertical line.
         reference_name: what that value is.
-        unit: what there is one value for, where that is no seed: a ``repeat`` of cross-validation.
+        unit: what there is one value for, where that is no seed: a ``repeat`` of
+            cross-validation.
         ax: where to draw; None makes a figure.
     """
     ax = new_axes(ax, PAGE_WIDTH, 1.0 + 0.3 * len(results))
     for row, values in enumerate(results.values()):
         summary = summarize(values)
-        mean = ax.errorbar(summary["mean"], row, xerr=summary["ci95"], fmt="D", color=COLORS[0], ms=4.5, capsize=3)
-        (seeds,) = ax.plot(summary["values"], [row + 0.25] * len(values), "o", color="black", alpha=0.6, ms=3, mew=0)
+        mean = ax.errorbar(
+            summary["mean"],
+            row,
+            xerr=summary["ci95"],
+            fmt="D",
+            color=COLORS[0],
+            ms=4.5,
+            capsize=3,
+        )
+        (seeds,) = ax.plot(
+            summary["values"],
+            [row + 0.25] * len(values),
+            "o",
+            color="black",
+            alpha=0.6,
+            ms=3,
+            mew=0,
+        )
     handles: list[Artist | Container] = [mean, seeds]
     labels = ["mean and 95 % t-interval", f"one {unit}"]
     if reference is not None:

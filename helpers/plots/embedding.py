@@ -13,8 +13,11 @@ from helpers.plots.style import COLORS, PAGE_WIDTH, SMALL, new_axes
 MARKERS = "osD^vP*X<>ph"
 
 
-def plot_embedding(points: Tensor, labels: Tensor, classes: Sequence[str], *, ax: Axes | None = None) -> Axes:
-    """Points in the colour and shape of their class, and a legend that names the classes.
+def plot_embedding(
+    points: Tensor, labels: Tensor, classes: Sequence[str], *, ax: Axes | None = None
+) -> Axes:
+    """Points in the colour and shape of their class, and a legend that names the
+    classes.
 
     Args:
         points: (N, 2).
@@ -41,6 +44,11 @@ def plot_embedding(points: Tensor, labels: Tensor, classes: Sequence[str], *, ax
     for side in ax.spines.values():
         side.set_visible(False)
     ax.legend(
-        loc="upper center", bbox_to_anchor=(0.5, 0), ncols=columns, fontsize=SMALL, markerscale=1.6, handletextpad=0.2
+        loc="upper center",
+        bbox_to_anchor=(0.5, 0),
+        ncols=columns,
+        fontsize=SMALL,
+        markerscale=1.6,
+        handletextpad=0.2,
     )
     return ax

@@ -17,7 +17,9 @@ from helpers.plots.style import COLORS, SMALL, new_axes
 LINES = ("-", "--", ":", "-.")
 
 
-def plot_receptive_field(image: Tensor, boxes: Mapping[str, Box], *, ax: Axes | None = None) -> Axes:
+def plot_receptive_field(
+    image: Tensor, boxes: Mapping[str, Box], *, ax: Axes | None = None
+) -> Axes:
     """What the middle units of some layers see of an image, one box for each layer.
 
     Args:
@@ -27,16 +29,32 @@ def plot_receptive_field(image: Tensor, boxes: Mapping[str, Box], *, ax: Axes | 
     """
     picture = image.detach().cpu().movedim(0, -1).numpy()  # (H, W, C)
     ax = new_axes(ax, 5.0, 3.0)
-    ax.imshow(picture, cmap="gray", vmin=0, vmax=255 if picture.dtype == np.uint8 else 1)
+    ax.imshow(
+        picture, cmap="gray", vmin=0, vmax=255 if picture.dtype == np.uint8 else 1
+    )
     for i, (name, box) in enumerate(boxes.items()):
-        _frame(ax, box, color=COLORS[i % len(COLORS)], line=LINES[i % len(LINES)], name=name)
-    ax.legend(loc="upper left", bbox_to_anchor=(1.02, 1), borderaxespad=0, title="height × width\nin pixels")
+        _frame(
+            ax,
+            box,
+            color=COLORS[i % len(COLORS)],
+            line=LINES[i % len(LINES)],
+            name=name,
+        )
+    ax.legend(
+        loc="upper left",
+        bbox_to_anchor=(1.02, 1),
+        borderaxespad=0,
+        title="height × width\nin pixels",
+    )
     ax.axis("off")
     return ax
 
 
-def plot_footprint(footprint: Tensor, box: Box | None = None, *, ax: Axes | None = None) -> Axes:
-    """How much of a unit's gradient reaches each pixel, on a logarithmic scale; white where there is none.
+def plot_footprint(
+    footprint: Tensor, box: Box | None = None, *, ax: Axes | None = None
+) -> Axes:
+    """How much of a unit's gradient reaches each pixel, on a logarithmic scale; white
+    where there is none.
 
     Args:
         footprint: (H, W), not negative, as ``gradient_footprint`` gives it.
@@ -46,8 +64,11 @@ def plot_footprint(footprint: Tensor, box: Box | None = None, *, ax: Axes | None
     values = footprint.detach().cpu().numpy()
     values = np.ma.masked_equal(values / values.max(), 0)
     ax = new_axes(ax, 4.2, 3.0)
-    # At the rim of a deep layer's field the gradient is many powers of ten smaller than in the middle.
-    shown = ax.imshow(values, cmap="viridis", norm=LogNorm(values.min(), 1), interpolation="nearest")
+    # At the rim of a deep layer's field the gradient is many powers of ten smaller than
+    # in the middle.
+    shown = ax.imshow(
+        values, cmap="viridis", norm=LogNorm(values.min(), 1), interpolation="nearest"
+    )
     ax.figure.colorbar(shown, ax=ax, label="gradient (share of the largest)")
     if box is not None:
         _frame(ax, box, color=COLORS[1], line="--", name="derived")
@@ -57,11 +78,26 @@ def plot_footprint(footprint: Tensor, box: Box | None = None, *, ax: Axes | None
     return ax
 
 
-def _frame(ax: Axes, box: Box, *, color: tuple[float, float, float], line: str, name: str) -> None:
+def _frame(
+    ax: Axes, box: Box, *, color: tuple[float, float, float], line: str, name: str
+) -> None:
     """Draws a box along the outer edge of its pixels."""
     top, left, bottom, right = box
     height, width = bottom - top, right - left
     label = f"{name}: {height} × {width}"
-    frame = Rectangle((left - 0.5, top - 0.5), width, height, fill=False, ec=color, ls=line, lw=1.8, label=label)
-    frame.set_path_effects([withStroke(linewidth=3.2, foreground="white")])  # seen on any picture
-    ax.add_patch(frame).set_clip_on(False)  # a frame around the whole image is as thick as the others
+    frame = Rectangle(
+        (left - 0.5, top - 0.5),
+        width,
+        height,
+        fill=False,
+        ec=color,
+        ls=line,
+        lw=1.8,
+        label=label,
+    )
+    frame.set_path_effects(
+        [withStroke(linewidth=3.2, foreground="white")]
+    )  # seen on any picture
+    ax.add_patch(frame).set_clip_on(
+        False
+    )  # a frame around the whole image is as thick as the others

@@ -9,7 +9,15 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from helpers.base.record import summarize
-from helpers.plots.style import COLORS, PAGE_WIDTH, SMALL, SPLIT_COLORS, SPLIT_NAMES, new_axes, percent_axis
+from helpers.plots.style import (
+    COLORS,
+    PAGE_WIDTH,
+    SMALL,
+    SPLIT_COLORS,
+    SPLIT_NAMES,
+    new_axes,
+    percent_axis,
+)
 
 Response = Mapping[float, Sequence[float]]  # by strength, one value per repeat
 
@@ -22,7 +30,8 @@ def plot_response(
     chance: float | None = None,
     ax: Axes | None = None,
 ) -> Axes:
-    """Accuracy against the strength of a transformation: means with their 95 % t-intervals.
+    """Accuracy against the strength of a transformation: means with their 95 %
+    t-intervals.
 
     Args:
         response: by strength, in ascending order, shares (0–1): one per repeat.
@@ -33,8 +42,13 @@ def plot_response(
     """
     ax = new_axes(ax, 4.0, 3.0)
     summaries = [summarize(values) for values in response.values()]
-    means, halves = [s["mean"] for s in summaries], [s["ci95"] or 0.0 for s in summaries]
-    ax.errorbar(list(response), means, yerr=halves, fmt="o-", color=COLORS[0], ms=3.5, capsize=2)
+    means, halves = (
+        [s["mean"] for s in summaries],
+        [s["ci95"] or 0.0 for s in summaries],
+    )
+    ax.errorbar(
+        list(response), means, yerr=halves, fmt="o-", color=COLORS[0], ms=3.5, capsize=2
+    )
     if neutral is not None:
         ax.axvline(neutral, color=COLORS[2], linestyle=":", zorder=0)
     if chance is not None:
@@ -52,7 +66,8 @@ def plot_responses(
     chance: float | None = None,
     columns: int = 3,
 ) -> Figure:
-    """A small picture for each of several transformations, on one scale of accuracy; see ``plot_response``.
+    """A small picture for each of several transformations, on one scale of accuracy;
+    see ``plot_response``.
 
     Args:
         responses: by the transformation's name.
@@ -63,10 +78,23 @@ def plot_responses(
     """
     rows = -(-len(responses) // columns)
     figure, grid = plt.subplots(
-        rows, columns, figsize=(PAGE_WIDTH, 1.75 * rows), sharey=True, squeeze=False, layout="constrained"
+        rows,
+        columns,
+        figsize=(PAGE_WIDTH, 1.75 * rows),
+        sharey=True,
+        squeeze=False,
+        layout="constrained",
     )
-    for i, (ax, (name, response)) in enumerate(zip(grid.flat, responses.items(), strict=False)):
-        plot_response(response, quantity=quantities[name], neutral=neutral[name], chance=chance, ax=ax)
+    for i, (ax, (name, response)) in enumerate(
+        zip(grid.flat, responses.items(), strict=False)
+    ):
+        plot_response(
+            response,
+            quantity=quantities[name],
+            neutral=neutral[name],
+            chance=chance,
+            ax=ax,
+        )
         ax.set_title(name, fontsize=SMALL + 2)
         ax.xaxis.label.set_size(SMALL)
         ax.tick_params(labelsize=SMALL)
@@ -79,13 +107,18 @@ def plot_responses(
 
 
 def plot_sweep(
-    curves: Mapping[str, Response], *, quantity: str, chance: float | None = None, ax: Axes | None = None
+    curves: Mapping[str, Response],
+    *,
+    quantity: str,
+    chance: float | None = None,
+    ax: Axes | None = None,
 ) -> Axes:
-    """Accuracy on several splits against a setting that was swept: means with their 95 % t-intervals.
+    """Accuracy on several splits against a setting that was swept: means with their 95
+    % t-intervals.
 
     Args:
-        curves: by the split's name (``train``, ``valid``, ``test``), by the setting's value in ascending order: shares
-            (0–1), one per seed.
+        curves: by the split's name (``train``, ``valid``, ``test``), by the setting's
+            value in ascending order: shares (0–1), one per seed.
         quantity: what the setting is.
         chance: what guessing reaches, marked by a horizontal line.
         ax: where to draw; None makes a figure.
@@ -94,13 +127,27 @@ def plot_sweep(
     lines = {"train": "o--", "valid": "s-", "test": "D:"}
     for split, response in curves.items():
         summaries = [summarize(values) for values in response.values()]
-        means, halves = [s["mean"] for s in summaries], [s["ci95"] or 0.0 for s in summaries]
+        means, halves = (
+            [s["mean"] for s in summaries],
+            [s["ci95"] or 0.0 for s in summaries],
+        )
         color, label = SPLIT_COLORS[split], SPLIT_NAMES[split]
-        ax.errorbar(list(response), means, yerr=halves, fmt=lines[split], color=color, label=label, ms=3.5, capsize=2)
+        ax.errorbar(
+            list(response),
+            means,
+            yerr=halves,
+            fmt=lines[split],
+            color=color,
+            label=label,
+            ms=3.5,
+            capsize=2,
+        )
     if chance is not None:
         ax.axhline(chance, color="gray", linestyle=":", zorder=0, label="guessing")
     low, high = ax.get_ylim()
-    ax.set_ylim(max(low, 0.0), min(high, 1.02))  # an interval of few seeds may reach beyond what there is
+    ax.set_ylim(
+        max(low, 0.0), min(high, 1.02)
+    )  # an interval of few seeds may reach beyond what there is
     percent_axis(ax, "y", "accuracy")
     ax.set_xlabel(quantity)
     ax.legend()

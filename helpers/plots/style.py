@@ -1,4 +1,6 @@
-"""The look that all figures share: sizes for a page 16 cm wide, colours for colour-blind readers."""
+"""The look that all figures share: sizes for a page 16 cm wide, colours for
+colour-blind readers.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,9 @@ SPLIT_NAMES = {"train": "training", "valid": "validation", "test": "test"}
 
 
 def use_style() -> None:
-    """Sets the look that all figures share, those that a notebook draws itself included."""
+    """Sets the look that all figures share, those that a notebook draws itself
+    included.
+    """
     sns.set_theme(
         context="paper",
         style="ticks",
@@ -39,13 +43,19 @@ def use_style() -> None:
 
 def new_axes(ax: Axes | None, width: float, height: float) -> Axes:
     """The given axes, or new ones in a figure of that size in inches."""
-    return ax if ax is not None else plt.subplots(figsize=(width, height), layout="constrained")[1]
+    return (
+        ax
+        if ax is not None
+        else plt.subplots(figsize=(width, height), layout="constrained")[1]
+    )
 
 
 def page_grid(
     count: int, columns: int, *, above: float, top: float = 0.0, bottom: float = 0.0
 ) -> tuple[Figure, list[Axes]]:
-    """A figure as wide as the page with ``count`` square frames; each has a title's height ``above`` it, in inches."""
+    """A figure as wide as the page with ``count`` square frames; each has a title's
+    height ``above`` it, in inches.
+    """
     figure, (axes,) = page_blocks([count], columns, above=above, top=top, bottom=bottom)
     return figure, axes
 
@@ -71,7 +81,10 @@ def page_blocks(
     """
     cell, gap = PAGE_WIDTH / columns, 0.04
     rows = [-(-count // columns) for count in counts]
-    width, height = PAGE_WIDTH, top + len(counts) * heading + sum(rows) * (cell + above) + bottom
+    width, height = (
+        PAGE_WIDTH,
+        top + len(counts) * heading + sum(rows) * (cell + above) + bottom,
+    )
     figure, side = plt.figure(figsize=(width, height)), cell - gap
     blocks, ceiling = [], height - top
     for count, lines in zip(counts, rows, strict=True):
@@ -80,7 +93,12 @@ def page_blocks(
         lows = [ceiling - (row + 1) * (cell + above) + gap / 2 for row, _ in places]
         lefts = [column * cell + gap / 2 for _, column in places]
         sizes = (side / width, side / height)
-        blocks.append([figure.add_axes((x / width, y / height, *sizes)) for x, y in zip(lefts, lows, strict=True)])
+        blocks.append(
+            [
+                figure.add_axes((x / width, y / height, *sizes))
+                for x, y in zip(lefts, lows, strict=True)
+            ]
+        )
         ceiling -= lines * (cell + above)
     for frame in figure.axes:
         frame.axis("off")

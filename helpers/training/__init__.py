@@ -2,7 +2,13 @@
 
 from helpers.data.augment import Augment
 from helpers.training.config import TrainConfig
-from helpers.training.cross_validation import CrossValidated, Fold, cross_validate, deal_folds, measure_rounds
+from helpers.training.cross_validation import (
+    CrossValidated,
+    Fold,
+    cross_validate,
+    deal_folds,
+    measure_rounds,
+)
 from helpers.training.device import has_fast_bf16
 from helpers.training.evaluate import Evaluation, evaluate
 from helpers.training.experiments import Experiment, Trained, measure, run_experiments

@@ -12,7 +12,8 @@ Checkpoint = dict[str, Any]
 
 
 def write_checkpoint(path: Path, state: Checkpoint) -> None:
-    """Writes ``state``, whole or not at all: on a full disk the previous checkpoint stays.
+    """Writes ``state``, whole or not at all: on a full disk the previous checkpoint
+    stays.
 
     Raises:
         TrainingError: it cannot be written.
@@ -21,7 +22,8 @@ def write_checkpoint(path: Path, state: Checkpoint) -> None:
         write_tensors(path, state)
     except OSError as error:
         raise TrainingError(
-            f"The checkpoint {path} cannot be written ({error}). The one of the epoch before is intact: "
+            f"The checkpoint {path} cannot be written ({error}). The one of the epoch "
+            "before is intact: "
             "make room and run again, training goes on from there."
         ) from error
 
@@ -30,7 +32,8 @@ def read_checkpoint(path: Path, config: dict[str, Any]) -> Checkpoint | None:
     """The state at ``path``, or None where there is none.
 
     Raises:
-        TrainingError: it is unreadable, or of a run with other settings than ``config``, which leaves defaults out.
+        TrainingError: it is unreadable, or of a run with other settings than
+            ``config``, which leaves defaults out.
     """
     if not path.is_file():
         return None
@@ -38,14 +41,22 @@ def read_checkpoint(path: Path, config: dict[str, Any]) -> Checkpoint | None:
         state: Checkpoint = read_tensors(path)
     except UnreadableError as error:
         raise TrainingError(
-            f"The checkpoint {path} cannot be read ({error}). Delete it to train from the start."
+            f"The checkpoint {path} cannot be read ({error}). Delete it to train from "
+            "the start."
         ) from error
     if not isinstance(state, dict) or "config" not in state:
-        raise TrainingError(f"{path} holds no checkpoint. Delete it to train from the start.")
+        raise TrainingError(
+            f"{path} holds no checkpoint. Delete it to train from the start."
+        )
     kept = state["config"]
-    changed = [name for name in {**config, **kept} if kept.get(name) != config.get(name)]
+    changed = [
+        name for name in {**config, **kept} if kept.get(name) != config.get(name)
+    ]
     if changed:
-        was = ", ".join(f"{name} {kept.get(name, 'default')} -> {config.get(name, 'default')}" for name in changed)
+        was = ", ".join(
+            f"{name} {kept.get(name, 'default')} -> {config.get(name, 'default')}"
+            for name in changed
+        )
         raise TrainingError(
             f"The checkpoint {path} belongs to a run with other settings ({was}). "
             "Delete it to train from the start, or give this run another folder."

@@ -25,38 +25,53 @@ class TrainConfig:
         batch_size: images per step.
         optimizer: one of ``OPTIMIZERS``.
         lr: learning rate; the peak where the schedule has one.
-        features_lr: what it is multiplied by for the layers below ``model.features``: less than 1 where these are
-            pretrained and the rest is new (discriminative learning rates; Howard and Ruder 2018).
-        momentum: of SGD (Nesterov's) and RMSprop; ``one_cycle`` moves it by 0.05 either way.
-        weight_decay: L2 on weights; biases and normalisation parameters are spared. Decoupled for AdamW.
+        features_lr: what it is multiplied by for the layers below ``model.features``:
+            less than 1 where these are pretrained and the rest is new (discriminative
+            learning rates; Howard and Ruder 2018).
+        momentum: of SGD (Nesterov's) and RMSprop; ``one_cycle`` moves it by 0.05 either
+            way.
+        weight_decay: L2 on weights; biases and normalisation parameters are spared.
+            Decoupled for AdamW.
         l1: L1 on the same weights, added to the loss.
         schedule: one of ``SCHEDULES``.
-        warmup: share of the steps in which the learning rate rises (``cosine`` and ``one_cycle``).
-        step_epochs: epochs between two drops of ``step``; epochs without progress before one of ``plateau``.
+        warmup: share of the steps in which the learning rate rises (``cosine`` and
+            ``one_cycle``).
+        step_epochs: epochs between two drops of ``step``; epochs without progress
+            before one of ``plateau``.
         step_factor: what the learning rate is multiplied by at a drop.
         loss: one of ``LOSSES``.
-        head_weights: what the loss of each head of a multi-head network is multiplied by, by its name; None
-            is 1 for all; ``learned`` learns them with the network (Kendall et al. 2018).
-        label_smoothing: share of the target given to all classes alike (Szegedy et al. 2016).
+        head_weights: what the loss of each head of a multi-head network is multiplied
+            by, by its name; None is 1 for all; ``learned`` learns them with the network
+            (Kendall et al. 2018).
+        label_smoothing: share of the target given to all classes alike (Szegedy et al.
+            2016).
         mixup: parameter of mixup's beta distribution (Zhang et al. 2018); 0 is off.
-        cutmix: likewise of CutMix (Yun et al. 2019); with both, each batch gets one of them.
+        cutmix: likewise of CutMix (Yun et al. 2019); with both, each batch gets one of
+            them.
         clip_norm: largest norm of the whole gradient; None does not clip.
-        ema: decay of a moving average of the weights, which is then evaluated and kept; None is off.
+        ema: decay of a moving average of the weights, which is then evaluated and kept;
+            None is off.
         augment: applied to training batches only.
-        start_size: side in pixels of the training images in the first epoch; it grows evenly to the images'
-            own side in the last ones. Less work, and no worse for networks that take any size (progressive
-            resizing; Tan and Le 2021). None trains at full size throughout.
-        patience: epochs without a better validation accuracy before training stops; None never stops.
-        keep: the weights that ``fit`` leaves in the model: of the ``last`` epoch, or of the ``best`` one
-            on validation (always so with patience); ``both`` leaves the last, and the history holds the best.
+        start_size: side in pixels of the training images in the first epoch; it grows
+            evenly to the images' own side in the last ones. Less work, and no worse for
+            networks that take any size (progressive resizing; Tan and Le 2021). None
+            trains at full size throughout.
+        patience: epochs without a better validation accuracy before training stops;
+            None never stops.
+        keep: the weights that ``fit`` leaves in the model: of the ``last`` epoch, or of
+            the ``best`` one on validation (always so with patience); ``both`` leaves
+            the last, and the history holds the best.
         seed: fixes the order of the images, augmentation and dropout.
-        precision: one of ``PRECISIONS``; ``auto`` takes bfloat16 where the device is faster with it.
+        precision: one of ``PRECISIONS``; ``auto`` takes bfloat16 where the device is
+            faster with it.
         device: ``auto``, ``cpu``, ``cuda`` …
         compile: whether to compile the network (worth it on a GPU only).
-        channels_last: whether images and filters lie in memory channel by channel within each pixel, which
-            convolutions are faster with; the results are the same but for rounding.
-        winograd: whether 3×3 convolutions go by Winograd's algorithm where they can; the results are the same but
-            for rounding. For float32 on a CPU, where it is several times as fast with many channels; void elsewhere.
+        channels_last: whether images and filters lie in memory channel by channel
+            within each pixel, which convolutions are faster with; the results are the
+            same but for rounding.
+        winograd: whether 3×3 convolutions go by Winograd's algorithm where they can;
+            the results are the same but for rounding. For float32 on a CPU, where it is
+            several times as fast with many channels; void elsewhere.
     """
 
     epochs: int = 30
@@ -98,7 +113,9 @@ class TrainConfig:
             ("keep", KEEP),
         ):
             if getattr(self, name) not in known:
-                raise ConfigError(f"{name} is {getattr(self, name)!r}: known are {', '.join(known)}.")
+                raise ConfigError(
+                    f"{name} is {getattr(self, name)!r}: known are {', '.join(known)}."
+                )
         for name in ("epochs", "batch_size", "step_epochs"):
             self._check(name, getattr(self, name) >= 1, "at least 1")
         for name in ("lr", "features_lr", "step_factor"):
@@ -106,18 +123,42 @@ class TrainConfig:
         for name in ("weight_decay", "l1", "mixup", "cutmix"):
             self._check(name, getattr(self, name) >= 0, "at least 0")
         for name in ("momentum", "label_smoothing"):
-            self._check(name, 0 <= getattr(self, name) < 1, "0 or more, and less than 1")
+            self._check(
+                name, 0 <= getattr(self, name) < 1, "0 or more, and less than 1"
+            )
         weights = self.head_weights
-        positive = isinstance(weights, dict) and all(weight > 0 for weight in weights.values())
+        positive = isinstance(weights, dict) and all(
+            weight > 0 for weight in weights.values()
+        )
         self._check(
-            "head_weights", weights in (None, LEARNED) or positive, f"positive numbers by name, {LEARNED!r} or None"
+            "head_weights",
+            weights in (None, LEARNED) or positive,
+            f"positive numbers by name, {LEARNED!r} or None",
         )
         self._check("warmup", 0 < self.warmup < 1, "between 0 and 1")
-        self._check("clip_norm", self.clip_norm is None or self.clip_norm > 0, "more than 0, or None")
-        self._check("ema", self.ema is None or 0 < self.ema < 1, "between 0 and 1, or None")
-        self._check("start_size", self.start_size is None or self.start_size >= 8, "at least 8, or None")
-        self._check("winograd", not (self.winograd and self.compile), "False where the network is compiled")
-        self._check("patience", self.patience is None or self.patience >= 1, "at least 1, or None")
+        self._check(
+            "clip_norm",
+            self.clip_norm is None or self.clip_norm > 0,
+            "more than 0, or None",
+        )
+        self._check(
+            "ema", self.ema is None or 0 < self.ema < 1, "between 0 and 1, or None"
+        )
+        self._check(
+            "start_size",
+            self.start_size is None or self.start_size >= 8,
+            "at least 8, or None",
+        )
+        self._check(
+            "winograd",
+            not (self.winograd and self.compile),
+            "False where the network is compiled",
+        )
+        self._check(
+            "patience",
+            self.patience is None or self.patience >= 1,
+            "at least 1, or None",
+        )
 
     def _check(self, name: str, good: bool, expected: str) -> None:
         if not good:
@@ -125,20 +166,27 @@ class TrainConfig:
 
     @property
     def keeps_best(self) -> bool:
-        """Whether the weights of the best epoch are kept, beside those of the last or in their place."""
+        """Whether the weights of the best epoch are kept, beside those of the last or
+        in their place.
+        """
         return self.keep != "last" or self.patience is not None
 
     def image_size(self, epoch: int, full: int) -> int:
-        """Side in pixels of the training images in ``epoch`` (from 0), a multiple of 8 up to ``full``."""
+        """Side in pixels of the training images in ``epoch`` (from 0), a multiple of 8
+        up to ``full``.
+        """
         if self.start_size is None:
             return full
-        grown = self.start_size + (full - self.start_size) * epoch / max(1, self.epochs - 1)
+        grown = self.start_size + (full - self.start_size) * epoch / max(
+            1, self.epochs - 1
+        )
         return min(full, max(8, round(grown / 8) * 8))
 
     def changed(self) -> dict[str, Any]:
         """The settings that are not at their defaults, as plain values.
 
-        They identify a run in files: a setting that is added later leaves what was trained before it valid.
+        They identify a run in files: a setting that is added later leaves what was
+        trained before it valid.
         """
         return _changed(self)
 

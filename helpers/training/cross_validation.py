@@ -39,8 +39,10 @@ class CrossValidated:
 
     Attributes:
         points: a network for each fold, trained on images of all folds but that one.
-        held_out: every image as judged by the network that has not seen it, in the order of the pooled images.
-        train_accuracy: share of its own training images that a network predicts, mean over the folds.
+        held_out: every image as judged by the network that has not seen it, in the
+            order of the pooled images.
+        train_accuracy: share of its own training images that a network predicts, mean
+            over the folds.
     """
 
     points: tuple[Trained, ...]
@@ -58,18 +60,20 @@ def cross_validate(
     folder: Path,
     jobs: int = 1,
 ) -> dict[str, list[CrossValidated]]:
-    """Trains every experiment on every fold of every repeat; finished points are kept, as by ``run_experiments``.
+    """Trains every experiment on every fold of every repeat; finished points are kept,
+    as by ``run_experiments``.
 
-    Each network is judged on the fold that it has neither learned from nor been chosen on. All experiments meet the
-    same folds with the same seeds, so that they can be compared pairwise.
+    Each network is judged on the fold that it has neither learned from nor been chosen
+    on. All experiments meet the same folds with the same seeds, so that they can be
+    compared pairwise.
 
     Args:
         experiments: by name.
         splits: the data; a test split is not touched.
         folds: parts that the images are dealt into.
         repeats: how often they are dealt anew, each time with another seed.
-        watch: as in ``deal_folds``. What looks at validation while it trains (``patience``, ``keep="best"``, the
-            ``plateau`` schedule) needs it.
+        watch: as in ``deal_folds``. What looks at validation while it trains
+            (``patience``, ``keep="best"``, the ``plateau`` schedule) needs it.
         folder: where finished points and checkpoints are kept.
         jobs: points trained side by side.
 
@@ -77,7 +81,8 @@ def cross_validate(
         For each name one ``CrossValidated`` per repeat.
 
     Raises:
-        ConfigError: as ``deal_folds``; or an experiment would be chosen on the images that it is judged on.
+        ConfigError: as ``deal_folds``; or an experiment would be chosen on the images
+            that it is judged on.
         TrainingError: as ``fit``.
     """
     if watch == 0:
@@ -99,43 +104,61 @@ def cross_validate(
     found = dict(zip(tasks, side_by_side(calls, jobs), strict=True))
     return {
         name: [
-            _gather([(parts[i], found[name, i]) for i in range(repeat * folds, (repeat + 1) * folds)])
+            _gather(
+                [
+                    (parts[i], found[name, i])
+                    for i in range(repeat * folds, (repeat + 1) * folds)
+                ]
+            )
             for repeat in range(repeats)
         ]
         for name in experiments
     }
 
 
-def deal_folds(splits: Splits, *, folds: int, repeats: int, watch: float = 0.0) -> list[Fold]:
-    """The folds of ``cross_validate``, those of the first repeat first; the same arguments always deal the same.
+def deal_folds(
+    splits: Splits, *, folds: int, repeats: int, watch: float = 0.0
+) -> list[Fold]:
+    """The folds of ``cross_validate``, those of the first repeat first; the same
+    arguments always deal the same.
 
-    The images of ``train`` and ``valid`` are pooled and dealt anew into folds in each repeat, the classes in
-    proportion. A network learns from all folds but one.
+    The images of ``train`` and ``valid`` are pooled and dealt anew into folds in each
+    repeat, the classes in proportion. A network learns from all folds but one.
 
     Args:
         splits: the data.
         folds: parts that the images are dealt into.
         repeats: how often they are dealt anew.
-        watch: share of each class's images in those folds that the network is watched on instead of learning from
-            them. With 0 it learns from them all, and is watched on the held-out fold.
+        watch: share of each class's images in those folds that the network is watched
+            on instead of learning from them. With 0 it learns from them all, and is
+            watched on the held-out fold.
 
     Raises:
-        ConfigError: there are fewer images of a class than folds, or ``watch`` is not a share.
+        ConfigError: there are fewer images of a class than folds, or ``watch`` is not a
+            share.
     """
     if not 0 <= watch < 1:
         raise ConfigError(f"watch is {watch}: expected 0 or more, and less than 1.")
     pooled = pool(splits)
     sizes = torch.bincount(pooled.labels, minlength=len(splits.classes))
     if not 2 <= folds <= int(sizes.min()):
-        raise ConfigError(f"{folds} folds: expected 2 to {sizes.min()}, the images of the smallest class.")
+        raise ConfigError(
+            f"{folds} folds: expected 2 to {sizes.min()}, the images of the smallest "
+            "class."
+        )
     dealer = RepeatedStratifiedKFold(n_splits=folds, n_repeats=repeats, random_state=0)
     dealt = []
     for learned, held_out in dealer.split(pooled.labels, pooled.labels):
-        train, places = pooled.subset(torch.from_numpy(learned)), torch.from_numpy(held_out)
+        train, places = (
+            pooled.subset(torch.from_numpy(learned)),
+            torch.from_numpy(held_out),
+        )
         valid = judged = pooled.subset(places)
         if watch:
             valid, train = train.share_out(partial(_watched, watch))
-        dealt.append(Fold(replace(splits, train=train, valid=valid, test=None), judged, places))
+        dealt.append(
+            Fold(replace(splits, train=train, valid=valid, test=None), judged, places)
+        )
     return dealt
 
 
@@ -149,23 +172,31 @@ def pool(splits: Splits) -> Split:
 
 
 def measure_rounds(rounds: Sequence[CrossValidated]) -> dict[str, list[float]]:
-    """Metrics of one experiment, a value per repeat, as ``Run.record`` takes them; ``valid`` means held out.
+    """Metrics of one experiment, a value per repeat, as ``Run.record`` takes them;
+    ``valid`` means held out.
 
-    A repeat's value is over all images, each of them judged once. The spread over repeats is that of
-    dealing and training; it does not say how another set of images would come out.
+    A repeat's value is over all images, each of them judged once. The spread over
+    repeats is that of dealing and training; it does not say how another set of images
+    would come out.
     """
     return {
         "train_accuracy": [one.train_accuracy for one in rounds],
         "valid_accuracy": [one.held_out.accuracy for one in rounds],
         "valid_loss": [one.held_out.loss for one in rounds],
-        "valid_mean_class_accuracy": [one.held_out.mean_class_accuracy for one in rounds],
+        "valid_mean_class_accuracy": [
+            one.held_out.mean_class_accuracy for one in rounds
+        ],
         "valid_f1_macro": [one.held_out.f1_macro for one in rounds],
-        "train_seconds": [sum(point.history.seconds for point in one.points) for one in rounds],
+        "train_seconds": [
+            sum(point.history.seconds for point in one.points) for one in rounds
+        ],
     }
 
 
 def _watched(share: float, total: int) -> tuple[int, int]:
-    """Of so many images of a class, how many are watched, one at least, and how many are left to learn from."""
+    """Of so many images of a class, how many are watched, one at least, and how many
+    are left to learn from.
+    """
     watched = max(1, round(share * total))
     return watched, total - watched
 
@@ -174,8 +205,10 @@ def _refuse_peeking(experiments: Mapping[str, Experiment]) -> None:
     for name, experiment in experiments.items():
         if experiment.config.keeps_best or experiment.config.schedule == "plateau":
             raise ConfigError(
-                f"{name!r} looks at validation while it trains (patience, keep='best' or the plateau schedule): it "
-                "would be chosen on the images that it is judged on. Give a share of the others as watch, say 0.2."
+                f"{name!r} looks at validation while it trains (patience, keep='best' "
+                "or the plateau schedule): it "
+                "would be chosen on the images that it is judged on. Give a share of "
+                "the others as watch, say 0.2."
             )
 
 
@@ -188,5 +221,7 @@ def _gather(parts: Sequence[tuple[Fold, Trained]]) -> CrossValidated:
         labels=torch.cat([one.labels for one in judged])[order],
         loss=sum(one.loss * len(one.labels) for one in judged) / len(order),
     )
-    train_accuracy = fmean(point.evaluate(fold.splits.train).accuracy for fold, point in parts)
+    train_accuracy = fmean(
+        point.evaluate(fold.splits.train).accuracy for fold, point in parts
+    )
     return CrossValidated(tuple(point for _, point in parts), held_out, train_accuracy)

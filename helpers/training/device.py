@@ -31,10 +31,14 @@ class Arithmetic:
 
     @contextmanager
     def in_use(self) -> Iterator[None]:
-        """Within the block, forward passes are computed so; on a CPU freed memory is kept from here on."""
+        """Within the block, forward passes are computed so; on a CPU freed memory is
+        kept from here on.
+        """
         if self.device.type == "cpu":
             keep_freed_memory()
-        autocast = torch.autocast(self.device.type, dtype=self.dtype, enabled=self.dtype != torch.float32)
+        autocast = torch.autocast(
+            self.device.type, dtype=self.dtype, enabled=self.dtype != torch.float32
+        )
         with autocast, WinogradConvolutions() if self.winograd else nullcontext():
             yield
 
@@ -50,47 +54,66 @@ def choose_device(name: str = "auto") -> torch.device:
     try:
         device = torch.device(name)
     except RuntimeError as error:
-        raise ConfigError(f"device is {name!r}: expected auto, cpu, cuda or cuda:N.") from error
+        raise ConfigError(
+            f"device is {name!r}: expected auto, cpu, cuda or cuda:N."
+        ) from error
     if device.type == "cuda" and not torch.cuda.is_available():
-        raise ConfigError(f"device is {name!r}, but PyTorch sees no GPU here: choose auto or cpu.")
+        raise ConfigError(
+            f"device is {name!r}, but PyTorch sees no GPU here: choose auto or cpu."
+        )
     return device
 
 
-def choose_arithmetic(device: torch.device, precision: str, *, winograd: bool = False) -> Arithmetic:
-    """The arithmetic that these settings of ``TrainConfig`` ask for; ``winograd`` is void but for float32 on a CPU."""
+def choose_arithmetic(
+    device: torch.device, precision: str, *, winograd: bool = False
+) -> Arithmetic:
+    """The arithmetic that these settings of ``TrainConfig`` ask for; ``winograd`` is
+    void but for float32 on a CPU.
+    """
     dtype = choose_dtype(precision, device)
-    return Arithmetic(device, dtype, winograd and device.type == "cpu" and dtype == torch.float32)
+    return Arithmetic(
+        device, dtype, winograd and device.type == "cpu" and dtype == torch.float32
+    )
 
 
 def choose_dtype(precision: str, device: torch.device) -> torch.dtype:
-    """The type that matrix products are computed in: ``torch.float32`` or ``torch.bfloat16``."""
+    """The type that matrix products are computed in: ``torch.float32`` or
+    ``torch.bfloat16``.
+    """
     if precision == "auto":
         return torch.bfloat16 if has_fast_bf16(device) else torch.float32
     return torch.bfloat16 if precision == "bf16" else torch.float32
 
 
 def has_fast_bf16(device: torch.device) -> bool:
-    """Whether the device multiplies bfloat16 in hardware; where it is emulated it is slower than float32."""
+    """Whether the device multiplies bfloat16 in hardware; where it is emulated it is
+    slower than float32.
+    """
     if device.type == "cuda":
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     if device.type == "cpu":
-        return bool(torch.backends.mkldnn.is_available() and torch.cpu._is_avx512_bf16_supported())  # noqa: SLF001
+        return bool(
+            torch.backends.mkldnn.is_available()
+            and torch.cpu._is_avx512_bf16_supported()  # noqa: SLF001
+        )
     return False
 
 
 @cache
 def keep_freed_memory() -> None:
-    """Has the C library keep freed memory for the next step instead of giving it back to the kernel, for good.
+    """Has the C library keep freed memory for the next step instead of giving it back
+    to the kernel, for good.
 
-    Activations are freed and allocated again at every step. By default glibc maps each large one
-    anew, and the kernel clears every page of it: in small networks that takes longer than the
-    arithmetic. Elsewhere than on glibc this does nothing.
+    Activations are freed and allocated again at every step. By default glibc maps each
+    large one anew, and the kernel clears every page of it: in small networks that takes
+    longer than the arithmetic. Elsewhere than on glibc this does nothing.
     """
     if not sys.platform.startswith("linux"):
         return
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is None:
         return
-    # From <malloc.h>: M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_THRESHOLD; the last stays within an int.
+    # From <malloc.h>: M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_THRESHOLD; the last stays
+    # within an int.
     for option, value in ((-1, 2**31 - 1), (-2, 2**26), (-3, 2**30)):
         mallopt(option, value)

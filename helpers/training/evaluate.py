@@ -43,20 +43,32 @@ class Evaluation:
 
     @property
     def per_class_accuracy(self) -> Tensor:
-        """Share of each class's images that are predicted, its recall (K,); NaN for a class without images."""
+        """Share of each class's images that are predicted, its recall (K,); NaN for a
+        class without images.
+        """
         correct, _, present = self._counts()
         return correct / present
 
     @property
     def per_class_f1(self) -> Tensor:
-        """Harmonic mean of each class's precision and recall (K,); NaN for one neither present nor predicted."""
+        """Harmonic mean of each class's precision and recall (K,); NaN for one neither
+        present nor predicted.
+        """
         correct, predicted, present = self._counts()
         return 2 * correct / (predicted + present)
 
     def _counts(self) -> tuple[Tensor, Tensor, Tensor]:
-        """Images of each class that are predicted correctly, that are predicted, and that there are: each (K,)."""
-        each = (self.labels[self.predictions == self.labels], self.predictions, self.labels)
-        correct, predicted, present = (torch.bincount(of, minlength=self.probabilities.shape[1]) for of in each)
+        """Images of each class that are predicted correctly, that are predicted, and
+        that there are: each (K,).
+        """
+        each = (
+            self.labels[self.predictions == self.labels],
+            self.predictions,
+            self.labels,
+        )
+        correct, predicted, present = (
+            torch.bincount(of, minlength=self.probabilities.shape[1]) for of in each
+        )
         return correct, predicted, present
 
     @property
@@ -66,11 +78,15 @@ class Evaluation:
 
     @property
     def mean_class_accuracy(self) -> float:
-        """Mean over classes of their accuracy: every class counts alike, however many images it has."""
+        """Mean over classes of their accuracy: every class counts alike, however many
+        images it has.
+        """
         return self.per_class_accuracy.nanmean().item()
 
     def scores(self, classes: Sequence[str]) -> pd.DataFrame:
-        """A row for each class: precision, recall, F-score (shares, 0–1) and the number of its images."""
+        """A row for each class: precision, recall, F-score (shares, 0–1) and the number
+        of its images.
+        """
         correct, predicted, present = self._counts()
         columns = {
             "class": list(classes),
@@ -82,15 +98,23 @@ class Evaluation:
         return pd.DataFrame(columns)
 
     def by_factor(self, factors: Mapping[str, Sequence[str]]) -> dict[str, Evaluation]:
-        """The same predictions judged factor by factor, where classes combine factors (``Splits.factors``).
+        """The same predictions judged factor by factor, where classes combine factors
+        (``Splits.factors``).
 
         Returns:
-            By factor, probabilities (N, k) and labels of its own classes and their mean cross-entropy.
+            By factor, probabilities (N, k) and labels of its own classes and their mean
+            cross-entropy.
         """
         own = factor_labels(self.labels, factors)
-        tiny = torch.finfo(torch.float32).tiny  # a sum that rounds to zero has a logarithm all the same
+        tiny = torch.finfo(
+            torch.float32
+        ).tiny  # a sum that rounds to zero has a logarithm all the same
         return {
-            name: Evaluation(table, own[name], F.nll_loss(table.clamp(min=tiny).log(), own[name]).item())
+            name: Evaluation(
+                table,
+                own[name],
+                F.nll_loss(table.clamp(min=tiny).log(), own[name]).item(),
+            )
             for name, table in marginals(self.probabilities, factors).items()
         }
 
@@ -106,10 +130,12 @@ def evaluate(
     precision: str = "auto",
     winograd: bool = False,
 ) -> Evaluation:
-    """Predicts a whole split in evaluation mode; the model's mode is as before afterwards.
+    """Predicts a whole split in evaluation mode; the model's mode is as before
+    afterwards.
 
     Args:
-        model: returns logits (B, K), or the outputs of its heads (B, D); evaluated on the device it is on.
+        model: returns logits (B, K), or the outputs of its heads (B, D); evaluated on
+            the device it is on.
         split: images, never augmented.
         mean: mean of each channel, in 0–1, as in training.
         std: standard deviation of each channel, in 0–1, as in training.
@@ -119,12 +145,18 @@ def evaluate(
     """
     device = next(model.parameters()).device
     batches = Batches(split, batch_size, device=device, mean=mean, std=std)
-    probabilities, losses = predict_batches(model, batches, choose_arithmetic(device, precision, winograd=winograd))
+    probabilities, losses = predict_batches(
+        model, batches, choose_arithmetic(device, precision, winograd=winograd)
+    )
     return Evaluation(probabilities.cpu(), split.labels.cpu(), losses.mean().item())
 
 
-def predict_batches(model: nn.Module, batches: Batches, arithmetic: Arithmetic) -> tuple[Tensor, Tensor]:
-    """Probabilities (N, K) and cross-entropy of each image (N,), both float32 on the model's device."""
+def predict_batches(
+    model: nn.Module, batches: Batches, arithmetic: Arithmetic
+) -> tuple[Tensor, Tensor]:
+    """Probabilities (N, K) and cross-entropy of each image (N,), both float32 on the
+    model's device.
+    """
     probabilities, losses = [], []
     with torch.no_grad(), evaluation_mode(model):
         for images, labels in batches.epoch(0):
@@ -138,9 +170,11 @@ def predict_batches(model: nn.Module, batches: Batches, arithmetic: Arithmetic) 
 
 @contextmanager
 def evaluation_mode(model: nn.Module) -> Iterator[None]:
-    """Within the block the model is in evaluation mode; afterwards every module is in the mode it was in.
+    """Within the block the model is in evaluation mode; afterwards every module is in
+    the mode it was in.
 
-    Module by module: a frozen batch normalisation inside a network that trains stays in evaluation mode.
+    Module by module: a frozen batch normalisation inside a network that trains stays in
+    evaluation mode.
     """
     modes = [(module, module.training) for module in model.modules()]
     model.eval()

@@ -1,4 +1,6 @@
-"""Several networks, settings and seeds trained in one call; each finished point is kept."""
+"""Several networks, settings and seeds trained in one call; each finished point is
+kept.
+"""
 
 from __future__ import annotations
 
@@ -30,12 +32,14 @@ from helpers.training.loop import VERSION, fit
 
 @dataclass(frozen=True)
 class Experiment:
-    """One row of a comparison: a network and how it is trained; its seeds are drawn by ``run_experiments``.
+    """One row of a comparison: a network and how it is trained; its seeds are drawn by
+    ``run_experiments``.
 
     Attributes:
         model: a name in the registry.
         config: every training setting.
-        arguments: what the network's constructor takes besides the number of classes and channels.
+        arguments: what the network's constructor takes besides the number of classes
+            and channels.
     """
 
     model: str
@@ -50,7 +54,11 @@ class Experiment:
 
     def model_arguments(self, splits: Splits) -> dict[str, Any]:
         """All arguments of the network's constructor."""
-        return {"num_classes": len(splits.classes), "in_channels": splits.channels, **self.arguments}
+        return {
+            "num_classes": len(splits.classes),
+            "in_channels": splits.channels,
+            **self.arguments,
+        }
 
 
 @dataclass(frozen=True)
@@ -77,19 +85,26 @@ class Trained:
         """Predictions on a split, images as they are."""
         config = self.experiment.config
         return evaluate(
-            self.model, split, mean=self.mean, std=self.std, precision=config.precision, winograd=config.winograd
+            self.model,
+            split,
+            mean=self.mean,
+            std=self.std,
+            precision=config.precision,
+            winograd=config.winograd,
         )
 
     @property
     def at_best(self) -> Trained:
-        """The same point after its best epoch on validation, where it was trained to keep ``both``.
+        """The same point after its best epoch on validation, where it was trained to
+        keep ``both``.
 
         Raises:
             ConfigError: it was trained to keep one.
         """
         if self.history.best_weights is None:
             raise ConfigError(
-                f"The weights of the best epoch were not kept: keep is {self.experiment.config.keep!r}, not 'both'."
+                "The weights of the best epoch were not kept: keep is "
+                f"{self.experiment.config.keep!r}, not 'both'."
             )
         model = copy.deepcopy(self.model)
         model.load_state_dict(self.history.best_weights)
@@ -112,9 +127,9 @@ def run_experiments(
 ) -> dict[str, list[Trained]]:
     """Trains every experiment with every seed.
 
-    A point that is finished is kept in ``folder`` and taken from there the next time; one that was
-    interrupted goes on after its last epoch. Both only for the same network, settings, data and
-    version of the loop: anything else is another point.
+    A point that is finished is kept in ``folder`` and taken from there the next time;
+    one that was interrupted goes on after its last epoch. Both only for the same
+    network, settings, data and version of the loop: anything else is another point.
 
     Args:
         experiments: by name.
@@ -132,10 +147,20 @@ def run_experiments(
     """
     seeds = range(seeds) if isinstance(seeds, int) else seeds
     fingerprint = splits.fingerprint()
-    points = [(name, experiment, seed) for name, experiment in experiments.items() for seed in seeds]
+    points = [
+        (name, experiment, seed)
+        for name, experiment in experiments.items()
+        for seed in seeds
+    ]
     calls = (
         delayed(train_point)(
-            name, experiment, seed, splits, fingerprint=fingerprint, folder=folder, watch_test=watch_test
+            name,
+            experiment,
+            seed,
+            splits,
+            fingerprint=fingerprint,
+            folder=folder,
+            watch_test=watch_test,
         )
         for name, experiment, seed in points
     )
@@ -146,36 +171,57 @@ def run_experiments(
 
 
 def side_by_side(calls: Iterable[Any], jobs: int) -> list[Trained]:
-    """What calls of ``train_point``, each ``joblib.delayed``, return: in their order, ``jobs`` of them at a time."""
+    """What calls of ``train_point``, each ``joblib.delayed``, return: in their order,
+    ``jobs`` of them at a time.
+    """
     with warnings.catch_warnings():
-        # What a worker keeps of freed memory looks like a leak to joblib, which puts a new one in its place.
-        warnings.filterwarnings("ignore", "A worker stopped while some jobs were given", UserWarning)
+        # What a worker keeps of freed memory looks like a leak to joblib, which puts a
+        # new one in its place.
+        warnings.filterwarnings(
+            "ignore", "A worker stopped while some jobs were given", UserWarning
+        )
         return list(Parallel(n_jobs=jobs)(calls))
 
 
 def measure(trained: Sequence[Trained], splits: Splits) -> dict[str, list[float]]:
-    """Loss, accuracy and F1 of several seeds of one experiment on every split, images as they are.
+    """Loss, accuracy and F1 of several seeds of one experiment on every split, images
+    as they are.
 
     Returns:
-        By metric (``train_loss`` in nats, ``valid_accuracy``, ``test_f1_macro`` …) one value per
-        seed, as ``Run.record`` takes them. With several heads, ``test_joint_accuracy`` is the share of
-        images on which all of them are right, and ``test_accuracy_<head>`` that of one. ``train_seconds``
-        is how long training took, whenever that was.
+        By metric (``train_loss`` in nats, ``valid_accuracy``, ``test_f1_macro`` …) one
+        value per seed, as ``Run.record`` takes them. With several heads,
+        ``test_joint_accuracy`` is the share of images on which all of them are right,
+        and ``test_accuracy_<head>`` that of one. ``train_seconds`` is how long training
+        took, whenever that was.
     """
-    metrics: dict[str, list[float]] = {"train_seconds": [point.history.seconds for point in trained]}
+    metrics: dict[str, list[float]] = {
+        "train_seconds": [point.history.seconds for point in trained]
+    }
     for name, split in splits.parts.items():
         for point in trained:
-            for measure_name, value in _measures(point.evaluate(split), point.heads).items():
+            for measure_name, value in _measures(
+                point.evaluate(split), point.heads
+            ).items():
                 metrics.setdefault(f"{name}_{measure_name}", []).append(value)
     return metrics
 
 
 def _measures(evaluation: Evaluation, heads: Heads | None) -> dict[str, float]:
     if heads is None:
-        return {name: getattr(evaluation, name) for name in ("loss", "accuracy", "mean_class_accuracy", "f1_macro")}
-    measures = {"loss": evaluation.loss, "joint_accuracy": evaluation.accuracy, "f1_macro": evaluation.f1_macro}
+        return {
+            name: getattr(evaluation, name)
+            for name in ("loss", "accuracy", "mean_class_accuracy", "f1_macro")
+        }
+    measures = {
+        "loss": evaluation.loss,
+        "joint_accuracy": evaluation.accuracy,
+        "f1_macro": evaluation.f1_macro,
+    }
     for head, own in evaluation.by_factor(heads.factors).items():
-        measures |= {f"{name}_{head}": getattr(own, name) for name in ("loss", "accuracy", "f1_macro")}
+        measures |= {
+            f"{name}_{head}": getattr(own, name)
+            for name in ("loss", "accuracy", "f1_macro")
+        }
     return measures
 
 
@@ -189,7 +235,8 @@ def train_point(
     folder: Path,
     watch_test: bool = False,
 ) -> Trained:
-    """Trains one experiment with one seed, or takes it from ``folder`` where it was trained before.
+    """Trains one experiment with one seed, or takes it from ``folder`` where it was
+    trained before.
 
     Args:
         name: of the files, and before each line of progress.
@@ -211,18 +258,29 @@ def train_point(
     if watch_test:
         settings["watch_test"] = True  # a history without a test curve is another one
     key = hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:12]
-    point, unfinished = folder / f"{name}-seed{seed}-{key}.pt", folder / f"{name}-seed{seed}-{key}"
+    point, unfinished = (
+        folder / f"{name}-seed{seed}-{key}.pt",
+        folder / f"{name}-seed{seed}-{key}",
+    )
     model = experiment.build(splits, seed)
     finished = read_checkpoint(point, settings)
     label = f"{name} seed {seed}"
     if finished is None:
-        history = fit(model, splits, config, folder=unfinished, label=label, watch_test=watch_test)
-        kept = {"model": model.state_dict(), "rows": history.rows, "best": history.best_weights}
+        history = fit(
+            model, splits, config, folder=unfinished, label=label, watch_test=watch_test
+        )
+        kept = {
+            "model": model.state_dict(),
+            "rows": history.rows,
+            "best": history.best_weights,
+        }
         write_checkpoint(point, {"config": settings, **kept})
         shutil.rmtree(unfinished)
     else:
         history = History(finished["rows"], finished.get("best"))
         print(f"{label}: {len(history)} epochs, trained before")
         model.load_state_dict(finished["model"])
-        model.to(choose_device(config.device)).to(memory_format=torch.channels_last).eval()
+        model.to(choose_device(config.device)).to(
+            memory_format=torch.channels_last
+        ).eval()
     return Trained(experiment, seed, model, history, *splits.channel_stats())

@@ -27,8 +27,9 @@ from helpers.training.history import History, Row
 from helpers.training.objective import HeadsObjective, make_objective
 from helpers.training.optimizers import Schedule, decayed_parameters, make_optimizer
 
-# Raise it when a change here, or of a default in TrainConfig or Augment, makes the same settings give other
-# weights: what was trained before is then trained again rather than taken for a result of this code.
+# Raise it when a change here, or of a default in TrainConfig or Augment, makes the same
+# settings give other weights: what was trained before is then trained again rather than
+# taken for a result of this code.
 VERSION = 1
 
 
@@ -45,23 +46,28 @@ def fit(
     """Trains ``model`` in place and leaves it in evaluation mode.
 
     Args:
-        model: images (B, C, H, W) to logits (B, K), or to the outputs of its heads (B, D).
-        splits: learns from ``train``, is watched on ``valid``; ``test`` is not touched, unless ``watch_test``.
+        model: images (B, C, H, W) to logits (B, K), or to the outputs of its heads (B,
+            D).
+        splits: learns from ``train``, is watched on ``valid``; ``test`` is not touched,
+            unless ``watch_test``.
         config: every setting.
-        folder: where ``checkpoint.pt`` is written after each epoch and looked for at the start; a
-            run that was killed goes on there and, on a CPU, ends with the same bits. None keeps nothing.
+        folder: where ``checkpoint.pt`` is written after each epoch and looked for at
+            the start; a run that was killed goes on there and, on a CPU, ends with the
+            same bits. None keeps nothing.
         label: put before each line of progress.
         on_epoch: called with each epoch's row.
-        watch_test: whether ``test`` is judged after each epoch too, for a learning curve that shows it. Nothing
-            is chosen by that: schedules, patience and ``keep`` go by ``valid``, and the weights are the same.
+        watch_test: whether ``test`` is judged after each epoch too, for a learning
+            curve that shows it. Nothing is chosen by that: schedules, patience and
+            ``keep`` go by ``valid``, and the weights are the same.
 
     Raises:
-        TrainingError: the loss is not a number, or the checkpoint is unreadable, cannot be written
-            or belongs to other settings.
+        TrainingError: the loss is not a number, or the checkpoint is unreadable, cannot
+            be written or belongs to other settings.
         ConfigError: there is no test split to watch.
     """
     run = TrainingRun(model, splits, config, folder, watch_test=watch_test)
-    # Each epoch seeds the random numbers anew, so resuming needs no memory of them; the caller's are kept.
+    # Each epoch seeds the random numbers anew, so resuming needs no memory of them; the
+    # caller's are kept.
     devices = [run.device] if run.device.type == "cuda" else []
     with torch.random.fork_rng(devices):
         while not run.finished:
@@ -78,16 +84,28 @@ class TrainingRun:
     """The state of one run: everything that changes from epoch to epoch, and how."""
 
     def __init__(
-        self, model: nn.Module, splits: Splits, config: TrainConfig, folder: Path | None, *, watch_test: bool = False
+        self,
+        model: nn.Module,
+        splits: Splits,
+        config: TrainConfig,
+        folder: Path | None,
+        *,
+        watch_test: bool = False,
     ) -> None:
         self.config = config
         self.device = choose_device(config.device)
-        self.arithmetic = choose_arithmetic(self.device, config.precision, winograd=config.winograd)
-        layout = torch.channels_last if config.channels_last else torch.contiguous_format
+        self.arithmetic = choose_arithmetic(
+            self.device, config.precision, winograd=config.winograd
+        )
+        layout = (
+            torch.channels_last if config.channels_last else torch.contiguous_format
+        )
         self.model = model.to(self.device).to(memory_format=layout)
         self.forward = torch.compile(self.model) if config.compile else self.model
         self.num_classes = len(splits.classes)
-        self.train_batches, self.valid_batches = _make_batches(splits, config, self.device)
+        self.train_batches, self.valid_batches = _make_batches(
+            splits, config, self.device
+        )
         self.test_batches = _test_batches(splits, self.device) if watch_test else None
         self.objective = make_objective(self.model, config).to(self.device)
         self.optimizer = make_optimizer(self.model, config, self.objective.parameters())
@@ -111,7 +129,11 @@ class TrainingRun:
         if self.epoch >= self.config.epochs:
             return True
         patience = self.config.patience
-        return patience is not None and self.epoch > 0 and self.epoch - self.history.best_epoch >= patience
+        return (
+            patience is not None
+            and self.epoch > 0
+            and self.epoch - self.history.best_epoch >= patience
+        )
 
     @property
     def judged(self) -> nn.Module:
@@ -119,15 +141,23 @@ class TrainingRun:
         return self.model if self.average is None else self.average.module
 
     def one_epoch(self) -> Row:
-        """Trains for an epoch, judges the network and keeps a checkpoint where one is wanted."""
+        """Trains for an epoch, judges the network and keeps a checkpoint where one is
+        wanted.
+        """
         started = time.perf_counter()
         lr = self.schedule.lr
         train_loss, train_accuracy = self._learn()
         validation = self._validate()
         valid_loss = validation["valid_loss"]
         if not math.isfinite(valid_loss):
-            # The last step of the epoch did it: no training loss has seen its weights yet.
-            raise self._diverged("validation loss", valid_loss, (self.epoch + 1) * len(self.train_batches), lr)
+            # The last step of the epoch did it: no training loss has seen its weights
+            # yet.
+            raise self._diverged(
+                "validation loss",
+                valid_loss,
+                (self.epoch + 1) * len(self.train_batches),
+                lr,
+            )
         row: Row = {
             "epoch": self.epoch + 1,
             "lr": lr,
@@ -147,7 +177,9 @@ class TrainingRun:
         return row
 
     def endless_steps(self) -> Iterator[int]:
-        """Optimizer steps without evaluation and without end, for timing: after each, the images it has seen."""
+        """Optimizer steps without evaluation and without end, for timing: after each,
+        the images it has seen.
+        """
         self.model.train()
         for epoch in itertools.count():
             for images, labels in self.train_batches.epoch(epoch):
@@ -165,15 +197,19 @@ class TrainingRun:
             losses.append(loss)
             sizes.append(len(labels))
             correct += hits
-        # The only wait for the device in an epoch. A loss that is not a number is found here too: the
-        # steps after it were wasted, but no checkpoint has kept them.
+        # The only wait for the device in an epoch. A loss that is not a number is found
+        # here too: the steps after it were wasted, but no checkpoint has kept them.
         values = torch.stack(losses).cpu()
         self._check_finite(values, rates)
         seen = torch.tensor(sizes, dtype=torch.float32)
-        return ((values * seen).sum() / seen.sum()).item(), (correct.cpu() / seen.sum()).item()
+        return ((values * seen).sum() / seen.sum()).item(), (
+            correct.cpu() / seen.sum()
+        ).item()
 
     def _step(self, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-        """One optimizer step; returns the mean loss of the batch and its number of correct predictions."""
+        """One optimizer step; returns the mean loss of the batch and its number of
+        correct predictions.
+        """
         targets = F.one_hot(labels, self.num_classes).float()  # (B, K)
         if self.mix is not None:
             images, targets = self.mix(images, labels)
@@ -195,22 +231,35 @@ class TrainingRun:
     def _l1_penalty(self) -> Tensor | float:
         if not self.config.l1:
             return 0.0
-        return self.config.l1 * torch.stack([p.abs().sum() for p in decayed_parameters(self.model)]).sum()
+        return (
+            self.config.l1
+            * torch.stack([p.abs().sum() for p in decayed_parameters(self.model)]).sum()
+        )
 
     def _validate(self) -> Row:
         evaluation = self._judge(self.valid_batches)
-        row: Row = {"valid_loss": evaluation.loss, "valid_accuracy": evaluation.accuracy}
+        row: Row = {
+            "valid_loss": evaluation.loss,
+            "valid_accuracy": evaluation.accuracy,
+        }
         if isinstance(self.objective, HeadsObjective):
             factors = self.objective.heads.factors
             for (name, head), weight in zip(
-                evaluation.by_factor(factors).items(), self.objective.weights.tolist(), strict=True
+                evaluation.by_factor(factors).items(),
+                self.objective.weights.tolist(),
+                strict=True,
             ):
-                row |= {f"valid_loss_{name}": head.loss, f"valid_accuracy_{name}": head.accuracy}
+                row |= {
+                    f"valid_loss_{name}": head.loss,
+                    f"valid_accuracy_{name}": head.accuracy,
+                }
                 row[f"weight_{name}"] = weight
         return row
 
     def _watch(self) -> Row:
-        """Loss and accuracy on the test set, where a curve of them is wanted; nothing else reads these."""
+        """Loss and accuracy on the test set, where a curve of them is wanted; nothing
+        else reads these.
+        """
         if self.test_batches is None:
             return {}
         evaluation = self._judge(self.test_batches)
@@ -218,17 +267,25 @@ class TrainingRun:
 
     def _judge(self, batches: Batches) -> Evaluation:
         probabilities, losses = predict_batches(self.judged, batches, self.arithmetic)
-        return Evaluation(probabilities.cpu(), batches.labels.cpu(), losses.mean().item())
+        return Evaluation(
+            probabilities.cpu(), batches.labels.cpu(), losses.mean().item()
+        )
 
     def _check_finite(self, losses: Tensor, rates: list[float]) -> None:
         bad = (~losses.isfinite()).nonzero()
         if len(bad):
             step = int(bad[0])
-            raise self._diverged("loss", losses[step].item(), self.epoch * len(rates) + step + 1, rates[step])
+            raise self._diverged(
+                "loss",
+                losses[step].item(),
+                self.epoch * len(rates) + step + 1,
+                rates[step],
+            )
 
     def _diverged(self, what: str, value: float, step: int, lr: float) -> TrainingError:
         return TrainingError(
-            f"The {what} is {value} at step {step} (epoch {self.epoch + 1}), learning rate {lr:.3g}. "
+            f"The {what} is {value} at step {step} (epoch {self.epoch + 1}), learning "
+            f"rate {lr:.3g}. "
             "Training has diverged: lower lr, or set clip_norm."
         )
 
@@ -265,10 +322,13 @@ class TrainingRun:
         self.history.rows = state["rows"]
 
 
-def _make_batches(splits: Splits, config: TrainConfig, device: torch.device) -> tuple[Batches, Batches]:
+def _make_batches(
+    splits: Splits, config: TrainConfig, device: torch.device
+) -> tuple[Batches, Batches]:
     mean, std = splits.channel_stats()
-    # A last batch that is not full is left out, unless it is the only one: batch normalisation cannot
-    # learn from a batch of one image, and every step weighs the same.
+    # A last batch that is not full is left out, unless it is the only one: batch
+    # normalisation cannot learn from a batch of one image, and every step weighs the
+    # same.
     drop_last = len(splits.train) >= config.batch_size
     train = Batches(
         splits.train,
@@ -282,13 +342,22 @@ def _make_batches(splits: Splits, config: TrainConfig, device: torch.device) -> 
         drop_last=drop_last,
         channels_last=config.channels_last,
     )
-    valid = Batches(splits.valid, 256, device=device, mean=mean, std=std, channels_last=config.channels_last)
+    valid = Batches(
+        splits.valid,
+        256,
+        device=device,
+        mean=mean,
+        std=std,
+        channels_last=config.channels_last,
+    )
     return train, valid
 
 
 def _test_batches(splits: Splits, device: torch.device) -> Batches:
     if splits.test is None:
-        raise ConfigError(f"{splits.name} has no test split to watch: leave watch_test out.")
+        raise ConfigError(
+            f"{splits.name} has no test split to watch: leave watch_test out."
+        )
     mean, std = splits.channel_stats()
     return Batches(splits.test, 256, device=device, mean=mean, std=std)
 
@@ -296,7 +365,9 @@ def _test_batches(splits: Splits, device: torch.device) -> Batches:
 def _make_average(model: nn.Module, config: TrainConfig) -> AveragedModel | None:
     if config.ema is None:
         return None
-    return AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(config.ema), use_buffers=True)
+    return AveragedModel(
+        model, multi_avg_fn=get_ema_multi_avg_fn(config.ema), use_buffers=True
+    )
 
 
 def _make_mix(config: TrainConfig, num_classes: int) -> nn.Module | None:

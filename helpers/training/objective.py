@@ -1,4 +1,6 @@
-"""What training minimises: a loss over classes, or the weighted losses of several heads."""
+"""What training minimises: a loss over classes, or the weighted losses of several
+heads.
+"""
 
 from __future__ import annotations
 
@@ -13,10 +15,16 @@ from helpers.models.heads import Heads, heads_of, marginals
 from helpers.training.config import LEARNED, TrainConfig
 
 
-def _binary_cross_entropy(logits: Tensor, targets: Tensor, label_smoothing: float) -> Tensor:
+def _binary_cross_entropy(
+    logits: Tensor, targets: Tensor, label_smoothing: float
+) -> Tensor:
     """Every class against all others, each through a sigmoid of its own."""
     targets = _smoothed(targets, label_smoothing)
-    return F.binary_cross_entropy_with_logits(logits, targets, reduction="none").sum(1).mean()
+    return (
+        F.binary_cross_entropy_with_logits(logits, targets, reduction="none")
+        .sum(1)
+        .mean()
+    )
 
 
 def _squared_error(logits: Tensor, targets: Tensor, label_smoothing: float) -> Tensor:
@@ -28,9 +36,12 @@ def _smoothed(targets: Tensor, label_smoothing: float) -> Tensor:
     return targets * (1 - label_smoothing) + label_smoothing / targets.shape[1]
 
 
-# By the names of ``config.LOSSES``: logits (B, K), soft targets (B, K) and the label smoothing to the batch's mean.
+# By the names of ``config.LOSSES``: logits (B, K), soft targets (B, K) and the label
+# smoothing to the batch's mean.
 _LOSSES: dict[str, Callable[[Tensor, Tensor, float], Tensor]] = {
-    "cross_entropy": lambda logits, targets, smoothing: F.cross_entropy(logits, targets, label_smoothing=smoothing),
+    "cross_entropy": lambda logits, targets, smoothing: F.cross_entropy(
+        logits, targets, label_smoothing=smoothing
+    ),
     "binary_cross_entropy": _binary_cross_entropy,
     "squared_error": _squared_error,
 }
@@ -49,11 +60,13 @@ class ClassObjective(nn.Module):
 
 
 class HeadsObjective(nn.Module):
-    """The weighted sum of the heads' losses: binary cross-entropy of sigmoid heads, cross-entropy of softmax heads.
+    """The weighted sum of the heads' losses: binary cross-entropy of sigmoid heads,
+    cross-entropy of softmax heads.
 
-    With all weights 1 it is the negative log-likelihood of the combined class. Learned weights follow
-    Kendall, Gal and Cipolla (CVPR 2018, section 3): head i costs exp(-s_i) times its loss plus s_i / 2,
-    where s_i, the logarithm of the head's noise variance, is learned with the network.
+    With all weights 1 it is the negative log-likelihood of the combined class. Learned
+    weights follow Kendall, Gal and Cipolla (CVPR 2018, section 3): head i costs
+    exp(-s_i) times its loss plus s_i / 2, where s_i, the logarithm of the head's noise
+    variance, is learned with the network.
     """
 
     fixed: Tensor
@@ -63,9 +76,17 @@ class HeadsObjective(nn.Module):
         self.heads, self.config = heads, config
         weights = config.head_weights
         if isinstance(weights, dict) and set(weights) != set(heads.factors):
-            raise ConfigError(f"head_weights is {weights}: expected a weight for each of {', '.join(heads.factors)}.")
-        fixed = [weights[name] if isinstance(weights, dict) else 1.0 for name in heads.factors]
-        self.log_variances = nn.Parameter(torch.zeros(len(fixed))) if weights == LEARNED else None
+            raise ConfigError(
+                f"head_weights is {weights}: expected a weight for each of "
+                f"{', '.join(heads.factors)}."
+            )
+        fixed = [
+            weights[name] if isinstance(weights, dict) else 1.0
+            for name in heads.factors
+        ]
+        self.log_variances = (
+            nn.Parameter(torch.zeros(len(fixed))) if weights == LEARNED else None
+        )
         self.register_buffer("fixed", torch.tensor(fixed), persistent=False)
 
     @property
@@ -74,25 +95,38 @@ class HeadsObjective(nn.Module):
         return self.fixed if self.log_variances is None else (-self.log_variances).exp()
 
     def forward(self, outputs: Tensor, targets: Tensor) -> Tensor:
-        """The heads' outputs (B, D) and soft targets of the combined classes (B, K) to the mean weighted loss."""
+        """The heads' outputs (B, D) and soft targets of the combined classes (B, K) to
+        the mean weighted loss.
+        """
         own = marginals(targets, self.heads.factors)
         smoothing, loss = self.config.label_smoothing, _LOSSES[self.config.loss]
-        losses = [loss(logits, own[name], smoothing) for name, logits in self.heads.logits(outputs).items()]
+        losses = [
+            loss(logits, own[name], smoothing)
+            for name, logits in self.heads.logits(outputs).items()
+        ]
         total = (self.weights * torch.stack(losses)).sum()
-        return total if self.log_variances is None else total + self.log_variances.sum() / 2
+        return (
+            total
+            if self.log_variances is None
+            else total + self.log_variances.sum() / 2
+        )
 
 
-def make_objective(model: nn.Module, config: TrainConfig) -> ClassObjective | HeadsObjective:
+def make_objective(
+    model: nn.Module, config: TrainConfig
+) -> ClassObjective | HeadsObjective:
     """The configured loss for ``model``: over its heads where it has several.
 
     Raises:
-        ConfigError: weights of heads are given for a network that has none, or for other heads.
+        ConfigError: weights of heads are given for a network that has none, or for
+            other heads.
     """
     heads = heads_of(model)
     if heads is not None:
         return HeadsObjective(heads, config)
     if config.head_weights is not None:
         raise ConfigError(
-            f"head_weights is {config.head_weights}, but {type(model).__name__} has no heads: leave it out."
+            f"head_weights is {config.head_weights}, but {type(model).__name__} has no "
+            "heads: leave it out."
         )
     return ClassObjective(config)

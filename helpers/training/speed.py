@@ -25,7 +25,8 @@ class Speed:
     """What one variant reached.
 
     Attributes:
-        start_seconds: time of the steps before the first round, which for a compiled network is mostly compilation.
+        start_seconds: time of the steps before the first round, which for a compiled
+            network is mostly compilation.
         rates: images per second, one value per round.
     """
 
@@ -38,21 +39,31 @@ class Speed:
         return median(self.rates)
 
     def ratio(self, reference: Speed) -> float:
-        """How many times as fast as ``reference``: median over the rounds, for what slows a round slows both."""
-        return median(own / other for own, other in zip(self.rates, reference.rates, strict=True))
+        """How many times as fast as ``reference``: median over the rounds, for what
+        slows a round slows both.
+        """
+        return median(
+            own / other for own, other in zip(self.rates, reference.rates, strict=True)
+        )
 
 
 def time_training(
-    variants: Mapping[str, Experiment], splits: Splits, *, steps: int = 10, rounds: int = 5
+    variants: Mapping[str, Experiment],
+    splits: Splits,
+    *,
+    steps: int = 10,
+    rounds: int = 5,
 ) -> dict[str, Speed]:
-    """Times some optimizer steps of each variant, then of each once more, and so on: augmentation included.
+    """Times some optimizer steps of each variant, then of each once more, and so on:
+    augmentation included.
 
     The steps are those of ``fit``, without evaluation and at a constant learning rate.
 
     Args:
         variants: by name.
         splits: the data; only ``train`` is used.
-        steps: timed steps of a variant in each round, or as many as it begins in ``LONGEST_TURN``.
+        steps: timed steps of a variant in each round, or as many as it begins in
+            ``LONGEST_TURN``.
         rounds: how often each variant has its turn.
 
     Returns:
@@ -65,7 +76,9 @@ def time_training(
         return _time_in_turn(variants, splits, steps, rounds)
 
 
-def _time_in_turn(variants: Mapping[str, Experiment], splits: Splits, steps: int, rounds: int) -> dict[str, Speed]:
+def _time_in_turn(
+    variants: Mapping[str, Experiment], splits: Splits, steps: int, rounds: int
+) -> dict[str, Speed]:
     running, speeds = {}, {}
     for name, experiment in variants.items():
         config = replace(experiment.config, schedule="constant")
@@ -76,7 +89,8 @@ def _time_in_turn(variants: Mapping[str, Experiment], splits: Splits, steps: int
         except TorchDynamoException as error:
             reason = str(error).strip().splitlines()[0]
             raise TrainingError(
-                f"{name}: the network cannot be compiled here ({reason}). Compilation needs a C++ compiler on a CPU "
+                f"{name}: the network cannot be compiled here ({reason}). Compilation "
+                "needs a C++ compiler on a CPU "
                 "and Triton on a GPU: install it, or leave compile out."
             ) from error
         speeds[name] = Speed(seconds)
@@ -87,8 +101,12 @@ def _time_in_turn(variants: Mapping[str, Experiment], splits: Splits, steps: int
     return speeds
 
 
-def _timed(stepping: Iterator[int], device: torch.device, steps: int) -> tuple[float, int]:
-    """Seconds that at most so many steps take, with what the device still has to do, and the images that they see."""
+def _timed(
+    stepping: Iterator[int], device: torch.device, steps: int
+) -> tuple[float, int]:
+    """Seconds that at most so many steps take, with what the device still has to do,
+    and the images that they see.
+    """
     _wait_for(device)
     started = time.perf_counter()
     images = 0

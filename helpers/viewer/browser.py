@@ -1,6 +1,7 @@
 """A widget for JupyterLab: choose image, layer and kind, and see what the network does.
 
-Without a browser there is nothing to choose: the first choice is drawn, and exports leave the widget out.
+Without a browser there is nothing to choose: the first choice is drawn, and exports
+leave the widget out.
 """
 
 from __future__ import annotations
@@ -26,9 +27,11 @@ ALL_LAYERS = ("all layers", None)
 
 
 class NetworkBrowser(widgets.VBox):  # type: ignore[misc]
-    """Menus for kind, layer, class and image, the image, and the picture that belongs to the choice.
+    """Menus for kind, layer, class and image, the image, and the picture that belongs
+    to the choice.
 
-    A network with several heads has one menu more: the head that heatmap and saliency explain.
+    A network with several heads has one menu more: the head that heatmap and saliency
+    explain.
 
     Args:
         saved: the network.
@@ -57,15 +60,28 @@ class NetworkBrowser(widgets.VBox):  # type: ignore[misc]
         layers = [ALL_LAYERS, *((name, name) for name in suitable_layers(saved, kind))]
         if layer not in dict(layers).values():
             known = ", ".join(name for name, _ in layers[1:]) or "none"
-            raise ModelError(f"Layer {layer!r} of {type(saved.model).__name__} has no {kind}: choose {known}.")
-        self.layer_menu = widgets.Dropdown(options=layers, value=layer, description="layer")
+            raise ModelError(
+                f"Layer {layer!r} of {type(saved.model).__name__} has no {kind}: "
+                f"choose {known}."
+            )
+        self.layer_menu = widgets.Dropdown(
+            options=layers, value=layer, description="layer"
+        )
         heads = heads_of(saved.model)
         factors = [] if heads is None else list(heads.factors)
         heads_offered = [("all heads", None), *((name, name) for name in factors)]
         self.head_menu = widgets.Dropdown(options=heads_offered, description="head")
-        self.class_menu = widgets.Dropdown(options=[(names[label], label) for label in present], description="class")
-        self.image_menu = widgets.Dropdown(options=self._images_of(present[0]), description="image")
-        self._image, self._picture, self._notes = widgets.Image(width=160), widgets.Image(), widgets.HTML()
+        self.class_menu = widgets.Dropdown(
+            options=[(names[label], label) for label in present], description="class"
+        )
+        self.image_menu = widgets.Dropdown(
+            options=self._images_of(present[0]), description="image"
+        )
+        self._image, self._picture, self._notes = (
+            widgets.Image(width=160),
+            widgets.Image(),
+            widgets.HTML(),
+        )
         self._shown: tuple[Any, ...] = ()
         self._show()
         self.kind_menu.observe(self._offer_layers, "value")
@@ -74,7 +90,13 @@ class NetworkBrowser(widgets.VBox):  # type: ignore[misc]
             menu.observe(self._show, "value")
         menus = [self.kind_menu, self.layer_menu, self.class_menu, self.image_menu]
         menus[2:2] = [self.head_menu] if factors else []
-        super().__init__([widgets.HBox([widgets.VBox(menus), self._image]), self._notes, self._picture])
+        super().__init__(
+            [
+                widgets.HBox([widgets.VBox(menus), self._image]),
+                self._notes,
+                self._picture,
+            ]
+        )
 
     def _images_of(self, label: int) -> list[tuple[str, int]]:
         """The file names and indices of one class."""
@@ -88,7 +110,8 @@ class NetworkBrowser(widgets.VBox):  # type: ignore[misc]
     def _offer_layers(self, change: dict[str, Any]) -> None:
         kept = self.layer_menu.value
         layers = suitable_layers(self._saved, change["new"])
-        # New options also pick the first of them: do not draw it before the choice is made.
+        # New options also pick the first of them: do not draw it before the choice is
+        # made.
         self.layer_menu.unobserve(self._show, "value")
         self.layer_menu.options = [ALL_LAYERS, *((name, name) for name in layers)]
         self.layer_menu.value = kept if kept in layers else None
@@ -98,7 +121,8 @@ class NetworkBrowser(widgets.VBox):  # type: ignore[misc]
 
     def _show(self, _change: Any = None) -> None:
         kind, index = self.kind_menu.value, self.image_menu.value
-        # Filters do not depend on the image and the head, and activations not on the head: do not draw them again.
+        # Filters do not depend on the image and the head, and activations not on the
+        # head: do not draw them again.
         choice = (
             kind,
             self.layer_menu.value,
@@ -112,7 +136,9 @@ class NetworkBrowser(widgets.VBox):  # type: ignore[misc]
         self._notes.value = "drawing …"
         image = None if kind == "filters" else self._split.images[index]
         try:
-            picture = draw_picture(self._saved, kind, image=image, layer=choice[1], target=choice[3])
+            picture = draw_picture(
+                self._saved, kind, image=image, layer=choice[1], target=choice[3]
+            )
         except HelpersError as error:
             self._notes.value, self._picture.value = escape(str(error)), b""
             return
@@ -124,7 +150,9 @@ def _image_png(image: Tensor) -> bytes:
     """A ``uint8`` image (C, H, W) with one or three channels as a file."""
     pixels = image.cpu().movedim(0, -1).numpy()  # (H, W, C)
     buffer = BytesIO()
-    Image.fromarray(pixels.squeeze(-1) if pixels.shape[-1] == 1 else pixels).save(buffer, format="png")
+    Image.fromarray(pixels.squeeze(-1) if pixels.shape[-1] == 1 else pixels).save(
+        buffer, format="png"
+    )
     return buffer.getvalue()
 
 

@@ -1,4 +1,6 @@
-"""What a user gives, as a saved network needs it: any image, and a class or head by its name."""
+"""What a user gives, as a saved network needs it: any image, and a class or head by its
+name.
+"""
 
 from __future__ import annotations
 
@@ -21,13 +23,15 @@ MODES = {1: "grayscale", 3: "RGB"}
 LISTED = 25  # an error lists this many classes; of more it names the nearest
 
 
-def read_image(saved: SavedModel, image: Path | Tensor | None) -> tuple[Tensor, list[str]]:
+def read_image(
+    saved: SavedModel, image: Path | Tensor | None
+) -> tuple[Tensor, list[str]]:
     """An image as the network takes it, and what was done to make it so.
 
     Args:
         saved: the network.
-        image: a file of any size and mode; or ``uint8`` (C, H, W), 0–255, with one or three channels; None is a
-            blank image, medium grey.
+        image: a file of any size and mode; or ``uint8`` (C, H, W), 0–255, with one or
+            three channels; None is a blank image, medium grey.
 
     Returns:
         ``uint8`` (channels, image_size, image_size); a sentence for each change.
@@ -39,7 +43,8 @@ def read_image(saved: SavedModel, image: Path | Tensor | None) -> tuple[Tensor, 
     side = saved.image_size
     if saved.channels not in MODES:
         raise ModelError(
-            f"This {type(saved.model).__name__} takes {saved.channels} maps of another network, no image: choose the "
+            f"This {type(saved.model).__name__} takes {saved.channels} maps of another "
+            "network, no image: choose the "
             "model that holds both."
         )
     if image is None:
@@ -53,16 +58,26 @@ def read_image(saved: SavedModel, image: Path | Tensor | None) -> tuple[Tensor, 
         return found, _changes(saved, width, height, 1 if gray else 3, mode)
     if image.dtype != torch.uint8 or image.ndim != 3 or image.shape[0] not in MODES:
         raise DataError(
-            f"The image is a tensor of shape {tuple(image.shape)} and type {image.dtype}. Expected uint8 (C, H, W), "
+            f"The image is a tensor of shape {tuple(image.shape)} and type "
+            f"{image.dtype}. Expected uint8 (C, H, W), "
             "0–255, with one or three channels."
         )
     channels, height, width = image.shape
     found = image.cpu()
     if (channels, saved.channels) == (3, 1):
-        found = tv.rgb_to_grayscale(found.float()).round().to(torch.uint8)  # in integers it would round down
+        found = (
+            tv.rgb_to_grayscale(found.float()).round().to(torch.uint8)
+        )  # in integers it would round down
     if (height, width) != (side, side):
-        found = tv.resize(found, [side, side], interpolation=tv.InterpolationMode.BICUBIC, antialias=True)
-    return found.expand(saved.channels, -1, -1).contiguous(), _changes(saved, width, height, channels, MODES[channels])
+        found = tv.resize(
+            found,
+            [side, side],
+            interpolation=tv.InterpolationMode.BICUBIC,
+            antialias=True,
+        )
+    return found.expand(saved.channels, -1, -1).contiguous(), _changes(
+        saved, width, height, channels, MODES[channels]
+    )
 
 
 def parse_target(saved: SavedModel, target: Target) -> Target:
@@ -70,8 +85,9 @@ def parse_target(saved: SavedModel, target: Target) -> Target:
 
     Args:
         saved: the network.
-        target: what ``Target`` allows; text may also be the name of a class, the index of one, or ``head=class`` with
-            the name or index of one of the head's classes. A class's name goes before its index.
+        target: what ``Target`` allows; text may also be the name of a class, the index
+            of one, or ``head=class`` with the name or index of one of the head's
+            classes. A class's name goes before its index.
 
     Raises:
         ModelError: nothing has this name; the message lists what there is.
@@ -87,13 +103,25 @@ def parse_target(saved: SavedModel, target: Target) -> Target:
     head, equals, name = target.partition("=")
     if equals and head in factors:
         return head, _find(name, factors[head], f"head {head!r}", "")
-    also = f"; or a head, or head=class, of the heads {', '.join(factors)}" if factors else ""
+    also = (
+        f"; or a head, or head=class, of the heads {', '.join(factors)}"
+        if factors
+        else ""
+    )
     return _find(target, saved.classes, "the network", also)
 
 
 def class_names(saved: SavedModel, target: Target) -> Sequence[str]:
-    """The names of the classes among which ``target`` is one: the head's, or those of the whole network."""
-    head = target if isinstance(target, str) else target[0] if isinstance(target, tuple) else None
+    """The names of the classes among which ``target`` is one: the head's, or those of
+    the whole network.
+    """
+    head = (
+        target
+        if isinstance(target, str)
+        else target[0]
+        if isinstance(target, tuple)
+        else None
+    )
     heads = heads_of(saved.model)
     return saved.classes if head is None or heads is None else heads.factors[head]
 
@@ -108,13 +136,23 @@ def _find(text: str, classes: Sequence[str], where: str, also: str) -> int:
     else:
         near = get_close_matches(text, classes, n=3, cutoff=0.4) or classes[:3]
         known = f"{len(classes)} classes, such as {', '.join(near)}"
-    raise ModelError(f"There is no class {text!r}: {where} knows {known}, or their indices from 0{also}.")
+    raise ModelError(
+        f"There is no class {text!r}: {where} knows {known}, or their indices from "
+        f"0{also}."
+    )
 
 
-def _changes(saved: SavedModel, width: int, height: int, channels: int, mode: str) -> list[str]:
+def _changes(
+    saved: SavedModel, width: int, height: int, channels: int, mode: str
+) -> list[str]:
     changes = []
     if (width, height) != (saved.image_size, saved.image_size):
-        changes.append(f"The image of {width}×{height} pixels was resized to {saved.image_size}×{saved.image_size}.")
+        changes.append(
+            f"The image of {width}×{height} pixels was resized to "
+            f"{saved.image_size}×{saved.image_size}."
+        )
     if channels != saved.channels or mode not in ("L", "RGB", *MODES.values()):
-        changes.append(f"The image was converted from {mode} to {MODES[saved.channels]}.")
+        changes.append(
+            f"The image was converted from {mode} to {MODES[saved.channels]}."
+        )
     return changes

@@ -19,9 +19,16 @@ name: str = "a # b"  # with = and # in it
 """
 
 
-def write(folder: Path, name: str = "course/01_first", source: str = PARAMETERS, **metadata: Any) -> Path:
+def write(
+    folder: Path,
+    name: str = "course/01_first",
+    source: str = PARAMETERS,
+    **metadata: Any,
+) -> Path:
     tagged = nbformat.v4.new_code_cell(source, metadata={"tags": ["parameters"]})
-    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell("# The first\n\n# not this"), tagged])
+    notebook = nbformat.v4.new_notebook(
+        cells=[nbformat.v4.new_markdown_cell("# The first\n\n# not this"), tagged]
+    )
     notebook.metadata.update(metadata)
     path = folder / f"{name}.ipynb"
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -31,8 +38,14 @@ def write(folder: Path, name: str = "course/01_first", source: str = PARAMETERS,
 
 def test_a_notebook_declares_title_parameters_and_needs(tmp_path: Path) -> None:
     notebook = read_notebook(write(tmp_path, needs=["course/00_zero"]))
-    assert (notebook.name, notebook.title, notebook.needs) == ("course/01_first", "The first", ("course/00_zero",))
-    declared = [(p.name, p.type, p.default, p.help) for p in notebook.parameters.values()]
+    assert (notebook.name, notebook.title, notebook.needs) == (
+        "course/01_first",
+        "The first",
+        ("course/00_zero",),
+    )
+    declared = [
+        (p.name, p.type, p.default, p.help) for p in notebook.parameters.values()
+    ]
     assert declared == [
         ("epochs", "int", 60, "passes over the training set"),
         ("rate", "float", 0.1, ""),
@@ -42,10 +55,15 @@ def test_a_notebook_declares_title_parameters_and_needs(tmp_path: Path) -> None:
     ]
 
 
-def test_unknown_parameters_are_an_error_that_lists_the_known_ones(tmp_path: Path) -> None:
+def test_unknown_parameters_are_an_error_that_lists_the_known_ones(
+    tmp_path: Path,
+) -> None:
     notebook = read_notebook(write(tmp_path))
     assert notebook.parse({"epochs": "2", "limit": "5"}) == {"epochs": 2, "limit": 5}
-    with pytest.raises(ConfigError, match=r"no parameter epoch\. Its parameters: epochs \(int\), rate \(float\)"):
+    with pytest.raises(
+        ConfigError,
+        match=r"no parameter epoch\. Its parameters: epochs \(int\), rate \(float\)",
+    ):
         notebook.parse({"epoch": "2"})
 
 
@@ -63,7 +81,9 @@ def test_unknown_parameters_are_an_error_that_lists_the_known_ones(tmp_path: Pat
         "epochs: int = (",
     ],
 )
-def test_anything_but_annotated_literals_is_refused(tmp_path: Path, source: str) -> None:
+def test_anything_but_annotated_literals_is_refused(
+    tmp_path: Path, source: str
+) -> None:
     with pytest.raises(NotebookError, match="parameters of course/01_first"):
         read_notebook(write(tmp_path, source=source))
 
@@ -74,11 +94,17 @@ def test_ill_formed_needs_are_refused(tmp_path: Path, needs: Any) -> None:
         read_notebook(write(tmp_path, needs=needs))
 
 
-def test_what_stands_for_a_notebook_is_a_figure_and_perhaps_a_result(tmp_path: Path) -> None:
+def test_what_stands_for_a_notebook_is_a_figure_and_perhaps_a_result(
+    tmp_path: Path,
+) -> None:
     assert read_notebook(write(tmp_path)).gallery is None
-    assert read_notebook(write(tmp_path, gallery={"figure": "curves"})).gallery == Showcase("curves")
+    assert read_notebook(
+        write(tmp_path, gallery={"figure": "curves"})
+    ).gallery == Showcase("curves")
     both = {"figure": "curves", "headline": ["cnn", "valid_accuracy"]}
-    assert read_notebook(write(tmp_path, gallery=both)).gallery == Showcase("curves", ("cnn", "valid_accuracy"))
+    assert read_notebook(write(tmp_path, gallery=both)).gallery == Showcase(
+        "curves", ("cnn", "valid_accuracy")
+    )
 
 
 @pytest.mark.parametrize(
@@ -95,12 +121,19 @@ def test_what_stands_for_a_notebook_is_a_figure_and_perhaps_a_result(tmp_path: P
         {"figure": "curves", "picture": "curves"},
     ],
 )
-def test_anything_else_that_stands_for_a_notebook_is_refused(tmp_path: Path, gallery: Any) -> None:
-    with pytest.raises(NotebookError, match=r'01_first\.ipynb: "gallery" is .*Expected the name of a figure'):
+def test_anything_else_that_stands_for_a_notebook_is_refused(
+    tmp_path: Path, gallery: Any
+) -> None:
+    with pytest.raises(
+        NotebookError,
+        match=r'01_first\.ipynb: "gallery" is .*Expected the name of a figure',
+    ):
         read_notebook(write(tmp_path, gallery=gallery))
 
 
-@pytest.mark.parametrize("content", ["", "{", "[]", "{}", json.dumps({"worksheets": [], "metadata": {}})])
+@pytest.mark.parametrize(
+    "content", ["", "{", "[]", "{}", json.dumps({"worksheets": [], "metadata": {}})]
+)
 def test_a_file_that_is_no_notebook_is_named(tmp_path: Path, content: str) -> None:
     path = tmp_path / "broken.ipynb"
     path.write_text(content)
@@ -114,9 +147,18 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
 
 
 def test_names_resolve_to_notebooks(tmp_path: Path) -> None:
-    for name in ("b/02_two", "b/01_one", "a/01_one", "a/.ipynb_checkpoints/01_one-checkpoint"):
+    for name in (
+        "b/02_two",
+        "b/01_one",
+        "a/01_one",
+        "a/.ipynb_checkpoints/01_one-checkpoint",
+    ):
         write(tmp_path, name)
-    assert [n.name for n in find_notebooks(tmp_path)] == ["a/01_one", "b/01_one", "b/02_two"]
+    assert [n.name for n in find_notebooks(tmp_path)] == [
+        "a/01_one",
+        "b/01_one",
+        "b/02_two",
+    ]
 
     def names(name: str) -> list[str]:
         return [n.name for n in resolve(name, tmp_path)]
@@ -126,11 +168,16 @@ def test_names_resolve_to_notebooks(tmp_path: Path) -> None:
     assert names("02_two") == ["b/02_two"]
     with pytest.raises(NotebookError, match=r"a/01_one, b/01_one: give the assignment"):
         names("01_one")
-    with pytest.raises(NotebookError, match=r"no notebook or assignment 'c'.*a/01_one, b/01_one, b/02_two"):
+    with pytest.raises(
+        NotebookError,
+        match=r"no notebook or assignment 'c'.*a/01_one, b/01_one, b/02_two",
+    ):
         names("c")
 
 
-def test_less_of_what_is_done_is_a_reduction_and_nothing_else_is(tmp_path: Path) -> None:
+def test_less_of_what_is_done_is_a_reduction_and_nothing_else_is(
+    tmp_path: Path,
+) -> None:
     lines = (
         "epochs: int = 60  # passes",
         "final_seeds: int = 3  # repetitions",
@@ -141,8 +188,19 @@ def test_less_of_what_is_done_is_a_reduction_and_nothing_else_is(tmp_path: Path)
         "width: int = 8  # maps",
         "lr: float = 0.1  # rate",
     )
-    values = {"epochs": 6, "final_seeds": 1, "train_limit": 500, "valid_limit": 50, "size": 96}
+    values = {
+        "epochs": 6,
+        "final_seeds": 1,
+        "train_limit": 500,
+        "valid_limit": 50,
+        "size": 96,
+    }
     others = {"batch_size": 32, "width": 4, "lr": 0.01}
     declared = read_notebook(write(tmp_path, source="\n".join(lines)))
     assert declared.reductions(values | others) == list(values)
-    assert declared.reductions({"epochs": 60, "final_seeds": 4, "train_limit": None, "valid_limit": None}) == []
+    assert (
+        declared.reductions(
+            {"epochs": 60, "final_seeds": 4, "train_limit": None, "valid_limit": None}
+        )
+        == []
+    )

@@ -38,7 +38,9 @@ def parse(kind: str, value: Any) -> Any:
         ("list[int] | None", "None", None),
     ],
 )
-def test_values_are_converted_to_the_declared_type(kind: str, value: Any, expected: Any) -> None:
+def test_values_are_converted_to_the_declared_type(
+    kind: str, value: Any, expected: Any
+) -> None:
     result = parse(kind, value)
     assert result == expected
     assert type(result) is type(expected)
@@ -70,10 +72,19 @@ def test_values_are_converted_to_the_declared_type(kind: str, value: Any, expect
     ],
 )
 def test_values_that_do_not_fit_are_refused(kind: str, value: Any) -> None:
-    with pytest.raises(ConfigError, match=r"Parameter p \(help\) does not take .*Expected"):
+    with pytest.raises(
+        ConfigError, match=r"Parameter p \(help\) does not take .*Expected"
+    ):
         parse(kind, value)
 
 
 def test_only_these_types_may_be_declared() -> None:
-    assert all(map(is_parameter_type, ["int", "str | None", "list[float]", "list[int] | None"]))
-    assert not any(map(is_parameter_type, ["dict", "list", "list[list[int]]", "Path", "int | float", "None"]))
+    assert all(
+        map(is_parameter_type, ["int", "str | None", "list[float]", "list[int] | None"])
+    )
+    assert not any(
+        map(
+            is_parameter_type,
+            ["dict", "list", "list[list[int]]", "Path", "int | float", "None"],
+        )
+    )

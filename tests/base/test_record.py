@@ -12,11 +12,25 @@ from helpers.base.errors import ConfigError, ExportError
 from helpers.base.record import RunRecord, summarize
 
 ASKED = {"section": "1", "text": "most", "threshold": 0.5, "value": 0.6, "met": True}
-KEYS = ["notebook", "status", "data", "parameters", "results", "requirements", "environment", "seconds"]
+KEYS = [
+    "notebook",
+    "status",
+    "data",
+    "parameters",
+    "results",
+    "requirements",
+    "environment",
+    "seconds",
+]
 
 
 def test_a_record_survives_the_disk(tmp_path: Path) -> None:
-    record = RunRecord("course/01_first", data={"name": "x", "source": "real"}, parameters={"limit": None}, seconds=1.5)
+    record = RunRecord(
+        "course/01_first",
+        data={"name": "x", "source": "real"},
+        parameters={"limit": None},
+        seconds=1.5,
+    )
     record.results["cnn"] = {"valid_accuracy": summarize([0.5, 0.75])}
     record.save(tmp_path / "run" / "metrics.json")
     assert RunRecord.load(tmp_path / "run" / "metrics.json") == record
@@ -24,16 +38,22 @@ def test_a_record_survives_the_disk(tmp_path: Path) -> None:
 
 
 def test_the_values_of_a_metric_and_what_there_is_instead() -> None:
-    record = RunRecord("course/01_first", results={"cnn": {"valid_accuracy": summarize([0.5, 0.75])}})
+    record = RunRecord(
+        "course/01_first", results={"cnn": {"valid_accuracy": summarize([0.5, 0.75])}}
+    )
     assert record.values("cnn", "valid_accuracy") == [0.5, 0.75]
-    with pytest.raises(ExportError, match="no test_accuracy of cnn; cnn has valid_accuracy"):
+    with pytest.raises(
+        ExportError, match="no test_accuracy of cnn; cnn has valid_accuracy"
+    ):
         record.values("cnn", "test_accuracy")
     with pytest.raises(ExportError, match="no test_accuracy of mlp; it has cnn"):
         record.values("mlp", "test_accuracy")
 
 
 def test_the_reason_of_a_failure_is_kept(tmp_path: Path) -> None:
-    RunRecord("course/01_first", status="failed", error="why").save(tmp_path / "metrics.json")
+    RunRecord("course/01_first", status="failed", error="why").save(
+        tmp_path / "metrics.json"
+    )
     assert RunRecord.load(tmp_path / "metrics.json").error == "why"
 
 
@@ -52,9 +72,18 @@ def test_a_record_that_cannot_be_written_leaves_the_old_one(tmp_path: Path) -> N
         (lambda text: text[: len(text) // 2], "damaged or cut short"),
         (lambda text: text[:0], "damaged or cut short"),
         (lambda text: f"[{text}]", "of another version: it lacks"),
-        (lambda text: text.replace('"seconds"', '"minutes"'), "of another version: it lacks seconds"),
-        (lambda text: text.replace("{", '{"model": 1, ', 1), "of another version: it holds the unknown model"),
-        (lambda text: text.replace('"running"', '"done"'), "status 'done' instead of one of running, complete"),
+        (
+            lambda text: text.replace('"seconds"', '"minutes"'),
+            "of another version: it lacks seconds",
+        ),
+        (
+            lambda text: text.replace("{", '{"model": 1, ', 1),
+            "of another version: it holds the unknown model",
+        ),
+        (
+            lambda text: text.replace('"running"', '"done"'),
+            "status 'done' instead of one of running, complete",
+        ),
     ],
 )
 def test_a_record_that_is_not_whole_is_a_clear_error(
@@ -75,8 +104,14 @@ def test_a_missing_record_is_a_clear_error(tmp_path: Path) -> None:
 
 def test_the_interval_is_students() -> None:
     summary = summarize([1.0, 2.0, 3.0])
-    assert (summary["mean"], summary["std"], summary["values"]) == (2.0, 1.0, [1.0, 2.0, 3.0])
-    assert summary["ci95"] == pytest.approx(4.302653 / math.sqrt(3))  # t of 2 degrees of freedom
+    assert (summary["mean"], summary["std"], summary["values"]) == (
+        2.0,
+        1.0,
+        [1.0, 2.0, 3.0],
+    )
+    assert summary["ci95"] == pytest.approx(
+        4.302653 / math.sqrt(3)
+    )  # t of 2 degrees of freedom
 
 
 def test_one_seed_has_no_interval() -> None:
@@ -92,10 +127,25 @@ def test_only_finite_numbers_are_summarized(values: list[float]) -> None:
 @pytest.mark.parametrize(
     ("change", "problem"),
     [
-        ({"results": {"cnn": {"valid_accuracy": {"mean": 0.5, "std": 0.0, "values": [0.5]}}}}, "a result without"),
+        (
+            {
+                "results": {
+                    "cnn": {
+                        "valid_accuracy": {"mean": 0.5, "std": 0.0, "values": [0.5]}
+                    }
+                }
+            },
+            "a result without",
+        ),
         ({"requirements": [{"section": "1", "text": "most"}]}, "a requirement without"),
-        ({"requirements": [ASKED | {"metric": ["cnn", "valid_accuracy"]}]}, "a result that it does not have"),
-        ({"requirements": [ASKED | {"metric": "valid_accuracy"}]}, "a result that it does not have"),
+        (
+            {"requirements": [ASKED | {"metric": ["cnn", "valid_accuracy"]}]},
+            "a result that it does not have",
+        ),
+        (
+            {"requirements": [ASKED | {"metric": "valid_accuracy"}]},
+            "a result that it does not have",
+        ),
         ({"data": []}, "that are no mapping"),
         ({"reduced": ["epochs"]}, "calls parameters reduced that it does not have"),
     ],
@@ -106,5 +156,7 @@ def test_a_record_whose_parts_are_of_another_version_is_named(
     path = tmp_path / "metrics.json"
     RunRecord("course/01_a").save(path)
     path.write_text(json.dumps(json.loads(path.read_text()) | change))
-    with pytest.raises(ExportError, match=f"metrics.json is of another version: it .*{problem}"):
+    with pytest.raises(
+        ExportError, match=f"metrics.json is of another version: it .*{problem}"
+    ):
         RunRecord.load(path)

@@ -1,7 +1,8 @@
-"""The process of one contender: makes its training ready, then trains for a while each time it is told to.
+"""The process of one contender: makes its training ready, then trains for a while each
+time it is told to.
 
-Every contender has a process of its own, so that none profits from, or suffers by, what another one
-loads or sets. It is started by ``speed.py`` and speaks JSON lines with it.
+Every contender has a process of its own, so that none profits from, or suffers by, what
+another one loads or sets. It is started by ``speed.py`` and speaks JSON lines with it.
 """
 
 from __future__ import annotations
@@ -25,12 +26,24 @@ from helpers.models import create_model
 BATCH_SIZE = 128
 CLASSES = 101
 IMAGE_SIZE = 64
-# The same optimizer for all. Its values do not matter to speed; a small rate keeps every loss a number.
-SGD: dict[str, Any] = {"lr": 1e-3, "momentum": 0.9, "weight_decay": 5e-4, "nesterov": True}
+# The same optimizer for all. Its values do not matter to speed; a small rate keeps
+# every loss a number.
+SGD: dict[str, Any] = {
+    "lr": 1e-3,
+    "momentum": 0.9,
+    "weight_decay": 5e-4,
+    "nesterov": True,
+}
 # The same augmentation for all, each in its own words.
 ROTATE, SCALE, TRANSLATE = 15.0, 0.25, 0.1
 
-MODULES = {"ours": "ours", "limit": "ours", "loop": "usual_loop", "lightning": "on_lightning", "fastai": "on_fastai"}
+MODULES = {
+    "ours": "ours",
+    "limit": "ours",
+    "loop": "usual_loop",
+    "lightning": "on_lightning",
+    "fastai": "on_fastai",
+}
 
 
 @dataclass(frozen=True)
@@ -48,10 +61,12 @@ class Task:
 
 
 class Window:
-    """A stretch of training that is timed: after a warm-up, whole steps until ``seconds`` have passed.
+    """A stretch of training that is timed: after a warm-up, whole steps until
+    ``seconds`` have passed.
 
-    It lies in the midst of an epoch, so whatever is prepared ahead (workers' batches) is as full at its
-    end as at its beginning, and starting and ending an epoch cost nobody anything.
+    It lies in the midst of an epoch, so whatever is prepared ahead (workers' batches)
+    is as full at its end as at its beginning, and starting and ending an epoch cost
+    nobody anything.
     """
 
     def __init__(self, *, warmup: int, seconds: float, device: str) -> None:
@@ -65,7 +80,10 @@ class Window:
         self.steps += 1
         if self.steps == self.warmup:
             self.started = self._now()
-        if self.steps <= self.warmup or time.perf_counter() - self.started < self.seconds:
+        if (
+            self.steps <= self.warmup
+            or time.perf_counter() - self.started < self.seconds
+        ):
             return False
         self.elapsed = self._now() - self.started
         self.memory = peak_memory()  # while the workers are still there
@@ -82,14 +100,25 @@ class Window:
 
 
 def peak_memory() -> int | None:
-    """Most memory this process ever had, with what its workers have of their own, in bytes; None if not Linux.
+    """Most memory this process ever had, with what its workers have of their own, in
+    bytes; None if not Linux.
 
-    What a worker shares with this process (libraries, the forked image) is counted once.
+    What a worker shares with this process (libraries, the forked image) is counted
+    once.
     """
     try:
         own = _kilobytes(Path("/proc/self/status"), "VmHWM")
-        workers = [Path(f"/proc/{worker.pid}/smaps_rollup") for worker in multiprocessing.active_children()]
-        return 1024 * (own + sum(_kilobytes(worker, "Private_Clean", "Private_Dirty") for worker in workers))
+        workers = [
+            Path(f"/proc/{worker.pid}/smaps_rollup")
+            for worker in multiprocessing.active_children()
+        ]
+        return 1024 * (
+            own
+            + sum(
+                _kilobytes(worker, "Private_Clean", "Private_Dirty")
+                for worker in workers
+            )
+        )
     except OSError:
         return None
 
@@ -101,7 +130,8 @@ def _kilobytes(file: Path, *names: str) -> int:
 
 def main() -> None:
     """Says that it is ready, then times one window per line of standard input."""
-    # Frameworks print what they like: they get standard error, and answers a pipe of their own.
+    # Frameworks print what they like: they get standard error, and answers a pipe of
+    # their own.
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
 

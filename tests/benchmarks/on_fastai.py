@@ -27,9 +27,14 @@ from helpers.data.catalogue import find_data_set
 
 
 def shift(images: Tensor) -> Tensor:
-    """Random translations as matrices (B, 3, 3); fastai composes them with its own into one resampling."""
+    """Random translations as matrices (B, 3, 3); fastai composes them with its own into
+    one resampling.
+    """
     one, zero = (images.new_full((len(images),), value) for value in (1.0, 0.0))
-    x, y = (images.new_empty(len(images)).uniform_(-2 * TRANSLATE, 2 * TRANSLATE) for _ in range(2))
+    x, y = (
+        images.new_empty(len(images)).uniform_(-2 * TRANSLATE, 2 * TRANSLATE)
+        for _ in range(2)
+    )
     return affine_mat(one, zero, x, zero, one, y)
 
 
@@ -54,7 +59,9 @@ def make_loaders(task: Task) -> ImageDataLoaders:
 
 
 class Timed(Callback):
-    """Counts the steps and stops when the time is over; validation, which nobody is timed at, is left out."""
+    """Counts the steps and stops when the time is over; validation, which nobody is
+    timed at, is left out.
+    """
 
     order = 100  # after all others
 
@@ -89,11 +96,17 @@ def fastai(task: Task) -> tuple[str, Callable[[Window], None]]:
         make_loaders(task),
         task.make_model(),
         loss_func=CrossEntropyLossFlat(),
-        opt_func=partial(OptimWrapper, opt=torch.optim.SGD, **{k: v for k, v in SGD.items() if k != "lr"}),
+        opt_func=partial(
+            OptimWrapper,
+            opt=torch.optim.SGD,
+            **{k: v for k, v in SGD.items() if k != "lr"},
+        ),
         lr=SGD["lr"],
     )
     if task.precision == "bf16":
-        learner = learner.add_cb(Bf16OnCpu()) if task.device == "cpu" else learner.to_bf16()
+        learner = (
+            learner.add_cb(Bf16OnCpu()) if task.device == "cpu" else learner.to_bf16()
+        )
 
     def train(window: Window) -> None:
         with learner.no_bar(), learner.no_logging():

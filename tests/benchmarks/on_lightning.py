@@ -40,7 +40,9 @@ class Timed(Callback):
 
 
 def lightning(task: Task) -> tuple[str, Callable[[Window], None]]:
-    """A Trainer without what is not training: no logger, no checkpoints, no progress bar."""
+    """A Trainer without what is not training: no logger, no checkpoints, no progress
+    bar.
+    """
     loader = make_loader(task)
     module = Classifier(task.make_model())
 

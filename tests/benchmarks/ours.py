@@ -6,7 +6,17 @@ from collections.abc import Callable
 
 import torch
 import torch.nn.functional as F
-from contender import BATCH_SIZE, CLASSES, IMAGE_SIZE, ROTATE, SCALE, SGD, TRANSLATE, Task, Window
+from contender import (
+    BATCH_SIZE,
+    CLASSES,
+    IMAGE_SIZE,
+    ROTATE,
+    SCALE,
+    SGD,
+    TRANSLATE,
+    Task,
+    Window,
+)
 from torch import Tensor
 
 from helpers.data import Augment, load_data
@@ -16,13 +26,17 @@ from helpers.training.loop import TrainingRun
 from helpers.training.optimizers import make_optimizer
 
 
-class _TimeOver(Exception):  # noqa: N818 - not an error
+class _TimeOver(Exception):
     """Leaves the loop in mid-epoch."""
 
 
 def ours(task: Task) -> tuple[str, Callable[[Window], None]]:
-    """What ``fit`` does with real images, all of it: the loop itself runs, and is only counted."""
-    run = TrainingRun(task.make_model(), load_data("caltech101", source="real"), _config(task), None)
+    """What ``fit`` does with real images, all of it: the loop itself runs, and is only
+    counted.
+    """
+    run = TrainingRun(
+        task.make_model(), load_data("caltech101", source="real"), _config(task), None
+    )
     step = run._step
 
     def train(window: Window) -> None:
@@ -43,7 +57,9 @@ def ours(task: Task) -> tuple[str, Callable[[Window], None]]:
 
 
 def limit(task: Task) -> tuple[str, Callable[[Window], None]]:
-    """The same model, precision, layout, optimizer and allocator on one batch that never changes."""
+    """The same model, precision, layout, optimizer and allocator on one batch that
+    never changes.
+    """
     config = _config(task)
     device = choose_device(task.device)
     if device.type == "cpu":
@@ -57,7 +73,9 @@ def limit(task: Task) -> tuple[str, Callable[[Window], None]]:
 
     def train(window: Window) -> None:
         while True:
-            with torch.autocast(device.type, dtype=dtype, enabled=dtype != torch.float32):
+            with torch.autocast(
+                device.type, dtype=dtype, enabled=dtype != torch.float32
+            ):
                 logits = model(images)
             loss = F.cross_entropy(logits.float(), labels)
             optimizer.zero_grad(set_to_none=True)

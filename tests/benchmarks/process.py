@@ -20,7 +20,8 @@ class ContenderError(Exception):
 
 
 class Process:
-    """Starts a contender and waits until it is ready; from then on it sleeps until it is asked.
+    """Starts a contender and waits until it is ready; from then on it sleeps until it
+    is asked.
 
     Attributes:
         facts: what it said of itself: ``precision``, ``threads``, ``gpu``.
@@ -28,7 +29,9 @@ class Process:
 
     def __init__(self, contender: Contender, log: Path, **task: Any) -> None:
         self._log = log
-        arguments = json.dumps({"contender": contender.name, "precision": contender.precision, **task})
+        arguments = json.dumps(
+            {"contender": contender.name, "precision": contender.precision, **task}
+        )
         with log.open("w") as errors:
             self._process = subprocess.Popen(
                 [sys.executable, str(SCRIPT), arguments],
@@ -61,7 +64,9 @@ class Process:
         """
         assert self._process.stdin is not None
         try:
-            self._process.stdin.write(json.dumps({"warmup": warmup, "seconds": seconds}) + "\n")
+            self._process.stdin.write(
+                json.dumps({"warmup": warmup, "seconds": seconds}) + "\n"
+            )
             self._process.stdin.flush()
         except BrokenPipeError:
             pass  # the answer is missing too, and says why
@@ -79,7 +84,11 @@ class Process:
         assert self._process.stdout is not None
         line = self._process.stdout.readline()
         if not line:
-            tail = self._log.read_text(encoding="utf-8", errors="replace").strip().splitlines()[-8:]
+            tail = (
+                self._log.read_text(encoding="utf-8", errors="replace")
+                .strip()
+                .splitlines()[-8:]
+            )
             raise ContenderError("\n".join(tail) or "it ended without a word")
         answer: dict[str, Any] = json.loads(line)
         return answer

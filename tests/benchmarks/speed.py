@@ -1,4 +1,5 @@
-"""Images per second in training: this library, the limit, and the usual ways, on real Caltech-101 in one run.
+"""Images per second in training: this library, the limit, and the usual ways, on real
+Caltech-101 in one run.
 
     python tests/benchmarks/speed.py
 
@@ -54,19 +55,31 @@ class Benchmark:
         self.failed = False
 
     def run(self, rounds: int, **window: Any) -> None:
-        """Starts every contender, then times each in turn, ``rounds`` times: never two at once."""
+        """Starts every contender, then times each in turn, ``rounds`` times: never two
+        at once.
+        """
         with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
-            processes = {contender: self._start(contender, Path(folder), stack) for contender in self.contenders}
+            processes = {
+                contender: self._start(contender, Path(folder), stack)
+                for contender in self.contenders
+            }
             for number in range(1, rounds + 1):
-                _progress(f"\n{MODELS[self.task['model']]}, round {number} of {rounds}, images/s:")
+                _progress(
+                    f"\n{MODELS[self.task['model']]}, round {number} of {rounds}, "
+                    "images/s:"
+                )
                 for contender, process in processes.items():
                     if process is not None and contender.key in self.results:
                         self._time(contender, process, **window)
             _progress("\n")
 
-    def _start(self, contender: Contender, folder: Path, stack: ExitStack) -> Process | None:
+    def _start(
+        self, contender: Contender, folder: Path, stack: ExitStack
+    ) -> Process | None:
         try:
-            process = stack.enter_context(Process.started(contender, folder / contender.key, **self.task))
+            process = stack.enter_context(
+                Process.started(contender, folder / contender.key, **self.task)
+            )
         except ContenderError as error:
             self._lose(contender, error)
             return None
@@ -92,17 +105,56 @@ class Benchmark:
 
 
 @click.command()
-@click.option("--device", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True)
-@click.option("--model", "models", type=click.Choice(list(MODELS)), multiple=True, help="Only this one; repeatable.")
-@click.option("--rounds", type=click.IntRange(1), default=5, show_default=True, help="How often each is timed.")
-@click.option("--seconds", type=click.FloatRange(0), default=3.0, show_default=True, help="How long each time.")
-@click.option("--workers", type=click.IntRange(0), default=2, show_default=True, help="Of the rivals' data loaders.")
-@click.option("--quick", is_flag=True, help="One round of a second: does everything still work?")
-def main(device: str, models: tuple[str, ...], rounds: int, seconds: float, workers: int, *, quick: bool) -> None:
+@click.option(
+    "--device", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True
+)
+@click.option(
+    "--model",
+    "models",
+    type=click.Choice(list(MODELS)),
+    multiple=True,
+    help="Only this one; repeatable.",
+)
+@click.option(
+    "--rounds",
+    type=click.IntRange(1),
+    default=5,
+    show_default=True,
+    help="How often each is timed.",
+)
+@click.option(
+    "--seconds",
+    type=click.FloatRange(0),
+    default=3.0,
+    show_default=True,
+    help="How long each time.",
+)
+@click.option(
+    "--workers",
+    type=click.IntRange(0),
+    default=2,
+    show_default=True,
+    help="Of the rivals' data loaders.",
+)
+@click.option(
+    "--quick", is_flag=True, help="One round of a second: does everything still work?"
+)
+def main(
+    device: str,
+    models: tuple[str, ...],
+    rounds: int,
+    seconds: float,
+    workers: int,
+    *,
+    quick: bool,
+) -> None:
     """Times the training of each contender in turn and prints the result as Markdown."""
     data = find_data_set("caltech101")
     if not data.path.is_dir():
-        raise click.ClickException(f"{data.title} is not there: looked for {data.path}. First {data.how_to_get}.")
+        raise click.ClickException(
+            f"{data.title} is not there: looked for {data.path}. First "
+            f"{data.how_to_get}."
+        )
     if quick:
         rounds, seconds = 1, 1.0
     contenders = [contender for contender in CONTENDERS if _is_installed(contender)]
@@ -113,9 +165,18 @@ def main(device: str, models: tuple[str, ...], rounds: int, seconds: float, work
         benchmark.run(rounds, warmup=1 if quick else 4, seconds=seconds)
         failed |= benchmark.failed
         facts |= benchmark.facts
-        verdict = "A quick run: too short to judge by." if quick else format_verdict(contenders, benchmark.results)
-        click.echo(f"### {MODELS[model]}\n\n{format_table(contenders, benchmark.results)}\n\n{verdict}\n")
-    click.echo(f"{rounds} rounds of {seconds:g} s, {workers} workers. {_circumstances(facts)}")
+        verdict = (
+            "A quick run: too short to judge by."
+            if quick
+            else format_verdict(contenders, benchmark.results)
+        )
+        click.echo(
+            "### "
+            f"{MODELS[model]}\n\n{format_table(contenders, benchmark.results)}\n\n{verdict}\n"
+        )
+    click.echo(
+        f"{rounds} rounds of {seconds:g} s, {workers} workers. {_circumstances(facts)}"
+    )
     sys.exit(failed)
 
 
@@ -127,12 +188,17 @@ def _is_installed(contender: Contender) -> bool:
 
 
 def _circumstances(facts: dict[str, Any]) -> str:
-    packages = [name for name in ("torch", "torchvision", "lightning", "fastai") if find_spec(name) is not None]
+    packages = [
+        name
+        for name in ("torch", "torchvision", "lightning", "fastai")
+        if find_spec(name) is not None
+    ]
     versions = ", ".join(f"{name} {version(name)}" for name in packages)
     device = cpu_name() if facts.get("gpu") is None else f"{facts['gpu']}, {cpu_name()}"
     return (
         f"{device}, {os.cpu_count()} cores, {facts.get('threads')} threads; "
-        f"Python {platform.python_version()}, {versions}; commit {commit() or 'unknown'}."
+        f"Python {platform.python_version()}, {versions}; commit "
+        f"{commit() or 'unknown'}."
     )
 
 

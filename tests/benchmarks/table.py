@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import median
 
-# What this library promises: shares of the limit, and of the best rival at its defaults.
+# What this library promises: shares of the limit, and of the best rival at its
+# defaults.
 LIMIT_TARGET, RIVAL_TARGET = 0.92, 1.8
 
 
@@ -35,7 +36,9 @@ class Contender:
 
 @dataclass
 class Measured:
-    """What one contender reached with one model: a rate per round, in images per second, and memory in bytes."""
+    """What one contender reached with one model: a rate per round, in images per
+    second, and memory in bytes.
+    """
 
     precision: str
     rates: list[float] = field(default_factory=list)
@@ -43,12 +46,21 @@ class Measured:
     gpu_memory: int | None = None
 
 
-def format_table(contenders: Sequence[Contender], results: Mapping[str, Measured]) -> str:
+def format_table(
+    contenders: Sequence[Contender], results: Mapping[str, Measured]
+) -> str:
     """One row for each contender that was measured."""
     limit = results.get("limit auto")
     best = best_rival(contenders, results)
     with_gpu = any(measured.gpu_memory for measured in results.values())
-    header = ["", "precision", "images/s, median [min–max]", "of the limit", "× best rival", "peak memory, MiB"]
+    header = [
+        "",
+        "precision",
+        "images/s, median [min–max]",
+        "of the limit",
+        "× best rival",
+        "peak memory, MiB",
+    ]
     rows = [header + ["on the GPU, MiB"] * with_gpu]
     rows.append(["---"] + ["---:"] * (len(rows[0]) - 1))
     for contender in contenders:
@@ -68,25 +80,47 @@ def format_table(contenders: Sequence[Contender], results: Mapping[str, Measured
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)
 
 
-def format_verdict(contenders: Sequence[Contender], results: Mapping[str, Measured]) -> str:
+def format_verdict(
+    contenders: Sequence[Contender], results: Mapping[str, Measured]
+) -> str:
     """The two ratios that are promised, and whether they are kept."""
-    ours, limit, best = results["ours auto"], results.get("limit auto"), best_rival(contenders, results)
+    ours, limit, best = (
+        results["ours auto"],
+        results.get("limit auto"),
+        best_rival(contenders, results),
+    )
     parts = []
     if limit is not None:
         parts.append(_promise(ratio(ours, limit), LIMIT_TARGET, "of the limit"))
     if best is not None:
-        parts.append(_promise(ratio(ours, results[best.key]), RIVAL_TARGET, f"× the best rival ({best.title})"))
+        parts.append(
+            _promise(
+                ratio(ours, results[best.key]),
+                RIVAL_TARGET,
+                f"× the best rival ({best.title})",
+            )
+        )
     return "This library: " + "; ".join(parts) + "." if parts else ""
 
 
-def best_rival(contenders: Sequence[Contender], results: Mapping[str, Measured]) -> Contender | None:
+def best_rival(
+    contenders: Sequence[Contender], results: Mapping[str, Measured]
+) -> Contender | None:
     """The fastest rival at its defaults, by its median."""
-    rivals = [contender for contender in contenders if contender.at_defaults and contender.key in results]
-    return max(rivals, key=lambda contender: median(results[contender.key].rates), default=None)
+    rivals = [
+        contender
+        for contender in contenders
+        if contender.at_defaults and contender.key in results
+    ]
+    return max(
+        rivals, key=lambda contender: median(results[contender.key].rates), default=None
+    )
 
 
 def ratio(one: Measured, other: Measured) -> float:
-    """Median over the rounds of the ratio within a round: what slows a whole round slows both."""
+    """Median over the rounds of the ratio within a round: what slows a whole round
+    slows both.
+    """
     return median(a / b for a, b in zip(one.rates, other.rates, strict=True))
 
 
@@ -95,7 +129,10 @@ def _ratio(measured: Measured, reference: Measured | None) -> str:
 
 
 def _promise(value: float, target: float, of_what: str) -> str:
-    return f"{value:.2f} {of_what}, target {target}: {'met' if value >= target else 'missed'}"
+    return (
+        f"{value:.2f} {of_what}, target {target}: "
+        f"{'met' if value >= target else 'missed'}"
+    )
 
 
 def _mebibytes(size: int | None) -> str:

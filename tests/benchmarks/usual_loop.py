@@ -52,9 +52,14 @@ def loop(task: Task) -> tuple[str, Callable[[Window], None]]:
     def train(window: Window) -> None:
         while True:
             for images, labels in loader:
-                images, labels = (tensor.to(task.device, non_blocking=True) for tensor in (images, labels))  # noqa: PLW2901
+                images, labels = (  # noqa: PLW2901
+                    tensor.to(task.device, non_blocking=True)
+                    for tensor in (images, labels)
+                )
                 optimizer.zero_grad()
-                with torch.autocast(task.device, dtype=torch.bfloat16, enabled=task.precision == "bf16"):
+                with torch.autocast(
+                    task.device, dtype=torch.bfloat16, enabled=task.precision == "bf16"
+                ):
                     loss = F.cross_entropy(model(images), labels)
                 loss.backward()
                 optimizer.step()

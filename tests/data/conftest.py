@@ -20,7 +20,9 @@ WriteImage = Callable[..., Path]
 def write_image() -> WriteImage:
     """Writes one image of noise, different for each path."""
 
-    def write(path: Path, *, mode: str = "RGB", size: tuple[int, int] = (64, 64)) -> Path:
+    def write(
+        path: Path, *, mode: str = "RGB", size: tuple[int, int] = (64, 64)
+    ) -> Path:
         path.parent.mkdir(parents=True, exist_ok=True)
         rng = np.random.default_rng(list(str(path).encode()))
         shape = (size[1], size[0]) if mode == "L" else (size[1], size[0], 3)

@@ -17,8 +17,11 @@ from helpers.data.caltech101 import CLASSES
 COUNTS = {"accordion": 23, "bass": 12, "other": 2}
 
 
-def official_archive(path: Path, *, classes: Sequence[str] = CLASSES, broken: str | None = None) -> Path:
-    """Writes a zip that holds a tar of class folders, the background class and a stray file in it.
+def official_archive(
+    path: Path, *, classes: Sequence[str] = CLASSES, broken: str | None = None
+) -> Path:
+    """Writes a zip that holds a tar of class folders, the background class and a stray
+    file in it.
 
     Args:
         path: the archive to write.
@@ -33,9 +36,15 @@ def official_archive(path: Path, *, classes: Sequence[str] = CLASSES, broken: st
             for number in range(1, COUNTS.get(name, COUNTS["other"]) + 1):
                 content = _image("L" if number % 3 == 0 else "RGB")
                 is_broken = name == broken and number == 1
-                _add(tar, f"{name}/image_{number:04d}.jpg", content[:300] if is_broken else content)
+                _add(
+                    tar,
+                    f"{name}/image_{number:04d}.jpg",
+                    content[:300] if is_broken else content,
+                )
     with zipfile.ZipFile(path, "w") as outer:
-        outer.writestr("__MACOSX/caltech-101/._101_ObjectCategories.tar.gz", b"resource fork")
+        outer.writestr(
+            "__MACOSX/caltech-101/._101_ObjectCategories.tar.gz", b"resource fork"
+        )
         outer.writestr("caltech-101/101_ObjectCategories.tar.gz", inner.getvalue())
         outer.writestr("caltech-101/show_annotation.m", b"% code")
     return path

@@ -13,7 +13,9 @@ from helpers.base.errors import DataError
 from helpers.data.archives import extract
 
 
-def make_zip(path: Path, name: str, content: bytes = b"content", mode: int = stat.S_IFREG) -> Path:
+def make_zip(
+    path: Path, name: str, content: bytes = b"content", mode: int = stat.S_IFREG
+) -> Path:
     with zipfile.ZipFile(path, "w") as file:
         file.writestr("first.txt", b"first")
         member = zipfile.ZipInfo(name)
@@ -22,7 +24,9 @@ def make_zip(path: Path, name: str, content: bytes = b"content", mode: int = sta
     return path
 
 
-def make_tar(path: Path, name: str, kind: bytes = tarfile.REGTYPE, target: str = "") -> Path:
+def make_tar(
+    path: Path, name: str, kind: bytes = tarfile.REGTYPE, target: str = ""
+) -> Path:
     with tarfile.open(path, "w:gz") as file:
         file.addfile(tar_member("first.txt", tarfile.REGTYPE, 5), io.BytesIO(b"first"))
         member = tar_member(name, kind, 7 if kind == tarfile.REGTYPE else 0)
@@ -38,15 +42,22 @@ def tar_member(name: str, kind: bytes, size: int) -> tarfile.TarInfo:
 
 
 @pytest.mark.parametrize("make", [make_zip, make_tar])
-def test_unpacks_files_in_folders(tmp_path: Path, make: Callable[[Path, str], Path]) -> None:
+def test_unpacks_files_in_folders(
+    tmp_path: Path, make: Callable[[Path, str], Path]
+) -> None:
     extract(make(tmp_path / "archive", "deep/er/file.txt"), tmp_path / "out")
     assert (tmp_path / "out/first.txt").read_bytes() == b"first"
     assert (tmp_path / "out/deep/er/file.txt").read_bytes() == b"content"
 
 
 @pytest.mark.parametrize("make", [make_zip, make_tar])
-@pytest.mark.parametrize("name", ["../evil", "a/../../evil", "{absolute}/evil", "..\\evil", "C:\\evil", "C:/evil"])
-def test_refuses_members_outside(tmp_path: Path, make: Callable[[Path, str], Path], name: str) -> None:
+@pytest.mark.parametrize(
+    "name",
+    ["../evil", "a/../../evil", "{absolute}/evil", "..\\evil", "C:\\evil", "C:/evil"],
+)
+def test_refuses_members_outside(
+    tmp_path: Path, make: Callable[[Path, str], Path], name: str
+) -> None:
     name = name.format(absolute=tmp_path)
     archive = make(tmp_path / "archive", name)
     with pytest.raises(DataError, match="outside its folder"):
@@ -55,8 +66,12 @@ def test_refuses_members_outside(tmp_path: Path, make: Callable[[Path, str], Pat
 
 
 @pytest.mark.parametrize("target", ["../../outside", "/etc/passwd", "first.txt"])
-@pytest.mark.parametrize("kind", [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.FIFOTYPE, tarfile.CHRTYPE])
-def test_refuses_links_and_devices_in_tar(tmp_path: Path, kind: bytes, target: str) -> None:
+@pytest.mark.parametrize(
+    "kind", [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.FIFOTYPE, tarfile.CHRTYPE]
+)
+def test_refuses_links_and_devices_in_tar(
+    tmp_path: Path, kind: bytes, target: str
+) -> None:
     archive = make_tar(tmp_path / "archive", "evil", kind, target)
     with pytest.raises(DataError, match="'evil' is a link or device"):
         extract(archive, tmp_path / "out")
@@ -71,7 +86,9 @@ def test_refuses_links_in_zip(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("make", [make_zip, make_tar])
-def test_a_broken_archive_is_named(tmp_path: Path, make: Callable[[Path, str], Path]) -> None:
+def test_a_broken_archive_is_named(
+    tmp_path: Path, make: Callable[[Path, str], Path]
+) -> None:
     archive = make(tmp_path / "archive", "file.txt")
     archive.write_bytes(archive.read_bytes()[:-20])
     with pytest.raises(DataError, match=f"{archive} is not a whole zip or tar"):

@@ -19,11 +19,16 @@ def write_set(write_image: Callable[..., Path], *, count: int = 10) -> Path:
     """The real layout with ``count`` images of each artist."""
     for name in CLASSES:
         for number in range(count):
-            write_image(data_dir() / "artists" / name / f"{number}.png", mode="L" if number == 3 else "RGB")
+            write_image(
+                data_dir() / "artists" / name / f"{number}.png",
+                mode="L" if number == 3 else "RGB",
+            )
     return data_dir() / "artists"
 
 
-def test_a_fifth_of_each_artist_is_for_validation(write_image: Callable[..., Path]) -> None:
+def test_a_fifth_of_each_artist_is_for_validation(
+    write_image: Callable[..., Path],
+) -> None:
     write_set(write_image)
     splits = load_data("artists")
     assert splits.source == "real"
@@ -46,7 +51,9 @@ def test_the_split_depends_on_the_names_alone(write_image: Callable[..., Path]) 
 
 def test_shrinking_averages(write_image: Callable[..., Path]) -> None:
     folder = write_set(write_image)
-    checks = np.indices((256, 256)).sum(0) % 2 * 255  # one-pixel checks: gray when shrunk with care
+    checks = (
+        np.indices((256, 256)).sum(0) % 2 * 255
+    )  # one-pixel checks: gray when shrunk with care
     Image.fromarray(checks.astype(np.uint8)).save(folder / "rembrandt" / "0.png")
     image = load_data("artists").find("rembrandt/0").int()
     assert (image - 127).abs().max() < 12
@@ -56,7 +63,11 @@ def test_the_values_of_the_course(write_image: Callable[..., Path]) -> None:
     write_set(write_image)
     splits = load_data("artists").normalised_with((0.5, 0.5, 0.5), (1.0, 1.0, 1.0))
     mean, std = splits.channel_stats()
-    images, _ = next(Batches(splits.train, 88, device=torch.device("cpu"), mean=mean, std=std).epoch(0))
+    images, _ = next(
+        Batches(splits.train, 88, device=torch.device("cpu"), mean=mean, std=std).epoch(
+            0
+        )
+    )
     assert torch.allclose(images, splits.train.images / 255 - 0.5, atol=1e-6)
     assert images.min() >= -0.5
     assert images.max() <= 0.5
@@ -90,4 +101,16 @@ def test_the_real_paintings(real_artists: Path) -> None:
     splits = load_data("artists")
     assert splits.counts() == {"train": 360, "valid": 91}
     counts = splits.train.labels.bincount() + splits.valid.labels.bincount()
-    assert counts.tolist() == [20, 54, 63, 70, 40, 40, 37, 36, 28, 40, 23]  # table 1 of the course
+    assert counts.tolist() == [
+        20,
+        54,
+        63,
+        70,
+        40,
+        40,
+        37,
+        36,
+        28,
+        40,
+        23,
+    ]  # table 1 of the course

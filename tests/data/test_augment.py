@@ -41,8 +41,12 @@ def test_nothing_to_do_changes_nothing(images: Tensor) -> None:
     assert torch.equal(Augment()(images, generator()), images)
 
 
-@pytest.mark.parametrize("augment", [ALL, Augment(flip=0.5), Augment(erase=0.5), Augment(contrast=0.5)])
-def test_follows_from_the_seed_and_leaves_its_input_alone(images: Tensor, augment: Augment) -> None:
+@pytest.mark.parametrize(
+    "augment", [ALL, Augment(flip=0.5), Augment(erase=0.5), Augment(contrast=0.5)]
+)
+def test_follows_from_the_seed_and_leaves_its_input_alone(
+    images: Tensor, augment: Augment
+) -> None:
     before = images.clone()
     once = augment(images, generator(1))
     assert once.shape == images.shape
@@ -53,7 +57,9 @@ def test_follows_from_the_seed_and_leaves_its_input_alone(images: Tensor, augmen
 
 
 def test_flip_of_all(images: Tensor) -> None:
-    torch.testing.assert_close(Augment(flip=1)(images, generator()), images.flip(3), atol=1e-5, rtol=0)
+    torch.testing.assert_close(
+        Augment(flip=1)(images, generator()), images.flip(3), atol=1e-5, rtol=0
+    )
 
 
 def test_each_image_has_its_own_random_numbers(images: Tensor) -> None:
@@ -68,7 +74,9 @@ def test_crop_moves_by_whole_pixels(images: Tensor) -> None:
     changed = Augment(crop=2, padding="zeros")(images, generator())
     padded = F.pad(images, (2, 2, 2, 2))
     shifts = [(y, x) for y in range(5) for x in range(5)]
-    candidates = torch.stack([padded[:, :, y : y + 16, x : x + 16] for y, x in shifts])  # (25, B, C, H, W)
+    candidates = torch.stack(
+        [padded[:, :, y : y + 16, x : x + 16] for y, x in shifts]
+    )  # (25, B, C, H, W)
     errors = (candidates - changed).abs().amax((2, 3, 4))  # (25, B)
     assert errors.amin(0).max() < 1e-4
     assert len(errors.argmin(0).unique()) > 10
@@ -92,14 +100,18 @@ def test_scale_is_even_in_both_directions() -> None:
 
 
 def test_translation_is_a_fraction_of_the_side() -> None:
-    shifts = Augment(translate=0.25).affine(torch.zeros(1000, 3, 16, 16), generator())[:, :, 2]
+    shifts = Augment(translate=0.25).affine(torch.zeros(1000, 3, 16, 16), generator())[
+        :, :, 2
+    ]
     assert 0.48 < shifts.abs().max() <= 0.5  # in -1…1, the side is 2
     assert not torch.equal(shifts[:, 0], shifts[:, 1])
 
 
 def test_the_grid_is_that_of_torch() -> None:
     maps = torch.randn(5, 2, 3, generator=generator())
-    torch.testing.assert_close(_grid(maps, 7), F.affine_grid(maps, [5, 3, 7, 7], align_corners=False))
+    torch.testing.assert_close(
+        _grid(maps, 7), F.affine_grid(maps, [5, 3, 7, 7], align_corners=False)
+    )
 
 
 def test_another_size(images: Tensor) -> None:
@@ -157,7 +169,9 @@ def test_settings_out_of_range(options: dict[str, Any], message: str) -> None:
 
 
 def test_elastic_distortion_moves_pixels_smoothly_and_by_about_its_strength() -> None:
-    ramp = torch.linspace(-1, 1, 32).expand(256, 1, 32, 32)  # its value says where a pixel comes from
+    ramp = torch.linspace(-1, 1, 32).expand(
+        256, 1, 32, 32
+    )  # its value says where a pixel comes from
     bent = Augment(elastic=0.03, padding="border")(ramp, generator())
     moved = (bent - ramp)[:, :, 8:24, 8:24]
     # Between the drawn displacements the interpolated ones are smaller.

@@ -16,7 +16,13 @@ MEAN, STD = (0.5, 0.25, 0.0), (0.5, 0.25, 1.0)
 
 @pytest.fixture
 def split() -> Split:
-    images = torch.randint(0, 256, (10, 3, 8, 8), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    images = torch.randint(
+        0,
+        256,
+        (10, 3, 8, 8),
+        dtype=torch.uint8,
+        generator=torch.Generator().manual_seed(0),
+    )
     return Split(images, torch.arange(10), tuple(map(str, range(10))))
 
 
@@ -56,14 +62,25 @@ def test_every_epoch_has_its_own_order_of_all_images(split: Split) -> None:
 
 
 def test_images_stay_with_their_labels(split: Split) -> None:
-    images, labels = epoch(Batches(split, 4, device=CPU, mean=MEAN, std=STD, shuffle=True), 1)
+    images, labels = epoch(
+        Batches(split, 4, device=CPU, mean=MEAN, std=STD, shuffle=True), 1
+    )
     straight, _ = epoch(Batches(split, 10, device=CPU, mean=MEAN, std=STD), 0)
     assert torch.equal(images, straight[labels])
 
 
 def test_an_epoch_can_be_taken_up_again(split: Split) -> None:
     unbroken, resumed = (
-        Batches(split, 4, device=CPU, mean=MEAN, std=STD, seed=3, shuffle=True, augment=Augment(flip=0.5, erase=1))
+        Batches(
+            split,
+            4,
+            device=CPU,
+            mean=MEAN,
+            std=STD,
+            seed=3,
+            shuffle=True,
+            augment=Augment(flip=0.5, erase=1),
+        )
         for _ in range(2)
     )
     for number in range(3):
@@ -74,19 +91,26 @@ def test_an_epoch_can_be_taken_up_again(split: Split) -> None:
 
 
 def test_another_seed_is_another_order(split: Split) -> None:
-    one, other = (Batches(split, 4, device=CPU, mean=MEAN, std=STD, seed=seed, shuffle=True) for seed in (0, 1))
+    one, other = (
+        Batches(split, 4, device=CPU, mean=MEAN, std=STD, seed=seed, shuffle=True)
+        for seed in (0, 1)
+    )
     assert epoch(one, 0)[1].tolist() != epoch(other, 0)[1].tolist()
 
 
 def test_augmentation_gives_the_size(split: Split) -> None:
-    batches = Batches(split, 4, device=CPU, mean=MEAN, std=STD, augment=Augment(flip=0.5))
+    batches = Batches(
+        split, 4, device=CPU, mean=MEAN, std=STD, augment=Augment(flip=0.5)
+    )
     images, _ = next(batches.epoch(0, size=4))
     assert images.shape == (4, 3, 4, 4)
 
 
 def test_the_split_is_left_alone(split: Split) -> None:
     before = split.images.clone()
-    for _ in Batches(split, 4, device=CPU, mean=MEAN, std=STD, shuffle=True, augment=Augment(flip=1)).epoch(0):
+    for _ in Batches(
+        split, 4, device=CPU, mean=MEAN, std=STD, shuffle=True, augment=Augment(flip=1)
+    ).epoch(0):
         pass
     assert torch.equal(split.images, before)
 

@@ -16,7 +16,10 @@ from helpers.data.caltech101 import CLASSES
 
 
 def files(folder: Path) -> dict[str, bytes]:
-    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*.jpg")}
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in folder.rglob("*.jpg")
+    }
 
 
 @pytest.fixture(scope="module")
@@ -29,23 +32,32 @@ def converted(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_every_image_is_in_one_split(converted: Path) -> None:
     for name in CLASSES:
-        train, valid = ({f.name for f in (converted / split / name).iterdir()} for split in ("train", "valid"))
+        train, valid = (
+            {f.name for f in (converted / split / name).iterdir()}
+            for split in ("train", "valid")
+        )
         assert train.isdisjoint(valid)
         count = COUNTS.get(name, COUNTS["other"])
-        assert train | valid == {f"image_{number:04d}.jpg" for number in range(1, count + 1)}
+        assert train | valid == {
+            f"image_{number:04d}.jpg" for number in range(1, count + 1)
+        }
         assert len(valid) == max(1, round(count / 10))
 
 
 def test_the_background_and_strays_are_left_out(converted: Path) -> None:
     assert sorted(path.name for path in converted.iterdir()) == ["train", "valid"]
-    assert sorted(path.name for path in (converted / "train").iterdir()) == list(CLASSES)
+    assert sorted(path.name for path in (converted / "train").iterdir()) == list(
+        CLASSES
+    )
     assert not list(converted.parent.glob(".*"))
 
 
 def test_the_loader_reads_it(converted: Path) -> None:
     classes, train, valid, test = caltech101.load(converted)
     assert classes == CLASSES
-    assert len(train) + len(valid) == sum(COUNTS.get(name, COUNTS["other"]) for name in CLASSES)
+    assert len(train) + len(valid) == sum(
+        COUNTS.get(name, COUNTS["other"]) for name in CLASSES
+    )
     assert test is None
 
 
@@ -54,7 +66,9 @@ def test_the_split_is_always_the_same(converted: Path, tmp_path: Path) -> None:
     again.mkdir()
     caltech101.convert(official_archive(tmp_path / "caltech-101.zip"), again)
     assert files(again) == files(converted)
-    held_out = sorted(path.name for path in (converted / "valid" / "accordion").iterdir())
+    held_out = sorted(
+        path.name for path in (converted / "valid" / "accordion").iterdir()
+    )
     assert held_out == ["image_0004.jpg", "image_0022.jpg"]
 
 
@@ -65,7 +79,8 @@ def test_images_are_squashed_and_keep_their_mode(converted: Path) -> None:
             assert image.size == (64, 64)
             modes.add(image.mode)
             pixels = np.asarray(image.convert("L"))
-        # The original is twice as wide as high: its left half black, its right half white.
+        # The original is twice as wide as high: its left half black, its right half
+        # white.
         assert pixels[:, :30].max() < 20
         assert pixels[:, 34:].min() > 235
     assert modes == {"L", "RGB"}
@@ -73,7 +88,9 @@ def test_images_are_squashed_and_keep_their_mode(converted: Path) -> None:
 
 def test_the_examples_of_the_course_are_for_training() -> None:
     for name, count in (("accordion", 55), ("camera", 50)):
-        held_out = caltech101.held_out(name, [f"image_{number:04d}.jpg" for number in range(1, count + 1)])
+        held_out = caltech101.held_out(
+            name, [f"image_{number:04d}.jpg" for number in range(1, count + 1)]
+        )
         assert len(held_out) == round(count / 10)
         assert "image_0001.jpg" not in held_out
 
@@ -82,7 +99,12 @@ def test_a_missing_class_is_named(tmp_path: Path) -> None:
     folder = tmp_path / "set"
     folder.mkdir()
     with pytest.raises(DataError, match="no class folder wrench"):
-        caltech101.convert(official_archive(tmp_path / "archive.zip", classes=CLASSES[:-2] + CLASSES[-1:]), folder)
+        caltech101.convert(
+            official_archive(
+                tmp_path / "archive.zip", classes=CLASSES[:-2] + CLASSES[-1:]
+            ),
+            folder,
+        )
 
 
 def test_a_broken_image_is_named(tmp_path: Path) -> None:

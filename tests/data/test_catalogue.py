@@ -18,7 +18,10 @@ def test_entries_are_complete() -> None:
         assert data_set.name == name
         assert data_set.licence
         assert data_set.homepage.startswith("https://") or data_set.make
-        assert all(re.fullmatch("[0-9a-f]{64}", archive.sha256) for archive in data_set.archives)
+        assert all(
+            re.fullmatch("[0-9a-f]{64}", archive.sha256)
+            for archive in data_set.archives
+        )
 
 
 def test_the_readme_of_the_data_folder_names_every_set_and_hash() -> None:
@@ -57,17 +60,25 @@ def test_auto_takes_the_stand_in_otherwise(synthetic_caltech101: Path) -> None:
 def test_a_missing_set_says_where_and_what_to_do() -> None:
     with pytest.raises(DataError) as caught:
         load_data("caltech101", source="real")
-    for part in (str(data_dir() / "caltech101"), "python -m helpers data fetch caltech101", 'source="synthetic"'):
+    for part in (
+        str(data_dir() / "caltech101"),
+        "python -m helpers data fetch caltech101",
+        'source="synthetic"',
+    ):
         assert part in str(caught.value)
 
 
 def test_unknown_name_lists_the_known() -> None:
-    with pytest.raises(DataError, match="no data set 'caltech256': known are caltech101"):
+    with pytest.raises(
+        DataError, match="no data set 'caltech256': known are caltech101"
+    ):
         load_data("caltech256")
 
 
 def test_unknown_source_lists_the_known() -> None:
-    with pytest.raises(DataError, match="no data source 'fake': known are auto, real, synthetic"):
+    with pytest.raises(
+        DataError, match="no data source 'fake': known are auto, real, synthetic"
+    ):
         load_data("caltech101", source="fake")
 
 
@@ -165,5 +176,10 @@ def test_the_real_caltech101(real_caltech101: Path) -> None:
     assert splits.counts() == {"train": 7425, "valid": 820}
     assert splits.train.labels.unique().tolist() == list(range(101))
     assert set(splits.train.ids).isdisjoint(splits.valid.ids)
-    gray = (splits.train.images[:, 0] == splits.train.images[:, 1]).flatten(1).all(dim=1).sum()
+    gray = (
+        (splits.train.images[:, 0] == splits.train.images[:, 1])
+        .flatten(1)
+        .all(dim=1)
+        .sum()
+    )
     assert gray >= 319  # as many files are grayscale

@@ -30,7 +30,10 @@ def small(batches: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A copy of them in the place of the real ones; their sums are the official ones."""
     folder = shutil.copytree(batches, data_dir() / cifar10.FOLDER)
     for table in ("TRAIN_BATCHES", "TEST_BATCH", "META"):
-        sums = {name: hashlib.md5((folder / name).read_bytes()).hexdigest() for name in getattr(cifar10, table)}  # noqa: S324 - it is the official check
+        sums = {
+            name: hashlib.md5((folder / name).read_bytes()).hexdigest()  # noqa: S324
+            for name in getattr(cifar10, table)
+        }
         monkeypatch.setattr(cifar10, table, sums)
     return folder
 
@@ -53,12 +56,19 @@ def test_a_tenth_of_each_class_is_for_validation() -> None:
 
 
 def test_images_stay_with_their_labels_and_places(small: Path) -> None:
-    batches = [pickle.loads((small / name).read_bytes()) for name in cifar10.TRAIN_BATCHES]  # noqa: S301 - drawn above
+    batches = [
+        pickle.loads((small / name).read_bytes())
+        for name in cifar10.TRAIN_BATCHES  # noqa: S301
+    ]
     splits = load_data("cifar10")
     for split in (splits.train, splits.valid):
-        for image, label, place in zip(split.images, split.labels, split.ids, strict=True):
+        for image, label, place in zip(
+            split.images, split.labels, split.ids, strict=True
+        ):
             batch, row = divmod(int(place.removeprefix("train/")), 100)
-            assert bytes(image.flatten().tolist()) == batches[batch]["data"][row].tobytes()
+            assert (
+                bytes(image.flatten().tolist()) == batches[batch]["data"][row].tobytes()
+            )
             assert label == batches[batch]["labels"][row]
 
 
@@ -72,7 +82,9 @@ def test_the_split_is_always_the_same() -> None:
 def test_a_file_that_is_cut_short_is_named(small: Path, name: str, keep: int) -> None:
     content = (small / name).read_bytes()
     (small / name).write_bytes(content[:keep])
-    with pytest.raises(DataError, match=rf"{name} is cut short or damaged: .* MD5 .*data fetch cifar10"):
+    with pytest.raises(
+        DataError, match=rf"{name} is cut short or damaged: .* MD5 .*data fetch cifar10"
+    ):
         load_data("cifar10", source="auto")
     assert data_status("cifar10").state == "broken"
 
@@ -90,12 +102,16 @@ def test_another_file_is_never_unpickled(small: Path, tmp_path: Path) -> None:
 
 def test_a_missing_file_is_named(small: Path) -> None:
     (small / "data_batch_4").unlink()
-    with pytest.raises(DataError, match=r"data_batch_4 is not there: remove .* get it again"):
+    with pytest.raises(
+        DataError, match=r"data_batch_4 is not there: remove .* get it again"
+    ):
         load_data("cifar10")
 
 
 @pytest.mark.parametrize("keep", [0, 100, -1])
-def test_a_damaged_batch_of_the_stand_in_is_an_error_too(batches: Path, keep: int) -> None:
+def test_a_damaged_batch_of_the_stand_in_is_an_error_too(
+    batches: Path, keep: int
+) -> None:
     folder = shutil.copytree(batches, data_dir() / "synthetic" / cifar10.FOLDER)
     (folder / synthetic.MARKER).write_text(synthetic.MARKER_TEXT)
     assert load_data("cifar10").counts() == {"train": 450, "valid": 50, "test": 100}
@@ -107,7 +123,9 @@ def test_a_damaged_batch_of_the_stand_in_is_an_error_too(batches: Path, keep: in
 
 @pytest.mark.usefixtures("synthetic_data")
 def test_the_stand_in_is_neither_hopeless_nor_trivial() -> None:
-    """The nearest class mean in small images is a weak classifier: well above 10 %, far below 100 %."""
+    """The nearest class mean in small images is a weak classifier: well above 10 %, far
+    below 100 %.
+    """
     splits = load_data("cifar10")
     assert splits.source == "synthetic"
     assert splits.counts() == {"train": 2700, "valid": 300, "test": 600}
@@ -115,9 +133,13 @@ def test_the_stand_in_is_neither_hopeless_nor_trivial() -> None:
         split.images.float().unfold(2, 8, 8).unfold(3, 8, 8).mean((4, 5)).flatten(1)
         for split in (splits.train, splits.parts["test"])
     )
-    means = torch.stack([train[splits.train.labels == label].mean(0) for label in range(10)])
+    means = torch.stack(
+        [train[splits.train.labels == label].mean(0) for label in range(10)]
+    )
     distances = (test[:, None] - means).square().sum(2)  # (600, 10)
-    accuracy = (distances.argmin(1) == splits.parts["test"].labels).double().mean().item()
+    accuracy = (
+        (distances.argmin(1) == splits.parts["test"].labels).double().mean().item()
+    )
     assert 0.15 < accuracy < 0.8
 
 
@@ -131,7 +153,13 @@ def test_the_real_cifar10() -> None:
     # Dealt by a hash, so that no machine deals otherwise.
     assert splits.valid.ids[:3] == ("train/00021", "train/00022", "train/00033")
     test = splits.parts["test"]
-    assert [splits.classes[label] for label in test.labels[:5]] == ["cat", "ship", "ship", "airplane", "frog"]
+    assert [splits.classes[label] for label in test.labels[:5]] == [
+        "cat",
+        "ship",
+        "ship",
+        "airplane",
+        "frog",
+    ]
     mean, std = splits.channel_stats()
     assert mean == pytest.approx((0.4914, 0.4822, 0.4465), abs=2e-3)
     assert std == pytest.approx((0.2470, 0.2435, 0.2616), abs=2e-3)

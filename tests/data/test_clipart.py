@@ -19,12 +19,16 @@ WriteImage = Callable[..., Path]
 
 
 def write_course(write_image: WriteImage, count: int = 12) -> Path:
-    """The course's layout with ``count`` classes: image ``n`` of class ``k`` is as gray as ``k`` says."""
+    """The course's layout with ``count`` classes: image ``n`` of class ``k`` is as gray
+    as ``k`` says.
+    """
     folder = data_dir() / "clipart"
     for label in range(count):
         for split, numbers in (("train", (1, 2)), ("valid", (3,))):
             for number in numbers:
-                path = write_image(folder / split / str(label) / f"{number:04d}.jpg", size=(20, 16))
+                path = write_image(
+                    folder / split / str(label) / f"{number:04d}.jpg", size=(20, 16)
+                )
                 Image.new("L", (20, 16), 20 * label).save(path)
     for number in (1, 2, 10):
         write_image(folder / "test" / f"{number:04d}.jpg", size=(9, 30))
@@ -44,23 +48,31 @@ def test_labels_are_the_numbers_of_the_folders(course: Path) -> None:
     assert splits.classes == tuple(str(label) for label in range(12))
     for split in (splits.train, splits.valid):
         assert split.images.shape[1:] == (3, 16, 16)
-        assert [int(name.partition("/")[0]) for name in split.ids] == split.labels.tolist()
+        assert [
+            int(name.partition("/")[0]) for name in split.ids
+        ] == split.labels.tolist()
         gray = split.images.float().mean((1, 2, 3))
         assert np.allclose(gray, 20 * split.labels, atol=2)
     assert source_folder(splits) == course
 
 
 def test_names_come_from_a_file(course: Path) -> None:
-    (course / "classes.txt").write_text("".join(f"class {chr(110 - k)}\n" for k in range(12)))
+    (course / "classes.txt").write_text(
+        "".join(f"class {chr(110 - k)}\n" for k in range(12))
+    )
     splits = load_data("clipart", size=16)
     assert splits.classes[:2] == ("class n", "class m")
-    assert splits.train.labels.tolist() == [label for label in range(12) for _ in range(2)]
+    assert splits.train.labels.tolist() == [
+        label for label in range(12) for _ in range(2)
+    ]
 
 
 @pytest.mark.parametrize("text", ["one\ntwo\n", "same\n" * 12])
 def test_names_that_do_not_fit_are_refused(course: Path, text: str) -> None:
     (course / "classes.txt").write_text(text)
-    with pytest.raises(DataError, match=r"classes\.txt holds .* different names for 12 classes"):
+    with pytest.raises(
+        DataError, match=r"classes\.txt holds .* different names for 12 classes"
+    ):
         load_data("clipart", size=16)
 
 
@@ -75,7 +87,9 @@ def test_folders_that_are_not_the_numbers_are_named(course: Path, name: str) -> 
 
 def test_a_class_of_one_split_only_is_named(course: Path) -> None:
     shutil.rmtree(course / "valid" / "7")
-    with pytest.raises(DataError, match=r"valid are not the expected ones \(missing: 7\)"):
+    with pytest.raises(
+        DataError, match=r"valid are not the expected ones \(missing: 7\)"
+    ):
         load_data("clipart", size=16)
     (course / "valid" / "7").mkdir()
     with pytest.raises(DataError, match=r"valid/7 is empty"):
@@ -88,7 +102,9 @@ def test_a_broken_test_image_is_known_before_training(course: Path) -> None:
         load_data("clipart", size=16)
 
 
-def test_test_images_have_identifiers_of_their_own(course: Path, write_image: WriteImage) -> None:
+def test_test_images_have_identifiers_of_their_own(
+    course: Path, write_image: WriteImage
+) -> None:
     write_image(course / "test" / "0010.png")
     with pytest.raises(DataError, match="have the same identifier 0010"):
         load_data("clipart", size=16)
@@ -101,7 +117,9 @@ def test_the_test_folder_may_come_later(course: Path) -> None:
 
 @pytest.fixture
 def office_home(tmp_path: Path, write_image: WriteImage) -> Path:
-    """Some of Office-Home: two domains, of which the clip art has 20, 10 and 3 images in three categories."""
+    """Some of Office-Home: two domains, of which the clip art has 20, 10 and 3 images
+    in three categories.
+    """
     folder = tmp_path / "OfficeHomeDataset"
     for name, count in (("Bed", 10), ("Alarm_Clock", 20), ("TV", 3)):
         for number in range(1, count + 1):
@@ -111,7 +129,11 @@ def office_home(tmp_path: Path, write_image: WriteImage) -> Path:
 
 
 def contents(folder: Path) -> dict[str, bytes]:
-    return {file.relative_to(folder).as_posix(): file.read_bytes() for file in folder.rglob("*") if file.is_file()}
+    return {
+        file.relative_to(folder).as_posix(): file.read_bytes()
+        for file in folder.rglob("*")
+        if file.is_file()
+    }
 
 
 def test_office_home_is_split_category_by_category(office_home: Path) -> None:
@@ -128,27 +150,37 @@ def test_office_home_is_split_category_by_category(office_home: Path) -> None:
         original = office_home / "Clipart" / splits.classes[int(row[6:])]
         pictures = [file.read_bytes() for file in original.iterdir()]
         assert (folder / "test" / f"{row[:4]}.jpg").read_bytes() in pictures
-    everything = [content for name, content in contents(folder).items() if name.endswith("jpg")]
+    everything = [
+        content for name, content in contents(folder).items() if name.endswith("jpg")
+    ]
     assert len(set(everything)) == 33  # each image once
 
 
 def test_archive_and_folder_give_the_same(office_home: Path, tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "office.zip", "w") as archive:
         for file in office_home.rglob("*.jpg"):
-            archive.write(file, f"OfficeHomeDataset_10072016/{file.relative_to(office_home)}")
+            archive.write(
+                file, f"OfficeHomeDataset_10072016/{file.relative_to(office_home)}"
+            )
     first = contents(convert("clipart", tmp_path / "office.zip"))
     shutil.rmtree(data_dir() / "clipart")
     assert contents(convert("clipart", office_home / "Clipart")) == first
 
 
-def test_the_courses_own_archive_is_taken_as_it_is(course: Path, tmp_path: Path) -> None:
+def test_the_courses_own_archive_is_taken_as_it_is(
+    course: Path, tmp_path: Path
+) -> None:
     handed_out = course.rename(tmp_path / "homework")
-    (handed_out / "classes.txt").write_text("".join(f"{name}\n" for name in CLASSES[:12]))
+    (handed_out / "classes.txt").write_text(
+        "".join(f"{name}\n" for name in CLASSES[:12])
+    )
     assert contents(convert("clipart", tmp_path)) == contents(handed_out)
     assert load_data("clipart", size=16).classes == CLASSES[:12]
 
 
-def test_what_cannot_be_laid_out_leaves_nothing(office_home: Path, tmp_path: Path) -> None:
+def test_what_cannot_be_laid_out_leaves_nothing(
+    office_home: Path, tmp_path: Path
+) -> None:
     shutil.rmtree(office_home / "Clipart" / "TV")
     (office_home / "Clipart" / "TV").mkdir()
     (tmp_path / "text.zip").write_text("no archive")
@@ -165,14 +197,21 @@ def test_what_cannot_be_laid_out_leaves_nothing(office_home: Path, tmp_path: Pat
 
 def test_a_category_of_two_images_is_too_small(office_home: Path) -> None:
     (office_home / "Clipart" / "TV" / "00001.jpg").unlink()
-    with pytest.raises(DataError, match=r"TV holds only 2 images\. Expected at least 3"):
+    with pytest.raises(
+        DataError, match=r"TV holds only 2 images\. Expected at least 3"
+    ):
         convert("clipart", office_home)
 
 
 def test_how_to_get_it_is_said(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"officeHomeDataset.*python -m helpers data convert clipart ARCHIVE"):
+    with pytest.raises(
+        DataError,
+        match=r"officeHomeDataset.*python -m helpers data convert clipart ARCHIVE",
+    ):
         fetch("clipart")
-    with pytest.raises(DataError, match="Caltech-101 is not made of a download of yours: get it with"):
+    with pytest.raises(
+        DataError, match="Caltech-101 is not made of a download of yours: get it with"
+    ):
         convert("caltech101", tmp_path)
 
 
@@ -182,7 +221,9 @@ def test_the_stand_in_has_its_form(synthetic_data: Path) -> None:
     assert splits.classes == CLASSES
     assert splits.counts() == {"train": 1300, "valid": 260}
     assert source_folder(splits) == synthetic_data / "clipart"
-    tests = sorted(file.name for file in (synthetic_data / "clipart" / "test").iterdir())
+    tests = sorted(
+        file.name for file in (synthetic_data / "clipart" / "test").iterdir()
+    )
     assert tests == [f"{number:04d}.jpg" for number in range(1, 131)]
 
 
@@ -193,4 +234,6 @@ def test_the_real_drawings(real_clipart: Path) -> None:
     assert splits.classes[:2] == ("cartoon_dog", "cartoon_elephant")
     assert splits.classes[13] == "sketch_person"
     for split in (splits.train, splits.valid):
-        assert [int(name.partition("/")[0]) for name in split.ids] == split.labels.tolist()
+        assert [
+            int(name.partition("/")[0]) for name in split.ids
+        ] == split.labels.tolist()

@@ -20,7 +20,15 @@ from helpers.data import collect
 from helpers.data.catalogue import data_status, load_data
 from helpers.data.collect import collect_faces, cut_out, report
 from helpers.data.download import fetch
-from helpers.data.face_lists import ACTORS, COLUMNS, LISTS, MANIFEST, Face, Loss, read_losses
+from helpers.data.face_lists import (
+    ACTORS,
+    COLUMNS,
+    LISTS,
+    MANIFEST,
+    Face,
+    Loss,
+    read_losses,
+)
 from helpers.data.web import Cause, Limits, LostError
 
 LIMITS = Limits(timeout=1, deadline=10, retries=1, pause=0.01, workers=4)
@@ -32,21 +40,31 @@ def jpeg(number: int, *, size: tuple[int, int] = (90, 80), mode: str = "RGB") ->
     pixels = np.zeros((size[1], size[0]), dtype=np.uint8)
     pixels[BOX[1] : BOX[3], BOX[0] : BOX[2]] = 255
     buffer = io.BytesIO()
-    Image.fromarray(pixels).convert(mode).save(buffer, "JPEG", quality=95, comment=str(number))
+    Image.fromarray(pixels).convert(mode).save(
+        buffer, "JPEG", quality=95, comment=str(number)
+    )
     return buffer.getvalue()
 
 
 class Lists:
-    """FaceScrub's lists for the pictures of a website, written into the set's own folder."""
+    """FaceScrub's lists for the pictures of a website, written into the set's own
+    folder.
+    """
 
     def __init__(self, website: Website) -> None:
         self.website, self.lines, self.folder = website, [], data_dir() / "facescrub"
 
-    def add(self, path: str, picture: bytes, *, actor: str = "Bill Hader", **values: object) -> Face:
+    def add(
+        self, path: str, picture: bytes, *, actor: str = "Bill Hader", **values: object
+    ) -> Face:
         """Adds a line about the picture at ``path``; returns the face it should give."""
         number = len(self.lines) + 1
         line: dict[str, Any] = dict.fromkeys(COLUMNS, number)
-        line |= {"name": actor, "url": self.website.address + path, "bbox": ",".join(map(str, BOX))}
+        line |= {
+            "name": actor,
+            "url": self.website.address + path,
+            "bbox": ",".join(map(str, BOX)),
+        }
         line |= {"sha256": hashlib.sha256(picture).hexdigest()} | values
         self.lines.append("\t".join(map(str, line.values())))
         return Face(actor, number, number, line["bbox"], line["sha256"], line["url"])
@@ -77,11 +95,15 @@ def few_are_enough(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def causes(folder: Path) -> dict[str, Cause]:
     """The cause of each loss, by the picture's path."""
-    return {"/" + loss.url.rpartition("/")[2]: loss.cause for loss in read_losses(folder)}
+    return {
+        "/" + loss.url.rpartition("/")[2]: loss.cause for loss in read_losses(folder)
+    }
 
 
 def faces_in(folder: Path) -> list[str]:
-    return sorted(path.relative_to(folder).as_posix() for path in folder.glob("faces/*/*"))
+    return sorted(
+        path.relative_to(folder).as_posix() for path in folder.glob("faces/*/*")
+    )
 
 
 def test_a_whole_set_is_fetched_and_loaded(lists: Lists) -> None:
@@ -89,20 +111,29 @@ def test_a_whole_set_is_fetched_and_loaded(lists: Lists) -> None:
         picture = jpeg(len(lists.lines))
         lists.website.put(f"/{name}.jpg", picture)
         for shift in range(73):
-            lists.add(f"/{name}.jpg", picture, actor=actor, bbox=f"{shift % 9},{shift // 9},{50 + shift % 9},70")
+            lists.add(
+                f"/{name}.jpg",
+                picture,
+                actor=actor,
+                bbox=f"{shift % 9},{shift // 9},{50 + shift % 9},70",
+            )
     folder = lists.write()
     assert data_status("facescrub").state == "absent"
     assert fetch("facescrub") == folder
     splits = load_data("facescrub", size=28)
     assert splits.source == "real"
     assert splits.counts() == {"train": 840, "valid": 12, "test": 24}
-    assert sorted(lists.website.requests) == sorted(f"/{name}.jpg" for name in ACTORS.values())  # each picture once
+    assert sorted(lists.website.requests) == sorted(
+        f"/{name}.jpg" for name in ACTORS.values()
+    )  # each picture once
     fetch("facescrub")
     assert len(lists.website.requests) == 12
 
 
 @pytest.mark.usefixtures("few_are_enough")
-def test_what_the_web_does_is_told_apart(lists: Lists, capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_the_web_does_is_told_apart(
+    lists: Lists, capsys: pytest.CaptureFixture[str]
+) -> None:
     website, good = lists.website, jpeg(0)
     kept = [
         lists.serve("/good.jpg"),
@@ -131,12 +162,16 @@ def test_what_the_web_does_is_told_apart(lists: Lists, capsys: pytest.CaptureFix
         lists.add(path, good)
         expected[path] = cause
     website.put("/half.jpg", good[:500])
-    lists.add("/half.jpg", good[:500])  # the very file that was listed, and no whole image
+    lists.add(
+        "/half.jpg", good[:500]
+    )  # the very file that was listed, and no whole image
     expected["/half.jpg"] = Cause.NO_IMAGE
     lists.serve("/outside.jpg", bbox="50,20,91,60")
     lists.serve("/above.jpg", bbox="10,-1,50,60")
     lists.serve("/no-box.jpg", bbox="10,20,50")
-    expected |= dict.fromkeys(("/outside.jpg", "/above.jpg", "/no-box.jpg"), Cause.BAD_BOX)
+    expected |= dict.fromkeys(
+        ("/outside.jpg", "/above.jpg", "/no-box.jpg"), Cause.BAD_BOX
+    )
 
     limits = Limits(timeout=1, deadline=10, retries=1, pause=0.01, max_bytes=100_000)
     collect_faces(lists.write(), limits)
@@ -145,10 +180,17 @@ def test_what_the_web_does_is_told_apart(lists: Lists, capsys: pytest.CaptureFix
     assert causes(lists.folder) == expected
     assert website.asked("/no-box.jpg") == 0
     with (lists.folder / MANIFEST).open(newline="") as file:
-        assert [row["url"] for row in csv.DictReader(file)] == [face.url for face in kept]
+        assert [row["url"] for row in csv.DictReader(file)] == [
+            face.url for face in kept
+        ]
     printed = capsys.readouterr().out
     assert "4 faces kept, 14 lost" in printed
-    for cause, count in ((Cause.BAD_BOX, 3), (Cause.NO_IMAGE, 3), (Cause.NOT_FOUND, 2), (Cause.WRONG_HASH, 1)):
+    for cause, count in (
+        (Cause.BAD_BOX, 3),
+        (Cause.NO_IMAGE, 3),
+        (Cause.NOT_FOUND, 2),
+        (Cause.WRONG_HASH, 1),
+    ):
         assert f"  {cause:<15} {count:>6}\n" in printed
     assert "hader 4" in printed
     assert "3 of the lost may come yet" in printed
@@ -167,7 +209,11 @@ def test_the_face_is_cut_out_of_the_picture(lists: Lists) -> None:
 def test_only_what_may_pass_is_asked_for_again(lists: Lists) -> None:
     website, good = lists.website, jpeg(0)
     lists.serve("/good.jpg")
-    for path, page in (("/gone.jpg", status(404)), ("/other.jpg", content(jpeg(99))), ("/down.jpg", status(500))):
+    for path, page in (
+        ("/gone.jpg", status(404)),
+        ("/other.jpg", content(jpeg(99))),
+        ("/down.jpg", status(500)),
+    ):
         website.put(path, page)
         lists.add(path, good)
     folder = lists.write()
@@ -177,7 +223,10 @@ def test_only_what_may_pass_is_asked_for_again(lists: Lists) -> None:
     website.put("/down.jpg", good)
     collect_faces(folder, LIMITS)
     assert website.requests == ["/down.jpg"]
-    assert causes(folder) == {"/gone.jpg": Cause.NOT_FOUND, "/other.jpg": Cause.WRONG_HASH}
+    assert causes(folder) == {
+        "/gone.jpg": Cause.NOT_FOUND,
+        "/other.jpg": Cause.WRONG_HASH,
+    }
     assert len(faces_in(folder)) == 2
 
 
@@ -193,7 +242,9 @@ def test_a_face_with_another_address_is_asked_for_again(lists: Lists) -> None:
 
 
 @pytest.mark.usefixtures("few_are_enough")
-def test_an_interrupted_fetch_is_taken_up(lists: Lists, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_interrupted_fetch_is_taken_up(
+    lists: Lists, monkeypatch: pytest.MonkeyPatch
+) -> None:
     released = threading.Event()
     for number in range(40):
         if number % 4:
@@ -252,12 +303,16 @@ def test_too_few_faces_are_no_set(lists: Lists) -> None:
 
 
 def test_lists_that_are_not_there() -> None:
-    with pytest.raises(DataError, match=rf"{data_dir() / 'facescrub' / LISTS[0]} is not there"):
+    with pytest.raises(
+        DataError, match=rf"{data_dir() / 'facescrub' / LISTS[0]} is not there"
+    ):
         fetch("facescrub")
 
 
 @pytest.mark.usefixtures("few_are_enough")
-def test_a_full_disk_leaves_no_half_made_face(lists: Lists, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_leaves_no_half_made_face(
+    lists: Lists, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for number in range(4):
         lists.serve(f"/{number}.jpg")
     folder = lists.write()
@@ -282,26 +337,40 @@ def test_large_faces_are_shrunk_and_small_ones_are_not() -> None:
     assert cut_out(picture, "899,699,900,700").size == (1, 1)
 
 
-@pytest.mark.parametrize(("mode", "expected"), [("L", "L"), ("1", "L"), ("P", "RGB"), ("RGBA", "RGB"), ("CMYK", "RGB")])
+@pytest.mark.parametrize(
+    ("mode", "expected"),
+    [("L", "L"), ("1", "L"), ("P", "RGB"), ("RGBA", "RGB"), ("CMYK", "RGB")],
+)
 def test_faces_are_grayscale_or_rgb(mode: str, expected: str) -> None:
     assert cut_out(Image.new(mode, (90, 80)), "10,20,50,60").mode == expected
 
 
-@pytest.mark.parametrize("bbox", ["-1,0,10,10", "0,-1,10,10", "0,0,91,10", "0,0,10,81", "200,200,210,210"])
+@pytest.mark.parametrize(
+    "bbox", ["-1,0,10,10", "0,-1,10,10", "0,0,91,10", "0,0,10,81", "200,200,210,210"]
+)
 def test_a_box_outside_the_picture(bbox: str) -> None:
-    with pytest.raises(LostError, match=f"the box {bbox} is outside the picture of 90×80"):
+    with pytest.raises(
+        LostError, match=f"the box {bbox} is outside the picture of 90×80"
+    ):
         cut_out(Image.new("RGB", (90, 80)), bbox)
 
 
 def test_the_report_counts_by_cause() -> None:
-    faces = [Face("Bill Hader", n, n, "", "", "") for n in range(2)] + [Face("Angie Harmon", 3, 3, "", "", "")]
-    losses = [Loss("Bill Hader", "", cause, "", "") for cause in [Cause.TIMEOUT] + 1200 * [Cause.NOT_FOUND]]
+    faces = [Face("Bill Hader", n, n, "", "", "") for n in range(2)] + [
+        Face("Angie Harmon", 3, 3, "", "", "")
+    ]
+    losses = [
+        Loss("Bill Hader", "", cause, "", "")
+        for cause in [Cause.TIMEOUT] + 1200 * [Cause.NOT_FOUND]
+    ]
     assert report(faces, losses) == (
         "FaceScrub: 3 faces kept, 1,201 lost (lost.csv lists them)\n"
         "  not found        1,200\n"
         "  time-out             1\n"
-        "  kept: baldwin 0, bracco 0, butler 0, carell 0, chenoweth 0, drescher 0, ferrera 0, gilpin 0, hader 2, "
+        "  kept: baldwin 0, bracco 0, butler 0, carell 0, chenoweth 0, drescher 0, "
+        "ferrera 0, gilpin 0, hader 2, "
         "harmon 1, radcliffe 0, vartan 0\n"
-        "  1 of the lost may come yet: remove manifest.csv, if it is there, and fetch again"
+        "  1 of the lost may come yet: remove manifest.csv, if it is there, and fetch "
+        "again"
     )
     assert "may come" not in report([], [])

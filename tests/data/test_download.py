@@ -22,10 +22,14 @@ from helpers.data.download import fetch
 
 @dataclass
 class Server:
-    """Serves one archive on this machine, as the catalogue's entry of Caltech-101 then expects it, and other files."""
+    """Serves one archive on this machine, as the catalogue's entry of Caltech-101 then
+    expects it, and other files.
+    """
 
     content: bytes = b""
-    files: dict[str, bytes] = field(default_factory=dict)  # by their path, in place of the archive
+    files: dict[str, bytes] = field(
+        default_factory=dict
+    )  # by their path, in place of the archive
     address: str = ""
     status: int = 200
     cut_connections: int = 0  # how many answers break off in mid-file
@@ -50,10 +54,14 @@ def server(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Server]:
             pass
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as http:
-        thread = threading.Thread(target=http.serve_forever, kwargs={"poll_interval": 0.01})
+        thread = threading.Thread(
+            target=http.serve_forever, kwargs={"poll_interval": 0.01}
+        )
         thread.start()
         monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-        monkeypatch.setattr("pooch.core.time.sleep", lambda _: None)  # no pause before another attempt
+        monkeypatch.setattr(
+            "pooch.core.time.sleep", lambda _: None
+        )  # no pause before another attempt
         state.address = f"http://127.0.0.1:{http.server_port}"
         expect(monkeypatch, f"{state.address}/caltech-101.zip", state.content)
         yield state
@@ -64,7 +72,12 @@ def server(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Server]:
 def expect(monkeypatch: pytest.MonkeyPatch, url: str, content: bytes) -> None:
     """Has the catalogue expect ``content`` at ``url``."""
     entry = CATALOGUE["caltech101"]
-    archive = replace(entry.archives[0], url=url, sha256=hashlib.sha256(content).hexdigest(), size=len(content))
+    archive = replace(
+        entry.archives[0],
+        url=url,
+        sha256=hashlib.sha256(content).hexdigest(),
+        size=len(content),
+    )
     monkeypatch.setitem(CATALOGUE, "caltech101", replace(entry, archives=(archive,)))
 
 
@@ -76,7 +89,9 @@ def serve(server: Server, monkeypatch: pytest.MonkeyPatch, content: bytes) -> No
 
 def left_behind() -> list[str]:
     """Everything in the data folder but verified downloads."""
-    return sorted(path.name for path in data_dir().iterdir() if path.name != ".downloads")
+    return sorted(
+        path.name for path in data_dir().iterdir() if path.name != ".downloads"
+    )
 
 
 def test_fetches_verifies_and_lays_out(server: Server) -> None:
@@ -112,7 +127,10 @@ def test_a_connection_that_is_always_cut_leaves_nothing(server: Server) -> None:
 
 def test_a_wrong_hash_leaves_nothing(server: Server) -> None:
     server.content = server.content[:-1] + b"!"
-    with pytest.raises(DataError, match=r"(?s)could not be downloaded .*hash.*Expected .* bytes with SHA-256"):
+    with pytest.raises(
+        DataError,
+        match=r"(?s)could not be downloaded .*hash.*Expected .* bytes with SHA-256",
+    ):
         fetch("caltech101")
     assert left_behind() == []
     assert list((data_dir() / ".downloads").iterdir()) == []
@@ -129,7 +147,10 @@ def test_no_network(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("pooch.core.time.sleep", lambda _: None)
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     expect(monkeypatch, "http://127.0.0.1:9/caltech-101.zip", b"")
-    with pytest.raises(DataError, match=r"put the file there by other means: .*\.downloads/caltech-101\.zip"):
+    with pytest.raises(
+        DataError,
+        match=r"put the file there by other means: .*\.downloads/caltech-101\.zip",
+    ):
         fetch("caltech101")
 
 
@@ -141,19 +162,25 @@ def test_a_file_put_there_by_other_means_is_taken(server: Server) -> None:
     assert server.requests == []
 
 
-def test_an_evil_archive_leaves_nothing(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_evil_archive_leaves_nothing(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
     evil = io.BytesIO()
     with tarfile.open(fileobj=evil, mode="w") as file:
         link = tarfile.TarInfo("caltech-101")
         link.type, link.linkname = tarfile.SYMTYPE, "/etc"
         file.addfile(link)
     serve(server, monkeypatch, evil.getvalue())
-    with pytest.raises(DataError, match="not safe to unpack: its member 'caltech-101' is a link"):
+    with pytest.raises(
+        DataError, match="not safe to unpack: its member 'caltech-101' is a link"
+    ):
         fetch("caltech101")
     assert left_behind() == []
 
 
-def test_a_full_disk_leaves_nothing_but_the_download(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_leaves_nothing_but_the_download(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
     real_shrink = caltech101._shrink
 
     def shrink(original: Path, target: Path) -> None:
@@ -171,7 +198,9 @@ def test_a_full_disk_leaves_nothing_but_the_download(server: Server, monkeypatch
 
 
 def test_a_set_without_an_archive(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(CATALOGUE, "caltech101", replace(CATALOGUE["caltech101"], archives=()))
+    monkeypatch.setitem(
+        CATALOGUE, "caltech101", replace(CATALOGUE["caltech101"], archives=())
+    )
     with pytest.raises(DataError, match=r"no official archive .* data/README\.md"):
         fetch("caltech101")
 
@@ -183,7 +212,9 @@ def test_unknown_name_lists_the_known() -> None:
 
 @pytest.fixture
 def small_mnist(server: Server, monkeypatch: pytest.MonkeyPatch) -> dict[str, bytes]:
-    """The server has four files of MNIST's form at its mirror and damaged ones at the first address."""
+    """The server has four files of MNIST's form at its mirror and damaged ones at the
+    first address.
+    """
     raw = data_dir().parent / "official"
     raw.mkdir()
     mnist.draw(raw)
@@ -191,11 +222,21 @@ def small_mnist(server: Server, monkeypatch: pytest.MonkeyPatch) -> dict[str, by
     for archive in CATALOGUE["mnist"].archives:
         name = archive.url.rpartition("/")[2]
         content = (raw / "raw" / name).read_bytes()
-        server.files |= {f"/first/{name}": content[:-1] + b"!", f"/mirror/{name}": content}
-        url, mirrors = f"{server.address}/first/{name}", (f"{server.address}/mirror/{name}",)
+        server.files |= {
+            f"/first/{name}": content[:-1] + b"!",
+            f"/mirror/{name}": content,
+        }
+        url, mirrors = (
+            f"{server.address}/first/{name}",
+            (f"{server.address}/mirror/{name}",),
+        )
         sha256 = hashlib.sha256(content).hexdigest()
-        archives.append(replace(archive, url=url, mirrors=mirrors, sha256=sha256, size=len(content)))
-    monkeypatch.setitem(CATALOGUE, "mnist", replace(CATALOGUE["mnist"], archives=tuple(archives)))
+        archives.append(
+            replace(archive, url=url, mirrors=mirrors, sha256=sha256, size=len(content))
+        )
+    monkeypatch.setitem(
+        CATALOGUE, "mnist", replace(CATALOGUE["mnist"], archives=tuple(archives))
+    )
     return server.files
 
 
@@ -203,7 +244,9 @@ def small_mnist(server: Server, monkeypatch: pytest.MonkeyPatch) -> dict[str, by
 def test_several_files_are_fetched_from_a_mirror_where_needed(server: Server) -> None:
     raw = fetch("mnist") / "raw"
     names = [archive.url.rpartition("/")[2] for archive in CATALOGUE["mnist"].archives]
-    assert sorted(file.name for file in raw.iterdir()) == sorted(names + [name.removesuffix(".gz") for name in names])
+    assert sorted(file.name for file in raw.iterdir()) == sorted(
+        names + [name.removesuffix(".gz") for name in names]
+    )
     assert list((data_dir() / ".downloads").iterdir()) == []
     assert load_data("mnist").counts() == {"train": 1620, "valid": 180, "test": 1200}
 
@@ -212,26 +255,38 @@ def test_one_of_several_files_that_cannot_be_had_leaves_no_folder(
     server: Server, small_mnist: dict[str, bytes]
 ) -> None:
     small_mnist["/mirror/t10k-labels-idx1-ubyte.gz"] = b"another"
-    with pytest.raises(DataError, match=r"first/t10k-labels.* could not be .*mirror/t10k-labels.* could not be"):
+    with pytest.raises(
+        DataError,
+        match=r"first/t10k-labels.* could not be .*mirror/t10k-labels.* could not be",
+    ):
         fetch("mnist")
     assert left_behind() == []
-    assert len(list((data_dir() / ".downloads").iterdir())) == 3  # kept for the next attempt
+    assert (
+        len(list((data_dir() / ".downloads").iterdir())) == 3
+    )  # kept for the next attempt
 
 
 @pytest.fixture
 def small_cifar10(server: Server, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The server has an archive of CIFAR-10's form, and its files are the official ones; returns their folder."""
+    """The server has an archive of CIFAR-10's form, and its files are the official
+    ones; returns their folder.
+    """
     batches = data_dir().parent / cifar10.FOLDER
     batches.mkdir()
     cifar10.draw(batches)
     for table in ("TRAIN_BATCHES", "TEST_BATCH", "META"):
-        sums = {name: hashlib.md5((batches / name).read_bytes()).hexdigest() for name in getattr(cifar10, table)}  # noqa: S324 - it is the official check
+        sums = {
+            name: hashlib.md5((batches / name).read_bytes()).hexdigest()  # noqa: S324
+            for name in getattr(cifar10, table)
+        }
         monkeypatch.setattr(cifar10, table, sums)
     offer_cifar10(server, monkeypatch, batches)
     return batches
 
 
-def offer_cifar10(server: Server, monkeypatch: pytest.MonkeyPatch, batches: Path) -> None:
+def offer_cifar10(
+    server: Server, monkeypatch: pytest.MonkeyPatch, batches: Path
+) -> None:
     """Has the server give, and the catalogue expect, these batches as an archive."""
     packed = io.BytesIO()
     with tarfile.open(fileobj=packed, mode="w:gz", compresslevel=1) as tar:
@@ -239,18 +294,27 @@ def offer_cifar10(server: Server, monkeypatch: pytest.MonkeyPatch, batches: Path
     server.content = packed.getvalue()
     digest, entry = hashlib.sha256(server.content).hexdigest(), CATALOGUE["cifar10"]
     url = f"{server.address}/cifar-10-python.tar.gz"
-    archive = replace(entry.archives[0], url=url, sha256=digest, size=len(server.content))
+    archive = replace(
+        entry.archives[0], url=url, sha256=digest, size=len(server.content)
+    )
     monkeypatch.setitem(CATALOGUE, "cifar10", replace(entry, archives=(archive,)))
 
 
-def test_cifar10_is_fetched_and_laid_out_as_torchvision_does(server: Server, small_cifar10: Path) -> None:
+def test_cifar10_is_fetched_and_laid_out_as_torchvision_does(
+    server: Server, small_cifar10: Path
+) -> None:
     folder = fetch("cifar10")
     assert folder == data_dir() / "cifar-10-batches-py"
-    assert {file.name for file in folder.iterdir()} == {file.name for file in small_cifar10.iterdir()}
+    assert {file.name for file in folder.iterdir()} == {
+        file.name for file in small_cifar10.iterdir()
+    }
     assert left_behind() == ["cifar-10-batches-py"]
     assert list((data_dir() / ".downloads").iterdir()) == []
     splits = load_data("cifar10")
-    assert (splits.source, splits.counts()) == ("real", {"train": 2700, "valid": 300, "test": 600})
+    assert (splits.source, splits.counts()) == (
+        "real",
+        {"train": 2700, "valid": 300, "test": 600},
+    )
 
 
 def test_an_archive_without_a_batch_of_cifar10_leaves_nothing(
@@ -258,6 +322,8 @@ def test_an_archive_without_a_batch_of_cifar10_leaves_nothing(
 ) -> None:
     (small_cifar10 / "data_batch_3").unlink()
     offer_cifar10(server, monkeypatch, small_cifar10)
-    with pytest.raises(DataError, match=r"does not hold cifar-10-batches-py/data_batch_3"):
+    with pytest.raises(
+        DataError, match=r"does not hold cifar-10-batches-py/data_batch_3"
+    ):
         fetch("cifar10")
     assert left_behind() == []

@@ -15,17 +15,24 @@ from helpers.data.facescrub import CLASSES
 @pytest.fixture
 def faces(tmp_path: Path, write_image: Callable[..., Path]) -> Path:
     """The real layout with 75 small faces of each actor, some of them grayscale."""
-    rgb, gray = (write_image(tmp_path / f"{mode}.jpg", mode=mode, size=(12, 10)).read_bytes() for mode in ("RGB", "L"))
+    rgb, gray = (
+        write_image(tmp_path / f"{mode}.jpg", mode=mode, size=(12, 10)).read_bytes()
+        for mode in ("RGB", "L")
+    )
     folder = data_dir() / "facescrub" / "faces"
     for name in CLASSES:
         (folder / name).mkdir(parents=True)
         for number in range(75):
-            (folder / name / f"{name}_{number:05d}.jpg").write_bytes(rgb if number % 9 else gray)
+            (folder / name / f"{name}_{number:05d}.jpg").write_bytes(
+                rgb if number % 9 else gray
+            )
     (folder.parent / "manifest.csv").touch()
     return folder
 
 
-def test_seventy_of_each_actor_are_for_training_and_the_rest_is_halved(faces: Path) -> None:
+def test_seventy_of_each_actor_are_for_training_and_the_rest_is_halved(
+    faces: Path,
+) -> None:
     splits = load_data("facescrub", size=8)
     assert splits.source == "real"
     assert splits.classes == CLASSES == tuple(sorted(CLASSES))
@@ -56,7 +63,9 @@ def test_a_new_face_leaves_the_order_of_the_others(faces: Path) -> None:
 def test_an_actor_with_too_few_faces_is_named(faces: Path, left: int) -> None:
     for path in sorted((faces / "hader").iterdir())[left:]:
         path.unlink()
-    with pytest.raises(DataError, match=rf"faces/hader holds only {left} faces. Expected at least 72"):
+    with pytest.raises(
+        DataError, match=rf"faces/hader holds only {left} faces. Expected at least 72"
+    ):
         load_data("facescrub", size=8)
     assert data_status("facescrub").state == "broken"
 
@@ -66,7 +75,11 @@ def test_seventy_two_are_enough(faces: Path) -> None:
         path.unlink()
     splits = load_data("facescrub", size=8)
     hader = CLASSES.index("hader")
-    assert [int((split.labels == hader).sum()) for split in splits.parts.values()] == [70, 1, 1]
+    assert [int((split.labels == hader).sum()) for split in splits.parts.values()] == [
+        70,
+        1,
+        1,
+    ]
 
 
 def test_a_missing_actor_is_named(faces: Path) -> None:
@@ -83,7 +96,9 @@ def test_an_unreadable_picture_is_named(faces: Path) -> None:
 
 def test_without_a_manifest_the_set_is_not_there_yet(faces: Path) -> None:
     (faces.parent / "manifest.csv").unlink()
-    with pytest.raises(DataError, match=r"manifest\.csv.*python -m helpers data fetch facescrub"):
+    with pytest.raises(
+        DataError, match=r"manifest\.csv.*python -m helpers data fetch facescrub"
+    ):
         load_data("facescrub", source="real")
     assert data_status("facescrub").state == "absent"
 
@@ -91,7 +106,9 @@ def test_without_a_manifest_the_set_is_not_there_yet(faces: Path) -> None:
 def test_a_size_that_is_none(faces: Path) -> None:
     with pytest.raises(ConfigError, match="cannot have a side of 0 pixels"):
         load_data("facescrub", size=0)
-    with pytest.raises(ConfigError, match="Caltech-101 comes at 64 pixels only, not at 28"):
+    with pytest.raises(
+        ConfigError, match="Caltech-101 comes at 64 pixels only, not at 28"
+    ):
         load_data("caltech101", size=28)
 
 

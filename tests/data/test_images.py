@@ -14,7 +14,12 @@ from PIL import Image
 from helpers.base.errors import DataError
 from helpers.base.files import data_dir
 from helpers.data import images
-from helpers.data.images import class_folders, image_files, load_folder_split, load_image
+from helpers.data.images import (
+    class_folders,
+    image_files,
+    load_folder_split,
+    load_image,
+)
 
 WriteImage = Callable[..., Path]
 
@@ -72,18 +77,33 @@ def test_what_is_transparent_is_white_paper(tmp_path: Path) -> None:
     palette = Image.fromarray(np.array([[0, 1]], dtype=np.uint8), mode="P")
     palette.putpalette([10, 20, 30, 40, 50, 60])
     palette.save(tmp_path / "palette.png", transparency=0)
-    assert load_image(tmp_path / "palette.png")[:, 0].tolist() == [[255, 40], [255, 50], [255, 60]]
+    assert load_image(tmp_path / "palette.png")[:, 0].tolist() == [
+        [255, 40],
+        [255, 50],
+        [255, 60],
+    ]
 
 
 def test_sixteen_bits_are_scaled_not_cut_off(tmp_path: Path) -> None:
-    Image.fromarray(np.array([[0, 255, 0x8000, 0xFFFF]], dtype=np.uint16)).save(tmp_path / "deep.png")
-    assert load_image(tmp_path / "deep.png", channels=1)[0, 0].tolist() == [0, 0, 128, 255]
+    Image.fromarray(np.array([[0, 255, 0x8000, 0xFFFF]], dtype=np.uint16)).save(
+        tmp_path / "deep.png"
+    )
+    assert load_image(tmp_path / "deep.png", channels=1)[0, 0].tolist() == [
+        0,
+        0,
+        128,
+        255,
+    ]
 
 
 def test_photographs_are_turned_upright(tmp_path: Path) -> None:
     exif = Image.Exif()
     exif[0x0112] = 6  # orientation: turn by 90 degrees clockwise
-    path = save(tmp_path / "photo.png", np.repeat([[0] * 10 + [255] * 10], 10, axis=0), exif=exif)
+    path = save(
+        tmp_path / "photo.png",
+        np.repeat([[0] * 10 + [255] * 10], 10, axis=0),
+        exif=exif,
+    )
     image = load_image(path)
     assert image.shape == (3, 20, 10)
     assert image[:, :10].max() == 0
@@ -91,10 +111,14 @@ def test_photographs_are_turned_upright(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", [b"", b"not an image", None])
-def test_a_broken_image_is_named(tmp_path: Path, write_image: WriteImage, content: bytes | None) -> None:
+def test_a_broken_image_is_named(
+    tmp_path: Path, write_image: WriteImage, content: bytes | None
+) -> None:
     path = write_image(tmp_path / "image.jpg")
     path.write_bytes(path.read_bytes()[:700] if content is None else content)
-    with pytest.raises(DataError, match=f"^{re.escape(str(path))} cannot be read as an image"):
+    with pytest.raises(
+        DataError, match=f"^{re.escape(str(path))} cannot be read as an image"
+    ):
         load_image(path)
 
 
@@ -121,7 +145,9 @@ def test_hidden_files_are_no_images(tmp_path: Path, write_image: WriteImage) -> 
     assert load_folder_split(tmp_path, size=64).ids == ("a/1.png",)
 
 
-def test_labels_follow_the_given_classes(tmp_path: Path, write_image: WriteImage) -> None:
+def test_labels_follow_the_given_classes(
+    tmp_path: Path, write_image: WriteImage
+) -> None:
     for name in ("a", "b"):
         write_image(tmp_path / name / "1.png")
     split = load_folder_split(tmp_path, classes=("b", "a"), size=64)
@@ -162,7 +188,9 @@ def test_images_are_decoded_once(folder: Path, decoded: list[Path]) -> None:
     assert torch.equal(first.images, second.images)
 
 
-def test_a_changed_file_is_decoded_again(folder: Path, decoded: list[Path], write_image: WriteImage) -> None:
+def test_a_changed_file_is_decoded_again(
+    folder: Path, decoded: list[Path], write_image: WriteImage
+) -> None:
     load_folder_split(folder, size=64)
     changed = write_image(folder / "b" / "1.png", mode="L")
     split = load_folder_split(folder, size=64)

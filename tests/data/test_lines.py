@@ -51,8 +51,14 @@ def test_names_factors_and_labels_agree() -> None:
     for label, combination in enumerate(product(*FACTORS.values())):
         length, width, color, angle = combination
         assert CLASSES[label] == f"{length}×{width} {color} {angle}"
-        places = [values.index(value) for values, value in zip(FACTORS.values(), combination, strict=True)]
-        assert np.ravel_multi_index(places, [len(values) for values in FACTORS.values()]) == label
+        places = [
+            values.index(value)
+            for values, value in zip(FACTORS.values(), combination, strict=True)
+        ]
+        assert (
+            np.ravel_multi_index(places, [len(values) for values in FACTORS.values()])
+            == label
+        )
 
 
 def test_a_class_has_the_right_colour_on_black(images: NDArray[np.uint8]) -> None:
@@ -62,22 +68,34 @@ def test_a_class_has_the_right_colour_on_black(images: NDArray[np.uint8]) -> Non
 
 
 def test_no_line_is_cut_off(images: NDArray[np.uint8]) -> None:
-    """The covered area is length × width in every image of every class; of a line cut off, some is missing."""
+    """The covered area is length × width in every image of every class; of a line cut
+    off, some is missing.
+    """
     for label, (length, width, _, angle) in enumerate(COMBINATIONS):
         area = images[label].sum(axis=(1, 2, 3)) / (255 * int(length) * int(width))
-        # Along the pixels the share that is covered is exact; across them it depends on the place a little.
-        tolerance = 0.01 if int(angle.removesuffix("°")) % 90 == 0 else 0.14 / int(width)
+        # Along the pixels the share that is covered is exact; across them it depends on
+        # the place a little.
+        tolerance = (
+            0.01 if int(angle.removesuffix("°")) % 90 == 0 else 0.14 / int(width)
+        )
         assert np.abs(area - 1).max() < tolerance, CLASSES[label]
         assert abs(area.mean() - 1) < 0.01, CLASSES[label]
         shown = images[label].max(axis=1)
-        outermost = np.stack([shown[:, 0], shown[:, -1], shown[:, :, 0], shown[:, :, -1]])  # (4, N, 28)
+        outermost = np.stack(
+            [shown[:, 0], shown[:, -1], shown[:, :, 0], shown[:, :, -1]]
+        )  # (4, N, 28)
         touching = outermost.max(axis=(0, 2)) > 0
         assert 10 < touching.sum() < 990
-        assert abs(area[touching].mean() - area[~touching].mean()) < 0.02, CLASSES[label]
+        assert abs(area[touching].mean() - area[~touching].mean()) < 0.02, CLASSES[
+            label
+        ]
 
 
 def test_a_line_in_the_corner_is_whole() -> None:
-    corner = cast("np.random.Generator", SimpleNamespace(uniform=lambda low, _, size: np.full(size, low)))
+    corner = cast(
+        "np.random.Generator",
+        SimpleNamespace(uniform=lambda low, _, size: np.full(size, low)),
+    )
     (flat,) = draw_lines(7, 1, 0, 1, corner)
     assert flat[0, :7].tolist() == [255] * 7
     assert flat.sum() == 7 * 255
@@ -100,7 +118,9 @@ def test_lines_lie_everywhere_and_have_their_angle(images: NDArray[np.uint8]) ->
         dx, dy = axis - x[:, None], y[:, None] - axis  # dy: upwards
         cross = (weights * dy[:, :, None] * dx[:, None, :]).sum((1, 2))
         spread = (weights.sum(1) * dx**2).sum(1) - (weights.sum(2) * dy**2).sum(1)
-        measured = np.rad2deg(np.arctan2(2 * cross, spread)) / 2  # the long axis of the second moments
+        measured = (
+            np.rad2deg(np.arctan2(2 * cross, spread)) / 2
+        )  # the long axis of the second moments
         assert np.abs((measured - angle + 90) % 180 - 90).max() < 5
     covered = images.max(axis=(0, 1, 2)) > 0
     assert covered.all()
@@ -118,14 +138,20 @@ def test_the_split_is_three_to_two_in_every_class(splits: Splits) -> None:
     ids = [name for split in splits.parts.values() for name in split.ids]
     assert len(set(ids)) == 96_000
     assert splits.valid.ids[0] == "7x1-red-000/0540"
-    assert torch.equal(splits.find("15x3-blue-165/0999"), splits.parts["test"].images[-1])
+    assert torch.equal(
+        splits.find("15x3-blue-165/0999"), splits.parts["test"].images[-1]
+    )
 
 
-def test_a_split_holds_the_images_that_its_ids_say(splits: Splits, images: NDArray[np.uint8]) -> None:
+def test_a_split_holds_the_images_that_its_ids_say(
+    splits: Splits, images: NDArray[np.uint8]
+) -> None:
     for split in splits.parts.values():
         for index in range(0, len(split), 997):
             number = int(split.ids[index].rpartition("/")[2])
-            assert np.array_equal(split.images[index].numpy(), images[split.labels[index], number])
+            assert np.array_equal(
+                split.images[index].numpy(), images[split.labels[index], number]
+            )
 
 
 def test_a_seed_always_gives_the_same_lines() -> None:
@@ -151,12 +177,16 @@ def test_it_is_made_when_it_is_first_asked_for() -> None:
     assert data_status("lines").state == "present"
     assert not make_data("lines")
     assert sorted(path.name for path in data_dir().iterdir()) == ["lines"]
-    about = json.loads((data_dir() / "lines" / lines.MARKER).read_text(encoding="utf-8"))
+    about = json.loads(
+        (data_dir() / "lines" / lines.MARKER).read_text(encoding="utf-8")
+    )
     assert (about["version"], about["seed"]) == (lines.VERSION, lines.SEED)
     assert about["classes"] == list(CLASSES)
 
 
-def test_another_version_is_drawn_again(few: None, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_another_version_is_drawn_again(
+    few: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
     before = load_data("lines")
     monkeypatch.setattr(lines, "SEED", 5)
     assert load_data("lines").fingerprint() != before.fingerprint()
@@ -180,7 +210,9 @@ def test_somebody_elses_folder_is_left_alone() -> None:
     own = data_dir() / "lines" / "mine.png"
     own.parent.mkdir(parents=True)
     own.touch()
-    with pytest.raises(DataError, match=r"holds something else \(it has no lines\.json\): move it away"):
+    with pytest.raises(
+        DataError, match=r"holds something else \(it has no lines\.json\): move it away"
+    ):
         load_data("lines")
     assert own.exists()
 
@@ -191,7 +223,9 @@ def test_a_broken_file_is_named(content: bytes | None) -> None:
     load_data("lines")
     file = data_dir() / "lines" / lines.FILE
     file.write_bytes(file.read_bytes()[:-500] if content is None else content)
-    with pytest.raises(DataError, match=r"lines\.npz cannot be read .*remove .*, and it is made again"):
+    with pytest.raises(
+        DataError, match=r"lines\.npz cannot be read .*remove .*, and it is made again"
+    ):
         load_data("lines")
     assert data_status("lines").state == "broken"
 
@@ -200,7 +234,9 @@ def test_a_broken_file_is_named(content: bytes | None) -> None:
 def test_a_missing_file_and_a_wrong_shape_are_named() -> None:
     load_data("lines")
     file = data_dir() / "lines" / lines.FILE
-    np.savez_compressed(file, images=np.zeros((95, 3, 28, 28), np.uint8), labels=np.zeros(95, np.uint8))
+    np.savez_compressed(
+        file, images=np.zeros((95, 3, 28, 28), np.uint8), labels=np.zeros(95, np.uint8)
+    )
     with pytest.raises(DataError, match=r"lines\.npz cannot be read"):
         load_data("lines")
     file.unlink()
@@ -210,7 +246,11 @@ def test_a_missing_file_and_a_wrong_shape_are_named() -> None:
 
 def test_the_stand_in_is_small_and_other(synthetic_data: Path, splits: Splits) -> None:
     drawn = load_data("lines", source="synthetic")
-    assert (drawn.source, drawn.classes, drawn.factors) == ("synthetic", CLASSES, FACTORS)
+    assert (drawn.source, drawn.classes, drawn.factors) == (
+        "synthetic",
+        CLASSES,
+        FACTORS,
+    )
     assert drawn.counts() == {"train": 27 * 96, "valid": 3 * 96, "test": 20 * 96}
     assert not torch.equal(drawn.train.images[0], splits.train.images[0])
     assert (synthetic_data / "lines").is_dir()

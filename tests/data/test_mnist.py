@@ -25,7 +25,10 @@ def small() -> Path:
     for part, count in (("train", 300), ("t10k", 20)):
         images = rng.integers(0, 256, (count, 28, 28), dtype=np.uint8)
         mnist._write_idx(raw / f"{part}-images-idx3-ubyte.gz", images)
-        mnist._write_idx(raw / f"{part}-labels-idx1-ubyte.gz", (np.arange(count) % 10).astype(np.uint8))
+        mnist._write_idx(
+            raw / f"{part}-labels-idx1-ubyte.gz",
+            (np.arange(count) % 10).astype(np.uint8),
+        )
     return raw
 
 
@@ -35,8 +38,12 @@ def assert_disjoint(splits: Splits) -> None:
 
 
 def assert_in_proportion(splits: Splits) -> None:
-    """The digits have the same shares in every part of the training set, to within one image."""
-    parts = [split for split in splits.parts.values() if split.ids[0].startswith("train/")]
+    """The digits have the same shares in every part of the training set, to within one
+    image.
+    """
+    parts = [
+        split for split in splits.parts.values() if split.ids[0].startswith("train/")
+    ]
     whole = torch.cat([split.labels for split in parts]).bincount(minlength=10)
     for split in parts:
         expected = whole * len(split) / whole.sum()
@@ -48,7 +55,11 @@ def test_the_training_set_is_split_three_to_two() -> None:
     splits = load_data("mnist")
     assert splits.source == "real"
     assert splits.counts() == {"train": 162, "valid": 18, "test": 120}
-    assert (splits.channels, splits.image_size, splits.classes) == (1, 28, tuple("0123456789"))
+    assert (splits.channels, splits.image_size, splits.classes) == (
+        1,
+        28,
+        tuple("0123456789"),
+    )
     assert_disjoint(splits)
     assert_in_proportion(splits)
     assert {name.partition("/")[0] for name in splits.parts["test"].ids} == {"train"}
@@ -64,10 +75,14 @@ def test_the_usual_split_keeps_the_official_test_set() -> None:
 
 
 def test_images_stay_with_their_labels_and_ids(small: Path) -> None:
-    pixels = np.frombuffer(gzip.decompress((small / f"{IMAGES}.gz").read_bytes())[16:], np.uint8).reshape(-1, 28, 28)
+    pixels = np.frombuffer(
+        gzip.decompress((small / f"{IMAGES}.gz").read_bytes())[16:], np.uint8
+    ).reshape(-1, 28, 28)
     for name in ("mnist", "mnist_60k"):
         split = load_data(name).train
-        for image, label, place in zip(split.images, split.labels, split.ids, strict=True):
+        for image, label, place in zip(
+            split.images, split.labels, split.ids, strict=True
+        ):
             number = int(place.removeprefix("train/"))
             assert np.array_equal(image[0].numpy(), pixels[number])
             assert label == number % 10
@@ -88,7 +103,9 @@ def test_packed_and_plain_files_are_read(small: Path) -> None:
 
 def test_a_missing_file_is_named(small: Path) -> None:
     (small / f"{LABELS}.gz").unlink()
-    with pytest.raises(DataError, match=rf"{LABELS} is not there, nor is .*data fetch mnist"):
+    with pytest.raises(
+        DataError, match=rf"{LABELS} is not there, nor is .*data fetch mnist"
+    ):
         load_data("mnist")
     assert data_status("mnist").state == "broken"
 
@@ -132,23 +149,35 @@ def test_a_label_that_is_no_digit_is_noticed(small: Path) -> None:
 def test_too_few_images_to_split_are_noticed(small: Path) -> None:
     mnist._write_idx(small / f"{IMAGES}.gz", np.zeros((5, 28, 28), dtype=np.uint8))
     mnist._write_idx(small / f"{LABELS}.gz", np.arange(5, dtype=np.uint8))
-    with pytest.raises(DataError, match="holds too few images of some digit to split them"):
+    with pytest.raises(
+        DataError, match="holds too few images of some digit to split them"
+    ):
         load_data("mnist")
 
 
 @pytest.mark.usefixtures("synthetic_data")
 def test_the_stand_in_has_its_form_and_is_neither_hopeless_nor_trivial() -> None:
-    """The nearest class mean in small images is a weak classifier: well above 10 %, far below 100 %."""
+    """The nearest class mean in small images is a weak classifier: well above 10 %, far
+    below 100 %.
+    """
     splits = load_data("mnist", source="synthetic")
     assert splits.counts() == {"train": 1620, "valid": 180, "test": 1200}
-    assert load_data("mnist_60k", source="synthetic").counts() == {"train": 2700, "valid": 300, "test": 500}
+    assert load_data("mnist_60k", source="synthetic").counts() == {
+        "train": 2700,
+        "valid": 300,
+        "test": 500,
+    }
     train, test = (
         split.images.float().unfold(2, 4, 4).unfold(3, 4, 4).mean((4, 5)).flatten(1)
         for split in (splits.train, splits.parts["test"])
     )
-    means = torch.stack([train[splits.train.labels == digit].mean(0) for digit in range(10)])
+    means = torch.stack(
+        [train[splits.train.labels == digit].mean(0) for digit in range(10)]
+    )
     distances = (test[:, None] - means).square().sum(2)  # (1200, 10)
-    accuracy = (distances.argmin(1) == splits.parts["test"].labels).double().mean().item()
+    accuracy = (
+        (distances.argmin(1) == splits.parts["test"].labels).double().mean().item()
+    )
     assert 0.12 < accuracy < 0.8
 
 
@@ -163,4 +192,7 @@ def test_the_real_mnist() -> None:
     assert usual.counts() == {"train": 54_000, "valid": 6_000, "test": 10_000}
     assert usual.parts["test"].labels[:5].tolist() == [7, 2, 1, 0, 4]
     mean, std = usual.channel_stats()
-    assert (mean[0], std[0]) == (pytest.approx(0.1307, abs=5e-4), pytest.approx(0.3081, abs=5e-4))
+    assert (mean[0], std[0]) == (
+        pytest.approx(0.1307, abs=5e-4),
+        pytest.approx(0.3081, abs=5e-4),
+    )

@@ -16,14 +16,24 @@ SIZES = (40, 20, 4)  # images per class
 @pytest.fixture
 def split() -> Split:
     generator = torch.Generator().manual_seed(0)
-    labels = torch.cat([torch.full((count,), label) for label, count in enumerate(SIZES)])
-    images = torch.randint(0, 256, (len(labels), 3, 8, 8), dtype=torch.uint8, generator=generator)
-    return Split(images, labels, tuple(f"{label}/{number}" for number, label in enumerate(labels.tolist())))
+    labels = torch.cat(
+        [torch.full((count,), label) for label, count in enumerate(SIZES)]
+    )
+    images = torch.randint(
+        0, 256, (len(labels), 3, 8, 8), dtype=torch.uint8, generator=generator
+    )
+    return Split(
+        images,
+        labels,
+        tuple(f"{label}/{number}" for number, label in enumerate(labels.tolist())),
+    )
 
 
 @pytest.fixture
 def splits(split: Split) -> Splits:
-    return Splits("set", "real", ("a", "b", "c"), split, split.subset(torch.arange(0, 64, 4)))
+    return Splits(
+        "set", "real", ("a", "b", "c"), split, split.subset(torch.arange(0, 64, 4))
+    )
 
 
 def per_class(split: Split) -> list[int]:
@@ -42,8 +52,12 @@ def test_subset_keeps_the_given_order(split: Split) -> None:
     assert torch.equal(part.images[0], split.images[50])
 
 
-@pytest.mark.parametrize(("count", "expected"), [(64, [40, 20, 4]), (32, [20, 10, 2]), (16, [10, 5, 1])])
-def test_take_keeps_the_proportions(split: Split, count: int, expected: list[int]) -> None:
+@pytest.mark.parametrize(
+    ("count", "expected"), [(64, [40, 20, 4]), (32, [20, 10, 2]), (16, [10, 5, 1])]
+)
+def test_take_keeps_the_proportions(
+    split: Split, count: int, expected: list[int]
+) -> None:
     assert per_class(split.take(count)) == expected
 
 
@@ -59,7 +73,9 @@ def test_take_follows_from_the_seed(split: Split) -> None:
 
 @pytest.mark.parametrize("count", [0, -1, 65])
 def test_take_what_is_not_there(split: Split, count: int) -> None:
-    with pytest.raises(ConfigError, match=rf"{count} images does not fit a split of 64"):
+    with pytest.raises(
+        ConfigError, match=rf"{count} images does not fit a split of 64"
+    ):
         split.take(count)
 
 
@@ -68,14 +84,23 @@ def test_share_out_deals_every_class_out(split: Split) -> None:
     assert [per_class(part) for part in parts] == [[10, 5, 1], [29, 14, 2], [1, 1, 1]]
     assert sorted(i for part in parts for i in part.ids) == sorted(split.ids)
     for part in parts:
-        assert list(part.ids) == [i for i in split.ids if i in part.ids]  # in the split's own order
+        assert list(part.ids) == [
+            i for i in split.ids if i in part.ids
+        ]  # in the split's own order
 
 
 def test_share_out_goes_by_ids_and_seed_alone(split: Split) -> None:
     def first(split: Split, seed: int = 0) -> set[str]:
         return set(split.share_out(lambda total: (2, total - 2), seed=seed)[0].ids)
 
-    assert first(split) == {"0/8", "0/24", "1/48", "1/54", "2/60", "2/62"}  # on every machine, for ever
+    assert first(split) == {
+        "0/8",
+        "0/24",
+        "1/48",
+        "1/54",
+        "2/60",
+        "2/62",
+    }  # on every machine, for ever
     assert first(split.subset(torch.randperm(64))) == first(split)
     assert first(split, seed=1) != first(split)
 
@@ -88,7 +113,11 @@ def test_share_out_may_leave_a_part_empty(split: Split) -> None:
 
 def test_counts_and_shape(splits: Splits) -> None:
     assert splits.counts() == {"train": 64, "valid": 16}
-    assert replace(splits, test=splits.valid).counts() == {"train": 64, "valid": 16, "test": 16}
+    assert replace(splits, test=splits.valid).counts() == {
+        "train": 64,
+        "valid": 16,
+        "test": 16,
+    }
     assert (splits.channels, splits.image_size) == (3, 8)
 
 
@@ -99,16 +128,25 @@ def test_limit(splits: Splits) -> None:
 
 
 def test_find_an_image_by_its_id(splits: Splits) -> None:
-    named = replace(splits, train=replace(splits.train, ids=tuple(f"{name}.jpg" for name in splits.train.ids)))
+    named = replace(
+        splits,
+        train=replace(
+            splits.train, ids=tuple(f"{name}.jpg" for name in splits.train.ids)
+        ),
+    )
     assert torch.equal(named.find("1/50.jpg"), splits.train.images[50])
     assert torch.equal(named.find("1/50"), splits.train.images[50])
-    with pytest.raises(DataError, match=r"set has no image '1/3': expected an id such as '0/0\.jpg'"):
+    with pytest.raises(
+        DataError, match=r"set has no image '1/3': expected an id such as '0/0\.jpg'"
+    ):
         named.find("1/3")
 
 
 def test_channel_stats_are_those_of_training(splits: Splits) -> None:
     mean, std = splits.channel_stats()
-    pixels = splits.train.images.double().div(255).movedim(1, 0).flatten(1)  # (3, N·H·W)
+    pixels = (
+        splits.train.images.double().div(255).movedim(1, 0).flatten(1)
+    )  # (3, N·H·W)
     assert mean == pytest.approx(pixels.mean(1).tolist())
     assert std == pytest.approx(pixels.std(1, correction=0).tolist())
     assert not math.isclose(mean[0], mean[1], rel_tol=1e-9)
@@ -120,7 +158,10 @@ def test_fingerprint_sees_every_pixel_and_label(splits: Splits) -> None:
     images, labels = splits.train.images.clone(), splits.train.labels.clone()
     images[63, 2, 7, 7] ^= 1
     labels[0] = 1
-    for changed in (replace(splits.train, images=images), replace(splits.train, labels=labels)):
+    for changed in (
+        replace(splits.train, images=images),
+        replace(splits.train, labels=labels),
+    ):
         assert replace(splits, train=changed).fingerprint() != splits.fingerprint()
 
 

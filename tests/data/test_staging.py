@@ -31,14 +31,20 @@ def test_a_failure_leaves_nothing(tmp_path: Path, failure: BaseException) -> Non
 
 
 def test_a_full_disk_is_explained_and_leaves_nothing(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"set could not be written \(.*No space left"), staged(tmp_path / "set"):
+    with (
+        pytest.raises(DataError, match=r"set could not be written \(.*No space left"),
+        staged(tmp_path / "set"),
+    ):
         raise OSError(errno.ENOSPC, "No space left on device")
     assert list(tmp_path.iterdir()) == []
 
 
 def test_the_data_folder_cannot_be_made(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(DataError, match="could not be written"), staged(tmp_path / "file" / "set"):
+    with (
+        pytest.raises(DataError, match="could not be written"),
+        staged(tmp_path / "file" / "set"),
+    ):
         pass
 
 
@@ -70,6 +76,8 @@ def test_filled_once_for_each_version(tmp_path: Path) -> None:
 def test_a_folder_without_marker_is_not_ours(tmp_path: Path) -> None:
     (tmp_path / "set").mkdir()
     (tmp_path / "set" / "mine").touch()
-    with pytest.raises(DataError, match="set is to be generated but holds something else"):
+    with pytest.raises(
+        DataError, match="set is to be generated but holds something else"
+    ):
         fill_once(tmp_path / "set", lambda _: None, marker="about.txt", text="")
     assert (tmp_path / "set" / "mine").exists()

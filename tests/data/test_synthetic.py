@@ -20,7 +20,11 @@ def draw_small(folder: Path) -> None:
 
 
 def content(folder: Path) -> dict[str, bytes]:
-    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
 
 
 def test_two_drawings_have_the_same_bytes(tmp_path: Path) -> None:
@@ -35,9 +39,13 @@ def test_every_image_is_another(tmp_path: Path) -> None:
     assert len(set(content(tmp_path).values())) == 12
 
 
-@pytest.mark.parametrize(("num_classes", "size"), [(2, 28), (10, 32), (101, 64), (400, 64)])
+@pytest.mark.parametrize(
+    ("num_classes", "size"), [(2, 28), (10, 32), (101, 64), (400, 64)]
+)
 def test_any_number_of_classes_and_size(num_classes: int, size: int) -> None:
-    images = draw_images(num_classes - 1, num_classes, 2, size, np.random.default_rng(0))
+    images = draw_images(
+        num_classes - 1, num_classes, 2, size, np.random.default_rng(0)
+    )
     assert images.shape == (2, size, size, 3)
     assert images.dtype == np.uint8
     assert images.std() > 10
@@ -79,7 +87,9 @@ def test_an_interrupted_drawing_leaves_nothing(tmp_path: Path) -> None:
 
 
 def test_the_stand_in_of_caltech101_has_its_form(synthetic_caltech101: Path) -> None:
-    assert sorted(path.name for path in (synthetic_caltech101 / "train").iterdir()) == list(CLASSES)
+    assert sorted(
+        path.name for path in (synthetic_caltech101 / "train").iterdir()
+    ) == list(CLASSES)
     modes = []
     for path in sorted(synthetic_caltech101.rglob("*.jpg")):
         with Image.open(path) as image:
@@ -92,11 +102,16 @@ def test_the_stand_in_of_caltech101_has_its_form(synthetic_caltech101: Path) -> 
         assert (synthetic_caltech101 / "train" / image_of_the_course).is_file()
 
 
-def test_the_stand_in_is_neither_hopeless_nor_trivial(synthetic_caltech101: Path) -> None:
-    """The nearest class mean in small images is a weak classifier: well above 1 %, far below 100 %."""
+def test_the_stand_in_is_neither_hopeless_nor_trivial(
+    synthetic_caltech101: Path,
+) -> None:
+    """The nearest class mean in small images is a weak classifier: well above 1 %, far
+    below 100 %.
+    """
     splits = load_data("caltech101", source="synthetic")
     train, valid = (
-        split.images.float().unfold(2, 8, 8).unfold(3, 8, 8).mean((4, 5)) for split in (splits.train, splits.valid)
+        split.images.float().unfold(2, 8, 8).unfold(3, 8, 8).mean((4, 5))
+        for split in (splits.train, splits.valid)
     )
     means = train.view(101, 20, -1).mean(1)
     distances = (valid.flatten(1)[:, None] - means).square().sum(2)  # (303, 101)

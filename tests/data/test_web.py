@@ -5,7 +5,18 @@ import time
 from http.server import BaseHTTPRequestHandler
 
 import pytest
-from website import Page, Website, content, cut_off, cut_off_chunk, drip, hang, in_turn, redirect, status
+from website import (
+    Page,
+    Website,
+    content,
+    cut_off,
+    cut_off_chunk,
+    drip,
+    hang,
+    in_turn,
+    redirect,
+    status,
+)
 
 from helpers.data.web import Cause, Limits, LostError, download
 
@@ -49,7 +60,9 @@ def test_redirects_without_end(website: Website) -> None:
         (503, Cause.SERVER, 3),
     ],
 )
-def test_only_what_may_pass_is_asked_for_again(website: Website, code: int, cause: Cause, requests: int) -> None:
+def test_only_what_may_pass_is_asked_for_again(
+    website: Website, code: int, cause: Cause, requests: int
+) -> None:
     found, detail = lost(website.put("/a.jpg", status(code)))
     assert found is cause
     assert detail.startswith(f"HTTP {code}")
@@ -74,13 +87,19 @@ def test_nobody_there() -> None:
 
 
 def test_a_server_that_hangs(website: Website) -> None:
-    assert lost(website.put("/a.jpg", hang(website)), IMPATIENT) == (Cause.TIMEOUT, "no answer within 0.2 s")
+    assert lost(website.put("/a.jpg", hang(website)), IMPATIENT) == (
+        Cause.TIMEOUT,
+        "no answer within 0.2 s",
+    )
     assert website.asked("/a.jpg") == 2
 
 
 def test_a_server_that_drips(website: Website) -> None:
     limits = Limits(timeout=10, deadline=0.2, retries=0)
-    assert lost(website.put("/a.jpg", drip(website)), limits) == (Cause.TIMEOUT, "not done within 0.2 s")
+    assert lost(website.put("/a.jpg", drip(website)), limits) == (
+        Cause.TIMEOUT,
+        "not done within 0.2 s",
+    )
 
 
 def test_a_file_that_is_too_large(website: Website) -> None:
@@ -90,7 +109,15 @@ def test_a_file_that_is_too_large(website: Website) -> None:
 
 
 @pytest.mark.parametrize(
-    "url", ["", "a.jpg", "ftp://127.0.0.1/a.jpg", "file:///etc/passwd", "http://", "http://[::1/a"]
+    "url",
+    [
+        "",
+        "a.jpg",
+        "ftp://127.0.0.1/a.jpg",
+        "file:///etc/passwd",
+        "http://",
+        "http://[::1/a",
+    ],
 )
 def test_an_address_that_is_none(url: str) -> None:
     assert lost(url)[0] is Cause.BAD_ADDRESS

@@ -47,7 +47,9 @@ def serve() -> Iterator[Website]:
         request_queue_size = 64  # no connection waits for another
 
     with Server(("127.0.0.1", 0), Handler) as http:
-        thread = threading.Thread(target=http.serve_forever, kwargs={"poll_interval": 0.01})
+        thread = threading.Thread(
+            target=http.serve_forever, kwargs={"poll_interval": 0.01}
+        )
         thread.start()
         website.address = f"http://127.0.0.1:{http.server_port}"
         try:
@@ -63,7 +65,9 @@ def content(body: bytes, *, stated: int | None = None, code: int = 200) -> Page:
 
     def page(handler: BaseHTTPRequestHandler) -> None:
         handler.send_response(code)
-        handler.send_header("Content-Length", str(len(body) if stated is None else stated))
+        handler.send_header(
+            "Content-Length", str(len(body) if stated is None else stated)
+        )
         handler.end_headers()
         handler.wfile.write(body)
 

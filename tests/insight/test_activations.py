@@ -15,9 +15,17 @@ def hook_count(model: nn.Module) -> int:
 
 @pytest.fixture
 def in_place() -> nn.Sequential:
-    """A network that rectifies in place, with a batch normalisation that is frozen while the rest trains."""
+    """A network that rectifies in place, with a batch normalisation that is frozen
+    while the rest trains.
+    """
     torch.manual_seed(0)
-    model = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.ReLU(inplace=True), nn.Flatten(), nn.LazyLinear(5))
+    model = nn.Sequential(
+        nn.Conv2d(3, 4, 3),
+        nn.BatchNorm2d(4),
+        nn.ReLU(inplace=True),
+        nn.Flatten(),
+        nn.LazyLinear(5),
+    )
     model.train()
     model(torch.randn(2, 3, 8, 8))
     model[1].eval()
@@ -25,7 +33,9 @@ def in_place() -> nn.Sequential:
 
 
 def test_maps_of_lenet5_after_relu() -> None:
-    maps = activations(LeNet5(num_classes=101), torch.randn(2, 3, 64, 64), ["relu1", "relu2"])
+    maps = activations(
+        LeNet5(num_classes=101), torch.randn(2, 3, 64, 64), ["relu1", "relu2"]
+    )
     assert {name: tuple(m.shape) for name, m in maps.items()} == {
         "relu1": (2, 32, 64, 64),
         "relu2": (2, 64, 16, 16),
@@ -33,14 +43,18 @@ def test_maps_of_lenet5_after_relu() -> None:
     assert all(m.min() == 0 and m.max() > 0 for m in maps.values())
 
 
-def test_output_before_an_in_place_relu_keeps_its_negative_values(in_place: nn.Sequential) -> None:
+def test_output_before_an_in_place_relu_keeps_its_negative_values(
+    in_place: nn.Sequential,
+) -> None:
     images = torch.randn(2, 3, 8, 8)
     maps = activations(in_place, images, ["1", "2"])
     assert maps["1"].min() < 0
     assert torch.equal(maps["1"].clamp(min=0), maps["2"])
 
 
-def test_captured_maps_are_those_of_evaluation_mode_and_move_no_statistics(in_place: nn.Sequential) -> None:
+def test_captured_maps_are_those_of_evaluation_mode_and_move_no_statistics(
+    in_place: nn.Sequential,
+) -> None:
     in_place[1].train()
     before = in_place[1].running_mean.clone()
     activations(in_place, torch.randn(2, 3, 8, 8), ["0"])
@@ -56,7 +70,9 @@ def test_no_hook_and_no_mode_is_left_behind(in_place: nn.Sequential) -> None:
     assert [module.training for module in in_place.modules()] == modes
 
 
-def test_no_hook_and_no_mode_is_left_behind_by_a_failure(in_place: nn.Sequential) -> None:
+def test_no_hook_and_no_mode_is_left_behind_by_a_failure(
+    in_place: nn.Sequential,
+) -> None:
     modes = [module.training for module in in_place.modules()]
     with pytest.raises(RuntimeError):
         activations(in_place, torch.randn(2, 7, 8, 8), ["0"])
@@ -72,7 +88,9 @@ def test_captured_outputs_hold_no_graph(in_place: nn.Sequential) -> None:
 
 def test_unknown_layer_names_the_known_ones() -> None:
     model = LeNet5(num_classes=3)
-    with pytest.raises(ModelError, match=r"no layer 'conv9': known are .*conv1, norm1, relu1"):
+    with pytest.raises(
+        ModelError, match=r"no layer 'conv9': known are .*conv1, norm1, relu1"
+    ):
         activations(model, torch.randn(1, 3, 64, 64), ["conv1", "conv9"])
     assert hook_count(model) == 0
 

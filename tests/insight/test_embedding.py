@@ -39,5 +39,9 @@ def test_a_perplexity_that_does_not_fit_is_refused(perplexity: float) -> None:
 
 def test_agreement_leaves_the_point_itself_out() -> None:
     line = torch.arange(6.0)[:, None]
-    assert neighbour_agreement(line, torch.tensor([0, 1, 0, 1, 0, 1]), neighbours=1) == 0
-    assert neighbour_agreement(line, torch.zeros(6, dtype=torch.int64), neighbours=99) == 1
+    assert (
+        neighbour_agreement(line, torch.tensor([0, 1, 0, 1, 0, 1]), neighbours=1) == 0
+    )
+    assert (
+        neighbour_agreement(line, torch.zeros(6, dtype=torch.int64), neighbours=99) == 1
+    )

@@ -14,18 +14,33 @@ SIZE = 16
 
 @pytest.fixture
 def model() -> nn.Sequential:
-    """Colour and edge filters with a ReLU in place, a frozen normalisation and a classifier, all in training."""
+    """Colour and edge filters with a ReLU in place, a frozen normalisation and a
+    classifier, all in training.
+    """
     torch.manual_seed(0)
     model = nn.Sequential(
-        nn.Conv2d(3, 4, 5, padding=2), nn.BatchNorm2d(4), nn.ReLU(inplace=True), nn.Flatten(), nn.Linear(4 * SIZE**2, 6)
+        nn.Conv2d(3, 4, 5, padding=2),
+        nn.BatchNorm2d(4),
+        nn.ReLU(inplace=True),
+        nn.Flatten(),
+        nn.Linear(4 * SIZE**2, 6),
     )
     model.train()
     model[1].eval()
     return model
 
 
-def find(model: nn.Module, layer: str, channels: int = 3, **options: object) -> FilterPictures:
-    return filter_pictures(model, layer, image_size=SIZE, mean=[0.5] * channels, std=[0.25] * channels, **options)
+def find(
+    model: nn.Module, layer: str, channels: int = 3, **options: object
+) -> FilterPictures:
+    return filter_pictures(
+        model,
+        layer,
+        image_size=SIZE,
+        mean=[0.5] * channels,
+        std=[0.25] * channels,
+        **options,
+    )
 
 
 def roughness(images: Tensor) -> float:
@@ -33,7 +48,9 @@ def roughness(images: Tensor) -> float:
 
 
 @pytest.mark.parametrize(("layer", "count"), [("0", 4), ("1", 4), ("2", 4), ("4", 6)])
-def test_the_response_of_every_filter_rises(model: nn.Sequential, layer: str, count: int) -> None:
+def test_the_response_of_every_filter_rises(
+    model: nn.Sequential, layer: str, count: int
+) -> None:
     found = find(model, layer, steps=12, jitter=0)
     assert found.filters == tuple(range(count))
     assert found.images.shape == (count, 3, SIZE, SIZE)
@@ -45,17 +62,23 @@ def test_the_response_of_every_filter_rises(model: nn.Sequential, layer: str, co
 def test_responses_are_those_of_the_returned_images(model: nn.Sequential) -> None:
     found = find(model, "0", filters=[2, 0], steps=3)
     maps = model[0]((found.images - 0.5) / 0.25).relu().mean(dim=(2, 3))
-    assert torch.allclose(found.responses[-1], torch.stack([maps[0, 2], maps[1, 0]]), atol=1e-5)
+    assert torch.allclose(
+        found.responses[-1], torch.stack([maps[0, 2], maps[1, 0]]), atol=1e-5
+    )
 
 
-def test_regularised_pictures_are_smoother_than_those_of_the_plain_ascent(model: nn.Sequential) -> None:
+def test_regularised_pictures_are_smoother_than_those_of_the_plain_ascent(
+    model: nn.Sequential,
+) -> None:
     model[0].weight.data = torch.randn_like(model[0].weight) / 4
     clean, plain = find(model, "0"), find(model, "0", blur=0, jitter=0)
     assert roughness(clean.images) < 0.7 * roughness(plain.images)
     assert (clean.responses[-1] > 10 * clean.responses[0].clamp(min=0.01)).all()
 
 
-def test_an_edge_filter_is_found_as_edges_and_a_colour_filter_as_colour(model: nn.Sequential) -> None:
+def test_an_edge_filter_is_found_as_edges_and_a_colour_filter_as_colour(
+    model: nn.Sequential,
+) -> None:
     model[0].weight.data.zero_()
     model[0].bias.data.zero_()
     model[0].weight.data[0, :, :, :2], model[0].weight.data[0, :, :, 3:] = -1, 1
@@ -67,7 +90,9 @@ def test_an_edge_filter_is_found_as_edges_and_a_colour_filter_as_colour(model: n
     assert colour[1:].mean() < 0.2
 
 
-def test_a_filter_that_is_silent_on_the_blank_image_is_not_stuck(model: nn.Sequential) -> None:
+def test_a_filter_that_is_silent_on_the_blank_image_is_not_stuck(
+    model: nn.Sequential,
+) -> None:
     model[0].bias.data.fill_(-0.3)
     for layer in ("0", "2"):
         found = find(model, layer, steps=40)
@@ -83,7 +108,9 @@ def test_a_filter_that_nothing_excites_stays_at_zero(model: nn.Sequential) -> No
     assert (found.images[0] - 0.5).abs().max() < 0.05
 
 
-def test_same_seed_same_pictures_and_the_global_generator_is_left_alone(model: nn.Sequential) -> None:
+def test_same_seed_same_pictures_and_the_global_generator_is_left_alone(
+    model: nn.Sequential,
+) -> None:
     state = torch.get_rng_state()
     first, again, other = (find(model, "0", steps=3, seed=seed) for seed in (1, 1, 2))
     assert torch.equal(first.images, again.images)
@@ -94,12 +121,17 @@ def test_same_seed_same_pictures_and_the_global_generator_is_left_alone(model: n
 def test_the_model_is_left_as_it_was(model: nn.Sequential) -> None:
     model[4].weight.requires_grad_(False)
     state = {name: value.clone() for name, value in model.state_dict().items()}
-    modes, wanted = [m.training for m in model.modules()], [p.requires_grad for p in model.parameters()]
+    modes, wanted = (
+        [m.training for m in model.modules()],
+        [p.requires_grad for p in model.parameters()],
+    )
     with torch.no_grad():
         find(model, "2", steps=2)
     with pytest.raises(ModelError):
         find(model, "9")
-    assert all(torch.equal(value, state[name]) for name, value in model.state_dict().items())
+    assert all(
+        torch.equal(value, state[name]) for name, value in model.state_dict().items()
+    )
     assert [m.training for m in model.modules()] == modes
     assert [p.requires_grad for p in model.parameters()] == wanted
     assert all(parameter.grad is None for parameter in model.parameters())
@@ -109,9 +141,17 @@ def test_the_model_is_left_as_it_was(model: nn.Sequential) -> None:
 def test_residual_branches_one_channel_and_shared_layers() -> None:
     torch.manual_seed(0)
     for layer in ("layer1.0.conv2", "layer2.0.downsample.0", "layer1", "layer2.0.relu"):
-        found = find(ResNet18(num_classes=3, in_channels=1), layer, channels=1, filters=[0, 5], steps=2)
+        found = find(
+            ResNet18(num_classes=3, in_channels=1),
+            layer,
+            channels=1,
+            filters=[0, 5],
+            steps=2,
+        )
         assert found.images.shape == (2, 1, SIZE, SIZE)
-    assert find(LeNet5(3, 1, SIZE), "relu", channels=1, filters=[83], steps=2).responses.shape == (3, 1)
+    assert find(
+        LeNet5(3, 1, SIZE), "relu", channels=1, filters=[83], steps=2
+    ).responses.shape == (3, 1)
 
 
 def test_what_cannot_be_drawn_is_refused(model: nn.Sequential) -> None:
@@ -121,7 +161,9 @@ def test_what_cannot_be_drawn_is_refused(model: nn.Sequential) -> None:
         find(model, "0", filters=[4])
     with pytest.raises(ModelError, match="has filters"):
         find(model, "0", filters=[])
-    with pytest.raises(ModelError, match=r"'0' works on a tensor of shape \(1, 3, 256\)"):
+    with pytest.raises(
+        ModelError, match=r"'0' works on a tensor of shape \(1, 3, 256\)"
+    ):
         find(nn.Sequential(nn.Flatten(2)), "0")
     with pytest.raises(ConfigError, match="at least one step"):
         find(model, "0", steps=0)

@@ -12,24 +12,38 @@ from helpers.insight.receptive_field import receptive_field, receptive_fields
 from helpers.models import LeNet5, ResNet18, create_model, model_names
 from helpers.models.resnet18 import BasicBlock
 
-# What some networks need besides the number of classes, and the images they are made for; 64 for the others.
+# What some networks need besides the number of classes, and the images they are made
+# for; 64 for the others.
 SPECIAL: dict[str, dict[str, object]] = {
     "feature_classifier": {"in_channels": 3, "image_size": 64},
-    # The colour of the paper is a median: of all the rim it could come from, a gradient finds one pixel.
+    # The colour of the paper is a median: of all the rim it could come from, a gradient
+    # finds one pixel.
     "stroke_net": {"paper": False},
-    "multi_head_cnn": {"heads": {"size": ("small", "large"), "hue": ("red", "green", "blue")}},
+    "multi_head_cnn": {
+        "heads": {"size": ("small", "large"), "hue": ("red", "green", "blue")}
+    },
     "transfer_net": {"backbone": "squeezenet1_1", "layer": "features.7"},
 }
-SIZES = {"conv_net": 32, "simple_cnn": 50, "mlp": 28, "one_conv": 28, "multi_head_cnn": 28}
+SIZES = {
+    "conv_net": 32,
+    "simple_cnn": 50,
+    "mlp": 28,
+    "one_conv": 28,
+    "multi_head_cnn": 28,
+}
 
 
 class Branches(nn.Module):
-    """Two paths of different reach that meet, the second gated by a mean over the whole map if wanted."""
+    """Two paths of different reach that meet, the second gated by a mean over the whole
+    map if wanted.
+    """
 
     def __init__(self, meet: str) -> None:
         super().__init__()
         self.near = nn.Conv2d(3, 4, 3, padding=1)
-        self.far = nn.Sequential(nn.Conv2d(3, 4, 5, padding=4, dilation=2), nn.ReLU(inplace=True))
+        self.far = nn.Sequential(
+            nn.Conv2d(3, 4, 5, padding=4, dilation=2), nn.ReLU(inplace=True)
+        )
         self.meet, self.end = meet, nn.Identity()
 
     def forward(self, images: Tensor) -> Tensor:
@@ -77,10 +91,14 @@ def test_derived_field_is_the_footprint_in_every_network(name: str) -> None:
     fields = receptive_fields(model, size)
     layers = list(fields)
     for layer in (layers[0], layers[len(layers) // 3], layers[-1]):
-        assert fields[layer].box() == footprint_box(gradient_footprint(model, layer, size)), layer
+        assert fields[layer].box() == footprint_box(
+            gradient_footprint(model, layer, size)
+        ), layer
 
 
-def test_derived_field_is_the_footprint_at_every_layer_of_a_small_residual_network() -> None:
+def test_derived_field_is_the_footprint_at_every_layer_of_a_small_residual_network() -> (
+    None
+):
     model = nn.Sequential(
         nn.Conv2d(3, 4, 7, stride=2, padding=3),
         nn.MaxPool2d(3, stride=2, padding=1),
@@ -93,12 +111,16 @@ def test_derived_field_is_the_footprint_at_every_layer_of_a_small_residual_netwo
     for layer, field in receptive_fields(model, 80).items():
         top, left, bottom, right = footprint_box(gradient_footprint(model, layer, 80))
         assert (top, left, bottom, right) == field.box(), layer
-        if layer[0] in "0123":  # no unit in the middle of these reaches the edge: the whole field is seen
+        if (
+            layer[0] in "0123"
+        ):  # no unit in the middle of these reaches the edge: the whole field is seen
             assert (bottom - top, right - left) == field.size, layer
 
 
 @pytest.mark.parametrize(("meet", "size"), [("add", 9), ("cat", 9), ("gate", 34)])
-def test_where_branches_meet_a_unit_sees_what_any_of_them_sees(meet: str, size: int) -> None:
+def test_where_branches_meet_a_unit_sees_what_any_of_them_sees(
+    meet: str, size: int
+) -> None:
     model = Branches(meet)
     field = receptive_field(model, "end", image_size=32)
     assert field.size == (size, size)
@@ -109,14 +131,23 @@ def test_where_branches_meet_a_unit_sees_what_any_of_them_sees(meet: str, size: 
 @pytest.mark.parametrize(
     ("layer", "expected"),
     [
-        (nn.Conv2d(3, 4, (3, 5), stride=(1, 2), padding=(0, 2)), ((3, 5), (1, 2), (0, -2))),
-        (nn.Conv2d(3, 3, 3, dilation=4, padding="same", groups=3), ((9, 9), (1, 1), (-4, -4))),
+        (
+            nn.Conv2d(3, 4, (3, 5), stride=(1, 2), padding=(0, 2)),
+            ((3, 5), (1, 2), (0, -2)),
+        ),
+        (
+            nn.Conv2d(3, 3, 3, dilation=4, padding="same", groups=3),
+            ((9, 9), (1, 1), (-4, -4)),
+        ),
         (nn.MaxPool2d(3, 2, padding=1, ceil_mode=True), ((3, 3), (2, 2), (-1, -1))),
         (nn.AvgPool2d(4), ((4, 4), (4, 4), (0, 0))),
         (nn.AdaptiveAvgPool2d(8), ((4, 4), (4, 4), (0, 0))),
         (nn.AdaptiveMaxPool2d((8, 16)), ((4, 2), (4, 2), (0, 0))),
         (nn.AdaptiveAvgPool2d(1), ((32, 32), (0, 0), (0, 0))),
-        (nn.AdaptiveAvgPool2d(5), ((32, 32), (0, 0), (0, 0))),  # bins of uneven size: taken to see all
+        (
+            nn.AdaptiveAvgPool2d(5),
+            ((32, 32), (0, 0), (0, 0)),
+        ),  # bins of uneven size: taken to see all
         (nn.ZeroPad2d((3, 0, 1, 0)), ((1, 1), (1, 1), (-1, -3))),
         (nn.LocalResponseNorm(3), ((1, 1), (1, 1), (0, 0))),
         (nn.Hardswish(), ((1, 1), (1, 1), (0, 0))),
@@ -139,10 +170,19 @@ def test_a_corner_unit_sees_what_lies_within_the_image() -> None:
 
 
 def test_pixels_that_a_stride_leaves_out_are_not_seen() -> None:
-    model = nn.Sequential(nn.Conv2d(3, 4, 3, stride=2), nn.Conv2d(4, 4, 5, padding=2), nn.Flatten(), nn.Linear(900, 1))
+    model = nn.Sequential(
+        nn.Conv2d(3, 4, 3, stride=2),
+        nn.Conv2d(4, 4, 5, padding=2),
+        nn.Flatten(),
+        nn.Linear(900, 1),
+    )
     fields = receptive_fields(model, 32)
     assert fields["1"].box(14, 14) == (24, 24, 31, 31)
-    assert fields["3"].box() == footprint_box(gradient_footprint(model, "3", 32)) == (0, 0, 31, 31)
+    assert (
+        fields["3"].box()
+        == footprint_box(gradient_footprint(model, "3", 32))
+        == (0, 0, 31, 31)
+    )
 
 
 def test_the_model_is_left_as_it_was() -> None:
@@ -152,7 +192,9 @@ def test_the_model_is_left_as_it_was() -> None:
     modes = [module.training for module in model.modules()]
     receptive_fields(model, 32)
     gradient_footprint(model, "1", 32)
-    assert all(torch.equal(tensor, before[name]) for name, tensor in model.state_dict().items())
+    assert all(
+        torch.equal(tensor, before[name]) for name, tensor in model.state_dict().items()
+    )
     assert [module.training for module in model.modules()] == modes
     assert not any(module._forward_hooks for module in model.modules())
     assert all(parameter.grad is None for parameter in model.parameters())
@@ -181,4 +223,6 @@ def test_pooling_written_as_a_function_is_followed_too() -> None:
 
     field = receptive_field(Functional(), "end", image_size=32)
     assert (field.size, field.stride, field.start) == ((9, 9), (8, 8), (-1, -1))
-    assert field.box() == footprint_box(gradient_footprint(Functional(), "end", image_size=32))
+    assert field.box() == footprint_box(
+        gradient_footprint(Functional(), "end", image_size=32)
+    )

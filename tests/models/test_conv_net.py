@@ -35,7 +35,10 @@ def test_it_has_the_parameters_of_the_listed_network_layer_by_layer() -> None:
 
 def test_a_block_is_convolution_pooling_and_relu_in_this_order() -> None:
     assert kinds(ConvNet(10)) == ["Conv2d", "MaxPool2d", "ReLU"] * 5
-    assert kinds(ConvNet(10, batch_norm=True)) == ["Conv2d", "BatchNorm2d", "MaxPool2d", "ReLU"] * 5
+    assert (
+        kinds(ConvNet(10, batch_norm=True))
+        == ["Conv2d", "BatchNorm2d", "MaxPool2d", "ReLU"] * 5
+    )
 
 
 def test_each_block_halves_the_maps_down_to_one_value() -> None:
@@ -51,8 +54,12 @@ def test_each_block_halves_the_maps_down_to_one_value() -> None:
 
 def test_normalisation_adds_nothing_but_its_own_parameters() -> None:
     plain, normalised = ConvNet(10), ConvNet(10, batch_norm=True)
-    added = set(dict(normalised.named_parameters())) - set(dict(plain.named_parameters()))
-    assert {name.rpartition(".")[0] for name in added} == {f"features.norm{i}" for i in range(1, 6)}
+    added = set(dict(normalised.named_parameters())) - set(
+        dict(plain.named_parameters())
+    )
+    assert {name.rpartition(".")[0] for name in added} == {
+        f"features.norm{i}" for i in range(1, 6)
+    }
     for name, parameter in plain.named_parameters():
         assert normalised.get_parameter(name).shape == parameter.shape
 
@@ -60,18 +67,29 @@ def test_normalisation_adds_nothing_but_its_own_parameters() -> None:
 def test_dropout_lies_between_the_blocks() -> None:
     model = ConvNet(10, hidden_sizes=(4, 8, 8, 8, 8), dropout=0.3)
     assert kinds(model) == (["Conv2d", "MaxPool2d", "ReLU", "Dropout"] * 5)[:-1]
-    assert {module.p for module in model.modules() if isinstance(module, nn.Dropout)} == {0.3}
+    assert {
+        module.p for module in model.modules() if isinstance(module, nn.Dropout)
+    } == {0.3}
     names = list(dict(model.features.named_children()))
-    assert all(after.startswith("conv") for name, after in pairwise(names) if name.startswith("dropout"))
+    assert all(
+        after.startswith("conv")
+        for name, after in pairwise(names)
+        if name.startswith("dropout")
+    )
 
 
 @pytest.mark.parametrize("dropout", [-0.1, 1.0, 1.5, float("nan")])
 def test_a_probability_that_is_none_is_refused(dropout: float) -> None:
-    with pytest.raises(ModelError, match=r"dropout is .*: expected a probability of 0 or more, and less than 1"):
+    with pytest.raises(
+        ModelError,
+        match=r"dropout is .*: expected a probability of 0 or more, and less than 1",
+    ):
         ConvNet(10, dropout=dropout)
 
 
 def test_images_that_are_used_up_are_refused() -> None:
     with pytest.raises(ModelError, match="Images of 16 pixels are used up by 5 blocks"):
         ConvNet(10, image_size=16)
-    assert ConvNet(10, image_size=16, hidden_sizes=(4, 4))(torch.rand(2, 3, 16, 16)).shape == (2, 10)
+    assert ConvNet(10, image_size=16, hidden_sizes=(4, 4))(
+        torch.rand(2, 3, 16, 16)
+    ).shape == (2, 10)

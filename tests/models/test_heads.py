@@ -8,7 +8,11 @@ from torch import nn
 from helpers.base.errors import ModelError
 from helpers.models.heads import Heads, class_logits, factor_labels, marginals
 
-FACTORS = {"size": ("small", "large"), "hue": ("red", "green", "blue"), "lit": ("no", "yes")}
+FACTORS = {
+    "size": ("small", "large"),
+    "hue": ("red", "green", "blue"),
+    "lit": ("no", "yes"),
+}
 
 
 @pytest.fixture
@@ -18,7 +22,9 @@ def heads() -> Heads:
 
 @pytest.fixture
 def outputs() -> torch.Tensor:
-    return torch.randn(5, 5, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    return torch.randn(
+        5, 5, generator=torch.Generator().manual_seed(0), dtype=torch.float64
+    )
 
 
 def test_two_classes_are_one_neuron_and_more_are_one_each(heads: Heads) -> None:
@@ -37,22 +43,35 @@ def test_the_pair_of_a_sigmoid_head_is_its_sigmoid_and_its_binary_cross_entropy(
     torch.testing.assert_close(F.cross_entropy(pair, labels), binary)
 
 
-def test_the_joint_probabilities_are_the_products_row_by_row(heads: Heads, outputs: torch.Tensor) -> None:
+def test_the_joint_probabilities_are_the_products_row_by_row(
+    heads: Heads, outputs: torch.Tensor
+) -> None:
     each = [logits.softmax(1) for logits in heads.logits(outputs).values()]
     joint = heads.joint_logits(outputs).softmax(1)
     assert joint.shape == (5, 12)
     labels = factor_labels(torch.arange(12), FACTORS)
     for k in range(12):
-        product = each[0][:, labels["size"][k]] * each[1][:, labels["hue"][k]] * each[2][:, labels["lit"][k]]
+        product = (
+            each[0][:, labels["size"][k]]
+            * each[1][:, labels["hue"][k]]
+            * each[2][:, labels["lit"][k]]
+        )
         torch.testing.assert_close(joint[:, k], product)
     assert [labels[name][7].item() for name in FACTORS] == [1, 0, 1]
 
 
-def test_the_joint_cross_entropy_is_the_sum_of_the_heads_own(heads: Heads, outputs: torch.Tensor) -> None:
+def test_the_joint_cross_entropy_is_the_sum_of_the_heads_own(
+    heads: Heads, outputs: torch.Tensor
+) -> None:
     labels = torch.tensor([0, 3, 5, 8, 11])
     own = factor_labels(labels, FACTORS)
-    parts = [F.cross_entropy(logits, own[name]) for name, logits in heads.logits(outputs).items()]
-    torch.testing.assert_close(F.cross_entropy(heads.joint_logits(outputs), labels), torch.stack(parts).sum())
+    parts = [
+        F.cross_entropy(logits, own[name])
+        for name, logits in heads.logits(outputs).items()
+    ]
+    torch.testing.assert_close(
+        F.cross_entropy(heads.joint_logits(outputs), labels), torch.stack(parts).sum()
+    )
 
 
 def test_marginals_give_the_heads_back(heads: Heads, outputs: torch.Tensor) -> None:
@@ -71,6 +90,8 @@ def test_a_plain_classifier_says_what_it_says(outputs: torch.Tensor) -> None:
 
 
 @pytest.mark.parametrize("factors", [{}, {"size": ("small",)}])
-def test_heads_of_fewer_than_two_classes_are_refused(factors: dict[str, tuple[str, ...]]) -> None:
+def test_heads_of_fewer_than_two_classes_are_refused(
+    factors: dict[str, tuple[str, ...]],
+) -> None:
     with pytest.raises(ModelError, match="two classes or more"):
         Heads(factors)

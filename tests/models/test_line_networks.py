@@ -7,13 +7,25 @@ from torch import nn
 from helpers.base.errors import ModelError
 from helpers.models import MultiHeadCNN, OneConvCNN, create_model
 
-FACTORS = {"length": ("7", "15"), "width": ("1", "3"), "color": ("red", "blue"), "angle": tuple("abcdefghijkl")}
+FACTORS = {
+    "length": ("7", "15"),
+    "width": ("1", "3"),
+    "color": ("red", "blue"),
+    "angle": tuple("abcdefghijkl"),
+}
 
 
 def test_the_listed_network_is_as_listed() -> None:
     model = OneConvCNN(96)
     kinds = [type(layer) for layer in [*model.features, *model.hidden]]
-    assert kinds == [nn.Conv2d, nn.ReLU, nn.BatchNorm2d, nn.MaxPool2d, nn.Linear, nn.ReLU]
+    assert kinds == [
+        nn.Conv2d,
+        nn.ReLU,
+        nn.BatchNorm2d,
+        nn.MaxPool2d,
+        nn.Linear,
+        nn.ReLU,
+    ]
     weights = 7 * 7 * 3 * 32 + 32 + 2 * 32 + 11 * 11 * 32 * 1024 + 1024 + 1024 * 96 + 96
     assert sum(p.numel() for p in model.parameters()) == weights
     assert model(torch.zeros(2, 3, 28, 28)).shape == (2, 96)
@@ -32,7 +44,10 @@ def test_the_listed_network_is_as_listed() -> None:
 )
 def test_every_variation_takes_an_image(arguments: dict[str, object]) -> None:
     model = OneConvCNN(10, **arguments)  # type: ignore[arg-type]
-    assert model(torch.zeros(2, arguments.get("in_channels", 3), 28, 28)).shape == (2, 10)  # type: ignore[call-overload]
+    assert model(torch.zeros(2, arguments.get("in_channels", 3), 28, 28)).shape == (
+        2,
+        10,
+    )  # type: ignore[call-overload]
 
 
 def test_a_variation_that_cannot_be_is_refused() -> None:

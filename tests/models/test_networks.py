@@ -17,15 +17,24 @@ def count(model: nn.Module) -> int:
 def test_lenet5_is_the_listed_network() -> None:
     model = LeNet5(101)
     convs = [m for m in model.modules() if isinstance(m, nn.Conv2d)]
-    assert [(c.kernel_size, c.out_channels, c.stride) for c in convs] == [((5, 5), 32, (1, 1)), ((5, 5), 64, (1, 1))]
+    assert [(c.kernel_size, c.out_channels, c.stride) for c in convs] == [
+        ((5, 5), 32, (1, 1)),
+        ((5, 5), 64, (1, 1)),
+    ]
     assert (model.pool.kernel_size, model.pool.stride) == (4, 4)
-    assert [(m.in_features, m.out_features) for m in model.modules() if isinstance(m, nn.Linear)] == [
+    assert [
+        (m.in_features, m.out_features)
+        for m in model.modules()
+        if isinstance(m, nn.Linear)
+    ] == [
         (1024, 1021),
         (1021, 84),
         (84, 101),
     ]
     # By hand: weights and biases of each layer.
-    by_hand = (3 * 25 + 1) * 32 + (32 * 25 + 1) * 64 + 1025 * 1021 + 1022 * 84 + 85 * 101
+    by_hand = (
+        (3 * 25 + 1) * 32 + (32 * 25 + 1) * 64 + 1025 * 1021 + 1022 * 84 + 85 * 101
+    )
     assert count(model) == by_hand
     assert model(torch.rand(2, 3, 64, 64)).shape == (2, 101)
 
@@ -37,7 +46,10 @@ def test_lenet5_returns_logits_not_probabilities() -> None:
 
 def test_lenet5_improvements_leave_the_listed_layers_in_place() -> None:
     model = LeNet5(10, batch_norm=True, dropout=0.5, init="xavier")
-    assert sum(isinstance(m, (nn.BatchNorm2d, nn.BatchNorm1d)) for m in model.modules()) == 4
+    assert (
+        sum(isinstance(m, (nn.BatchNorm2d, nn.BatchNorm1d)) for m in model.modules())
+        == 4
+    )
     assert model(torch.randn(2, 3, 64, 64)).shape == (2, 10)
     with pytest.raises(ModelError, match="known are xavier, he"):
         LeNet5(10, init="zeros")
@@ -62,7 +74,9 @@ def test_the_improved_network_takes_any_size() -> None:
 SPECIAL: dict[str, dict[str, object]] = {
     "conv_net": {"image_size": 64},
     "feature_classifier": {"image_size": 64},
-    "multi_head_cnn": {"heads": {"size": ("small", "large"), "hue": ("red", "green", "blue")}},
+    "multi_head_cnn": {
+        "heads": {"size": ("small", "large"), "hue": ("red", "green", "blue")}
+    },
     "mlp": {"image_size": 64},
     "one_conv": {"image_size": 64},
     "simple_cnn": {"image_size": 64},

@@ -40,26 +40,48 @@ def test_weights_from_a_file_by_path_and_by_name(squeezenet_state: State) -> Non
     for weights in (path, "some.pth"):
         loaded = load_backbone("squeezenet1_1", weights)
         own = loaded.network.state_dict()
-        assert all(torch.equal(own[name], value) for name, value in squeezenet_state.items())
-    assert loaded.weights == f"some.pth, SHA-256 {hashlib.sha256(path.read_bytes()).hexdigest()[:8]}"
+        assert all(
+            torch.equal(own[name], value) for name, value in squeezenet_state.items()
+        )
+    assert (
+        loaded.weights
+        == f"some.pth, SHA-256 {hashlib.sha256(path.read_bytes()).hexdigest()[:8]}"
+    )
     assert (loaded.mean, loaded.std) == IMAGENET
-    assert (loaded.pretrained, loaded.folded, loaded.network.training) == (True, False, False)
-    assert not any(getattr(module, "inplace", False) for module in loaded.network.modules())
+    assert (loaded.pretrained, loaded.folded, loaded.network.training) == (
+        True,
+        False,
+        False,
+    )
+    assert not any(
+        getattr(module, "inplace", False) for module in loaded.network.modules()
+    )
 
 
 def test_random_weights_are_named_so() -> None:
     for weights in ("random", None):
         loaded = load_backbone("squeezenet1_1", weights)
-        assert (loaded.weights, loaded.pretrained, loaded.folded) == ("random", False, False)
+        assert (loaded.weights, loaded.pretrained, loaded.folded) == (
+            "random",
+            False,
+            False,
+        )
 
 
-def test_half_precision_with_folded_normalisation_computes_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_half_precision_with_folded_normalisation_computes_the_same(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     network = torchvision.models.mobilenet_v2().eval()
-    norms = [module for module in network.modules() if isinstance(module, nn.BatchNorm2d)]
+    norms = [
+        module for module in network.modules() if isinstance(module, nn.BatchNorm2d)
+    ]
     for norm in norms:
         nn.init.normal_(norm.bias, std=0.1)
     path = saved(
-        {name: value.half() if value.is_floating_point() else value for name, value in network.state_dict().items()}
+        {
+            name: value.half() if value.is_floating_point() else value
+            for name, value in network.state_dict().items()
+        }
     )
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
     monkeypatch.setitem(pretrained.OTHER_STATS, digest[:8], ((0.5,) * 3, (0.5,) * 3))
@@ -67,37 +89,53 @@ def test_half_precision_with_folded_normalisation_computes_the_same(monkeypatch:
     assert loaded.folded
     assert (loaded.mean, loaded.std) == ((0.5,) * 3, (0.5,) * 3)
     assert load_backbone("mobilenet_v2", path, stats=IMAGENET).mean == IMAGENET[0]
-    assert all(parameter.dtype == torch.float32 for parameter in loaded.network.parameters())
+    assert all(
+        parameter.dtype == torch.float32 for parameter in loaded.network.parameters()
+    )
     images = torch.randn(2, 3, 64, 64)
     with torch.no_grad():
-        torch.testing.assert_close(loaded.network(images), network(images), atol=2e-3, rtol=2e-2)
+        torch.testing.assert_close(
+            loaded.network(images), network(images), atol=2e-3, rtol=2e-2
+        )
     norms[3].running_mean.fill_(0.1)
     assert not load_backbone("mobilenet_v2", saved(network.state_dict())).folded
 
 
 def test_files_that_are_not_there_or_hold_no_weights(squeezenet_state: State) -> None:
     with pytest.raises(
-        ModelError, match=r"no weights file 'absent\.pth' .*weights/absent\.pth.*squeezenet1_1.*'imagenet'"
+        ModelError,
+        match=r"no weights file 'absent\.pth' .*weights/absent\.pth.*squeezenet1_1.*'imagenet'",
     ):
         load_backbone("squeezenet1_1", "absent.pth")
     for content in ([1, 2], {}, {"state_dict": squeezenet_state}):
         with pytest.raises(
-            ModelError, match=r"some\.pth holds no state dict. Expected a dictionary of tensors by name"
+            ModelError,
+            match=r"some\.pth holds no state dict. Expected a dictionary of tensors by name",
         ):
             load_backbone("squeezenet1_1", saved(content))
     path = saved(squeezenet_state)
     path.write_bytes(path.read_bytes()[:4000])
     with pytest.raises(ModelError, match=r"some\.pth cannot be read as weights"):
         load_backbone("squeezenet1_1", path)
-    with pytest.raises(ModelError, match="no backbone 'vgg19': known are alexnet, mobilenet_v2"):
+    with pytest.raises(
+        ModelError, match="no backbone 'vgg19': known are alexnet, mobilenet_v2"
+    ):
         load_backbone("vgg19", "random")
 
 
-def test_weights_of_another_network_are_named_key_by_key(squeezenet_state: State) -> None:
-    with pytest.raises(ModelError, match=r"another network than mobilenet_v2: missing: .* and \d+ more; not known: "):
+def test_weights_of_another_network_are_named_key_by_key(
+    squeezenet_state: State,
+) -> None:
+    with pytest.raises(
+        ModelError,
+        match=r"another network than mobilenet_v2: missing: .* and \d+ more; not known: ",
+    ):
         load_backbone("mobilenet_v2", saved(squeezenet_state))
     other = squeezenet_state | {"classifier.1.bias": torch.zeros(12)}
-    with pytest.raises(ModelError, match=r"of another shape: classifier\.1\.bias \(12,\) instead of \(1000,\)"):
+    with pytest.raises(
+        ModelError,
+        match=r"of another shape: classifier\.1\.bias \(12,\) instead of \(1000,\)",
+    ):
         load_backbone("squeezenet1_1", saved(other))
 
 
@@ -107,7 +145,10 @@ def test_a_hash_in_the_name_is_held_against_the_file(squeezenet_state: State) ->
     good = path.rename(path.with_name(f"squeezenet1_1-{digest[:8]}.pth"))
     assert load_backbone("squeezenet1_1", good).pretrained
     bad = good.rename(path.with_name("squeezenet1_1-00000000.pth"))
-    with pytest.raises(ModelError, match=rf"SHA-256 begins with {digest[:8]}, not 00000000\. Delete .*0\.pth"):
+    with pytest.raises(
+        ModelError,
+        match=rf"SHA-256 begins with {digest[:8]}, not 00000000\. Delete .*0\.pth",
+    ):
         load_backbone("squeezenet1_1", bad)
 
 
@@ -121,7 +162,9 @@ class Server:
 
 
 @pytest.fixture
-def server(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, squeezenet_state: State) -> Iterator[Server]:
+def server(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, squeezenet_state: State
+) -> Iterator[Server]:
     file = io.BytesIO()
     torch.save(squeezenet_state, file)
     state = Server(file.getvalue())
@@ -140,7 +183,9 @@ def server(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, squeezenet_state: St
             pass
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as http:
-        thread = threading.Thread(target=http.serve_forever, kwargs={"poll_interval": 0.01})
+        thread = threading.Thread(
+            target=http.serve_forever, kwargs={"poll_interval": 0.01}
+        )
         thread.start()
         monkeypatch.setenv("NO_PROXY", "127.0.0.1")
         monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
@@ -152,7 +197,9 @@ def server(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, squeezenet_state: St
 
 
 def downloaded(tmp_path: Path) -> list[str]:
-    return [path.name for path in (tmp_path / "torch" / "hub" / "checkpoints").iterdir()]
+    return [
+        path.name for path in (tmp_path / "torch" / "hub" / "checkpoints").iterdir()
+    ]
 
 
 def test_imagenet_weights_are_downloaded_once(server: Server, tmp_path: Path) -> None:
@@ -164,7 +211,9 @@ def test_imagenet_weights_are_downloaded_once(server: Server, tmp_path: Path) ->
 
 
 @pytest.mark.parametrize("failure", ["gone", "cut", "other"])
-def test_a_failed_download_leaves_nothing_and_says_what_to_do(server: Server, tmp_path: Path, failure: str) -> None:
+def test_a_failed_download_leaves_nothing_and_says_what_to_do(
+    server: Server, tmp_path: Path, failure: str
+) -> None:
     if failure == "gone":
         server.status = 404
     elif failure == "cut":
@@ -172,7 +221,8 @@ def test_a_failed_download_leaves_nothing_and_says_what_to_do(server: Server, tm
     else:
         server.content = server.content[:-1] + b"!"
     with pytest.raises(
-        ModelError, match=r"squeezenet1_1 could not be downloaded .*put it there: .*torch/hub/checkpoints"
+        ModelError,
+        match=r"squeezenet1_1 could not be downloaded .*put it there: .*torch/hub/checkpoints",
     ):
         load_backbone("squeezenet1_1", "imagenet")
     assert downloaded(tmp_path) == []
@@ -181,8 +231,15 @@ def test_a_failed_download_leaves_nothing_and_says_what_to_do(server: Server, tm
 def test_no_network(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
-    monkeypatch.setattr(pretrained, "_imagenet_url", lambda _name: "http://127.0.0.1:9/alexnet-12345678.pth")
-    with pytest.raises(ModelError, match=r"download http://127\.0\.0\.1:9/alexnet-12345678\.pth elsewhere"):
+    monkeypatch.setattr(
+        pretrained,
+        "_imagenet_url",
+        lambda _name: "http://127.0.0.1:9/alexnet-12345678.pth",
+    )
+    with pytest.raises(
+        ModelError,
+        match=r"download http://127\.0\.0\.1:9/alexnet-12345678\.pth elsewhere",
+    ):
         load_backbone("alexnet", "imagenet")
 
 
@@ -190,7 +247,10 @@ def test_torchvision_knows_every_backbone_and_normalises_alike() -> None:
     for name in BACKBONES:
         weights = torchvision.models.get_model_weights(name).DEFAULT
         assert pretrained._imagenet_url(name) == weights.url
-        assert (tuple(weights.transforms().mean), tuple(weights.transforms().std)) == IMAGENET
+        assert (
+            tuple(weights.transforms().mean),
+            tuple(weights.transforms().std),
+        ) == IMAGENET
 
 
 @pytest.mark.parametrize(
@@ -206,7 +266,9 @@ def test_torchvision_knows_every_backbone_and_normalises_alike() -> None:
         ("resnet50", "avgpool", (2048, 1, 1), 9),
     ],
 )
-def test_a_network_up_to_a_layer(name: str, layer: str, shape: tuple[int, ...], steps: int) -> None:
+def test_a_network_up_to_a_layer(
+    name: str, layer: str, shape: tuple[int, ...], steps: int
+) -> None:
     with torch.device("meta"):
         part = features(torchvision.models.get_model(name).eval(), layer)
         assert part(torch.empty(2, 3, 224, 224)).shape == (2, *shape)
@@ -221,7 +283,8 @@ def test_conv4_of_alexnet_is_what_follows_its_relu() -> None:
     assert part[-2] is network.features[8]
     assert [type(module) for module in part].count(nn.Conv2d) == 4
     with pytest.raises(
-        ModelError, match=r"AlexNet has no layer 'conv6' to end at: known are avgpool, conv1, .*conv5, fea"
+        ModelError,
+        match=r"AlexNet has no layer 'conv6' to end at: known are avgpool, conv1, .*conv5, fea",
     ):
         features(network, "conv6")
 

@@ -42,11 +42,17 @@ def test_a_saved_model_holds_all_that_prediction_needs(saved_path: Path) -> None
     assert torch.allclose(probabilities, by_hand, atol=1e-6)
 
 
-def test_a_missing_model_names_the_command_that_makes_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(ModelError, match=r"python -m helpers run caltech101/01_lenet5$"):
+def test_a_missing_model_names_the_command_that_makes_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(
+        ModelError, match=r"python -m helpers run caltech101/01_lenet5$"
+    ):
         load_model("caltech101/01_lenet5")
     monkeypatch.setenv("CNN_EXPORTS", str(tmp_path / "exports" / "quick"))
-    with pytest.raises(ModelError, match=r"python -m helpers run caltech101/01_lenet5 --quick$"):
+    with pytest.raises(
+        ModelError, match=r"python -m helpers run caltech101/01_lenet5 --quick$"
+    ):
         load_model("caltech101/01_lenet5")
     with pytest.raises(ModelError, match="no model file"):
         load_model(tmp_path / "absent.pt")

@@ -18,7 +18,9 @@ def shapes(model: SimpleCNN, size: int = 50) -> list[tuple[int, ...]]:
     return found
 
 
-def test_the_course_starts_with_two_convolutions_of_stride_two_and_64_hidden_units() -> None:
+def test_the_course_starts_with_two_convolutions_of_stride_two_and_64_hidden_units() -> (
+    None
+):
     model = SimpleCNN(11)
     assert shapes(model) == [(16, 25, 25), (16, 13, 13)]
     by_hand = (3 * 25 + 1) * 16 + (16 * 25 + 1) * 16 + (16 * 13 * 13 + 1) * 64 + 65 * 11
@@ -27,21 +29,41 @@ def test_the_course_starts_with_two_convolutions_of_stride_two_and_64_hidden_uni
 
 
 def test_pooling_follows_each_convolution() -> None:
-    assert shapes(SimpleCNN(11, pooling=True)) == [(16, 25, 25), (16, 13, 13), (16, 7, 7), (16, 4, 4)]
+    assert shapes(SimpleCNN(11, pooling=True)) == [
+        (16, 25, 25),
+        (16, 13, 13),
+        (16, 7, 7),
+        (16, 4, 4),
+    ]
     gentle = SimpleCNN(11, pooling=True, pool_size=3, pool_stride=1)
     assert shapes(gentle) == [(16, 25, 25), (16, 23, 23), (16, 12, 12), (16, 10, 10)]
     assert gentle(torch.rand(2, 3, 50, 50)).shape == (2, 11)
 
 
 def test_pyramid_and_its_inverse() -> None:
-    pyramid = SimpleCNN(11, depths=(8, 16, 32), filter_sizes=(7, 5, 3), strides=(1, 2, 2), batch_norm=True)
+    pyramid = SimpleCNN(
+        11,
+        depths=(8, 16, 32),
+        filter_sizes=(7, 5, 3),
+        strides=(1, 2, 2),
+        batch_norm=True,
+    )
     assert shapes(pyramid) == [(8, 50, 50), (16, 25, 25), (32, 13, 13)]
-    assert [layer.kernel_size[0] for layer in pyramid.features if isinstance(layer, nn.Conv2d)] == [7, 5, 3]
-    assert shapes(SimpleCNN(11, depths=(32, 16), strides=[2, 1])) == [(32, 25, 25), (16, 25, 25)]
+    assert [
+        layer.kernel_size[0]
+        for layer in pyramid.features
+        if isinstance(layer, nn.Conv2d)
+    ] == [7, 5, 3]
+    assert shapes(SimpleCNN(11, depths=(32, 16), strides=[2, 1])) == [
+        (32, 25, 25),
+        (16, 25, 25),
+    ]
 
 
 def test_what_is_switched_on_is_in_the_network() -> None:
-    model = SimpleCNN(11, batch_norm=True, local_response=True, dropout=0.4, hidden=10, pooling=True)
+    model = SimpleCNN(
+        11, batch_norm=True, local_response=True, dropout=0.4, hidden=10, pooling=True
+    )
     assert list(dict(model.features.named_children())) == [
         f"{kind}{i}" for i in (1, 2) for kind in ("conv", "norm", "relu", "lrn", "pool")
     ]

@@ -15,7 +15,9 @@ from helpers.models.stroke_net import StrokeBlock, StrokePool, remove_paper
 
 def small(**arguments: Any) -> StrokeNet:
     torch.manual_seed(0)
-    return StrokeNet(5, widths=(8, 8, 12), depths=(1, 2), features=16, context=4, **arguments)
+    return StrokeNet(
+        5, widths=(8, 8, 12), depths=(1, 2), features=16, context=4, **arguments
+    )
 
 
 def weights(model: nn.Module) -> int:
@@ -25,9 +27,19 @@ def weights(model: nn.Module) -> int:
 def test_weights_and_work_as_counted_by_hand() -> None:
     model = StrokeNet(65)
     plan = [(32, 48), (48, 96), (96, 96), (96, 192), (192, 192), (192, 384)]
-    blocks = sum(before * width * 7 + 2 * width + 65 * width + 64 * (width + 1) for before, width in plan)
+    blocks = sum(
+        before * width * 7 + 2 * width + 65 * width + 64 * (width + 1)
+        for before, width in plan
+    )
     pools = 3 * (48 + 96 + 192)
-    by_hand = (3 * 25 * 32 + 2 * 32) + blocks + pools + (2 * 384 + 64 + 1) * 256 + 2 * 256 + 257 * 65
+    by_hand = (
+        (3 * 25 * 32 + 2 * 32)
+        + blocks
+        + pools
+        + (2 * 384 + 64 + 1) * 256
+        + 2 * 256
+        + 257 * 65
+    )
     assert weights(model) == by_hand == 1_377_057
 
 
@@ -60,7 +72,9 @@ def test_paper_of_another_colour_changes_nothing() -> None:
 def test_paper_is_what_most_of_the_rim_is() -> None:
     drawing = torch.full((1, 1, 8, 8), 0.9)
     drawing[..., 3] = 0.1  # a stroke that runs out at both ends
-    assert remove_paper(drawing)[0, 0, 0].tolist() == pytest.approx([0, 0, 0, -0.8, 0, 0, 0, 0])
+    assert remove_paper(drawing)[0, 0, 0].tolist() == pytest.approx(
+        [0, 0, 0, -0.8, 0, 0, 0, 0]
+    )
 
 
 def test_a_quarter_of_the_maps_each_is_read_along_across_near_and_far() -> None:
@@ -98,18 +112,26 @@ def test_the_context_reaches_every_place_of_the_next_block() -> None:
         images = torch.rand(1, 8, 64, 64, generator=torch.Generator().manual_seed(0))
         other = images.clone()
         other[..., :4, :4] += 3
-        outputs = [model.features.steps[2](second(x), c)[0] for x, c in (first(i, context) for i in (images, other))]
-        return not torch.allclose(outputs[0][..., -8:, -8:], outputs[1][..., -8:, -8:], atol=1e-7)
+        outputs = [
+            model.features.steps[2](second(x), c)[0]
+            for x, c in (first(i, context) for i in (images, other))
+        ]
+        return not torch.allclose(
+            outputs[0][..., -8:, -8:], outputs[1][..., -8:, -8:], atol=1e-7
+        )
 
     context = torch.zeros(1, 4)
     assert far_corner_moves(small().eval())
-    model = StrokeNet(5, widths=(8, 8, 12), depths=(1, 2), features=16, context=0).eval()
+    model = StrokeNet(
+        5, widths=(8, 8, 12), depths=(1, 2), features=16, context=0
+    ).eval()
     context = torch.zeros(1, 0)
     assert not far_corner_moves(model)
 
 
 def test_no_layer_is_bypassed_or_handed_on() -> None:
-    # With a block's filters at zero nothing comes through but what its norm adds, the same at every place.
+    # With a block's filters at zero nothing comes through but what its norm adds, the
+    # same at every place.
     model = small().eval()
     block = model.features.steps[0]
     assert isinstance(block, StrokeBlock)
@@ -144,12 +166,20 @@ def test_pooling_is_a_weighted_mean_that_learns() -> None:
 @pytest.mark.parametrize("side", [5, 6, 9, 16])
 @pytest.mark.parametrize("blur", [True, False])
 def test_pooling_halves_every_side(side: int, *, blur: bool) -> None:
-    assert StrokePool(2, "max", blur=blur)(torch.rand(1, 2, side, side)).shape == (1, 2, side // 2, side // 2)
+    assert StrokePool(2, "max", blur=blur)(torch.rand(1, 2, side, side)).shape == (
+        1,
+        2,
+        side // 2,
+        side // 2,
+    )
 
 
 def test_each_switch_takes_its_part_out() -> None:
     whole = small()
-    assert not any(isinstance(m, (nn.BatchNorm2d, nn.BatchNorm1d)) for m in small(batch_norm=False).modules())
+    assert not any(
+        isinstance(m, (nn.BatchNorm2d, nn.BatchNorm1d))
+        for m in small(batch_norm=False).modules()
+    )
     assert any(isinstance(m, nn.BatchNorm2d) for m in whole.modules())
     assert any(isinstance(m, nn.AvgPool2d) for m in small(pooling="average").modules())
     assert not any(isinstance(m, nn.AvgPool2d) for m in whole.modules())
@@ -157,14 +187,21 @@ def test_each_switch_takes_its_part_out() -> None:
     assert small(dropout=0.7).dropout.p == 0.7
     assert whole.fc.bias.abs().max() == 0
     assert small(init=None).fc.bias.abs().max() > 0
-    for arguments in ({"batch_norm": False}, {"pooling": "average"}, {"blur": False}, {"paper": False}):
+    for arguments in (
+        {"batch_norm": False},
+        {"pooling": "average"},
+        {"blur": False},
+        {"paper": False},
+    ):
         assert small(**arguments)(torch.rand(2, 3, 32, 32)).shape == (2, 5)
 
 
 def test_what_does_not_fit_is_refused() -> None:
     with pytest.raises(ModelError, match="pooling is 'median': known are max, average"):
         StrokeNet(5, pooling="median")
-    with pytest.raises(ModelError, match="expected one depth for each width but the first"):
+    with pytest.raises(
+        ModelError, match="expected one depth for each width but the first"
+    ):
         StrokeNet(5, widths=(8, 8), depths=(1, 1))
     with pytest.raises(ModelError, match="multiples of 4"):
         StrokeNet(5, widths=(8, 10), depths=(1,))

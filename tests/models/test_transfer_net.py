@@ -8,7 +8,13 @@ import torchvision
 from torch import Tensor, nn
 
 from helpers.base.errors import ModelError
-from helpers.models import FeatureClassifier, TransferNet, create_model, load_model, save_model
+from helpers.models import (
+    FeatureClassifier,
+    TransferNet,
+    create_model,
+    load_model,
+    save_model,
+)
 from helpers.models.transfer_net import FeatureNet
 
 SMALL = {"backbone": "squeezenet1_1", "layer": "features.4", "pool": 3}
@@ -26,17 +32,27 @@ def folded_weights(tmp_path: Path) -> Path:
 
 
 def norm_modes(model: nn.Module) -> set[bool]:
-    return {module.training for module in model.modules() if isinstance(module, nn.BatchNorm2d)}
+    return {
+        module.training
+        for module in model.modules()
+        if isinstance(module, nn.BatchNorm2d)
+    }
 
 
 def changed(model: nn.Module, images: Tensor) -> list[str]:
     """Which entries of the state one step of training changes."""
     before = {name: value.clone() for name, value in model.state_dict().items()}
     model.train()
-    optimizer = torch.optim.SGD([p for p in model.parameters() if p.requires_grad], lr=0.1)
+    optimizer = torch.optim.SGD(
+        [p for p in model.parameters() if p.requires_grad], lr=0.1
+    )
     model(images).square().sum().backward()
     optimizer.step()
-    return [name for name, value in model.state_dict().items() if not torch.equal(value, before[name])]
+    return [
+        name
+        for name, value in model.state_dict().items()
+        if not torch.equal(value, before[name])
+    ]
 
 
 def test_features_and_head_are_one_network() -> None:
@@ -45,7 +61,11 @@ def test_features_and_head_are_one_network() -> None:
     maps = model.features(images)
     assert maps.shape == (2, 128, 3, 3)
     assert torch.equal(model(images), model.head(maps))
-    assert [(m.in_features, m.out_features) for m in model.head.modules() if isinstance(m, nn.Linear)] == [
+    assert [
+        (m.in_features, m.out_features)
+        for m in model.head.modules()
+        if isinstance(m, nn.Linear)
+    ] == [
         (128 * 9, 16),
         (16, 8),
         (8, 5),
@@ -58,25 +78,35 @@ def test_features_and_head_are_one_network() -> None:
 
 def test_a_classifier_standardises_its_maps_if_asked() -> None:
     torch.manual_seed(0)
-    plain, standard = (FeatureClassifier(3, 8, 2, standardise=value) for value in (False, True))
+    plain, standard = (
+        FeatureClassifier(3, 8, 2, standardise=value) for value in (False, True)
+    )
     standard.layers.load_state_dict(plain.layers.state_dict())
     maps = torch.randn(64, 8, 2, 2)
-    torch.testing.assert_close(standard(200 * maps + 50), standard(maps), atol=1e-4, rtol=1e-4)
-    centred = (maps - maps.mean((0, 2, 3), keepdim=True)) / maps.std((0, 2, 3), keepdim=True, correction=0)
+    torch.testing.assert_close(
+        standard(200 * maps + 50), standard(maps), atol=1e-4, rtol=1e-4
+    )
+    centred = (maps - maps.mean((0, 2, 3), keepdim=True)) / maps.std(
+        (0, 2, 3), keepdim=True, correction=0
+    )
     torch.testing.assert_close(standard(maps), plain(centred), atol=1e-4, rtol=1e-4)
 
 
 def test_images_are_resized_and_gray_ones_seen_by_all_channels() -> None:
     net = FeatureNet("squeezenet1_1", "features.4", size=64, pool=3).eval()
     images = torch.rand(2, 1, 32, 32)
-    resized = torch.nn.functional.interpolate(images, (64, 64), mode="bilinear", antialias=True)
+    resized = torch.nn.functional.interpolate(
+        images, (64, 64), mode="bilinear", antialias=True
+    )
     torch.testing.assert_close(net(images), net(resized.repeat(1, 3, 1, 1)))
     with pytest.raises(ModelError, match="3 channels, or gray ones with 1, not 4"):
         TransferNet(2, in_channels=4, **SMALL)
 
 
 def test_frozen_features_do_not_change_and_stay_in_evaluation_mode() -> None:
-    model = TransferNet(3, backbone="mobilenet_v2", layer="features.3", pool=1, frozen=True)
+    model = TransferNet(
+        3, backbone="mobilenet_v2", layer="features.3", pool=1, frozen=True
+    )
     touched = changed(model, torch.randn(4, 3, 32, 32))
     assert touched
     assert all(name.startswith("head.") for name in touched)
@@ -92,8 +122,15 @@ def test_fine_tuning_changes_features_and_the_statistics_of_normalisation() -> N
     assert any(name.startswith("features.layers.0") for name in touched)
 
 
-def test_folded_normalisation_stays_as_it_is_while_the_rest_is_fine_tuned(folded_weights: Path) -> None:
-    arguments = {"backbone": "mobilenet_v2", "layer": "features.3", "pool": 1, "num_classes": 3}
+def test_folded_normalisation_stays_as_it_is_while_the_rest_is_fine_tuned(
+    folded_weights: Path,
+) -> None:
+    arguments = {
+        "backbone": "mobilenet_v2",
+        "layer": "features.3",
+        "pool": 1,
+        "num_classes": 3,
+    }
     model = TransferNet(**arguments, weights=str(folded_weights))
     touched = changed(model, torch.randn(4, 3, 32, 32))
     assert any(name.startswith("features.layers.0") for name in touched)
@@ -103,8 +140,15 @@ def test_folded_normalisation_stays_as_it_is_while_the_rest_is_fine_tuned(folded
     assert norm_modes(again.train()) == {False}
 
 
-def test_a_saved_network_is_built_again_without_its_pretrained_weights(tmp_path: Path, folded_weights: Path) -> None:
-    arguments = {"backbone": "mobilenet_v2", "layer": "features.3", "pool": 2, "num_classes": 2}
+def test_a_saved_network_is_built_again_without_its_pretrained_weights(
+    tmp_path: Path, folded_weights: Path
+) -> None:
+    arguments = {
+        "backbone": "mobilenet_v2",
+        "layer": "features.3",
+        "pool": 2,
+        "num_classes": 2,
+    }
     arguments["weights"] = str(folded_weights)
     model = create_model("transfer_net", **arguments).eval()
     save_model(
@@ -127,12 +171,25 @@ def test_a_saved_network_is_built_again_without_its_pretrained_weights(tmp_path:
 
 
 def test_resnet50_to_its_last_layer_and_averaged_is_resnet50_itself() -> None:
-    model = TransferNet(65, backbone="resnet50", layer="layer4", weights=None, pool=1).eval()
+    model = TransferNet(
+        65, backbone="resnet50", layer="layer4", weights=None, pool=1
+    ).eval()
     whole = torchvision.models.resnet50(num_classes=65).eval()
-    assert sum(p.numel() for p in model.parameters()) == sum(p.numel() for p in whole.parameters()) == 23_641_217
-    last = {f"fc.{name}": value for name, value in model.head.layers[-1].state_dict().items()}
+    assert (
+        sum(p.numel() for p in model.parameters())
+        == sum(p.numel() for p in whole.parameters())
+        == 23_641_217
+    )
+    last = {
+        f"fc.{name}": value
+        for name, value in model.head.layers[-1].state_dict().items()
+    }
     whole.load_state_dict(model.features.layers.state_dict() | last)
     images = torch.rand(2, 3, 64, 64)
     with torch.no_grad():
         assert torch.allclose(model(images), whole(images), atol=1e-5)
-    assert all(norm.training for norm in model.train().modules() if isinstance(norm, nn.BatchNorm2d))
+    assert all(
+        norm.training
+        for norm in model.train().modules()
+        if isinstance(norm, nn.BatchNorm2d)
+    )

@@ -1,4 +1,6 @@
-"""The bones that every notebook has, read from its file; and that these checks see a broken bone."""
+"""The bones that every notebook has, read from its file; and that these checks see a
+broken bone.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,7 @@ from nbformat import NotebookNode
 from helpers.base.declared import find_notebooks, read_notebook
 from helpers.base.errors import NotebookError
 from helpers.base.files import notebooks_dir
-from helpers.publish.plan import make_plan, read_quick_settings
+from helpers.runner.plan import make_plan, read_quick_settings
 
 PATHS = sorted(notebooks_dir().glob("*/*.ipynb"))
 KNOWN = {f"{path.parent.name}/{path.stem}" for path in PATHS}
@@ -37,8 +39,16 @@ def declaration_faults(path: Path, name: str) -> Iterator[str]:
     except NotebookError as error:
         yield str(error)
         return
-    yield from (f"parameter {p.name} has no comment" for p in declared.parameters.values() if not p.help)
-    yield from (f"needs {need}, which is not there" for need in declared.needs if need not in KNOWN - {name})
+    yield from (
+        f"parameter {p.name} has no comment"
+        for p in declared.parameters.values()
+        if not p.help
+    )
+    yield from (
+        f"needs {need}, which is not there"
+        for need in declared.needs
+        if need not in KNOWN - {name}
+    )
     if declared.gallery is None:
         yield "its metadata do not say what stands for it in the gallery"
 
@@ -48,7 +58,9 @@ def order_faults(notebook: NotebookNode, name: str) -> Iterator[str]:
     first, second, last = notebook.cells[0], notebook.cells[1], notebook.cells[-1]
     if first.cell_type != "markdown" or not re.match(r"# \S", first.source):
         yield "the first cell is no Markdown with a title"
-    if second.cell_type != "code" or "parameters" not in second.metadata.get("tags", []):
+    if second.cell_type != "code" or "parameters" not in second.metadata.get(
+        "tags", []
+    ):
         yield "the second cell is not tagged parameters"
     if f'start_run("{name}")' not in code[1].source:
         yield f'the first code cell after the parameters does not call start_run("{name}")'
@@ -87,14 +99,18 @@ def cell_faults(cell: NotebookNode) -> Iterator[str]:
         yield "behaves differently in quick runs"
 
 
-@pytest.mark.parametrize("path", PATHS, ids=lambda path: f"{path.parent.name}/{path.stem}")
+@pytest.mark.parametrize(
+    "path", PATHS, ids=lambda path: f"{path.parent.name}/{path.stem}"
+)
 def test_a_notebook_has_its_bones(path: Path) -> None:
     nbformat.validate(nbformat.read(path, as_version=4))
     assert list(faults(path)) == []
 
 
 def test_the_notebooks_are_there_and_can_be_ordered() -> None:
-    planned = {job.notebook.name for level in make_plan([], quick=True) for job in level}
+    planned = {
+        job.notebook.name for level in make_plan([], quick=True) for job in level
+    }
     assert planned == {notebook.name for notebook in find_notebooks()} == KNOWN
     assert {name for name in KNOWN if name.startswith("caltech101/")} >= {
         "caltech101/01_lenet5",
@@ -112,14 +128,19 @@ def good_notebook() -> NotebookNode:
     new = nbformat.v4
     cells = [
         new.new_markdown_cell("# Title"),
-        new.new_code_cell("epochs: int = 2  # passes", metadata={"tags": ["parameters"]}),
+        new.new_code_cell(
+            "epochs: int = 2  # passes", metadata={"tags": ["parameters"]}
+        ),
         new.new_code_cell('run = start_run("course/01_a")'),
         new.new_markdown_cell("Half of it: 1/2, see `data/README.md`."),
         new.new_code_cell("run.finish()"),
         new.new_markdown_cell("## Conclusion"),
     ]
     kernelspec = {"name": "python3", "language": "python", "display_name": "Python 3"}
-    return new.new_notebook(cells=cells, metadata={"kernelspec": kernelspec, "gallery": {"figure": "curves"}})
+    return new.new_notebook(
+        cells=cells,
+        metadata={"kernelspec": kernelspec, "gallery": {"figure": "curves"}},
+    )
 
 
 def faults_of(notebook: NotebookNode, folder: Path) -> list[str]:
@@ -148,14 +169,31 @@ def replace(number: int, source: str) -> Callable[[NotebookNode], None]:
         (replace(4, "print()"), "does not call run.finish"),
         (lambda notebook: notebook.cells.pop(), "closing Markdown cell"),
         (lambda notebook: notebook.metadata.pop("kernelspec"), "the kernelspec is"),
-        (lambda notebook: notebook.metadata.update(needs=["course/09_z"]), "needs course/09_z"),
-        (lambda notebook: notebook.metadata.update(needs=["course/01_a"]), "needs course/01_a"),
-        (lambda notebook: notebook.metadata.pop("gallery"), "what stands for it in the gallery"),
-        (lambda notebook: notebook.metadata.update(gallery={"figure": 1}), "Expected the name of a figure"),
-        (lambda notebook: notebook.metadata.update(widgets={}), "of a run"),
-        (lambda notebook: notebook.cells[2].update(execution_count=1), "cell 3 holds outputs"),
         (
-            lambda notebook: notebook.cells[2].outputs.append(nbformat.v4.new_output("stream", text="x")),
+            lambda notebook: notebook.metadata.update(needs=["course/09_z"]),
+            "needs course/09_z",
+        ),
+        (
+            lambda notebook: notebook.metadata.update(needs=["course/01_a"]),
+            "needs course/01_a",
+        ),
+        (
+            lambda notebook: notebook.metadata.pop("gallery"),
+            "what stands for it in the gallery",
+        ),
+        (
+            lambda notebook: notebook.metadata.update(gallery={"figure": 1}),
+            "Expected the name of a figure",
+        ),
+        (lambda notebook: notebook.metadata.update(widgets={}), "of a run"),
+        (
+            lambda notebook: notebook.cells[2].update(execution_count=1),
+            "cell 3 holds outputs",
+        ),
+        (
+            lambda notebook: notebook.cells[2].outputs.append(
+                nbformat.v4.new_output("stream", text="x")
+            ),
             "cell 3 holds outputs",
         ),
         (replace(4, "!pip install torch\nrun.finish()"), "cell 5 installs"),
@@ -165,7 +203,9 @@ def replace(number: int, source: str) -> Callable[[NotebookNode], None]:
         (replace(4, "if quick:\n    run.finish()"), "cell 5 behaves differently"),
     ],
 )
-def test_the_checks_see_broken_bones(tmp_path: Path, damage: Callable[[NotebookNode], object], fault: str) -> None:
+def test_the_checks_see_broken_bones(
+    tmp_path: Path, damage: Callable[[NotebookNode], object], fault: str
+) -> None:
     notebook = good_notebook()
     damage(notebook)
     assert any(fault in found for found in faults_of(notebook, tmp_path))

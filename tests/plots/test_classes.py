@@ -19,22 +19,42 @@ from helpers.plots import (
 def make_splits(sizes: list[int]) -> Splits:
     def split(count: int) -> Split:
         labels = torch.arange(len(sizes)).repeat_interleave(torch.tensor(sizes) * count)
-        return Split(torch.zeros(len(labels), 1, 1, 1, dtype=torch.uint8), labels, tuple(map(str, range(len(labels)))))
+        return Split(
+            torch.zeros(len(labels), 1, 1, 1, dtype=torch.uint8),
+            labels,
+            tuple(map(str, range(len(labels)))),
+        )
 
-    return Splits("toy", "real", tuple(f"class_{i}" for i in range(len(sizes))), split(2), split(1))
+    return Splits(
+        "toy",
+        "real",
+        tuple(f"class_{i}" for i in range(len(sizes))),
+        split(2),
+        split(1),
+    )
 
 
 def test_confusion_matrix_has_the_true_class_in_rows() -> None:
     labels, predictions = torch.tensor([0, 0, 0, 0, 1]), torch.tensor([0, 0, 0, 1, 1])
     ax = plot_confusion_matrix(labels, predictions, ["ant", "big_cat", "unseen"])
-    assert np.allclose(ax.images[0].get_array(), [[0.75, 0.25, 0], [0, 1, 0], [0, 0, 0]])
+    assert np.allclose(
+        ax.images[0].get_array(), [[0.75, 0.25, 0], [0, 1, 0], [0, 0, 0]]
+    )
     assert (ax.get_ylabel(), ax.get_xlabel()) == ("true class", "predicted class")
-    assert [tick.get_text() for tick in ax.get_yticklabels()] == ["ant", "big cat", "unseen"]
+    assert [tick.get_text() for tick in ax.get_yticklabels()] == [
+        "ant",
+        "big cat",
+        "unseen",
+    ]
 
 
-def test_confusion_matrix_of_many_classes_names_none_of_them_and_keeps_its_labels_in_the_figure() -> None:
+def test_confusion_matrix_of_many_classes_names_none_of_them_and_keeps_its_labels_in_the_figure() -> (
+    None
+):
     labels = torch.arange(101)
-    ax = plot_confusion_matrix(labels, labels.roll(1), [f"a_long_class_name_{i}" for i in range(101)])
+    ax = plot_confusion_matrix(
+        labels, labels.roll(1), [f"a_long_class_name_{i}" for i in range(101)]
+    )
     figure = ax.get_figure()
     figure.canvas.draw()
     assert not any("name" in tick.get_text() for tick in ax.get_yticklabels())
@@ -45,7 +65,11 @@ def test_most_confused_pairs_in_order() -> None:
     labels = torch.tensor([0, 0, 0, 1, 1, 2, 2, 2])
     predictions = torch.tensor([1, 1, 0, 0, 1, 1, 2, 2])
     pairs = most_confused(labels, predictions, ["a", "b", "c"])
-    assert pairs.to_numpy().tolist() == [["a", "b", 2, 3], ["b", "a", 1, 2], ["c", "b", 1, 3]]
+    assert pairs.to_numpy().tolist() == [
+        ["a", "b", 2, 3],
+        ["b", "a", 1, 2],
+        ["c", "b", 1, 3],
+    ]
     assert len(most_confused(labels, predictions, ["a", "b", "c"], count=1)) == 1
     ax = plot_most_confused(labels, predictions, ["a", "b", "c"], count=2)
     assert [tick.get_text() for tick in ax.get_yticklabels()] == ["a → b", "b → a"]
@@ -62,8 +86,15 @@ def test_class_counts_are_stacked_largest_first() -> None:
     train, valid = ax.containers
     assert [bar.get_height() for bar in train] == [6, 4, 2]
     assert [bar.get_y() + bar.get_height() for bar in valid] == [9, 6, 3]
-    assert [tick.get_text() for tick in ax.get_xticklabels()] == ["class 1", "class 2", "class 0"]
-    assert [text.get_text() for text in ax.get_legend().get_texts()] == ["training", "validation"]
+    assert [tick.get_text() for tick in ax.get_xticklabels()] == [
+        "class 1",
+        "class 2",
+        "class 0",
+    ]
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == [
+        "training",
+        "validation",
+    ]
 
 
 def test_counts_of_many_classes_name_the_extremes() -> None:
@@ -71,8 +102,12 @@ def test_counts_of_many_classes_name_the_extremes() -> None:
     assert [text.get_text() for text in ax.texts] == ["class 39: 120", "class 0: 3"]
 
 
-def test_class_accuracy_shows_the_lowest_and_leaves_out_classes_without_images() -> None:
-    ax = plot_class_accuracy(torch.tensor([0.9, float("nan"), 0.1, 0.5]), ["a", "b", "c", "d"], lowest=2)
+def test_class_accuracy_shows_the_lowest_and_leaves_out_classes_without_images() -> (
+    None
+):
+    ax = plot_class_accuracy(
+        torch.tensor([0.9, float("nan"), 0.1, 0.5]), ["a", "b", "c", "d"], lowest=2
+    )
     assert [tick.get_text() for tick in ax.get_yticklabels()] == ["c", "d"]
     assert ax.get_legend().get_texts()[0].get_text() == "mean of all 3 classes: 50.0 %"
 

@@ -5,19 +5,29 @@ import pytest
 
 from helpers.base.errors import ConfigError
 from helpers.base.record import summarize
-from helpers.plots import PAGE_WIDTH, plot_comparison, plot_curves, plot_history, plot_learning_curves
+from helpers.plots import (
+    PAGE_WIDTH,
+    plot_comparison,
+    plot_curves,
+    plot_history,
+    plot_learning_curves,
+)
 from helpers.training.history import History
 
 
 def make_history(offset: float, epochs: int = 20) -> History:
     names = ("train_loss", "train_accuracy", "valid_loss", "valid_accuracy")
-    return History([{"epoch": e, **dict.fromkeys(names, offset + e)} for e in range(1, epochs + 1)])
+    return History(
+        [{"epoch": e, **dict.fromkeys(names, offset + e)} for e in range(1, epochs + 1)]
+    )
 
 
 def legend_texts(ax: plt.Axes) -> list[str]:
     legend = ax.get_legend()
     assert legend is not None
-    return [text.get_text() for text in legend.get_texts()] + [legend.get_title().get_text()]
+    return [text.get_text() for text in legend.get_texts()] + [
+        legend.get_title().get_text()
+    ]
 
 
 def test_history_of_one_run_has_two_lines_that_differ_in_more_than_colour() -> None:
@@ -27,11 +37,17 @@ def test_history_of_one_run_has_two_lines_that_differ_in_more_than_colour() -> N
     assert list(valid.get_xdata()) == list(range(1, 21))
 
 
-def test_history_of_several_seeds_is_their_mean_and_range_even_where_one_stopped_early() -> None:
+def test_history_of_several_seeds_is_their_mean_and_range_even_where_one_stopped_early() -> (
+    None
+):
     ax = plot_history([make_history(0), make_history(2, epochs=10)])
     assert list(ax.lines[0].get_ydata())[8:12] == [10, 11, 11, 12]
     assert len(ax.collections) == 2
-    assert legend_texts(ax) == ["training", "validation", "mean of 2 seeds,\nband: lowest to highest"]
+    assert legend_texts(ax) == [
+        "training",
+        "validation",
+        "mean of 2 seeds,\nband: lowest to highest",
+    ]
 
 
 def test_one_epoch_is_seen_as_a_point() -> None:
@@ -57,7 +73,10 @@ def test_history_refuses_what_it_cannot_draw() -> None:
 
 def test_learning_curves_are_labelled_with_units() -> None:
     figure = plot_learning_curves(make_history(0))
-    assert [ax.get_ylabel() for ax in figure.axes] == ["cross-entropy (nats)", "accuracy (%)"]
+    assert [ax.get_ylabel() for ax in figure.axes] == [
+        "cross-entropy (nats)",
+        "accuracy (%)",
+    ]
     assert figure.get_figwidth() == PAGE_WIDTH
 
 
@@ -65,9 +84,15 @@ def test_comparison_shows_mean_interval_and_every_seed() -> None:
     results = {"plain": [0.5, 0.6, 0.7], "better": [0.8]}
     ax = plot_comparison(results, reference=0.71, reference_name="full marks")
     assert [tick.get_text() for tick in ax.get_yticklabels()] == ["plain", "better"]
-    assert legend_texts(ax)[:3] == ["mean and 95 % t-interval", "one seed", "full marks"]
+    assert legend_texts(ax)[:3] == [
+        "mean and 95 % t-interval",
+        "one seed",
+        "full marks",
+    ]
     interval = ax.collections[0].get_segments()[0][:, 0]
-    assert interval[1] - interval[0] == pytest.approx(2 * summarize(results["plain"])["ci95"])
+    assert interval[1] - interval[0] == pytest.approx(
+        2 * summarize(results["plain"])["ci95"]
+    )
     assert ax.get_ylim()[0] > ax.get_ylim()[1], "the first variant is on top"
     assert legend_texts(plot_comparison(results, unit="repeat"))[1] == "one repeat"
 
@@ -79,10 +104,24 @@ def test_given_axes_are_drawn_on() -> None:
 
 
 def test_any_columns_of_a_history_are_drawn_with_their_names() -> None:
-    rows = [{"epoch": float(e), "valid_loss_row": 1.0 / e, "valid_loss_column": 2.0 / e} for e in (1, 2, 3)]
+    rows = [
+        {"epoch": float(e), "valid_loss_row": 1.0 / e, "valid_loss_column": 2.0 / e}
+        for e in (1, 2, 3)
+    ]
     columns = {"row": "valid_loss_row", "column": "valid_loss_column"}
-    ax = plot_curves([History(rows), History(rows)], columns, quantity="validation loss (nats)", log=True)
+    ax = plot_curves(
+        [History(rows), History(rows)],
+        columns,
+        quantity="validation loss (nats)",
+        log=True,
+    )
     assert [line.get_label() for line in ax.get_lines()] == ["row", "column"]
-    assert len({(line.get_linestyle(), line.get_marker()) for line in ax.get_lines()}) == 2
+    assert (
+        len({(line.get_linestyle(), line.get_marker()) for line in ax.get_lines()}) == 2
+    )
     assert list(ax.get_lines()[1].get_ydata()) == [2.0, 1.0, pytest.approx(2 / 3)]
-    assert (ax.get_yscale(), ax.get_ylabel(), ax.get_xlabel()) == ("log", "validation loss (nats)", "epoch")
+    assert (ax.get_yscale(), ax.get_ylabel(), ax.get_xlabel()) == (
+        "log",
+        "validation loss (nats)",
+        "epoch",
+    )

@@ -15,14 +15,19 @@ def frames(ax: plt.Axes) -> list[Rectangle]:
 
 def test_each_box_frames_its_pixels_and_differs_in_more_than_colour() -> None:
     image = torch.zeros(3, 50, 50, dtype=torch.uint8)
-    ax = plot_receptive_field(image, {"conv1": (24, 24, 29, 29), "conv2": (18, 20, 31, 33)})
+    ax = plot_receptive_field(
+        image, {"conv1": (24, 24, 29, 29), "conv2": (18, 20, 31, 33)}
+    )
     small, large = frames(ax)
     assert small.get_bbox().bounds == (23.5, 23.5, 5, 5)
     assert large.get_bbox().bounds == (19.5, 17.5, 13, 13)
     assert small.get_linestyle() != large.get_linestyle()
     legend = ax.get_legend()
     assert legend is not None
-    assert [text.get_text() for text in legend.get_texts()] == ["conv1: 5 × 5", "conv2: 13 × 13"]
+    assert [text.get_text() for text in legend.get_texts()] == [
+        "conv1: 5 × 5",
+        "conv2: 13 × 13",
+    ]
 
 
 def test_a_footprint_is_empty_where_there_is_no_gradient() -> None:

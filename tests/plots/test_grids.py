@@ -12,7 +12,11 @@ from helpers.plots import plot_activation_grid, plot_image_grid
 @pytest.mark.parametrize("as_float", [False, True])
 def test_image_grid_shows_every_image_as_it_is(channels: int, as_float: bool) -> None:
     images = torch.randint(0, 256, (5, channels, 6, 6), dtype=torch.uint8)
-    figure = plot_image_grid(images / 255 if as_float else images, titles=[f"cougar_{i}" for i in range(5)], columns=3)
+    figure = plot_image_grid(
+        images / 255 if as_float else images,
+        titles=[f"cougar_{i}" for i in range(5)],
+        columns=3,
+    )
     assert len(figure.axes) == 5
     shown = figure.axes[4].images[0]
     assert shown.get_clim() == (0, 1 if as_float else 255)
@@ -23,7 +27,11 @@ def test_image_grid_shows_every_image_as_it_is(channels: int, as_float: bool) ->
 def test_a_contact_sheet_breaks_its_titles_into_two_lines() -> None:
     titles = ["7×1 red 0°", "15×1 blue 105°", "15×3 blue 165°"]
     figure = plot_image_grid(torch.zeros(3, 3, 28, 28), titles=titles, columns=12)
-    assert [ax.get_title() for ax in figure.axes] == ["7×1 red\n0°", "15×1 blue\n105°", "15×3 blue\n165°"]
+    assert [ax.get_title() for ax in figure.axes] == [
+        "7×1 red\n0°",
+        "15×1 blue\n105°",
+        "15×3 blue\n165°",
+    ]
 
 
 def test_activation_grid_has_one_scale_for_all_maps() -> None:
@@ -35,7 +43,9 @@ def test_activation_grid_has_one_scale_for_all_maps() -> None:
     assert bar.get_xlabel() == "activation"
 
 
-def test_activation_grid_of_negative_values_is_centred_on_zero_and_of_dead_maps_is_drawn() -> None:
+def test_activation_grid_of_negative_values_is_centred_on_zero_and_of_dead_maps_is_drawn() -> (
+    None
+):
     low, high = plot_activation_grid(torch.randn(3, 4, 4)).axes[0].images[0].get_clim()
     assert low == -high
     plot_activation_grid(torch.zeros(1, 2, 2)).savefig(BytesIO())

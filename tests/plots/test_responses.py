@@ -32,12 +32,21 @@ def test_several_responses_share_their_scale() -> None:
     )
     assert [ax.get_title() for ax in figure.axes] == list(names)
     assert {ax.get_ylim() for ax in figure.axes} == {(0.0, 1.0)}
-    assert [ax.get_ylabel() for ax in figure.axes] == ["accuracy (%)", "", "", "accuracy (%)"]
+    assert [ax.get_ylabel() for ax in figure.axes] == [
+        "accuracy (%)",
+        "",
+        "",
+        "accuracy (%)",
+    ]
     plt.close(figure)
 
 
 def test_a_sweep_shows_each_split_with_its_intervals() -> None:
-    ax = plot_sweep({"train": RESPONSE, "valid": {0.0: [0.6, 0.5], 1.0: [0.4, 0.4]}}, quantity="p", chance=0.1)
+    ax = plot_sweep(
+        {"train": RESPONSE, "valid": {0.0: [0.6, 0.5], 1.0: [0.4, 0.4]}},
+        quantity="p",
+        chance=0.1,
+    )
     train, valid = ax.containers
     assert train.lines[0].get_xydata()[:, 1].tolist() == pytest.approx([0.8, 0.45])
     assert valid.lines[0].get_xydata()[:, 1].tolist() == pytest.approx([0.55, 0.4])

@@ -12,7 +12,9 @@ def squares(count: int, seed: int) -> Split:
     """Noise with a bright square in one of four corners; the corner is the class."""
     generator = torch.Generator().manual_seed(seed)
     labels = torch.arange(count) % 4
-    images = torch.randint(0, 90, (count, 3, 16, 16), generator=generator, dtype=torch.uint8)
+    images = torch.randint(
+        0, 90, (count, 3, 16, 16), generator=generator, dtype=torch.uint8
+    )
     for image, label in zip(images, labels.tolist(), strict=True):
         row, column = divmod(label, 2)
         image[:, 8 * row + 2 : 8 * row + 7, 8 * column + 2 : 8 * column + 7] += 120
@@ -22,4 +24,6 @@ def squares(count: int, seed: int) -> Split:
 @pytest.fixture(scope="session")
 def corners() -> Splits:
     """128 training and 32 validation images, 16×16, of four classes."""
-    return Splits("corners", "synthetic", ("a", "b", "c", "d"), squares(128, 0), squares(32, 1))
+    return Splits(
+        "corners", "synthetic", ("a", "b", "c", "d"), squares(128, 0), squares(32, 1)
+    )

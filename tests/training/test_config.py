@@ -13,7 +13,10 @@ from helpers.training.loop import VERSION
     ("setting", "message"),
     [
         ({"optimizer": "adamax"}, "known are sgd, adam, adamw, rmsprop"),
-        ({"schedule": "linear"}, "known are constant, step, cosine, one_cycle, plateau"),
+        (
+            {"schedule": "linear"},
+            "known are constant, step, cosine, one_cycle, plateau",
+        ),
         ({"precision": "fp8"}, "known are auto, fp32, bf16"),
         ({"keep": "first"}, "known are last, best"),
         ({"epochs": 0}, "at least 1"),
@@ -27,7 +30,9 @@ from helpers.training.loop import VERSION
         ({"start_size": 4}, "at least 8"),
     ],
 )
-def test_a_wrong_setting_is_named_with_what_was_expected(setting: dict[str, object], message: str) -> None:
+def test_a_wrong_setting_is_named_with_what_was_expected(
+    setting: dict[str, object], message: str
+) -> None:
     with pytest.raises(ConfigError, match=message) as error:
         TrainConfig(**setting)  # type: ignore[arg-type]
     assert next(iter(setting)) in str(error.value)
@@ -50,12 +55,23 @@ def test_images_grow_evenly_to_full_size() -> None:
 
 def test_a_run_is_known_by_the_settings_that_are_not_at_their_defaults() -> None:
     assert TrainConfig().changed() == {}
-    settings = TrainConfig(optimizer="adam", lr=0.1, head_weights={"a": 2.0}, augment=Augment(flip=0.5, crop=0))
-    assert settings.changed() == {"optimizer": "adam", "head_weights": {"a": 2.0}, "augment": {"flip": 0.5}}
+    settings = TrainConfig(
+        optimizer="adam",
+        lr=0.1,
+        head_weights={"a": 2.0},
+        augment=Augment(flip=0.5, crop=0),
+    )
+    assert settings.changed() == {
+        "optimizer": "adam",
+        "head_weights": {"a": 2.0},
+        "augment": {"flip": 0.5},
+    }
 
 
 def test_defaults_stay_or_the_version_of_the_loop_is_raised() -> None:
-    """A kept point is known by what differs from the defaults: another default would give it another meaning."""
+    """A kept point is known by what differs from the defaults: another default would
+    give it another meaning.
+    """
     pinned = {
         "epochs": 30,
         "batch_size": 128,
@@ -77,6 +93,10 @@ def test_defaults_stay_or_the_version_of_the_loop_is_raised() -> None:
         "augment": {"padding": "reflection", "erase_area": (0.02, 0.25)},
     }
     defaults = asdict(TrainConfig())
-    defaults["augment"] = {name: value for name, value in defaults["augment"].items() if value != 0}
-    assert {name: value for name, value in defaults.items() if value or name in pinned} == pinned
+    defaults["augment"] = {
+        name: value for name, value in defaults["augment"].items() if value != 0
+    }
+    assert {
+        name: value for name, value in defaults.items() if value or name in pinned
+    } == pinned
     assert VERSION == 1

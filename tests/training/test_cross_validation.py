@@ -9,17 +9,27 @@ import torch
 
 from helpers.base.errors import ConfigError
 from helpers.data.splits import Splits
-from helpers.training import Experiment, TrainConfig, cross_validate, deal_folds, measure_rounds
+from helpers.training import (
+    Experiment,
+    TrainConfig,
+    cross_validate,
+    deal_folds,
+    measure_rounds,
+)
 from helpers.training.cross_validation import pool
 
 CONFIG = TrainConfig(epochs=8, batch_size=16, lr=0.1, precision="fp32")
 NETS = {
     "small": Experiment("improved_cnn", CONFIG, {"widths": (4, 8)}),
-    "untrained": Experiment("improved_cnn", replace(CONFIG, epochs=1, lr=1e-9), {"widths": (4, 8)}),
+    "untrained": Experiment(
+        "improved_cnn", replace(CONFIG, epochs=1, lr=1e-9), {"widths": (4, 8)}
+    ),
 }
 
 
-def test_every_image_is_judged_once_by_a_network_that_has_not_seen_it(corners: Splits, tmp_path: Path) -> None:
+def test_every_image_is_judged_once_by_a_network_that_has_not_seen_it(
+    corners: Splits, tmp_path: Path
+) -> None:
     found = cross_validate(NETS, corners, folds=4, repeats=2, folder=tmp_path)
     pooled = pool(corners)
     for rounds in found.values():
@@ -30,19 +40,27 @@ def test_every_image_is_judged_once_by_a_network_that_has_not_seen_it(corners: S
             assert one.held_out.probabilities.sum(1).allclose(torch.ones(len(pooled)))
     trained, untrained = (measure_rounds(found[name]) for name in NETS)
     assert min(trained["valid_accuracy"]) > 0.9 > max(untrained["valid_accuracy"])
-    assert trained["valid_accuracy"][0] == pytest.approx(found["small"][0].held_out.accuracy)
+    assert trained["valid_accuracy"][0] == pytest.approx(
+        found["small"][0].held_out.accuracy
+    )
     losses = [point.evaluate(pooled).loss for point in found["small"][0].points]
     assert min(losses) <= trained["valid_loss"][0] <= 2 * max(losses)
 
 
-def test_finished_folds_are_kept(corners: Splits, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_finished_folds_are_kept(
+    corners: Splits, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     small = {"small": replace(NETS["small"], config=replace(CONFIG, epochs=1))}
-    first = cross_validate(small, corners, folds=2, repeats=1, folder=tmp_path)["small"][0]
+    first = cross_validate(small, corners, folds=2, repeats=1, folder=tmp_path)[
+        "small"
+    ][0]
     capsys.readouterr()
     again = cross_validate(small, corners, folds=2, repeats=2, folder=tmp_path)["small"]
     assert capsys.readouterr().out.count("trained before") == 2
     assert torch.equal(again[0].held_out.probabilities, first.held_out.probabilities)
-    assert not torch.equal(again[1].held_out.probabilities, first.held_out.probabilities)
+    assert not torch.equal(
+        again[1].held_out.probabilities, first.held_out.probabilities
+    )
 
 
 def test_what_is_watched_is_neither_learned_from_nor_held_out(corners: Splits) -> None:
@@ -50,35 +68,59 @@ def test_what_is_watched_is_neither_learned_from_nor_held_out(corners: Splits) -
     for fold in deal_folds(corners, folds=4, repeats=2, watch=0.2):
         parts = (fold.splits.train, fold.splits.valid, fold.held_out)
         assert [len(part) for part in parts] == [96, 24, 40]
-        assert [torch.bincount(part.labels).tolist() for part in parts] == [[24] * 4, [6] * 4, [10] * 4]
-        assert len({image.numpy().tobytes() for part in parts for image in part.images}) == len(pooled)
+        assert [torch.bincount(part.labels).tolist() for part in parts] == [
+            [24] * 4,
+            [6] * 4,
+            [10] * 4,
+        ]
+        assert len(
+            {image.numpy().tobytes() for part in parts for image in part.images}
+        ) == len(pooled)
         assert torch.equal(pooled.images[fold.places], fold.held_out.images)
 
 
-def test_early_stopping_chooses_on_what_is_watched(corners: Splits, tmp_path: Path) -> None:
-    patient = {"patient": replace(NETS["small"], config=replace(CONFIG, epochs=30, patience=1))}
-    one = cross_validate(patient, corners, folds=2, repeats=1, watch=0.2, folder=tmp_path)["patient"][0]
-    for point, fold in zip(one.points, deal_folds(corners, folds=2, repeats=1, watch=0.2), strict=True):
+def test_early_stopping_chooses_on_what_is_watched(
+    corners: Splits, tmp_path: Path
+) -> None:
+    patient = {
+        "patient": replace(NETS["small"], config=replace(CONFIG, epochs=30, patience=1))
+    }
+    one = cross_validate(
+        patient, corners, folds=2, repeats=1, watch=0.2, folder=tmp_path
+    )["patient"][0]
+    for point, fold in zip(
+        one.points, deal_folds(corners, folds=2, repeats=1, watch=0.2), strict=True
+    ):
         assert len(point.history) < 30
         best = max(row["valid_accuracy"] for row in point.history.rows)
         assert point.evaluate(fold.splits.valid).accuracy == pytest.approx(best)
     assert measure_rounds([one])["valid_accuracy"] == [one.held_out.accuracy]
 
 
-@pytest.mark.parametrize("setting", [{"patience": 2}, {"keep": "best"}, {"schedule": "plateau"}])
-def test_choosing_on_the_fold_that_judges_is_refused(corners: Splits, tmp_path: Path, setting: dict[str, Any]) -> None:
+@pytest.mark.parametrize(
+    "setting", [{"patience": 2}, {"keep": "best"}, {"schedule": "plateau"}]
+)
+def test_choosing_on_the_fold_that_judges_is_refused(
+    corners: Splits, tmp_path: Path, setting: dict[str, Any]
+) -> None:
     peeking = {"peeking": replace(NETS["small"], config=replace(CONFIG, **setting))}
-    with pytest.raises(ConfigError, match=r"'peeking' looks at validation .* as watch, say 0\.2"):
+    with pytest.raises(
+        ConfigError, match=r"'peeking' looks at validation .* as watch, say 0\.2"
+    ):
         cross_validate(peeking, corners, folds=2, repeats=1, folder=tmp_path)
 
 
 @pytest.mark.parametrize("watch", [-0.1, 1.0])
-def test_a_share_to_watch_that_is_none_is_refused(corners: Splits, watch: float) -> None:
+def test_a_share_to_watch_that_is_none_is_refused(
+    corners: Splits, watch: float
+) -> None:
     with pytest.raises(ConfigError, match="expected 0 or more, and less than 1"):
         deal_folds(corners, folds=2, repeats=1, watch=watch)
 
 
 @pytest.mark.parametrize("folds", [1, 41])
-def test_folds_that_cannot_be_dealt_are_refused(corners: Splits, tmp_path: Path, folds: int) -> None:
+def test_folds_that_cannot_be_dealt_are_refused(
+    corners: Splits, tmp_path: Path, folds: int
+) -> None:
     with pytest.raises(ConfigError, match=f"{folds} folds: expected 2 to 40"):
         cross_validate(NETS, corners, folds=folds, repeats=1, folder=tmp_path)

@@ -29,7 +29,9 @@ def test_precision_follows_the_device() -> None:
     assert (choose_dtype("auto", cpu) == torch.bfloat16) == has_fast_bf16(cpu)
 
 
-@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="counts page faults of glibc")
+@pytest.mark.skipif(
+    not sys.platform.startswith("linux"), reason="counts page faults of glibc"
+)
 def test_any_forward_pass_on_a_cpu_keeps_memory_which_spares_page_faults() -> None:
     script = """
 import resource, torch
@@ -45,6 +47,8 @@ with choose_arithmetic(torch.device('cpu'), 'fp32').in_use():
     faults()
 print(plain, faults())
 """
-    output = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True).stdout
+    output = subprocess.run(
+        [sys.executable, "-c", script], check=True, capture_output=True, text=True
+    ).stdout
     plain, kept = map(int, output.split())
     assert kept < plain / 10

@@ -23,15 +23,24 @@ def evaluation() -> Evaluation:
 
 def test_the_scores_are_those_of_scikit_learn(evaluation: Evaluation) -> None:
     table = evaluation.scores(CLASSES)
-    expected = precision_recall_fscore_support(evaluation.labels, evaluation.predictions, labels=range(5))
-    for column, values in zip(("precision", "recall", "F-score", "images"), expected, strict=True):
+    expected = precision_recall_fscore_support(
+        evaluation.labels, evaluation.predictions, labels=range(5)
+    )
+    for column, values in zip(
+        ("precision", "recall", "F-score", "images"), expected, strict=True
+    ):
         assert list(table[column][:5]) == pytest.approx(list(values))
     assert evaluation.f1_macro == pytest.approx(expected[2].mean())
     assert evaluation.mean_class_accuracy == pytest.approx(expected[1].mean())
 
 
 def test_a_class_that_is_not_there_has_no_score(evaluation: Evaluation) -> None:
-    assert evaluation.scores(CLASSES).iloc[5][["precision", "recall", "F-score"]].isna().all()
+    assert (
+        evaluation.scores(CLASSES)
+        .iloc[5][["precision", "recall", "F-score"]]
+        .isna()
+        .all()
+    )
     assert evaluation.per_class_f1[5].isnan()
 
 
@@ -41,7 +50,13 @@ def test_factors_are_judged_on_their_own(evaluation: Evaluation) -> None:
     assert torch.equal(own["row"].labels, rows)
     assert torch.equal(own["column"].labels, columns)
     top = evaluation.probabilities[:, :3].sum(1)
-    torch.testing.assert_close(own["row"].probabilities, torch.stack((top, 1 - top), dim=1))
-    assert own["row"].accuracy == pytest.approx(((top < 0.5).long() == rows).float().mean().item())
-    assert own["row"].loss == pytest.approx(F.nll_loss(own["row"].probabilities.log(), rows).item())
+    torch.testing.assert_close(
+        own["row"].probabilities, torch.stack((top, 1 - top), dim=1)
+    )
+    assert own["row"].accuracy == pytest.approx(
+        ((top < 0.5).long() == rows).float().mean().item()
+    )
+    assert own["row"].loss == pytest.approx(
+        F.nll_loss(own["row"].probabilities.log(), rows).item()
+    )
     assert evaluation.accuracy <= min(head.accuracy for head in own.values())

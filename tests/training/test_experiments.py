@@ -8,29 +8,50 @@ import torch
 
 from helpers.base.errors import ConfigError
 from helpers.data.splits import Splits
-from helpers.training import Experiment, TrainConfig, experiments, measure, run_experiments
+from helpers.training import (
+    Experiment,
+    TrainConfig,
+    experiments,
+    measure,
+    run_experiments,
+)
 
 CONFIG = TrainConfig(epochs=1, batch_size=16, lr=0.05, precision="fp32")
 SMALL = Experiment("improved_cnn", CONFIG, {"widths": (4, 8)})
 
 
-def test_each_experiment_is_trained_with_each_seed(corners: Splits, tmp_path: Path) -> None:
+def test_each_experiment_is_trained_with_each_seed(
+    corners: Splits, tmp_path: Path
+) -> None:
     wide = Experiment("improved_cnn", CONFIG, {"widths": (4, 12)})
-    results = run_experiments({"small": SMALL, "wide": wide}, corners, seeds=2, folder=tmp_path)
-    assert {name: [point.seed for point in points] for name, points in results.items()} == {
+    results = run_experiments(
+        {"small": SMALL, "wide": wide}, corners, seeds=2, folder=tmp_path
+    )
+    assert {
+        name: [point.seed for point in points] for name, points in results.items()
+    } == {
         "small": [0, 1],
         "wide": [0, 1],
     }
-    first, second = (point.model.state_dict()["fc.weight"] for point in results["small"])
+    first, second = (
+        point.model.state_dict()["fc.weight"] for point in results["small"]
+    )
     assert not torch.equal(first, second)
 
 
 def test_a_finished_point_is_not_trained_again(
-    corners: Splits, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    corners: Splits,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    first = run_experiments({"small": SMALL}, corners, seeds=1, folder=tmp_path)["small"][0]
+    first = run_experiments({"small": SMALL}, corners, seeds=1, folder=tmp_path)[
+        "small"
+    ][0]
     monkeypatch.setattr(experiments, "fit", None)  # calling it would fail
-    again = run_experiments({"small": SMALL}, corners, seeds=1, folder=tmp_path)["small"][0]
+    again = run_experiments({"small": SMALL}, corners, seeds=1, folder=tmp_path)[
+        "small"
+    ][0]
     assert "trained before" in capsys.readouterr().out
     assert again.history.rows == first.history.rows
     for name, value in first.model.state_dict().items():
@@ -44,7 +65,9 @@ def test_a_finished_point_is_not_trained_again(
         Experiment("improved_cnn", CONFIG, {"widths": (4, 9)}),
     ],
 )
-def test_another_setting_is_another_point(corners: Splits, tmp_path: Path, changed: Experiment) -> None:
+def test_another_setting_is_another_point(
+    corners: Splits, tmp_path: Path, changed: Experiment
+) -> None:
     run_experiments({"small": SMALL}, corners, seeds=1, folder=tmp_path)
     run_experiments({"small": changed}, corners, seeds=1, folder=tmp_path)
     assert len(list(tmp_path.glob("*.pt"))) == 2
@@ -56,27 +79,57 @@ def test_other_data_is_another_point(corners: Splits, tmp_path: Path) -> None:
     assert len(list(tmp_path.glob("*.pt"))) == 2
 
 
-def test_a_point_with_a_test_curve_is_kept_apart(corners: Splits, tmp_path: Path) -> None:
+def test_a_point_with_a_test_curve_is_kept_apart(
+    corners: Splits, tmp_path: Path
+) -> None:
     tested = replace(corners, test=corners.valid)
-    plain = run_experiments({"small": SMALL}, tested, seeds=1, folder=tmp_path)["small"][0]
+    plain = run_experiments({"small": SMALL}, tested, seeds=1, folder=tmp_path)[
+        "small"
+    ][0]
     for _ in range(2):
-        watched = run_experiments({"small": SMALL}, tested, seeds=1, folder=tmp_path, watch_test=True)["small"][0]
-        assert watched.history.rows[0].keys() - plain.history.rows[0].keys() == {"test_loss", "test_accuracy"}
+        watched = run_experiments(
+            {"small": SMALL}, tested, seeds=1, folder=tmp_path, watch_test=True
+        )["small"][0]
+        assert watched.history.rows[0].keys() - plain.history.rows[0].keys() == {
+            "test_loss",
+            "test_accuracy",
+        }
     assert len(list(tmp_path.glob("*.pt"))) == 2
-    assert torch.equal(plain.model.state_dict()["fc.weight"], watched.model.state_dict()["fc.weight"])
+    assert torch.equal(
+        plain.model.state_dict()["fc.weight"], watched.model.state_dict()["fc.weight"]
+    )
 
 
-def test_points_side_by_side_are_the_points_one_after_the_other(corners: Splits, tmp_path: Path) -> None:
-    one = run_experiments({"small": SMALL}, corners, seeds=2, folder=tmp_path / "one")["small"]
-    two = run_experiments({"small": SMALL}, corners, seeds=2, folder=tmp_path / "two", jobs=2)["small"]
+def test_points_side_by_side_are_the_points_one_after_the_other(
+    corners: Splits, tmp_path: Path
+) -> None:
+    one = run_experiments({"small": SMALL}, corners, seeds=2, folder=tmp_path / "one")[
+        "small"
+    ]
+    two = run_experiments(
+        {"small": SMALL}, corners, seeds=2, folder=tmp_path / "two", jobs=2
+    )["small"]
     for a, b in zip(one, two, strict=True):
-        assert torch.allclose(a.model.state_dict()["fc.weight"], b.model.state_dict()["fc.weight"], atol=1e-5)
+        assert torch.allclose(
+            a.model.state_dict()["fc.weight"],
+            b.model.state_dict()["fc.weight"],
+            atol=1e-5,
+        )
 
 
-def test_measure_gives_one_value_per_seed_and_split(corners: Splits, tmp_path: Path) -> None:
-    trained = run_experiments({"small": SMALL}, corners, seeds=2, folder=tmp_path)["small"]
+def test_measure_gives_one_value_per_seed_and_split(
+    corners: Splits, tmp_path: Path
+) -> None:
+    trained = run_experiments({"small": SMALL}, corners, seeds=2, folder=tmp_path)[
+        "small"
+    ]
     metrics = measure(trained, corners)
-    assert {"train_loss", "train_accuracy", "valid_loss", "valid_accuracy"} <= metrics.keys()
+    assert {
+        "train_loss",
+        "train_accuracy",
+        "valid_loss",
+        "valid_accuracy",
+    } <= metrics.keys()
     assert all(len(values) == 2 for values in metrics.values())
     assert metrics["valid_accuracy"][0] == trained[0].evaluate(corners.valid).accuracy
 
@@ -86,7 +139,9 @@ def test_the_last_weights_and_the_best_are_kept_side_by_side(
 ) -> None:
     def train(keep: str) -> experiments.Trained:
         config = replace(CONFIG, epochs=4, lr=0.3, keep=keep)
-        return run_experiments({keep: replace(SMALL, config=config)}, corners, seeds=1, folder=tmp_path)[keep][0]
+        return run_experiments(
+            {keep: replace(SMALL, config=config)}, corners, seeds=1, folder=tmp_path
+        )[keep][0]
 
     last, best, both = train("last"), train("best"), train("both")
     monkeypatch.setattr(experiments, "fit", None)  # the second time, from the disk

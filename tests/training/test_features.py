@@ -11,15 +11,27 @@ from helpers.base.errors import ModelError
 from helpers.base.files import data_dir
 from helpers.data.splits import Splits
 from helpers.models import FeatureClassifier
-from helpers.training import Experiment, TrainConfig, extract_features, measure, run_experiments
+from helpers.training import (
+    Experiment,
+    TrainConfig,
+    extract_features,
+    measure,
+    run_experiments,
+)
 
 
 class Frozen(nn.Module):
-    """Average colours of the quarters of an image, normalised; counts how often it is asked."""
+    """Average colours of the quarters of an image, normalised; counts how often it is
+    asked.
+    """
 
     def __init__(self, *, flat: bool = False) -> None:
         super().__init__()
-        self.norm, self.pool, self.flat = nn.BatchNorm2d(3), nn.AdaptiveAvgPool2d(2), flat
+        self.norm, self.pool, self.flat = (
+            nn.BatchNorm2d(3),
+            nn.AdaptiveAvgPool2d(2),
+            flat,
+        )
         self.calls = 0
 
     def forward(self, images: Tensor) -> Tensor:
@@ -28,10 +40,15 @@ class Frozen(nn.Module):
         return maps.flatten(1) if self.flat else maps
 
 
-def test_features_are_what_the_network_makes_of_normalised_images(corners: Splits) -> None:
+def test_features_are_what_the_network_makes_of_normalised_images(
+    corners: Splits,
+) -> None:
     model = Frozen().train()
     features = extract_features(
-        model, corners.normalised_with((0.5,) * 3, (0.25,) * 3), batch_size=50, precision="fp32"
+        model,
+        corners.normalised_with((0.5,) * 3, (0.25,) * 3),
+        batch_size=50,
+        precision="fp32",
     )
     by_hand = model.eval()((corners.valid.images.float() / 255 - 0.5) / 0.25).detach()
     torch.testing.assert_close(features.valid.images, by_hand)
@@ -59,12 +76,18 @@ def test_features_are_computed_once(corners: Splits) -> None:
     assert torch.equal(first.train.images, again.train.images)
     for cache in (data_dir() / ".cache").iterdir():
         cache.write_bytes(b"damaged")
-    assert torch.equal(extract_features(model, corners).train.images, first.train.images)
+    assert torch.equal(
+        extract_features(model, corners).train.images, first.train.images
+    )
     assert model.calls == 2 * calls
 
 
-@pytest.mark.parametrize("change", ["weights", "layers", "images", "normalisation", "precision"])
-def test_anything_that_changes_them_makes_other_features(corners: Splits, change: str) -> None:
+@pytest.mark.parametrize(
+    "change", ["weights", "layers", "images", "normalisation", "precision"]
+)
+def test_anything_that_changes_them_makes_other_features(
+    corners: Splits, change: str
+) -> None:
     model, splits, precision = Frozen(), corners, "fp32"
     extract_features(model, splits, precision=precision)
     before = len(list((data_dir() / ".cache").iterdir()))
@@ -90,7 +113,10 @@ def test_half_the_precision_takes_half_the_space(corners: Splits) -> None:
     for precision in ("fp32", "bf16"):
         features = extract_features(model, corners, precision=precision)
         assert features.train.images.dtype == torch.float32
-        newest = max((data_dir() / ".cache").glob("*-train.pt"), key=lambda path: path.stat().st_mtime_ns)
+        newest = max(
+            (data_dir() / ".cache").glob("*-train.pt"),
+            key=lambda path: path.stat().st_mtime_ns,
+        )
         sizes.append(newest.stat().st_size)
     assert sizes[1] == pytest.approx(sizes[0] / 2, rel=0.05)
 
@@ -98,7 +124,9 @@ def test_half_the_precision_takes_half_the_space(corners: Splits) -> None:
 def test_a_classifier_learns_from_features(corners: Splits, tmp_path: Path) -> None:
     features = extract_features(Frozen(flat=True), corners)
     assert features.train.images.shape == (128, 12, 1, 1)
-    config = TrainConfig(epochs=8, batch_size=16, lr=0.05, weight_decay=0.0, device="cpu")
+    config = TrainConfig(
+        epochs=8, batch_size=16, lr=0.05, weight_decay=0.0, device="cpu"
+    )
     experiment = Experiment("feature_classifier", config, {"image_size": 1})
     results = run_experiments({"head": experiment}, features, seeds=1, folder=tmp_path)
     metrics = measure(results["head"], features)
@@ -107,5 +135,7 @@ def test_a_classifier_learns_from_features(corners: Splits, tmp_path: Path) -> N
 
 
 def test_what_is_no_feature_is_refused(corners: Splits) -> None:
-    with pytest.raises(ModelError, match=r"Flatten puts out \(32, 48, 16\): expected maps"):
+    with pytest.raises(
+        ModelError, match=r"Flatten puts out \(32, 48, 16\): expected maps"
+    ):
         extract_features(nn.Flatten(1, 2), replace(corners, train=corners.valid))

@@ -31,12 +31,16 @@ def weights(model: nn.Module) -> dict[str, Tensor]:
 
 
 def same(one: dict[str, Tensor], other: dict[str, Tensor]) -> bool:
-    return one.keys() == other.keys() and all(torch.equal(one[name], other[name]) for name in one)
+    return one.keys() == other.keys() and all(
+        torch.equal(one[name], other[name]) for name in one
+    )
 
 
 def test_a_network_learns_the_corners(corners: Splits) -> None:
     model = small_net()
-    history = fit(model, corners, TrainConfig(epochs=8, batch_size=16, lr=0.1, precision="fp32"))
+    history = fit(
+        model, corners, TrainConfig(epochs=8, batch_size=16, lr=0.1, precision="fp32")
+    )
     mean, std = corners.channel_stats()
     assert evaluate(model, corners.valid, mean=mean, std=std).accuracy == 1.0
     assert len(history) == 8
@@ -52,21 +56,32 @@ def test_a_network_learns_the_corners(corners: Splits) -> None:
         {"optimizer": "rmsprop", "lr": 1e-3, "schedule": "step"},
         {"mixup": 0.2, "cutmix": 1.0},
         {"l1": 1e-4, "clip_norm": 1.0, "ema": 0.9, "label_smoothing": 0.1},
-        {"augment": Augment(flip=0.5, rotate=10, crop=1, brightness=0.1, erase=0.5), "start_size": 8},
+        {
+            "augment": Augment(flip=0.5, rotate=10, crop=1, brightness=0.1, erase=0.5),
+            "start_size": 8,
+        },
         {"precision": "bf16"},
     ],
 )
 def test_every_setting_trains(corners: Splits, settings: dict[str, object]) -> None:
-    config = TrainConfig(**{"epochs": 2, "batch_size": 16, "precision": "fp32", **settings})  # type: ignore[arg-type]
+    config = TrainConfig(
+        **{"epochs": 2, "batch_size": 16, "precision": "fp32", **settings}
+    )  # type: ignore[arg-type]
     history = fit(small_net(), corners, config)
     assert history.frame.notna().all(axis=None)
 
 
-def test_the_same_seed_gives_the_same_weights_and_another_seed_others(corners: Splits) -> None:
+def test_the_same_seed_gives_the_same_weights_and_another_seed_others(
+    corners: Splits,
+) -> None:
     results = []
     for seed in (1, 1, 2):
         model = small_net()
-        fit(model, corners, TrainConfig(epochs=1, batch_size=16, seed=seed, precision="fp32"))
+        fit(
+            model,
+            corners,
+            TrainConfig(epochs=1, batch_size=16, seed=seed, precision="fp32"),
+        )
         results.append(weights(model))
     assert same(results[0], results[1])
     assert not same(results[0], results[2])
@@ -84,7 +99,9 @@ def test_the_callers_random_numbers_are_left_alone(corners: Splits) -> None:
 
 def test_losses_are_weighted_by_sample(corners: Splits) -> None:
     class Constant(nn.Module):
-        """Always the same logits, whatever the batch: its loss on a split follows from the labels alone."""
+        """Always the same logits, whatever the batch: its loss on a split follows from
+        the labels alone.
+        """
 
         def __init__(self) -> None:
             super().__init__()
@@ -94,8 +111,12 @@ def test_losses_are_weighted_by_sample(corners: Splits) -> None:
             return self.logits.expand(len(images), -1)
 
     mean, std = corners.channel_stats()
-    split = corners.valid.subset(torch.tensor([0, 4, 8, 12, 1]))  # four images of class 0, one of class 1
-    found = evaluate(Constant(), split, mean=mean, std=std, batch_size=4, precision="fp32")
+    split = corners.valid.subset(
+        torch.tensor([0, 4, 8, 12, 1])
+    )  # four images of class 0, one of class 1
+    found = evaluate(
+        Constant(), split, mean=mean, std=std, batch_size=4, precision="fp32"
+    )
     log_sum = torch.logsumexp(torch.tensor([2.0, 0.0, 0.0, 0.0]), 0).item()
     assert found.loss == pytest.approx(log_sum - 2.0 * 4 / 5)
     assert found.accuracy == pytest.approx(4 / 5)
@@ -104,28 +125,50 @@ def test_losses_are_weighted_by_sample(corners: Splits) -> None:
 
 def test_early_stopping_restores_a_copy_of_the_best_weights(corners: Splits) -> None:
     model = small_net()
-    # A rate that wrecks the network after it has learned: the best epoch is not the last.
-    config = TrainConfig(epochs=30, batch_size=16, lr=0.02, schedule="constant", patience=3, precision="fp32")
+    # A rate that wrecks the network after it has learned: the best epoch is not the
+    # last.
+    config = TrainConfig(
+        epochs=30,
+        batch_size=16,
+        lr=0.02,
+        schedule="constant",
+        patience=3,
+        precision="fp32",
+    )
     history = fit(model, corners, config)
     mean, std = corners.channel_stats()
-    reached = evaluate(model, corners.valid, mean=mean, std=std, precision="fp32").accuracy
+    reached = evaluate(
+        model, corners.valid, mean=mean, std=std, precision="fp32"
+    ).accuracy
     assert reached == pytest.approx(history.frame["valid_accuracy"].max())
     assert len(history) == min(30, history.best_epoch + 3)
 
 
-def test_keeping_the_best_differs_from_keeping_the_last_only_where_the_best_is_earlier(corners: Splits) -> None:
+def test_keeping_the_best_differs_from_keeping_the_last_only_where_the_best_is_earlier(
+    corners: Splits,
+) -> None:
     models = {}
     for keep in ("best", "last"):
         models[keep] = small_net()
-        history = fit(models[keep], corners, TrainConfig(epochs=4, batch_size=16, lr=0.3, keep=keep, precision="fp32"))
+        history = fit(
+            models[keep],
+            corners,
+            TrainConfig(epochs=4, batch_size=16, lr=0.3, keep=keep, precision="fp32"),
+        )
     equal = same(weights(models["best"]), weights(models["last"]))
     assert equal == (history.best_epoch == len(history))
 
 
-def test_watching_the_test_set_adds_its_curve_and_changes_nothing_else(corners: Splits) -> None:
-    # Judged on the test set, the last epoch would be the best by far; the validation set says otherwise.
+def test_watching_the_test_set_adds_its_curve_and_changes_nothing_else(
+    corners: Splits,
+) -> None:
+    # Judged on the test set, the last epoch would be the best by far; the validation
+    # set says otherwise.
     hopeless = replace(corners.valid, labels=(corners.valid.labels + 1) % 4)
-    splits, config = replace(corners, valid=hopeless, test=corners.valid), replace(QUICK, epochs=6, keep="best")
+    splits, config = (
+        replace(corners, valid=hopeless, test=corners.valid),
+        replace(QUICK, epochs=6, keep="best"),
+    )
     runs = []
     for watch_test in (False, True):
         model = small_net()
@@ -135,7 +178,9 @@ def test_watching_the_test_set_adds_its_curve_and_changes_nothing_else(corners: 
     assert same(unwatched, watched)
     assert set(curves.frame) - set(plain.frame) == {"test_loss", "test_accuracy"}
     mean, std = splits.channel_stats()
-    last = evaluate(last_weights(splits), corners.valid, mean=mean, std=std, precision="fp32")
+    last = evaluate(
+        last_weights(splits), corners.valid, mean=mean, std=std, precision="fp32"
+    )
     assert curves.rows[-1]["test_accuracy"] == last.accuracy > 0.5
     assert curves.rows[-1]["test_loss"] == pytest.approx(last.loss)
     assert curves.best_epoch < 6
@@ -152,7 +197,9 @@ def test_a_test_set_that_is_not_there_cannot_be_watched(corners: Splits) -> None
         fit(small_net(), corners, QUICK, watch_test=True)
 
 
-def test_a_loss_that_is_not_a_number_stops_with_step_and_learning_rate(corners: Splits, tmp_path: Path) -> None:
+def test_a_loss_that_is_not_a_number_stops_with_step_and_learning_rate(
+    corners: Splits, tmp_path: Path
+) -> None:
     class Broken(nn.Module):
         """A network that puts out NaN from its twelfth training step on."""
 
@@ -165,8 +212,15 @@ def test_a_loss_that_is_not_a_number_stops_with_step_and_learning_rate(corners: 
             logits: Tensor = self.fc(images.flatten(1))
             return logits * float("nan") if self.steps >= 12 else logits
 
-    with pytest.raises(TrainingError, match=r"nan at step 12 \(epoch 2\), learning rate 0\.01\b"):
-        fit(Broken(), corners, TrainConfig(epochs=3, batch_size=16, lr=0.01, schedule="constant"), folder=tmp_path)
+    with pytest.raises(
+        TrainingError, match=r"nan at step 12 \(epoch 2\), learning rate 0\.01\b"
+    ):
+        fit(
+            Broken(),
+            corners,
+            TrainConfig(epochs=3, batch_size=16, lr=0.01, schedule="constant"),
+            folder=tmp_path,
+        )
     kept = torch.load(tmp_path / "checkpoint.pt", weights_only=True)
     assert len(kept["rows"]) == 1
     assert kept["model"]["fc.weight"].isfinite().all()
@@ -175,15 +229,32 @@ def test_a_loss_that_is_not_a_number_stops_with_step_and_learning_rate(corners: 
 def test_a_last_step_that_wrecks_the_network_is_noticed_before_anything_is_kept(
     corners: Splits, tmp_path: Path
 ) -> None:
-    config = TrainConfig(epochs=1, batch_size=128, lr=1e38, momentum=0.0, schedule="constant", precision="fp32")
-    with pytest.raises(TrainingError, match=r"validation loss is (nan|inf) at step 1 \(epoch 1\)"):
+    config = TrainConfig(
+        epochs=1,
+        batch_size=128,
+        lr=1e38,
+        momentum=0.0,
+        schedule="constant",
+        precision="fp32",
+    )
+    with pytest.raises(
+        TrainingError, match=r"validation loss is (nan|inf) at step 1 \(epoch 1\)"
+    ):
         fit(LeNet5(4, image_size=16), corners, config, folder=tmp_path)
     assert not (tmp_path / "checkpoint.pt").exists()
 
 
-def test_a_run_stopped_between_epochs_goes_on_to_the_same_bits(corners: Splits, tmp_path: Path) -> None:
+def test_a_run_stopped_between_epochs_goes_on_to_the_same_bits(
+    corners: Splits, tmp_path: Path
+) -> None:
     config = TrainConfig(
-        epochs=5, batch_size=16, lr=0.05, ema=0.9, mixup=0.2, keep="best", augment=Augment(flip=0.5, rotate=10)
+        epochs=5,
+        batch_size=16,
+        lr=0.05,
+        ema=0.9,
+        mixup=0.2,
+        keep="best",
+        augment=Augment(flip=0.5, rotate=10),
     )
     unbroken = small_net()
     expected = fit(unbroken, corners, config)
@@ -233,7 +304,9 @@ torch.save(model.state_dict(), Path(sys.argv[1]) / "final.pt")
 """
 
 
-def test_a_run_killed_in_mid_epoch_and_resumed_ends_with_the_same_bits(tmp_path: Path) -> None:
+def test_a_run_killed_in_mid_epoch_and_resumed_ends_with_the_same_bits(
+    tmp_path: Path,
+) -> None:
     script = tmp_path / "train.py"
     script.write_text(KILLED.format(tests=str(Path(__file__).parents[1])))
 
@@ -242,7 +315,9 @@ def test_a_run_killed_in_mid_epoch_and_resumed_ends_with_the_same_bits(tmp_path:
 
     subprocess.run(command("unbroken", "quick"), check=True, capture_output=True)
 
-    process = subprocess.Popen(command("killed", "slow"), stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        command("killed", "slow"), stdout=subprocess.PIPE, text=True
+    )
     assert process.stdout is not None
     steps = 0
     for line in process.stdout:
@@ -257,7 +332,10 @@ def test_a_run_killed_in_mid_epoch_and_resumed_ends_with_the_same_bits(tmp_path:
     assert not (tmp_path / "killed" / "final.pt").exists()
 
     subprocess.run(command("killed", "quick"), check=True, capture_output=True)
-    finals = [torch.load(tmp_path / name / "final.pt", weights_only=True) for name in ("unbroken", "killed")]
+    finals = [
+        torch.load(tmp_path / name / "final.pt", weights_only=True)
+        for name in ("unbroken", "killed")
+    ]
     assert same(*finals)
 
 
@@ -278,10 +356,22 @@ def test_a_full_disk_leaves_the_previous_checkpoint(
     assert [path.name for path in tmp_path.iterdir()] == ["checkpoint.pt"]
 
 
-def test_a_checkpoint_of_other_settings_is_refused(corners: Splits, tmp_path: Path) -> None:
-    fit(small_net(), corners, TrainConfig(epochs=1, batch_size=16, lr=0.3), folder=tmp_path)
+def test_a_checkpoint_of_other_settings_is_refused(
+    corners: Splits, tmp_path: Path
+) -> None:
+    fit(
+        small_net(),
+        corners,
+        TrainConfig(epochs=1, batch_size=16, lr=0.3),
+        folder=tmp_path,
+    )
     with pytest.raises(TrainingError, match=r"lr 0\.3 -> 0\.2"):
-        fit(small_net(), corners, TrainConfig(epochs=1, batch_size=16, lr=0.2), folder=tmp_path)
+        fit(
+            small_net(),
+            corners,
+            TrainConfig(epochs=1, batch_size=16, lr=0.2),
+            folder=tmp_path,
+        )
 
 
 def test_a_damaged_checkpoint_is_named(corners: Splits, tmp_path: Path) -> None:

@@ -29,19 +29,25 @@ def model() -> MultiHeadCNN:
 @pytest.fixture
 def quadrants(corners: Splits) -> Splits:
     """The corners, each one of two rows and two columns."""
-    return replace(corners, factors={"row": ("top", "bottom"), "column": ("left", "right")})
+    return replace(
+        corners, factors={"row": ("top", "bottom"), "column": ("left", "right")}
+    )
 
 
 def one_hot(labels: torch.Tensor) -> torch.Tensor:
     return F.one_hot(labels, 6).float()
 
 
-def test_the_heads_loss_is_binary_cross_entropy_and_cross_entropy_weighted(model: nn.Module) -> None:
+def test_the_heads_loss_is_binary_cross_entropy_and_cross_entropy_weighted(
+    model: nn.Module,
+) -> None:
     outputs, labels = torch.randn(5, 4), torch.tensor([0, 1, 3, 5, 5])
     own = factor_labels(labels, FACTORS)
     row = F.binary_cross_entropy_with_logits(outputs[:, 0], own["row"].float())
     column = F.cross_entropy(outputs[:, 1:], own["column"])
-    weighted = make_objective(model, TrainConfig(head_weights=WEIGHTS))(outputs, one_hot(labels))
+    weighted = make_objective(model, TrainConfig(head_weights=WEIGHTS))(
+        outputs, one_hot(labels)
+    )
     torch.testing.assert_close(weighted, 2 * row + 0.5 * column)
     learned = make_objective(model, TrainConfig(head_weights="learned"))
     assert isinstance(learned, HeadsObjective)
@@ -54,7 +60,9 @@ def test_the_heads_loss_is_binary_cross_entropy_and_cross_entropy_weighted(model
 
 @pytest.mark.parametrize("loss", LOSSES)
 def test_every_loss_is_least_where_the_logits_say_the_targets(loss: str) -> None:
-    objective = make_objective(nn.Linear(1, 1), TrainConfig(loss=loss, label_smoothing=0.1))
+    objective = make_objective(
+        nn.Linear(1, 1), TrainConfig(loss=loss, label_smoothing=0.1)
+    )
     targets = one_hot(torch.tensor([2, 4]))
     smoothed = targets * 0.9 + 0.1 / 6
     best = {
@@ -70,7 +78,9 @@ def test_every_loss_is_least_where_the_logits_say_the_targets(loss: str) -> None
 @pytest.mark.parametrize("loss", LOSSES)
 def test_every_loss_trains(corners: Splits, loss: str) -> None:
     torch.manual_seed(0)
-    config = TrainConfig(epochs=4, batch_size=16, optimizer="adam", lr=1e-3, loss=loss, precision="fp32")
+    config = TrainConfig(
+        epochs=4, batch_size=16, optimizer="adam", lr=1e-3, loss=loss, precision="fp32"
+    )
     history = fit(LeNet5(4, image_size=16), corners, config)
     assert history.rows[-1]["valid_accuracy"] > 0.9
 
@@ -82,17 +92,35 @@ def test_weights_for_other_heads_or_none_at_all_are_refused(model: nn.Module) ->
         make_objective(nn.Linear(1, 1), TrainConfig(head_weights=WEIGHTS))
 
 
-def test_a_multi_head_network_is_trained_judged_and_measured_head_by_head(quadrants: Splits, tmp_path: Path) -> None:
-    config = TrainConfig(epochs=6, batch_size=16, optimizer="adam", lr=3e-3, head_weights="learned", precision="fp32")
+def test_a_multi_head_network_is_trained_judged_and_measured_head_by_head(
+    quadrants: Splits, tmp_path: Path
+) -> None:
+    config = TrainConfig(
+        epochs=6,
+        batch_size=16,
+        optimizer="adam",
+        lr=3e-3,
+        head_weights="learned",
+        precision="fp32",
+    )
     arguments = {"heads": quadrants.factors, "widths": (4, 8), "hidden": 8}
     experiment = Experiment("multi_head_cnn", config, arguments)
-    trained = run_experiments({"heads": experiment}, quadrants, seeds=1, folder=tmp_path)["heads"]
+    trained = run_experiments(
+        {"heads": experiment}, quadrants, seeds=1, folder=tmp_path
+    )["heads"]
     row = trained[0].history.rows[-1]
-    assert {"valid_accuracy_row", "valid_loss_column", "weight_row", "weight_column"} <= set(row)
+    assert {
+        "valid_accuracy_row",
+        "valid_loss_column",
+        "weight_row",
+        "weight_column",
+    } <= set(row)
     assert row["weight_row"] != 1.0
     metrics = measure(trained, quadrants)
     assert metrics["valid_joint_accuracy"][0] == pytest.approx(row["valid_accuracy"])
-    assert metrics["valid_accuracy_column"][0] == pytest.approx(row["valid_accuracy_column"])
+    assert metrics["valid_accuracy_column"][0] == pytest.approx(
+        row["valid_accuracy_column"]
+    )
     assert metrics["valid_joint_accuracy"][0] <= min(
         metrics["valid_accuracy_row"][0], metrics["valid_accuracy_column"][0]
     )
@@ -101,11 +129,22 @@ def test_a_multi_head_network_is_trained_judged_and_measured_head_by_head(quadra
     )
 
 
-def test_learned_weights_are_resumed_with_the_rest(quadrants: Splits, tmp_path: Path) -> None:
-    config = TrainConfig(epochs=3, batch_size=16, lr=0.05, head_weights="learned", precision="fp32")
-    arguments = {"num_classes": 4, "heads": quadrants.factors, "widths": (4, 8), "hidden": 8}
+def test_learned_weights_are_resumed_with_the_rest(
+    quadrants: Splits, tmp_path: Path
+) -> None:
+    config = TrainConfig(
+        epochs=3, batch_size=16, lr=0.05, head_weights="learned", precision="fp32"
+    )
+    arguments = {
+        "num_classes": 4,
+        "heads": quadrants.factors,
+        "widths": (4, 8),
+        "hidden": 8,
+    }
 
-    def train(folder: Path | None, stop_after: int = 99) -> tuple[list[float], nn.Module]:
+    def train(
+        folder: Path | None, stop_after: int = 99
+    ) -> tuple[list[float], nn.Module]:
         torch.manual_seed(0)
         model = MultiHeadCNN(**arguments)  # type: ignore[arg-type]
 
@@ -122,5 +161,8 @@ def test_learned_weights_are_resumed_with_the_rest(quadrants: Splits, tmp_path: 
     resumed, model = train(tmp_path)
     assert resumed == whole
     assert all(
-        torch.equal(a, b) for a, b in zip(model.state_dict().values(), expected.state_dict().values(), strict=True)
+        torch.equal(a, b)
+        for a, b in zip(
+            model.state_dict().values(), expected.state_dict().values(), strict=True
+        )
     )

@@ -11,10 +11,14 @@ from helpers.training.optimizers import Schedule, make_optimizer
 
 
 def small_model() -> nn.Module:
-    return nn.Sequential(nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2), nn.Flatten(), nn.Linear(8, 2))
+    return nn.Sequential(
+        nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2), nn.Flatten(), nn.Linear(8, 2)
+    )
 
 
-def rates(config: TrainConfig, steps_per_epoch: int, valid_losses: list[float]) -> list[float]:
+def rates(
+    config: TrainConfig, steps_per_epoch: int, valid_losses: list[float]
+) -> list[float]:
     """The learning rate of every step."""
     optimizer = make_optimizer(small_model(), config)
     schedule = Schedule(optimizer, config, steps_per_epoch)
@@ -29,8 +33,12 @@ def rates(config: TrainConfig, steps_per_epoch: int, valid_losses: list[float]) 
 
 
 @pytest.mark.parametrize("name", OPTIMIZERS)
-def test_every_optimizer_decays_weights_and_spares_biases_and_normalisation(name: str) -> None:
-    optimizer = make_optimizer(small_model(), TrainConfig(optimizer=name, weight_decay=0.1))
+def test_every_optimizer_decays_weights_and_spares_biases_and_normalisation(
+    name: str,
+) -> None:
+    optimizer = make_optimizer(
+        small_model(), TrainConfig(optimizer=name, weight_decay=0.1)
+    )
     decayed, spared = optimizer.param_groups
     assert [p.ndim for p in decayed["params"]] == [4, 2]
     assert [p.ndim for p in spared["params"]] == [1, 1, 1, 1]
@@ -40,12 +48,16 @@ def test_every_optimizer_decays_weights_and_spares_biases_and_normalisation(name
 @pytest.mark.parametrize("schedule", SCHEDULES)
 def test_features_learn_at_a_rate_of_their_own(schedule: str) -> None:
     model = nn.Sequential(OrderedDict(features=nn.Linear(2, 2), head=nn.Linear(2, 2)))
-    config = TrainConfig(epochs=4, lr=0.4, features_lr=0.1, schedule=schedule, weight_decay=0.1)
+    config = TrainConfig(
+        epochs=4, lr=0.4, features_lr=0.1, schedule=schedule, weight_decay=0.1
+    )
     optimizer = make_optimizer(model, config)
     moving = Schedule(optimizer, config, steps_per_epoch=5)
     for _ in range(3):
         head, _, features, biases = optimizer.param_groups
-        assert [id(p) for p in (*features["params"], *biases["params"])] == [id(p) for p in model[0].parameters()]
+        assert [id(p) for p in (*features["params"], *biases["params"])] == [
+            id(p) for p in model[0].parameters()
+        ]
         assert (features["weight_decay"], biases["weight_decay"]) == (0.1, 0.0)
         assert moving.lr == head["lr"]
         assert features["lr"] == pytest.approx(0.1 * head["lr"])
@@ -69,23 +81,33 @@ def test_one_cycle_rises_to_the_peak_and_falls_to_nothing() -> None:
 
 
 def test_cosine_warms_up_and_falls_to_nothing() -> None:
-    seen = rates(TrainConfig(epochs=4, lr=0.4, schedule="cosine", warmup=0.1), 10, [1.0] * 4)
+    seen = rates(
+        TrainConfig(epochs=4, lr=0.4, schedule="cosine", warmup=0.1), 10, [1.0] * 4
+    )
     assert seen.index(max(seen)) in (3, 4)
     assert seen[-1] < 0.01
 
 
 def test_step_drops_after_so_many_epochs() -> None:
-    seen = rates(TrainConfig(epochs=4, lr=1.0, schedule="step", step_epochs=2, step_factor=0.5), 2, [1.0] * 4)
+    seen = rates(
+        TrainConfig(epochs=4, lr=1.0, schedule="step", step_epochs=2, step_factor=0.5),
+        2,
+        [1.0] * 4,
+    )
     assert seen == [1.0] * 4 + [0.5] * 4
 
 
 def test_plateau_drops_when_the_validation_loss_stands_still() -> None:
-    config = TrainConfig(epochs=5, lr=1.0, schedule="plateau", step_epochs=1, step_factor=0.5)
+    config = TrainConfig(
+        epochs=5, lr=1.0, schedule="plateau", step_epochs=1, step_factor=0.5
+    )
     assert rates(config, 1, [3.0, 2.0, 2.0, 2.0, 1.0]) == [1.0, 1.0, 1.0, 1.0, 0.5]
 
 
 def test_constant_stays() -> None:
-    assert set(rates(TrainConfig(epochs=3, lr=0.2, schedule="constant"), 2, [1.0] * 3)) == {0.2}
+    assert set(
+        rates(TrainConfig(epochs=3, lr=0.2, schedule="constant"), 2, [1.0] * 3)
+    ) == {0.2}
 
 
 @pytest.mark.parametrize("name", SCHEDULES)

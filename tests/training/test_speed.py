@@ -13,7 +13,9 @@ CONFIG = TrainConfig(epochs=1, batch_size=16, lr=0.01, device="cpu", precision="
 
 
 def experiment(**settings: object) -> Experiment:
-    return Experiment("improved_cnn", TrainConfig(**(vars(CONFIG) | settings)), {"widths": (4, 8)})
+    return Experiment(
+        "improved_cnn", TrainConfig(**(vars(CONFIG) | settings)), {"widths": (4, 8)}
+    )
 
 
 @pytest.fixture
@@ -30,7 +32,9 @@ def stepped(monkeypatch: pytest.MonkeyPatch) -> list[TrainConfig]:
     return taken
 
 
-def test_each_variant_has_its_turn_in_every_round(corners: Splits, stepped: list[TrainConfig]) -> None:
+def test_each_variant_has_its_turn_in_every_round(
+    corners: Splits, stepped: list[TrainConfig]
+) -> None:
     variants = {"last": experiment(), "first": experiment(channels_last=False)}
     # More steps than the schedule of one epoch has.
     random = torch.get_rng_state()
@@ -48,7 +52,9 @@ def test_a_long_turn_ends_with_the_step_that_it_is_at(
     corners: Splits, stepped: list[TrainConfig], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(speed, "LONGEST_TURN", 0.0)
-    measured = time_training({"slow": experiment()}, corners, steps=50, rounds=2)["slow"]
+    measured = time_training({"slow": experiment()}, corners, steps=50, rounds=2)[
+        "slow"
+    ]
     assert len(stepped) == 1 + 2  # before the first round, and in each
     assert len(measured.rates) == 2
     assert min(measured.rates) > 0
@@ -60,7 +66,9 @@ def test_a_ratio_is_taken_within_each_round() -> None:
     assert fast.images_per_second == 20.0
 
 
-def test_what_cannot_be_compiled_says_what_to_do(corners: Splits, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_cannot_be_compiled_says_what_to_do(
+    corners: Splits, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def fails(_model: object) -> object:
         def forward(_images: torch.Tensor) -> torch.Tensor:
             raise TorchDynamoException("No working C++ compiler\nmuch more")
@@ -68,16 +76,28 @@ def test_what_cannot_be_compiled_says_what_to_do(corners: Splits, monkeypatch: p
         return forward
 
     monkeypatch.setattr(torch, "compile", fails)
-    with pytest.raises(TrainingError, match=r"compiled: .* cannot be compiled here \(No working C\+\+ compiler\)\."):
+    with pytest.raises(
+        TrainingError,
+        match=r"compiled: .* cannot be compiled here \(No working C\+\+ compiler\)\.",
+    ):
         time_training({"compiled": experiment(compile=True)}, corners)
 
 
 @pytest.mark.parametrize("channels_last", [True, False])
-def test_images_lie_in_memory_as_they_are_asked_to(corners: Splits, channels_last: bool) -> None:
-    run = TrainingRun(experiment().build(corners, 0), corners, experiment(channels_last=channels_last).config, None)
+def test_images_lie_in_memory_as_they_are_asked_to(
+    corners: Splits, channels_last: bool
+) -> None:
+    run = TrainingRun(
+        experiment().build(corners, 0),
+        corners,
+        experiment(channels_last=channels_last).config,
+        None,
+    )
     layout = torch.channels_last if channels_last else torch.contiguous_format
     for batches in (run.train_batches, run.valid_batches):
         images, _ = next(batches.epoch(0))
         assert images.is_contiguous(memory_format=layout)
-    stem = next(module for module in run.model.modules() if isinstance(module, torch.nn.Conv2d))
+    stem = next(
+        module for module in run.model.modules() if isinstance(module, torch.nn.Conv2d)
+    )
     assert stem.weight.is_contiguous(memory_format=layout)

@@ -26,15 +26,32 @@ WITHOUT_MAPS: dict[str, dict[str, Any]] = {"mlp": {"image_size": 32, "hidden": 1
 
 def save_untrained(path: Path, name: str, channels: int) -> Path:
     torch.manual_seed(0)
-    arguments = {"num_classes": 6, "in_channels": channels, **(NETWORKS | WITHOUT_MAPS)[name]}
+    arguments = {
+        "num_classes": 6,
+        "in_channels": channels,
+        **(NETWORKS | WITHOUT_MAPS)[name],
+    }
     model = create_model(name, **arguments)
-    about: dict[str, Any] = {"architecture": name, "arguments": arguments, "classes": SIX, "image_size": 32}
-    about |= {"channels": channels, "mean": [0.5] * channels, "std": [0.2] * channels, "trained_on": "real"}
+    about: dict[str, Any] = {
+        "architecture": name,
+        "arguments": arguments,
+        "classes": SIX,
+        "image_size": 32,
+    }
+    about |= {
+        "channels": channels,
+        "mean": [0.5] * channels,
+        "std": [0.2] * channels,
+        "trained_on": "real",
+    }
     save_model(path, model, **about)
     return path
 
 
-@pytest.fixture(params=[(name, channels) for name in NETWORKS for channels in (1, 3)], ids=lambda p: f"{p[0]}-{p[1]}")
+@pytest.fixture(
+    params=[(name, channels) for name in NETWORKS for channels in (1, 3)],
+    ids=lambda p: f"{p[0]}-{p[1]}",
+)
 def any_network(request: pytest.FixtureRequest, tmp_path: Path) -> SavedModel:
     """Every architecture, for gray and for colour images."""
     return load_model(save_untrained(tmp_path / "model.pt", *request.param))

@@ -20,7 +20,9 @@ def test_no_image_is_a_blank_one(multi_head: SavedModel) -> None:
     assert len(notes) == 1
 
 
-def test_an_image_that_fits_is_taken_as_it_is(lenet: SavedModel, tmp_path: Path) -> None:
+def test_an_image_that_fits_is_taken_as_it_is(
+    lenet: SavedModel, tmp_path: Path
+) -> None:
     pixels = torch.randint(0, 256, (3, 32, 32), dtype=torch.uint8)
     Image.fromarray(pixels.movedim(0, -1).numpy()).save(tmp_path / "a.png")
     for given in (pixels, tmp_path / "a.png"):
@@ -39,11 +41,15 @@ def test_a_file_of_another_mode_and_size_is_converted_and_that_is_said(
         assert image.shape == (saved.channels, 32, 32)
         assert notes[0] == "The image of 20×24 pixels was resized to 32×32."
         assert notes[1:] == (
-            [] if (mode, wanted) == ("L", "grayscale") else [f"The image was converted from {mode} to {wanted}."]
+            []
+            if (mode, wanted) == ("L", "grayscale")
+            else [f"The image was converted from {mode} to {wanted}."]
         )
 
 
-def test_gray_and_colour_tensors_fit_either_network(lenet: SavedModel, multi_head: SavedModel) -> None:
+def test_gray_and_colour_tensors_fit_either_network(
+    lenet: SavedModel, multi_head: SavedModel
+) -> None:
     gray = torch.randint(0, 256, (1, 32, 32), dtype=torch.uint8)
     colour, notes = read_image(lenet, gray)
     assert torch.equal(colour, gray.expand(3, -1, -1))
@@ -51,8 +57,12 @@ def test_gray_and_colour_tensors_fit_either_network(lenet: SavedModel, multi_hea
     assert torch.equal(read_image(multi_head, colour)[0], gray)
 
 
-@pytest.mark.parametrize("given", [torch.zeros(3, 32, 32), torch.zeros(1, 3, 32, 32, dtype=torch.uint8)])
-def test_what_is_no_image_is_refused(lenet: SavedModel, given: torch.Tensor, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "given", [torch.zeros(3, 32, 32), torch.zeros(1, 3, 32, 32, dtype=torch.uint8)]
+)
+def test_what_is_no_image_is_refused(
+    lenet: SavedModel, given: torch.Tensor, tmp_path: Path
+) -> None:
     with pytest.raises(DataError, match="Expected uint8"):
         read_image(lenet, given)
     (tmp_path / "a.png").write_text("no image")
@@ -74,30 +84,45 @@ def test_what_is_no_image_is_refused(lenet: SavedModel, given: torch.Tensor, tmp
         (4, 4, 6),
     ],
 )
-def test_targets_by_name(multi_head: SavedModel, text: Target, target: Target, names: int) -> None:
+def test_targets_by_name(
+    multi_head: SavedModel, text: Target, target: Target, names: int
+) -> None:
     assert parse_target(multi_head, text) == target
     assert len(class_names(multi_head, target)) == names
 
 
 def test_a_name_goes_before_an_index(lenet: SavedModel) -> None:
-    assert parse_target(replace(lenet, classes=("9", "8", "7", "1", "0", "2")), "1") == 3
+    assert (
+        parse_target(replace(lenet, classes=("9", "8", "7", "1", "0", "2")), "1") == 3
+    )
 
 
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("left", "no class 'left': the network knows top left, .* or head=class, of the heads row, column"),
+        (
+            "left",
+            (
+                "no class 'left': the network knows top left, .* or head=class, of the "
+                "heads row, column"
+            ),
+        ),
         ("column=up", "no class 'up': head 'column' knows left, middle, right"),
         ("column=", "no class '': head 'column' knows"),
         ("tint=red", "no class 'tint=red'"),
     ],
 )
-def test_unknown_targets_name_the_known_ones(multi_head: SavedModel, text: str, message: str) -> None:
+def test_unknown_targets_name_the_known_ones(
+    multi_head: SavedModel, text: str, message: str
+) -> None:
     with pytest.raises(ModelError, match=message):
         parse_target(multi_head, text)
 
 
 def test_of_many_classes_the_nearest_are_named(lenet: SavedModel) -> None:
     many = replace(lenet, classes=(*(f"class {i}" for i in range(100)), "accordion"))
-    with pytest.raises(ModelError, match="the network knows 101 classes, such as accordion, or their indices"):
+    with pytest.raises(
+        ModelError,
+        match="the network knows 101 classes, such as accordion, or their indices",
+    ):
         parse_target(many, "acordeon")

@@ -18,7 +18,11 @@ PNG = b"\x89PNG"
 @pytest.fixture
 def split() -> Split:
     images = torch.randint(0, 256, (4, 3, 32, 32), dtype=torch.uint8)
-    return Split(images, torch.tensor([0, 0, 2, 2]), ("ant/1.jpg", "ant/2.jpg", "cup/1.jpg", "cup/2.jpg"))
+    return Split(
+        images,
+        torch.tensor([0, 0, 2, 2]),
+        ("ant/1.jpg", "ant/2.jpg", "cup/1.jpg", "cup/2.jpg"),
+    )
 
 
 @pytest.fixture
@@ -35,7 +39,9 @@ def drawn(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str | None, bool]]
     return calls
 
 
-def test_the_first_choice_is_drawn_and_no_figure_stays_open(lenet: SavedModel, split: Split) -> None:
+def test_the_first_choice_is_drawn_and_no_figure_stays_open(
+    lenet: SavedModel, split: Split
+) -> None:
     before = plt.get_fignums()
     shown = NetworkBrowser(lenet, split)
     assert bytes(shown._picture.value).startswith(PNG)
@@ -46,7 +52,9 @@ def test_the_first_choice_is_drawn_and_no_figure_stays_open(lenet: SavedModel, s
     assert plt.get_fignums() == before
 
 
-def test_every_choice_draws_once(lenet: SavedModel, split: Split, drawn: list[tuple[str, str | None, bool]]) -> None:
+def test_every_choice_draws_once(
+    lenet: SavedModel, split: Split, drawn: list[tuple[str, str | None, bool]]
+) -> None:
     shown = NetworkBrowser(lenet, split, layer="relu1")
     shown.class_menu.value = 2
     shown.image_menu.value = 3
@@ -54,11 +62,19 @@ def test_every_choice_draws_once(lenet: SavedModel, split: Split, drawn: list[tu
     shown.kind_menu.value = "heatmap"
     shown.kind_menu.value = "saliency"
     activations = ("activations", "relu1", True)
-    expected = [activations, activations, activations, ("activations", "conv2", True), ("heatmap", "conv2", True)]
+    expected = [
+        activations,
+        activations,
+        activations,
+        ("activations", "conv2", True),
+        ("heatmap", "conv2", True),
+    ]
     assert drawn == [*expected, ("saliency", None, True)]
 
 
-def test_only_layers_that_suit_the_kind_are_offered(lenet: SavedModel, split: Split) -> None:
+def test_only_layers_that_suit_the_kind_are_offered(
+    lenet: SavedModel, split: Split
+) -> None:
     shown = NetworkBrowser(lenet, split)
     assert "fc1" in dict(shown.layer_menu.options)
     shown.layer_menu.value = "fc1"
@@ -69,14 +85,24 @@ def test_only_layers_that_suit_the_kind_are_offered(lenet: SavedModel, split: Sp
     assert shown.layer_menu.disabled
 
 
-def test_a_network_with_heads_has_a_menu_for_them(multi_head: SavedModel, split: Split) -> None:
+def test_a_network_with_heads_has_a_menu_for_them(
+    multi_head: SavedModel, split: Split
+) -> None:
     shown = NetworkBrowser(multi_head, split, kind="heatmap")
-    assert [name for name, _ in shown.head_menu.options] == ["all heads", "row", "column"]
+    assert [name for name, _ in shown.head_menu.options] == [
+        "all heads",
+        "row",
+        "column",
+    ]
     before = bytes(shown._picture.value)
     shown.head_menu.value = "column"
     assert bytes(shown._picture.value) != before
 
 
-def test_a_layer_that_does_not_suit_names_those_that_do(lenet: SavedModel, split: Split) -> None:
-    with pytest.raises(ModelError, match="'fc1' of LeNet5 has no heatmap: choose conv1"):
+def test_a_layer_that_does_not_suit_names_those_that_do(
+    lenet: SavedModel, split: Split
+) -> None:
+    with pytest.raises(
+        ModelError, match="'fc1' of LeNet5 has no heatmap: choose conv1"
+    ):
         NetworkBrowser(lenet, split, kind="heatmap", layer="fc1")

@@ -28,19 +28,28 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 def some_image(saved: SavedModel) -> torch.Tensor:
     shape = (saved.channels, saved.image_size, saved.image_size)
-    return torch.randint(0, 256, shape, generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
+    return torch.randint(
+        0, 256, shape, generator=torch.Generator().manual_seed(0), dtype=torch.uint8
+    )
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_every_network_is_drawn_from_nothing_but_itself_and_is_left_alone(any_network: SavedModel, kind: str) -> None:
-    before = {name: value.clone() for name, value in any_network.model.state_dict().items()}
+def test_every_network_is_drawn_from_nothing_but_itself_and_is_left_alone(
+    any_network: SavedModel, kind: str
+) -> None:
+    before = {
+        name: value.clone() for name, value in any_network.model.state_dict().items()
+    }
     picture = draw_picture(any_network, kind)
     assert picture.figure.axes
     assert picture.notes
     after = any_network.model.state_dict()
     assert all(torch.equal(after[name], value) for name, value in before.items())
     assert not any_network.model.training
-    assert not any(module._forward_hooks or module._forward_pre_hooks for module in any_network.model.modules())
+    assert not any(
+        module._forward_hooks or module._forward_pre_hooks
+        for module in any_network.model.modules()
+    )
 
 
 def test_what_is_left_out_is_said(lenet: SavedModel) -> None:
@@ -48,17 +57,28 @@ def test_what_is_left_out_is_said(lenet: SavedModel) -> None:
     assert "No image was given" in notes
     assert "No layer was given" in notes
     assert "No class was given" in notes
-    assert draw_picture(lenet, "heatmap", image=some_image(lenet), layer="conv2", target="top left").notes == ()
+    assert (
+        draw_picture(
+            lenet, "heatmap", image=some_image(lenet), layer="conv2", target="top left"
+        ).notes
+        == ()
+    )
 
 
 def test_what_is_of_no_use_is_said(lenet: SavedModel) -> None:
-    filters_of = draw_picture(lenet, "filters", image=some_image(lenet), layer="fc3", target="top left")
+    filters_of = draw_picture(
+        lenet, "filters", image=some_image(lenet), layer="fc3", target="top left"
+    )
     assert "the given one is not used" in " ".join(filters_of.notes)
     assert "the target is not used" in " ".join(filters_of.notes)
-    assert "the layer is not used" in " ".join(draw_picture(lenet, "saliency", layer="conv1").notes)
+    assert "the layer is not used" in " ".join(
+        draw_picture(lenet, "saliency", layer="conv1").notes
+    )
 
 
-def test_an_image_of_another_size_or_mode_is_converted_and_that_is_said(multi_head: SavedModel) -> None:
+def test_an_image_of_another_size_or_mode_is_converted_and_that_is_said(
+    multi_head: SavedModel,
+) -> None:
     photo = torch.randint(0, 256, (3, 20, 24), dtype=torch.uint8)
     notes = " ".join(draw_picture(multi_head, "activations", image=photo).notes)
     assert "24×20 pixels was resized to 32×32" in notes
@@ -66,10 +86,14 @@ def test_an_image_of_another_size_or_mode_is_converted_and_that_is_said(multi_he
 
 
 def test_a_single_layer_shows_all_its_maps_and_filters(lenet: SavedModel) -> None:
-    maps = draw_picture(lenet, "activations", image=some_image(lenet), layer="relu1").figure
+    maps = draw_picture(
+        lenet, "activations", image=some_image(lenet), layer="relu1"
+    ).figure
     assert [ax.get_title() for ax in maps.axes[:32]] == [str(i) for i in range(32)]
     found = draw_picture(lenet, "filters", layer="conv1").figure
-    assert [ax.get_title().split(":")[0] for ax in found.axes] == [str(i) for i in range(32)]
+    assert [ax.get_title().split(":")[0] for ax in found.axes] == [
+        str(i) for i in range(32)
+    ]
     units = draw_picture(lenet, "filters", layer="fc1")
     assert len(units.figure.axes) == pictures.MOST_FILTERS
     assert "The first 64 of 1021 are drawn." in units.notes
@@ -87,7 +111,9 @@ def test_a_single_layer_shows_all_its_maps_and_filters(lenet: SavedModel) -> Non
 def test_a_head_a_class_of_it_and_a_combination_can_be_explained(
     multi_head: SavedModel, target: str, heading: str
 ) -> None:
-    figure = draw_picture(multi_head, "heatmap", image=some_image(multi_head), target=target).figure
+    figure = draw_picture(
+        multi_head, "heatmap", image=some_image(multi_head), target=target
+    ).figure
     assert figure.texts[0].get_text().startswith(heading)
 
 
@@ -95,31 +121,51 @@ def test_a_head_a_class_of_it_and_a_combination_can_be_explained(
     ("arguments", "message"),
     [
         ({"kind": "smell"}, "choose activations, filters, heatmap, saliency"),
-        ({"kind": "activations", "layer": "conv9"}, "no layer 'conv9': known are conv1"),
+        (
+            {"kind": "activations", "layer": "conv9"},
+            "no layer 'conv9': known are conv1",
+        ),
         ({"kind": "filters", "layer": "conv9"}, "no layer 'conv9': known are conv1"),
         ({"kind": "heatmap", "layer": "fc1"}, "no maps.* choose conv1"),
-        ({"kind": "heatmap", "target": "walrus"}, "no class 'walrus': the network knows top left"),
+        (
+            {"kind": "heatmap", "target": "walrus"},
+            "no class 'walrus': the network knows top left",
+        ),
         ({"kind": "saliency", "target": "6"}, "no class '6': the network knows"),
     ],
 )
-def test_what_cannot_be_drawn_is_refused(lenet: SavedModel, arguments: dict[str, str], message: str) -> None:
+def test_what_cannot_be_drawn_is_refused(
+    lenet: SavedModel, arguments: dict[str, str], message: str
+) -> None:
     with pytest.raises((ConfigError, ModelError), match=message):
         draw_picture(lenet, **arguments)
 
 
 def test_a_class_that_a_head_lacks_is_refused(multi_head: SavedModel) -> None:
-    with pytest.raises(ModelError, match="no class 'up': head 'column' knows left, middle, right"):
+    with pytest.raises(
+        ModelError, match="no class 'up': head 'column' knows left, middle, right"
+    ):
         draw_picture(multi_head, "heatmap", target="column=up")
 
 
-def test_a_network_without_maps_shows_its_units_and_has_no_heatmap(perceptron: SavedModel) -> None:
+def test_a_network_without_maps_shows_its_units_and_has_no_heatmap(
+    perceptron: SavedModel,
+) -> None:
     figure = draw_picture(perceptron, "activations").figure
-    assert [ax.get_xlabel().startswith("unit of ") for ax in figure.axes] == [True, True]
+    assert [ax.get_xlabel().startswith("unit of ") for ax in figure.axes] == [
+        True,
+        True,
+    ]
     assert draw_picture(perceptron, "filters").figure.axes
     assert draw_picture(perceptron, "saliency").figure.axes
-    with pytest.raises(ModelError, match="no layer with maps, so there is no heatmap: ask for saliency"):
+    with pytest.raises(
+        ModelError, match="no layer with maps, so there is no heatmap: ask for saliency"
+    ):
         draw_picture(perceptron, "heatmap")
 
 
 def test_a_model_of_stand_in_images_says_so(lenet: SavedModel) -> None:
-    assert "stand-in" in draw_picture(replace(lenet, trained_on="synthetic"), "saliency").notes[0]
+    assert (
+        "stand-in"
+        in draw_picture(replace(lenet, trained_on="synthetic"), "saliency").notes[0]
+    )

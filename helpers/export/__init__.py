@@ -1,0 +1,1 @@
+"""An executed notebook as HTML, PDF or paper."""

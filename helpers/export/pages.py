@@ -1,0 +1,97 @@
+"""From an executed notebook to what is handed in: ``notebook.html`` and
+``notebook.pdf``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from helpers.base.errors import ExportError
+from helpers.base.files import write_atomic
+
+if TYPE_CHECKING:
+    from nbformat import NotebookNode
+
+FORMATS = ("html", "pdf")
+
+
+def export_notebook(
+    path: Path, formats: Sequence[str] = FORMATS, folder: Path | None = None
+) -> list[Path]:
+    """Writes a notebook, with whatever outputs it has, as HTML and PDF.
+
+    Args:
+        path: The ``.ipynb`` file.
+        formats: Any of ``"html"`` and ``"pdf"``.
+        folder: Where the files go, named like the notebook; beside the notebook if
+            None.
+
+    Returns:
+        The files written, in the order of ``formats``.
+
+    Raises:
+        ExportError: an unknown format; a file that is missing, or that is no notebook;
+            an image that is missing or broken; a folder that cannot be written to. No
+            file is left half-written.
+    """
+    unknown = [name for name in formats if name not in FORMATS]
+    if unknown:
+        raise ExportError(
+            f"Unknown export format {unknown[0]!r}. Known formats: "
+            f"{', '.join(FORMATS)}."
+        )
+    notebook = read_notebook(path)
+    resources = {"metadata": {"name": path.stem, "path": str(path.resolve().parent)}}
+    targets = [(folder or path.parent) / f"{path.stem}.{name}" for name in formats]
+    for target, name in zip(targets, formats, strict=True):
+        write_export(target, _convert(notebook, name, resources))
+    return targets
+
+
+def read_notebook(path: Path) -> NotebookNode:
+    """Reads a notebook and checks its form.
+
+    Raises:
+        ExportError: the file is missing, or is no notebook.
+    """
+    import nbformat  # noqa: PLC0415
+
+    try:
+        notebook: NotebookNode = nbformat.read(path, as_version=4)  # type: ignore[no-untyped-call]
+        nbformat.validate(notebook)
+    except FileNotFoundError as error:
+        raise ExportError(f"There is no notebook {path}.") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise ExportError(f"{path} cannot be read as a notebook: {error}") from error
+    except (
+        nbformat.ValidationError,
+        nbformat.reader.NotJSONError,
+        AttributeError,
+        KeyError,
+    ) as error:
+        raise ExportError(f"{path} is not a Jupyter notebook: {error}") from error
+    return notebook
+
+
+def _convert(notebook: NotebookNode, name: str, resources: dict[str, Any]) -> bytes:
+    from helpers.export.html import OfflineHTMLExporter  # noqa: PLC0415
+    from helpers.export.typst import TypstPDFExporter  # noqa: PLC0415
+
+    exporter = TypstPDFExporter() if name == "pdf" else OfflineHTMLExporter()
+    content, _ = exporter.from_notebook_node(notebook, resources)
+    return content if isinstance(content, bytes) else str(content).encode("utf-8")
+
+
+def write_export(target: Path, content: bytes) -> None:
+    """Writes a file whole or not at all.
+
+    Raises:
+        ExportError: its folder cannot be written to.
+    """
+    try:
+        with write_atomic(target) as temporary:
+            temporary.write_bytes(content)
+    except OSError as error:
+        raise ExportError(f"{target} cannot be written: {error}") from error

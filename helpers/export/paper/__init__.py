@@ -1,0 +1,3 @@
+"""From an executed notebook to a paper: its text, checked, as LaTeX or Typst, and the
+PDF.
+"""

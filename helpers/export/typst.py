@@ -1,0 +1,87 @@
+"""A notebook as a PDF without LaTeX: its HTML page, through pandoc, set by Typst.
+
+Registered as nbconvert's exporter ``typst_pdf``, so that ``jupyter nbconvert --to
+typst_pdf`` works from any folder. Both programs come as wheels; there is no system
+package to install.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import mimetypes
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import typst
+from bs4 import BeautifulSoup
+from nbformat import NotebookNode
+from traitlets import default
+
+from helpers.base.errors import ExportError
+from helpers.export.html import OfflineHTMLExporter
+from helpers.export.pandoc import html_to_typst
+
+
+class TypstPDFExporter(OfflineHTMLExporter):
+    """nbconvert exporter of a PDF: ``jupyter nbconvert --to typst_pdf``."""
+
+    export_from_notebook = "PDF (Typst)"
+    output_mimetype = "application/pdf"
+
+    @default("file_extension")
+    def _file_extension(self) -> str:
+        return ".pdf"
+
+    def from_notebook_node(
+        self, nb: NotebookNode, resources: dict[str, Any] | None = None, **kw: Any
+    ) -> tuple[Any, dict[str, Any]]:
+        """The PDF of a notebook, and nbconvert's resources.
+
+        Raises:
+            ExportError: an image is missing or broken, or Typst refuses the document.
+        """
+        html, resources = super().from_notebook_node(nb, resources, **kw)
+        return html_to_pdf(html), resources
+
+
+def html_to_pdf(html: str, *, compact: bool = False) -> bytes:
+    """Sets an exported page, its images embedded, as a PDF.
+
+    Args:
+        html: what ``OfflineHTMLExporter`` makes of a notebook.
+        compact: in two columns and a small type.
+
+    Raises:
+        ExportError: an image is broken, or Typst refuses the document.
+    """
+    page = BeautifulSoup(html, "html.parser")
+    with TemporaryDirectory(prefix="typst-") as name:
+        folder = Path(name)
+        _images_to_files(page, folder)
+        source = folder / "report.typ"
+        source.write_text(html_to_typst(str(page), compact=compact), encoding="utf-8")
+        try:
+            return typst.compile(source, root=folder)
+        except typst.TypstError as error:
+            raise ExportError(
+                f"Typst could not set the notebook as a PDF: {error}"
+            ) from error
+
+
+def _images_to_files(page: BeautifulSoup, folder: Path) -> None:
+    """Writes the embedded images to files: Typst wants files, and pandoc is slow on
+    long attributes.
+    """
+    for number, image in enumerate(page("img"), start=1):
+        kind, _, content = str(image["src"]).partition(",")
+        mime = kind.removeprefix("data:").removesuffix(";base64")
+        file = folder / f"image-{number}{mimetypes.guess_extension(mime) or ''}"
+        try:
+            file.write_bytes(base64.b64decode(content, validate=True))
+        except binascii.Error as error:
+            raise ExportError(
+                f"Image {number} of the notebook ({image['alt']}) is broken: {error}."
+            ) from error
+        image["src"] = file.name

@@ -1,0 +1,1 @@
+"""What a course wants handed in: reports, archives, results, the gallery."""

@@ -1,0 +1,3 @@
+"""What each course wants handed in, built from the runs and checked: ``python -m
+helpers submit``.
+"""

@@ -1,1 +1,0 @@
-"""From a notebook to what is handed in: run, export, results."""

@@ -1,0 +1,1 @@
+"""Notebooks run headless by papermill: plan, execution, progress, failure."""

@@ -1,0 +1,178 @@
+"""Which notebooks run, with which parameters and in which order: all of it checked
+before the first one starts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from helpers.base.declared import DeclaredNotebook, find_notebooks, resolve
+from helpers.base.errors import ConfigError, NotebookError
+from helpers.base.files import notebooks_dir
+from helpers.base.record import RunRecord
+from helpers.base.runs import exports_root, run_command
+
+
+@dataclass(frozen=True)
+class Job:
+    """One notebook to run.
+
+    Attributes:
+        notebook: what it declares.
+        parameters: the values that replace its defaults, typed.
+        exports: the folder that holds the run folders.
+        quick: whether these are the quick settings.
+    """
+
+    notebook: DeclaredNotebook
+    parameters: dict[str, Any]
+    exports: Path
+    quick: bool = False
+
+    @property
+    def folder(self) -> Path:
+        """The run folder."""
+        return self.exports / self.notebook.name
+
+    @property
+    def command(self) -> str:
+        """What a user types to run this notebook."""
+        return run_command(self.notebook.name, quick=self.quick)
+
+
+def make_plan(
+    names: Sequence[str],
+    *,
+    quick: bool = False,
+    parameters: Mapping[str, Any] | None = None,
+    folder: Path | None = None,
+) -> list[list[Job]]:
+    """Levels of jobs: a job needs only what earlier levels make, or ones that are there
+    already.
+
+    Args:
+        names: assignments or notebooks; none means all.
+        quick: take the settings of ``quick.yaml``.
+        parameters: values (text or typed) that go before those; each goes to the
+            notebooks that declare it.
+        folder: the folder of notebooks; None takes the project's own.
+
+    Raises:
+        NotebookError: a name is unknown, or the needs cannot be met.
+        ExportError: a record of a run that is needed cannot be read.
+        ConfigError: a parameter is unknown to all these notebooks, or ill-typed.
+    """
+    folder = folder or notebooks_dir()
+    selected = (
+        [n for name in names for n in resolve(name, folder)]
+        if names
+        else find_notebooks(folder)
+    )
+    if not selected:
+        raise NotebookError(f"There are no notebooks in {folder}.")
+    settings = read_quick_settings(folder) if quick else {}
+    chosen = dict(parameters or {})
+    _check_known(selected, chosen)
+
+    jobs = {}
+    for notebook in selected:
+        own = {
+            name: value for name, value in chosen.items() if name in notebook.parameters
+        }
+        values = settings.get(notebook.name, {}) | notebook.parse(own)
+        jobs[notebook.name] = Job(notebook, values, exports_root(quick=quick), quick)
+    return list(_levels(jobs))
+
+
+def read_quick_settings(folder: Path | None = None) -> dict[str, dict[str, Any]]:
+    """The typed values of ``quick.yaml``, by notebook.
+
+    Raises:
+        ConfigError: the file is not there, is no mapping of notebooks to parameters, or
+            names unknown ones.
+    """
+    path = (folder or notebooks_dir()) / "quick.yaml"
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+    except OSError as error:
+        raise ConfigError(
+            f"The quick settings {path} cannot be read ({error.strerror})."
+        ) from error
+    except yaml.YAMLError as error:
+        raise ConfigError(f"The quick settings {path} are not YAML: {error}") from error
+    if not isinstance(content, dict) or not all(
+        isinstance(values, dict) for values in content.values()
+    ):
+        raise ConfigError(
+            f"{path} must map each notebook to its parameters, such as `caltech101/01: "
+            f"{{epochs: 1}}`."
+        )
+    notebooks = {notebook.name: notebook for notebook in find_notebooks(folder)}
+    if unknown := sorted(set(content) - set(notebooks)):
+        raise ConfigError(
+            f"{path} names the unknown {', '.join(unknown)}. Known notebooks: "
+            f"{', '.join(notebooks)}."
+        )
+    return {name: notebooks[name].parse(values) for name, values in content.items()}
+
+
+def _check_known(
+    notebooks: Sequence[DeclaredNotebook], parameters: Mapping[str, Any]
+) -> None:
+    declared = {name for notebook in notebooks for name in notebook.parameters}
+    for name, value in parameters.items():
+        if name not in declared and len(notebooks) == 1:
+            notebooks[0].parse(
+                {name: value}
+            )  # names the notebook and the types of its parameters
+        if name not in declared:
+            raise ConfigError(
+                f"None of these notebooks has a parameter {name}. Known: "
+                f"{', '.join(sorted(declared)) or 'none'}."
+            )
+
+
+def _is_made(folder: Path) -> bool:
+    """Whether a run has left what others load: its model, or results that are complete."""
+    if (folder / "model.pt").is_file():
+        return True
+    record = folder / "metrics.json"
+    return record.is_file() and RunRecord.load(record).status == "complete"
+
+
+def _levels(jobs: Mapping[str, Job]) -> Iterator[list[Job]]:
+    for job in jobs.values():
+        missing = [
+            need
+            for need in job.notebook.needs
+            if need not in jobs and not _is_made(job.exports / need)
+        ]
+        if missing:
+            raise NotebookError(
+                f"Notebook {job.notebook.name} needs what {', '.join(missing)} makes, "
+                f"which is not in {job.exports}. "
+                f"Run first: {run_command(' '.join(missing), quick=job.quick)}"
+            )
+    order = TopologicalSorter(
+        {
+            name: [n for n in job.notebook.needs if n in jobs]
+            for name, job in jobs.items()
+        }
+    )
+    try:
+        order.prepare()
+    except CycleError as error:
+        circle = " needs ".join(reversed(error.args[1]))
+        raise NotebookError(
+            f"These notebooks need each other in a circle: {circle}. Remove one of the "
+            "needs."
+        ) from None
+    while ready := order.get_ready():
+        yield [jobs[name] for name in sorted(ready)]
+        order.done(*ready)

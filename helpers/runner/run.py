@@ -1,0 +1,120 @@
+"""Runs notebooks headless, in the order of what they need from each other."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from helpers.base.errors import ExportError
+from helpers.base.record import RunRecord, Status
+from helpers.runner.execute import Export, Outcome, close_record, execute
+from helpers.runner.failure import Failure
+from helpers.runner.plan import Job, make_plan
+
+
+def run_notebooks(
+    names: Sequence[str] = (),
+    *,
+    quick: bool = False,
+    parameters: Mapping[str, Any] | None = None,
+    jobs: int = 1,
+    timeout: float | None = None,
+    export: Export | None = None,
+    folder: Path | None = None,
+) -> list[Outcome]:
+    """Runs notebooks and exports them; a failed one stops only those that need it.
+
+    Args:
+        names: assignments (``caltech101``) or notebooks (``caltech101/01_lenet5``);
+            none means all.
+        quick: take the settings of ``quick.yaml`` and write to ``exports/quick``.
+        parameters: values, text or typed, for the notebooks that declare them.
+        jobs: notebooks that run side by side.
+        timeout: seconds that each notebook may take; None for no limit.
+        export: makes documents of each complete notebook; None makes none.
+        folder: the folder of notebooks; None takes the project's own.
+
+    Returns:
+        One outcome per notebook, in the order in which they ran.
+
+    Raises:
+        NotebookError, ConfigError: a name, parameter or need is wrong; nothing has run.
+    """
+    from joblib import Parallel, delayed  # scikit-learn's, with a choice of backends  # noqa: PLC0415
+
+    outcomes: dict[str, Outcome] = {}
+    for level in make_plan(names, quick=quick, parameters=parameters, folder=folder):
+        skipped = [outcome for job in level if (outcome := _skip(job, outcomes))]
+        ready = [
+            job
+            for job in level
+            if job.notebook.name not in {outcome.name for outcome in skipped}
+        ]
+        try:
+            finished = Parallel(n_jobs=jobs)(
+                delayed(execute)(job, timeout=timeout, export=export) for job in ready
+            )
+        except KeyboardInterrupt:
+            _close_unfinished(ready, "killed", "the run was interrupted")
+            raise
+        except Exception as error:
+            _close_unfinished(
+                ready, "failed", f"the runner stopped: {type(error).__name__}: {error}"
+            )
+            raise
+        outcomes |= {outcome.name: outcome for outcome in (*finished, *skipped)}
+    return list(outcomes.values())
+
+
+def report(outcomes: Sequence[Outcome]) -> str:
+    """A summary for the terminal: what was exported, and for each failure why, where
+    and what to do.
+    """
+    lines = []
+    for outcome in outcomes:
+        lines.append(f"{outcome.name}  {outcome.status}  {outcome.seconds:.0f} s")
+        lines += [f"  {_shown(file)}" for file in outcome.files]
+        if not outcome.ok:
+            lines.append(f"  why:    {outcome.reason}")
+            if outcome.status != "skipped":
+                lines.append(f"  output: {_shown(outcome.folder / 'notebook.ipynb')}")
+            lines.append(f"  hint:   {outcome.hint}")
+    failed = sum(not outcome.ok for outcome in outcomes)
+    if failed:
+        lines.append(f"{failed} of {len(outcomes)} notebooks failed")
+    return "\n".join(lines)
+
+
+def _skip(job: Job, outcomes: Mapping[str, Outcome]) -> Outcome | None:
+    for need in job.notebook.needs:
+        if need in outcomes and outcomes[need].status != "complete":
+            reason = (
+                f"it needs the model or the results of {need}, which did not complete"
+            )
+            return Outcome(
+                job.notebook.name,
+                "skipped",
+                job.folder,
+                reason=reason,
+                hint=f"then: {job.command}",
+            )
+    return None
+
+
+def _close_unfinished(jobs: Sequence[Job], status: Status, reason: str) -> None:
+    """The records of notebooks that were running when the runner itself was stopped."""
+    for job in jobs:
+        try:
+            record = RunRecord.load(job.folder / "metrics.json")
+        except ExportError:
+            continue  # it had not started
+        if record.status == "running":
+            close_record(
+                job, Failure(status, reason, f"again: {job.command}"), record.seconds
+            )
+
+
+def _shown(path: Path) -> Path:
+    return Path(os.path.relpath(path)) if path.is_relative_to(Path.cwd()) else path

@@ -1,0 +1,1 @@
+"""Trained seeds and comparisons: curves, tables, intervals, verdicts."""

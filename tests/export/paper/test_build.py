@@ -1,0 +1,287 @@
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbformat.v4 import new_markdown_cell
+
+from helpers.base.errors import ExportError
+from helpers.export.paper.build import NOTE, make_paper, write_paper
+from helpers.export.paper.latex import INSTALL, missing_programs
+
+Saved = Callable[..., Path]
+needs_tex = pytest.mark.skipif(
+    bool(missing_programs()), reason="LaTeX is not installed"
+)
+# What of NeurIPS's own style matters to a paper that uses it; the style itself is not
+# ours to keep.
+STYLE = r"""
+\ProvidesPackage{neurips_2030}
+\DeclareOption{preprint}{}\ProcessOptions\relax
+\renewcommand{\rmdefault}{ptm}
+\RequirePackage{natbib}
+\RequirePackage[letterpaper]{geometry}
+\newcommand{\@noticestring}{Preprint.}
+\renewcommand{\maketitle}{\def\And{\end{tabular}\begin{tabular}[t]{c}}%
+  {\LARGE\@title\par}\begin{tabular}[t]{c}\@author\end{tabular}\par\@noticestring}
+"""
+
+
+@pytest.fixture
+def no_tex(monkeypatch: pytest.MonkeyPatch) -> None:
+    which = shutil.which
+    monkeypatch.setattr(
+        shutil,
+        "which",
+        lambda name: None if name in ("xelatex", "bibtex") else which(name),
+    )
+
+
+def text_of(pdf: Path) -> str:
+    """The words of a PDF, if this machine can tell them."""
+    if shutil.which("pdftotext") is None:
+        pytest.skip("pdftotext is not installed")
+    done = subprocess.run(
+        ["pdftotext", "-layout", pdf, "-"], capture_output=True, text=True, check=True
+    )
+    return " ".join(done.stdout.split())
+
+
+def test_the_latex_source_has_all_that_a_paper_has(
+    notebook: nbformat.NotebookNode, folder: Path
+) -> None:
+    paper = make_paper(notebook, folder, "latex")
+    assert set(paper.files) == {
+        "paper.tex",
+        "paper.sty",
+        "references.bib",
+        "figures/curves.pdf",
+    }
+    for wanted in (
+        r"\title{Small \& Big}",
+        "\\maketitle\n\\suppressfloats[t]",
+        r"Ada Müller \\ University of Somewhere \\ \texttt{",
+        "\\begin{abstract}\nIn short: \\(x^2\\).\n\\end{abstract}",
+        r"After \citet{lecun1998}, as others did \citep{he2016, lecun1998}: see Figure~\ref{fig:curves}, ",
+        r"Table~\ref{tab:nets}, Equation~\eqref{eq:field} and Section~\ref{sec:fine-tuning}.",
+        (
+            "\\begin{equation}\\label{eq:field}\n r_\\ell = r_{\\ell-1} + k "
+            "\n\\end{equation}"
+        ),
+        r"\section{Fine-tuning}\label{sec:fine-tuning}",
+        r"The layer \texttt{conv4}; 85.1~±~0.4~\%. Elsewhere",
+        "{figures/curves.pdf}",
+        r"\caption{Loss \emph{falls} \citep{he2016}.}\label{fig:curves}",
+        (
+            "\\caption{All "
+            "nets.}\\label{tab:nets}\n\\fitted{\\begin{tabular}{@{}lr@{}}\n\\toprule\n"
+        ),
+        "net & \\% \\\\\n\\midrule\na\\_b & 8 \\\\\n\\bottomrule",
+        r"The best reaches \textbf{82~\%}.",
+        r"\bibliography{references}",
+    ):
+        assert wanted in paper.source
+    assert "longtable" not in paper.source
+    assert "run." not in paper.source
+
+
+def test_a_table_from_html_becomes_one(
+    notebook: nbformat.NotebookNode, folder: Path
+) -> None:
+    html = "```{=html}\n<table><caption>C</caption><tr><th>a</th><th>b</th></tr><tr><td>1</td><td>2</td></tr></table>\n```"
+    notebook.cells.append(new_markdown_cell(html))
+    assert (
+        "a & b \\\\\n\\midrule\n1 & 2 \\\\"
+        in make_paper(notebook, folder, "latex").source
+    )
+
+
+def test_without_citations_there_is_no_bibliography(
+    notebook: nbformat.NotebookNode, folder: Path
+) -> None:
+    notebook.cells = [*notebook.cells[:2], new_markdown_cell("Text.")]
+    paper = make_paper(notebook, folder, "latex")
+    assert "references.bib" not in paper.files
+    assert r"\bibliography" not in paper.source
+
+
+def test_neurips_own_style_is_used_where_it_lies(
+    notebook: nbformat.NotebookNode, folder: Path
+) -> None:
+    (folder / "neurips_2030.sty").write_text(STYLE)
+    paper = make_paper(notebook, folder, "latex")
+    assert r"\usepackage[preprint]{neurips_2030}" in paper.source
+    assert paper.files["neurips_2030.sty"] == STYLE.encode()
+    assert "paper.sty" not in paper.files
+
+
+def test_the_bibliography_beside_the_source_is_found(
+    notebook: nbformat.NotebookNode, folder: Path
+) -> None:
+    (folder / "source").mkdir()
+    (folder / "references.bib").rename(folder / "source" / "references.bib")
+    with pytest.raises(ExportError, match=r"bibliography references\.bib is not in"):
+        make_paper(notebook, folder, "latex")
+    notebook.metadata["papermill"] = {
+        "input_path": str(folder / "source" / "08_report.ipynb")
+    }
+    assert "references.bib" in make_paper(notebook, folder, "latex").files
+
+
+def test_without_tex_the_source_is_written_and_the_cure_named(
+    saved: Saved, folder: Path, no_tex: None
+) -> None:
+    (folder / "paper.pdf").write_bytes(b"of an earlier run")
+    with pytest.raises(ExportError) as raised:
+        write_paper(saved())
+    message = str(raised.value)
+    assert message.startswith(
+        f"LaTeX is not installed (xelatex, bibtex). Install it: {INSTALL} "
+    )
+    assert message.endswith("The same without LaTeX: --route typst.")
+    assert sorted(file.name for file in (folder / "paper").iterdir()) == [
+        "figures",
+        "paper.sty",
+        "paper.tex",
+        "references.bib",
+    ]
+    assert not (folder / "paper.pdf").exists()
+
+
+def test_typst_sets_the_same_and_says_so(
+    saved: Saved, folder: Path, no_tex: None
+) -> None:
+    pdf = write_paper(saved(), "typst")
+    assert pdf == folder / "paper.pdf"
+    first = pdf.read_bytes()
+    assert first.startswith(b"%PDF-")
+    assert write_paper(folder / "notebook.ipynb", "typst").read_bytes() == first
+    text = text_of(pdf)
+    for wanted in (
+        "Small & Big",
+        "Ada Müller",
+        "ada_m@example.org",
+        NOTE,
+        "1 Introduction",
+        "LeCun & Bottou (1998)",
+        "see Figure 1, Table 1, Equation (1)",
+        "Section 2",
+        "Figure 1: Loss falls (He, 2016).",
+        "Table 1: All nets.",
+        "References",
+    ):
+        assert wanted in text
+
+
+@pytest.mark.parametrize(
+    ("text", "paper", "message"),
+    [
+        ("Text.", {"pages": [6, 8]}, "it has 1 pages, expected are 6 to 8"),
+        ("A hieroglyph: 𓂀.", {}, "could not be displayed with font"),
+        (
+            "| " + "wide |" * 60 + "\n|" + "---|" * 60 + "\n\n: C. {#tab:c}",
+            {},
+            "a table is too wide for the page",
+        ),
+    ],
+)
+def test_typst_papers_are_checked(
+    saved: Saved, folder: Path, text: str, paper: dict[str, object], message: str
+) -> None:
+    with pytest.raises(ExportError, match=message):
+        write_paper(saved(new_markdown_cell(text), **paper), "typst")
+    assert not (folder / "paper.pdf").exists()
+
+
+def test_typst_sets_as_many_lines_on_a_page_as_latex(saved: Saved) -> None:
+    lines = "  \n".join(
+        f"Line {number}." for number in range(9 * 648 // 11)
+    )  # nine pages of 9 inches, and the notebook
+    write_paper(saved(new_markdown_cell(lines), pages=[10, 10]), "typst")
+
+
+def test_a_paper_of_the_wrong_length_is_there_to_be_looked_at(
+    saved: Saved, folder: Path
+) -> None:
+    with pytest.raises(
+        ExportError, match=re.escape(str(folder / "paper" / "draft.pdf"))
+    ):
+        write_paper(saved(pages=[6, 8]), "typst")
+    assert (folder / "paper" / "draft.pdf").read_bytes().startswith(b"%PDF-")
+    write_paper(saved(pages=[1, 8]), "typst")
+    assert not (folder / "paper" / "draft.pdf").exists()
+
+
+@needs_tex
+def test_latex_sets_it(saved: Saved) -> None:
+    text = text_of(write_paper(saved()))
+    for wanted in (
+        "Small & Big",
+        "Figure 1: Loss falls [He, 2016].",
+        "Table 1: All nets.",
+        "Equation (1) and Section 2",
+    ):
+        assert wanted in text
+    assert NOTE not in text
+    assert "?" not in text
+
+
+@needs_tex
+def test_latex_sets_it_with_a_style_like_that_of_neurips(
+    saved: Saved, folder: Path
+) -> None:
+    (folder / "neurips_2030.sty").write_text(STYLE)
+    text = text_of(write_paper(saved()))
+    assert "Small & Big" in text
+    assert "Preprint" not in text
+
+
+@needs_tex
+def test_what_tex_only_notes_is_a_fault(saved: Saved, folder: Path) -> None:
+    texts = (
+        "A hieroglyph: 𓂀.",
+        "By hand: \\ref{fig:gone} and \\citep{nobody}.",
+        f"Much too long: `{'x' * 120}`.",
+        "| " + "wide |" * 60 + "\n|" + "---|" * 60 + "\n\n: C. {#tab:c}",
+    )
+    with pytest.raises(ExportError) as raised:
+        write_paper(saved(*map(new_markdown_cell, texts), pages=[6, 8]))
+    for message in (
+        (
+            "The paper is not as it should be: its font has no 𓂀: write it as maths or in "
+            "words; "
+        ),
+        (
+            "; it refers to fig:gone, which is not there (??); it cites nobody, not in the "
+            "bibliography (?); "
+        ),
+        "pt (“Much too long: ",
+        "; Table 2 is ",
+        "pages, expected are 6 to 8. See ",
+    ):
+        assert message in str(raised.value)
+    assert not (folder / "paper.pdf").exists()
+
+
+@needs_tex
+def test_an_error_of_tex_names_the_line(saved: Saved) -> None:
+    with pytest.raises(
+        ExportError,
+        match=r"LaTeX stopped at an error: Undefined control sequence. \(line \d+\)",
+    ):
+        write_paper(saved(new_markdown_cell("$$\\undefinedthing$$")))
+
+
+def test_nbconvert_knows_the_exporters(saved: Saved, folder: Path) -> None:
+    saved()
+    for route, file in (("paper_tex", "notebook.tex"), ("paper_typst", "notebook.pdf")):
+        command = [sys.executable, "-m", "nbconvert", "--to", route, "notebook.ipynb"]
+        subprocess.run(command, cwd=folder, check=True, capture_output=True)
+        assert (folder / file).is_file()
+    assert (folder / "paper.sty").is_file()

@@ -1,0 +1,136 @@
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import pytest
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_output
+
+from helpers.base.errors import ExportError
+from helpers.export.paper.manuscript import read_manuscript
+
+PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+
+
+def output(data: dict[str, Any], metadata: dict[str, Any] | None = None) -> Any:
+    return new_code_cell(
+        "code()",
+        outputs=[new_output("display_data", data=data, metadata=metadata or {})],
+    )
+
+
+def test_text_figures_and_tables_are_gathered_and_code_is_not(
+    notebook: nbformat.NotebookNode, folder: Path, vector: bytes
+) -> None:
+    manuscript = read_manuscript(notebook, folder)
+    assert manuscript.title == "Small & Big"
+    assert manuscript.abstract == "In short: $x^2$."
+    assert manuscript.files == {"figures/curves.pdf": vector}
+    text = manuscript.text
+    assert (
+        "::: {#fig:curves}\n![Two \\[curves\\].](figures/curves.pdf)\n\nLoss *falls* "
+        "[@he2016].\n:::" in text
+    )
+    assert "| a_b | 8 |\n\n: All nets. {#tab:nets}" in text
+    assert text.endswith("The best reaches **82 %**.")
+    for absent in ("The question.", "epoch", "run.", "*All nets.*", "Abstract"):
+        assert absent not in text
+
+
+def test_the_abstract_may_be_computed_and_the_title_given(
+    notebook: nbformat.NotebookNode, folder: Path
+) -> None:
+    notebook.cells[1] = output({"text/markdown": "It is **82 %**."})
+    notebook.cells[1].metadata.tags = ["abstract"]
+    notebook.metadata["paper"]["title"] = "Other"
+    manuscript = read_manuscript(notebook, folder)
+    assert (manuscript.title, manuscript.abstract) == ("Other", "It is **82 %**.")
+
+
+def test_pictures_without_a_file_and_attachments_come_along(
+    notebook: nbformat.NotebookNode, folder: Path
+) -> None:
+    attached = new_markdown_cell(
+        "![x](attachment:x.png)", attachments={"x.png": {"image/png": PIXEL}}
+    )
+    notebook.cells += [output({"image/png": PIXEL, "text/plain": "<Figure>"}), attached]
+    manuscript = read_manuscript(notebook, folder)
+    assert manuscript.text.endswith(
+        f"![](figures/picture-7-2.png)\n\n![x](data:image/png;base64,{PIXEL})"
+    )
+    assert manuscript.files["figures/picture-7-2.png"].startswith(b"\x89PNG")
+
+
+def test_widgets_vanish_and_tables_in_html_stay(
+    notebook: nbformat.NotebookNode, folder: Path
+) -> None:
+    widget = output(
+        {"application/vnd.jupyter.widget-view+json": {}, "text/plain": "HBox()"}
+    )
+    notebook.cells = [
+        *notebook.cells[:2],
+        widget,
+        output({"text/html": "<table></table>", "text/plain": "0"}),
+    ]
+    assert (
+        read_manuscript(notebook, folder).text.strip()
+        == "```{=html}\n<table></table>\n```"
+    )
+
+
+FAILED = new_code_cell(
+    "1/0",
+    outputs=[new_output("error", ename="ZeroDivisionError", evalue="", traceback=[])],
+)
+
+
+@pytest.mark.parametrize(
+    ("cell", "message"),
+    [
+        (
+            output({"text/plain": "Linear(3, 4)"}),
+            r"Cell 7 shows plain text, .* \(Linear\(3, 4\)\)",
+        ),
+        (FAILED, r"Cell 7 failed \(ZeroDivisionError\)"),
+        (
+            output(
+                {"image/png": PIXEL}, {"image/png": {"figure": "maps", "caption": ""}}
+            ),
+            "Figure 'maps' has no caption",
+        ),
+        (
+            output(
+                {"image/png": PIXEL}, {"image/png": {"figure": "maps", "caption": "M."}}
+            ),
+            "Figure 'maps' is not in",
+        ),
+        (
+            output(
+                {"text/markdown": "| a |"},
+                {"text/markdown": {"table": "t", "caption": ""}},
+            ),
+            "Table 't' has no capt",
+        ),
+    ],
+)
+def test_what_has_no_place_in_a_paper_is_named(
+    notebook: nbformat.NotebookNode, folder: Path, cell: Any, message: str
+) -> None:
+    notebook.cells.append(cell)
+    with pytest.raises(ExportError, match=message):
+        read_manuscript(notebook, folder)
+    notebook.cells[-1].metadata["tags"] = ["not-in-paper"]
+    assert read_manuscript(notebook, folder).title
+
+
+@pytest.mark.parametrize(
+    ("number", "message"), [(0, "no title: start"), (1, "no abstract: tag the cell")]
+)
+def test_title_and_abstract_are_needed(
+    notebook: nbformat.NotebookNode, folder: Path, number: int, message: str
+) -> None:
+    del notebook.cells[number]
+    with pytest.raises(ExportError, match=re.escape(message)):
+        read_manuscript(notebook, folder)

@@ -1,0 +1,124 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+
+from helpers.base.errors import ExportError
+from helpers.export.pages import export_notebook
+from helpers.export.pandoc import html_to_typst
+
+PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+FRAME = """\
+<table class="dataframe">
+  <thead><tr><th></th><th>loss</th></tr></thead>
+  <tbody><tr><th>0</th><td>1.5</td></tr></tbody>
+</table>"""
+
+
+def notebook() -> nbformat.NotebookNode:
+    outputs = [
+        new_output("stream", name="stdout", text="epoch 1/2 ✓\r\n" + "a" * 400),
+        new_output(
+            "display_data",
+            data={"image/png": PIXEL},
+            metadata={"image/png": {"alt": "a dot"}},
+        ),
+        new_output(
+            "execute_result",
+            data={"text/html": FRAME, "text/plain": "0 1.5"},
+            execution_count=1,
+        ),
+        new_output(
+            "display_data",
+            data={"text/markdown": "**85.1 ± 0.4 %** with $n = 3$", "text/plain": ""},
+        ),
+    ]
+    text = '# A "title" & #more\n\n$\\alpha$ @b #panic()\n\n## Twice\n\n## Twice\n\n[gone](#gone) note[^1]\n\n[^1]: here'
+    return new_notebook(
+        cells=[
+            new_markdown_cell(text),
+            new_code_cell("x = 1\n" + "y" * 200, outputs=outputs),
+        ]
+    )
+
+
+def test_nbconvert_knows_the_exporter_in_any_folder_and_the_same_notebook_gives_the_same_bytes(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "notebook.ipynb"
+    nbformat.write(notebook(), path)
+    command = [
+        sys.executable,
+        "-m",
+        "nbconvert",
+        "--to",
+        "typst_pdf",
+        "--output",
+        "other",
+        path.name,
+    ]
+    subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
+    [ours] = export_notebook(path, formats=["pdf"])
+    assert ours.read_bytes().startswith(b"%PDF-")
+    assert (tmp_path / "other.pdf").read_bytes() == ours.read_bytes()
+
+
+def test_the_exporter_brings_neither_papermill_nor_torch() -> None:
+    check = (
+        "import sys, helpers.export.typst; sys.exit(any(name in sys.modules for "
+        "name in ('papermill', 'torch')))"
+    )
+    subprocess.run([sys.executable, "-c", check], check=True)
+
+
+def test_pictures_keep_their_alternative_text_and_width() -> None:
+    source = html_to_typst(
+        '<p><img src="image-1.png" alt="a &quot;b&quot; \\ c" width="96"></p>'
+        '<p>in text <img src="i.png" alt="d" width="50%"></p>'
+    )
+    assert '#picture("image-1.png", alt: "a \\"b\\" \\\\ c", width: 72.0pt)' in source
+    assert 'in text #picture("i.png", alt: "d", width: 50%)' in source
+    assert source.count("#align(center)[\n#picture") == 1
+
+
+def test_a_data_frame_becomes_a_table_with_numbers_to_the_right() -> None:
+    source = html_to_typst(FRAME)
+    assert "align: (right,right,)" in source
+    assert "table.header([], [#strong[loss]],)" in source.replace("#strong[]", "")
+    assert "[0], [1.5]," in source
+
+
+def test_code_output_and_notes_are_told_apart() -> None:
+    source = html_to_typst(
+        '<pre class="python"><code>x = 1</code></pre><pre class="output">```</pre>'
+        '<div class="warning"><div class="title"><p>Warning</p></div><p>drawn</p></div><p>a<b>b</b></p>'
+    )
+    assert "```python\nx = 1\n```" in source
+    assert "````output\n```\n````" in source
+    assert "#callout[\n#strong[\nWarning" in source
+
+
+def test_a_broken_image_says_so_and_keeps_the_earlier_pdf(tmp_path: Path) -> None:
+    path = tmp_path / "notebook.ipynb"
+    nbformat.write(notebook(), path)
+    [pdf] = export_notebook(path, formats=["pdf"])
+    before = pdf.read_bytes()
+    nbformat.write(
+        new_notebook(cells=[new_markdown_cell("![x](data:image/png;base64,AAAA)")]),
+        path,
+    )
+    with pytest.raises(
+        ExportError, match="could not set the notebook as a PDF: failed to decode image"
+    ) as raised:
+        export_notebook(path, formats=["pdf"])
+    assert raised.value.__cause__ is not None
+    assert pdf.read_bytes() == before
+    assert sorted(file.name for file in tmp_path.iterdir()) == [
+        "notebook.ipynb",
+        "notebook.pdf",
+    ]

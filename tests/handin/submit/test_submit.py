@@ -1,0 +1,508 @@
+"""What is handed in: complete, checked and always the same; or else nothing, and a list
+of what is missing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+import subprocess
+import sys
+import zipfile
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import nbformat
+import pytest
+import typst
+from pypdf import PdfReader
+
+from helpers.base.declared import find_notebooks, with_needs
+from helpers.base.errors import ConfigError, ExportError
+from helpers.base.files import ROOT, notebooks_dir
+from helpers.handin.courses import COURSES
+from helpers.handin.submit import build
+from helpers.handin.submit.archive import MANIFEST, check_archive, make_archive
+from helpers.handin.submit.build import IncompleteError, submit
+from helpers.handin.submit.contents import code_files
+
+AllRuns = Callable[[str], None]
+MakeRun = Callable[..., Path]
+
+
+def opened(content: bytes) -> dict[str, bytes]:
+    """The files of an archive by path, once each is found to be as its manifest lists
+    it.
+    """
+    assert check_archive(content) == []
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        assert archive.testzip() is None
+        assert all(
+            not name.startswith("/") and ".." not in name for name in archive.namelist()
+        )
+        return {name: archive.read(name) for name in archive.namelist()}
+
+
+def outside_code(files: dict[str, bytes]) -> set[str]:
+    return {name for name in files if not name.startswith("code/")}
+
+
+def test_caltech101_holds_each_notebook_and_its_pages(
+    all_runs: AllRuns, tmp_path: Path
+) -> None:
+    all_runs("caltech101")
+    [file] = submit("caltech101", out=tmp_path / "out").files
+    files = opened(file.read_bytes())
+    short = ("01_lenet5", "02_improved_cnn", "03_activations", "04_resnet18")
+    pages = {
+        f"{name}.{suffix}" for name in short for suffix in ("ipynb", "pdf", "html")
+    }
+    assert file.name == "caltech101.zip"
+    assert outside_code(files) == pages | {"README.md", MANIFEST}
+    papermill = json.loads(files["01_lenet5.ipynb"])["metadata"]["papermill"]
+    assert papermill == {"duration": 1.5}
+
+
+def test_cifar10_has_code_and_a_report_and_no_images_or_data(
+    all_runs: AllRuns, tmp_path: Path
+) -> None:
+    all_runs("cifar10")
+    [file] = submit("cifar10", out=tmp_path).files
+    files = opened(file.read_bytes())
+    assert outside_code(files) == {"README.md", MANIFEST, "report.pdf"}
+    assert not [
+        name
+        for name in files
+        if name.endswith((".png", ".jpg", ".jpeg", ".pt", ".npy", ".bin"))
+    ]
+    assert [name for name in files if name.startswith("code/data/")] == [
+        "code/data/README.md"
+    ]
+    assert file.stat().st_size < 10_000_000
+
+
+def test_lines_has_one_archive_for_each_question_in_one_for_the_group(
+    all_runs: AllRuns, tmp_path: Path
+) -> None:
+    all_runs("lines")
+    [file] = submit("lines", group="13", out=tmp_path).files
+    outer = opened(file.read_bytes())
+    assert file.name == "13.zip"
+    assert set(outer) == {"1.zip", "2.zip", "3.zip", "README.md", MANIFEST}
+    models = {
+        f"models/{name}.pt"
+        for name in ("listed_lines", "listed_mnist", "own_lines", "own_mnist")
+    }
+    wanted = {"1": models, "2": {"models/multi_head.pt"}, "3": set[str]()}
+    for question, extra in wanted.items():
+        files = opened(outer[f"{question}.zip"])
+        assert outside_code(files) == extra | {"README.md", MANIFEST, "report.pdf"}
+        assert 3 <= len(PdfReader(io.BytesIO(files["report.pdf"])).pages) <= 4
+        readme = files["README.md"].decode()
+        assert "python -m helpers run" in readme
+        assert "torchvision 0." in readme
+        assert "Group 13." in readme
+    # The third question's notebook loads what the others train: it could not run
+    # without them.
+    code = {
+        name
+        for name in opened(outer["3.zip"])
+        if name.startswith("code/notebooks/lines/")
+    }
+    assert code == {
+        f"code/notebooks/{name}.ipynb"
+        for name in with_needs(["lines/04_visualization"], find_notebooks())
+    }
+    assert len(code) == 4
+
+
+def test_artists_faces_hands_in_the_paper_beside_the_code(
+    all_runs: AllRuns, tmp_path: Path
+) -> None:
+    all_runs("artists_faces")
+    archive, report = submit("artists_faces", out=tmp_path).files
+    assert (archive.name, report.name) == ("artists_faces.zip", "artists_faces.pdf")
+    files = opened(archive.read_bytes())
+    assert files["report.pdf"] == report.read_bytes()
+    assert "code/notebooks/artists_faces/references.bib" in files
+
+
+def test_clipart_has_three_models_the_document_and_the_predictions(
+    all_runs: AllRuns, tmp_path: Path
+) -> None:
+    all_runs("clipart")
+    [file] = submit("clipart", group="7", out=tmp_path).files
+    files = opened(file.read_bytes())
+    models = {f"models/{name}.pt" for name in "ABC"}
+    assert file.name == "clipart-7.zip"
+    assert outside_code(files) == models | {
+        "README.md",
+        MANIFEST,
+        "document.pdf",
+        "test_predictions.txt",
+    }
+    assert files["test_predictions.txt"].startswith(b"id,label\n0001, 2\n")
+
+
+@pytest.mark.parametrize("assignment", COURSES)
+def test_the_same_runs_make_the_same_bytes(
+    assignment: str, all_runs: AllRuns, tmp_path: Path
+) -> None:
+    all_runs(assignment)
+    first = submit(assignment, group="13", out=tmp_path / "a").files
+    second = submit(assignment, group="13", out=tmp_path / "b").files
+    assert [file.name for file in first] == [file.name for file in second]
+    assert [file.read_bytes() for file in first] == [
+        file.read_bytes() for file in second
+    ]
+
+
+def test_another_process_elsewhere_makes_the_same_bytes(
+    all_runs: AllRuns, tmp_path: Path
+) -> None:
+    all_runs("cifar10")
+    [file] = submit("cifar10", out=tmp_path / "a").files
+    command = [
+        sys.executable,
+        "-m",
+        "helpers",
+        "submit",
+        "cifar10",
+        "--out",
+        tmp_path / "b",
+    ]
+    subprocess.run(
+        command,
+        check=True,
+        env=os.environ | {"PYTHONHASHSEED": "7", "TZ": "Asia/Tokyo"},
+        cwd=tmp_path,
+    )
+    assert (tmp_path / "b/cifar10.zip").read_bytes() == file.read_bytes()
+
+
+def test_the_manifest_says_what_everything_is(
+    all_runs: AllRuns, make_run: MakeRun, exports: Path, tmp_path: Path
+) -> None:
+    all_runs("cifar10")
+    values = json.loads((exports / "cifar10/04_dropout/metrics.json").read_text())[
+        "parameters"
+    ]
+    make_run(
+        "cifar10/04_dropout",
+        parameters=values | {"epochs": 2, "lr": 0.1},
+        reduced=["epochs"],
+    )
+    submission = submit("cifar10", out=tmp_path)
+    files = opened(submission.files[0].read_bytes())
+    manifest = json.loads(files[MANIFEST])
+    assert manifest["assignment"] == "cifar10"
+    assert manifest["draft"] is False
+    assert manifest["missing"] == []
+    assert manifest["commit"] == build.commit()
+    run = manifest["data"]["cifar10/04_dropout"]
+    assert (run["name"], run["source"], run["reduced"]) == (
+        "shapes",
+        "real",
+        ["epochs"],
+    )
+    assert (run["environment"]["commit"], run["environment"]["torch"]) == (
+        "abc",
+        "2.11.0",
+    )
+    assert (
+        "The runs: Python 3.11.1, torch 2.11.0, on cpu." in files["README.md"].decode()
+    )
+    assert submission.notes == (
+        "cifar10/04_dropout: Reduced run: epochs 2",
+        "cifar10/04_dropout: not the notebook's own values of lr",
+    )
+    listed = {entry["path"]: entry for entry in manifest["files"]}
+    assert listed["report.pdf"]["bytes"] == len(files["report.pdf"])
+    assert (
+        listed["report.pdf"]["sha256"]
+        == hashlib.sha256(files["report.pdf"]).hexdigest()
+    )
+
+
+def test_all_that_is_missing_is_listed_and_nothing_is_written(
+    all_runs: AllRuns, make_run: MakeRun, exports: Path, tmp_path: Path
+) -> None:
+    all_runs("lines")
+    (exports / "lines/01_foundations/metrics.json").unlink()
+    (exports / "lines/01_foundations/model_mnist.pt").unlink()
+    make_run("lines/02_own_network", data={"name": "lines", "source": "synthetic"})
+    make_run("lines/03_multi_head", status="failed")
+    make_run(
+        "lines/04_visualization",
+        data={"name": "lines", "source": "real", "weights": "random"},
+    )
+    with pytest.raises(IncompleteError) as caught:
+        submit("lines", out=tmp_path / "out")
+    missing = "\n".join(caught.value.missing)
+    for fault in (
+        "the group, which names the archive: --group ID",
+        (
+            "lines/01_foundations has not been run: python -m helpers run "
+            "lines/01_foundations"
+        ),
+        "1.zip: models/listed_mnist.pt: There is no model file ",
+        (
+            "1.zip: lines/02_own_network: Synthetic data: drawn images in place of lines. "
+            "Not a result."
+        ),
+        "lines/03_multi_head did not complete (failed)",
+        "3.zip: lines/04_visualization: Random weights: ",
+        "3.zip: lines/04_visualization: Based on stand-ins: lines/02_own_network",
+        "2.zip: report.pdf has no run to report on",
+    ):
+        assert fault in missing
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_draft_is_built_with_what_there_is_and_says_so(
+    make_run: MakeRun, tmp_path: Path
+) -> None:
+    make_run("lines/01_foundations", data={"name": "lines", "source": "synthetic"})
+    submission = submit("lines", draft=True, out=tmp_path)
+    [file] = submission.files
+    assert file.name == "group-draft.zip"
+    outer = opened(file.read_bytes())
+    assert "DRAFT, not to be handed in" in outer["README.md"].decode()
+    one = opened(outer["1.zip"])
+    assert json.loads(one[MANIFEST])["missing"] == list(submission.missing)
+    assert all(
+        "Draft" in page.extract_text()
+        for page in PdfReader(io.BytesIO(one["report.pdf"])).pages
+    )
+    assert "- 1.zip: lines/01_foundations: Synthetic data" in one["README.md"].decode()
+    assert "report.pdf" not in opened(outer["3.zip"])  # there is no run to report on
+
+
+def test_a_draft_for_any_reason_looks_like_one(
+    all_runs: AllRuns, tmp_path: Path
+) -> None:
+    all_runs("artists_faces")
+    all_runs("lines")
+    (tmp_path / "exports/artists_faces/01_simple_cnn/metrics.json").unlink()
+    archive, report = submit("artists_faces", draft=True, out=tmp_path / "out").files
+    assert (archive.name, report.name) == (
+        "artists_faces-draft.zip",
+        "artists_faces-draft.pdf",
+    )
+    assert all("Draft" in page.extract_text() for page in PdfReader(report).pages)
+    [file] = submit(
+        "lines", draft=True, out=tmp_path / "out"
+    ).files  # all there but the group
+    for question in ("1", "2", "3"):
+        text = opened(opened(file.read_bytes())[f"{question}.zip"])["report.pdf"]
+        assert "Draft" in PdfReader(io.BytesIO(text)).pages[0].extract_text()
+
+
+@pytest.mark.parametrize("assignment", ["caltech101", "cifar10"])
+def test_a_run_without_its_notebook_is_missing(
+    assignment: str, all_runs: AllRuns, exports: Path
+) -> None:
+    all_runs(assignment)
+    notebook = COURSES[assignment].parts[0].notebooks[0]
+    (exports / notebook / "notebook.ipynb").unlink()
+    with pytest.raises(
+        IncompleteError,
+        match=f"{notebook} was not run headless, which leaves an executed notebook",
+    ):
+        submit(assignment)
+
+
+def test_models_and_predictions_are_looked_at(
+    all_runs: AllRuns, exports: Path, saved_model: Callable[[str], bytes]
+) -> None:
+    all_runs("clipart")
+    (exports / "clipart/01_resnet50/model_a.pt").write_bytes(b"")
+    (exports / "clipart/01_resnet50/model_b.pt").write_bytes(saved_model("synthetic"))
+    (exports / "clipart/02_own_network/test_predictions.txt").write_text("label\n2\n")
+    with pytest.raises(IncompleteError) as caught:
+        submit("clipart")
+    a, b, predictions = caught.value.missing
+    assert a.startswith("models/A.pt: ")
+    assert "models/B.pt: " in b
+    assert "was trained on synthetic data" in b
+    assert predictions.startswith(
+        "test_predictions.txt is not of the form that the course shows"
+    )
+
+
+def test_only_code_is_in_the_code(
+    all_runs: AllRuns, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    project = tmp_path / "project"
+    for name in (
+        "pyproject.toml",
+        "requirements.txt",
+        "constraints.txt",
+        "data/README.md",
+        "notebooks/quick.yaml",
+    ):
+        (project / name).parent.mkdir(parents=True, exist_ok=True)
+        (project / name).write_bytes((ROOT / name).read_bytes())
+    for name in (
+        "helpers/a.py",
+        "helpers/.DS_Store",
+        "helpers/.ipynb_checkpoints/a.py",
+        "helpers/a.py~",
+    ):
+        (project / name).parent.mkdir(parents=True, exist_ok=True)
+        (project / name).write_text("x = 1")
+    (tmp_path / "private.py").write_text("secret")
+    (project / "helpers/link.py").symlink_to(tmp_path / "private.py")
+    used = nbformat.read(notebooks_dir() / "cifar10/01_convnet.ipynb", as_version=4)
+    used.cells[2] |= {
+        "outputs": [nbformat.v4.new_output("stream", text="seen")],
+        "execution_count": 3,
+    }
+    sources = project / "notebooks/cifar10"
+    sources.mkdir()
+    nbformat.write(used, sources / "01_convnet.ipynb")
+    monkeypatch.setattr("helpers.handin.submit.contents.ROOT", project)
+    monkeypatch.setattr(
+        "helpers.handin.submit.contents.notebooks_dir", lambda: project / "notebooks"
+    )
+    files = code_files(["cifar10/01_convnet"])
+    assert [name for name in files if name.startswith("helpers/")] == ["helpers/a.py"]
+    cleared = nbformat.reads(
+        files["notebooks/cifar10/01_convnet.ipynb"].decode(), as_version=4
+    )
+    assert (cleared.cells[2].outputs, cleared.cells[2].execution_count) == ([], None)
+    with pytest.raises(
+        ExportError,
+        match=r"This copy of the project has no notebooks/cifar10/02_batch_norm.ipynb",
+    ):
+        code_files(["cifar10/02_batch_norm"])
+
+
+def test_an_earlier_draft_is_gone_once_all_is_there(
+    all_runs: AllRuns, make_run: MakeRun, exports: Path
+) -> None:
+    make_run("cifar10/01_convnet")
+    [draft] = submit("cifar10", draft=True).files
+    all_runs("cifar10")
+    [file] = submit("cifar10").files
+    assert (draft.name, file.name) == ("cifar10-draft.zip", "cifar10.zip")
+    assert [path.name for path in (exports / "submit/cifar10").iterdir()] == [
+        "cifar10.zip"
+    ]
+    make_run("cifar10/01_convnet", status="failed")
+    submit("cifar10", draft=True)  # what was handed in once is not lost
+    assert {path.name for path in (exports / "submit/cifar10").iterdir()} == {
+        "cifar10.zip",
+        "cifar10-draft.zip",
+    }
+
+
+def test_of_two_files_that_belong_together_none_is_left_alone(
+    all_runs: AllRuns, tmp_path: Path
+) -> None:
+    all_runs("artists_faces")
+    (tmp_path / "out/artists_faces.pdf").mkdir(
+        parents=True
+    )  # so that the report cannot take its place
+    with pytest.raises(ExportError, match="cannot be written to"):
+        submit("artists_faces", out=tmp_path / "out")
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["artists_faces.pdf"]
+
+
+def test_quick_runs_make_a_draft_only(tmp_path: Path) -> None:
+    with pytest.raises(IncompleteError, match="these are quick ones"):
+        submit("caltech101", quick=True, out=tmp_path)
+
+
+def test_too_large_is_missing_too(
+    all_runs: AllRuns, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    all_runs("cifar10")
+    course = COURSES["cifar10"]
+    small = replace(course, parts=(replace(course.parts[0], most_bytes=100_000),))
+    monkeypatch.setitem(COURSES, "cifar10", small)
+    with pytest.raises(
+        IncompleteError,
+        match=r"cifar10.zip has 0\.\d MB, at most 0\.1 MB are asked for: cells tagged",
+    ):
+        submit("cifar10", out=tmp_path / "out")
+    [file] = submit("cifar10", draft=True, out=tmp_path / "out").files
+    assert "at most 0.1 MB" in opened(file.read_bytes())["README.md"].decode()
+
+
+def test_a_page_count_that_is_off_is_named(
+    all_runs: AllRuns, exports: Path, tmp_path: Path
+) -> None:
+    all_runs("artists_faces")
+    (exports / "artists_faces/08_report/paper.pdf").write_bytes(
+        typst.compile(b"one page")
+    )
+    with pytest.raises(
+        IncompleteError, match=r"report.pdf has 1 pages, asked for are 6 to 8"
+    ):
+        submit("artists_faces", out=tmp_path)
+    (exports / "artists_faces/08_report/paper.pdf").unlink()
+    with pytest.raises(
+        IncompleteError,
+        match="has not been made: python -m helpers paper artists_faces/08_report",
+    ):
+        submit("artists_faces", out=tmp_path)
+
+
+def test_a_page_beside_the_notebook_is_wanted(
+    all_runs: AllRuns, exports: Path, tmp_path: Path
+) -> None:
+    all_runs("caltech101")
+    (exports / "caltech101/01_lenet5/notebook.html").unlink()
+    submit("caltech101", out=tmp_path)  # the PDF is enough
+    (exports / "caltech101/01_lenet5/notebook.pdf").unlink()
+    with pytest.raises(
+        IncompleteError, match="python -m helpers export caltech101/01_lenet5"
+    ):
+        submit("caltech101", out=tmp_path)
+
+
+def test_an_unknown_assignment_lists_the_known_ones() -> None:
+    with pytest.raises(
+        ExportError, match="Known: caltech101, cifar10, lines, artists_faces, clipart"
+    ):
+        submit("mnist")
+
+
+@pytest.mark.parametrize("group", ["../13", "a/b", "1 3", "x" * 65, ".."])
+def test_a_group_that_is_no_file_name_is_refused(group: str, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="is no name for a file"):
+        submit("lines", group=group, out=tmp_path)
+
+
+def test_a_truncated_record_is_named(make_run: MakeRun, tmp_path: Path) -> None:
+    path = make_run("caltech101/01_lenet5") / "metrics.json"
+    path.write_text(path.read_text()[:40])
+    with pytest.raises(
+        ExportError, match=r"01_lenet5/metrics.json is damaged or cut short"
+    ):
+        submit("caltech101", draft=True, out=tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_folder_that_cannot_be_written_is_a_clear_error(
+    all_runs: AllRuns, tmp_path: Path
+) -> None:
+    all_runs("cifar10")
+    (tmp_path / "file").touch()
+    with pytest.raises(
+        ExportError, match=r"cannot be written to .* name another folder with --out"
+    ):
+        submit("cifar10", out=tmp_path / "file")
+
+
+def test_an_archive_that_is_not_as_listed_is_found() -> None:
+    content = make_archive({"a.txt": b"a"}, {})
+    assert check_archive(content) == []
+    buffer = io.BytesIO(content)
+    with zipfile.ZipFile(buffer, "a") as archive:
+        archive.writestr("b.txt", b"b")
+    assert check_archive(buffer.getvalue()) == [f"b.txt is not as {MANIFEST} lists it"]

@@ -1,0 +1,200 @@
+"""The no-code view of notebooks: what it shows, what it leaves out, and how long it may
+be.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+from pypdf import PdfReader
+
+from helpers.base.errors import ExportError
+from helpers.base.record import RunRecord
+from helpers.export.html import OfflineHTMLExporter
+from helpers.export.pandoc import html_to_typst
+from helpers.handin.report import (
+    count_pages,
+    make_report,
+    stamped,
+    without_code,
+    write_report,
+)
+
+Write = Callable[..., Path]
+
+
+def shown(text: str, **about: str) -> nbformat.NotebookNode:
+    metadata = {"text/markdown": about} if about else {}
+    return new_output(
+        "display_data",
+        data={"text/markdown": text, "text/plain": ""},
+        metadata=metadata,
+    )
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Write:
+    """Writes an executed notebook whose second and third cells are tagged on demand."""
+
+    def write(
+        title: str,
+        tags: tuple[str, ...] = (),
+        failed: bool = False,
+        date: str = "2026-01-02",
+    ) -> Path:
+        code = new_code_cell(
+            "secret = 1",
+            metadata={"tags": list(tags)},
+            outputs=[
+                new_output("stream", name="stdout", text="epoch 1/2"),
+                shown("```python\nclass Source: ...\n```", code="python"),
+                shown(f"Result of {title}."),
+            ],
+        )
+        warned = new_code_cell(
+            "run.use_data(data)", outputs=[shown("> **SYNTHETIC DATA**", warning="yes")]
+        )
+        rest = new_markdown_cell(f"## Rest of {title}\n\nMore.")
+        error = new_code_cell(
+            "1 / 0",
+            outputs=[
+                new_output("error", ename="ZeroDivisionError", evalue="", traceback=[])
+            ],
+        )
+        cells = [
+            new_markdown_cell(f"# {title}\n\nThe course asks."),
+            warned,
+            code,
+            rest,
+            *([error] if failed else []),
+        ]
+        notebook = new_notebook(
+            cells=cells, metadata={"papermill": {"end_time": f"{date}T10:00:00"}}
+        )
+        path = tmp_path / title / "notebook.ipynb"
+        path.parent.mkdir()
+        nbformat.write(notebook, path)
+        return path
+
+    return write
+
+
+def text_of(pdf: bytes) -> str:
+    return "\n".join(page.extract_text() for page in PdfReader(io.BytesIO(pdf)).pages)
+
+
+def test_a_report_shows_what_was_found_and_not_how_it_was_programmed(
+    write: Write,
+) -> None:
+    text = text_of(make_report([write("First")]))
+    for found in (
+        "First",
+        "The course asks.",
+        "SYNTHETIC DATA",
+        "Result of First.",
+        "Rest of First",
+    ):
+        assert found in text
+    for hidden in ("secret", "epoch 1/2", "class Source"):
+        assert hidden not in text
+
+
+def test_tagged_cells_stand_alone_but_for_title_and_warnings(write: Write) -> None:
+    text = text_of(make_report([write("First", tags=("report",))]))
+    assert "Result of First." in text
+    assert "SYNTHETIC DATA" in text
+    assert "The course asks." not in text
+    assert "Rest of First" not in text
+
+
+def test_several_notebooks_become_sections_of_one_report(write: Write) -> None:
+    paths = [write("First", date="2026-01-02"), write("Second", date="2026-03-04")]
+    pdf = make_report(paths, title="Both of them")
+    text = text_of(pdf)
+    order = [
+        text.index(part)
+        for part in ("Both of them", "First", "Second", "Rest of Second")
+    ]
+    assert order == sorted(order)
+    assert "Executed on 2026-03-04" in text
+    assert PdfReader(io.BytesIO(pdf)).metadata.title == "Both of them"
+    assert make_report(paths, title="Both of them") == pdf
+    assert stamped(pdf, "Draft") == stamped(pdf, "Draft")
+    assert count_pages(stamped(pdf, "Draft")) == count_pages(pdf)
+    assert all(
+        "Draft" in page.extract_text()
+        for page in PdfReader(io.BytesIO(stamped(pdf, "Draft"))).pages
+    )
+
+
+def test_compact_takes_fewer_pages(write: Write) -> None:
+    path = write("First")
+    notebook = nbformat.read(path, as_version=4)
+    notebook.cells.append(
+        new_markdown_cell("\n\n".join(["Many words on networks. " * 20] * 40))
+    )
+    nbformat.write(notebook, path)
+    assert count_pages(make_report([path], compact=True)) < count_pages(
+        make_report([path])
+    )
+
+
+def test_a_length_that_is_off_is_refused_and_nothing_is_written(
+    write: Write, tmp_path: Path
+) -> None:
+    path, output = write("First"), tmp_path / "report.pdf"
+    with pytest.raises(
+        ExportError,
+        match=r"The report has 1 pages, asked for are 3 to 4\. Cells tagged `report`",
+    ):
+        write_report([path], output, limits=(3, 4))
+    assert not output.exists()
+    assert write_report([path], output, limits=(1, 4)) == 1
+    assert output.read_bytes().startswith(b"%PDF-")
+
+
+def test_a_failed_cell_is_not_reported_on(write: Write) -> None:
+    with pytest.raises(ExportError, match=r"Cell 5 failed \(ZeroDivisionError\)"):
+        make_report([write("First", failed=True)])
+
+
+def test_a_run_that_did_not_complete_or_never_began_is_not_reported_on(
+    write: Write, tmp_path: Path
+) -> None:
+    path = write("First")
+    RunRecord("course/01_a", status="killed").save(path.with_name("metrics.json"))
+    with pytest.raises(ExportError, match=r"did not complete \(killed\)"):
+        make_report([path])
+    nbformat.write(
+        new_notebook(cells=[new_markdown_cell("# Title")]), tmp_path / "new.ipynb"
+    )
+    with pytest.raises(ExportError, match="has no outputs"):
+        make_report([tmp_path / "new.ipynb"])
+
+
+def test_a_report_of_nothing_and_a_damaged_pdf_are_clear_errors() -> None:
+    with pytest.raises(ExportError, match="at least one notebook"):
+        make_report([])
+    with pytest.raises(ExportError, match="The PDF is damaged"):
+        count_pages(b"no PDF")
+
+
+def test_a_table_with_many_columns_spans_both(write: Write) -> None:
+    columns = 7
+    table = "\n".join(
+        [
+            "|" + "|".join(f"c{i}" for i in range(columns)) + "|",
+            "|---" * columns + "|",
+            "|1" * columns + "|",
+        ]
+    )
+    notebook = new_notebook(
+        cells=[new_markdown_cell("# T"), new_code_cell("", outputs=[shown(table)])]
+    )
+    html, _ = OfflineHTMLExporter().from_notebook_node(without_code(notebook))
+    assert "#wide[" in html_to_typst(html, compact=True)

@@ -1,0 +1,233 @@
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from helpers.base.errors import ExportError
+from helpers.base.record import RunRecord
+from helpers.export.pages import export_notebook
+from helpers.runner.run import report, run_notebooks
+
+WriteNotebook = Callable[..., Path]
+to_html = partial(export_notebook, formats=("html",))
+EPOCHS = "epochs: int = 60  # passes"
+# A kernel sends what it prints from a thread of its own, which needs a moment before
+# the end.
+KILL = """\
+import os, signal, time
+print('before the end', flush=True)
+time.sleep(0.5)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_a_complete_run_leaves_notebook_record_and_log(
+    notebooks: Path,
+    exports: Path,
+    write_notebook: WriteNotebook,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    code = (
+        "import pathlib\nprint('epoch', '1/2  loss 3')\nprint('epochs', epochs, "
+        "pathlib.Path.cwd().name)"
+    )
+    write_notebook("01_a", code, parameters=EPOCHS)
+    [outcome] = run_notebooks(["01_a"], parameters={"epochs": "2"}, folder=notebooks)
+    folder = exports / "course/01_a"
+    assert outcome.ok
+    assert (outcome.status, outcome.folder) == ("complete", folder)
+    assert (folder / "run.log").read_text() == "epoch 1/2  loss 3\nepochs 2 course\n"
+    record = RunRecord.load(folder / "metrics.json")
+    assert (record.status, record.parameters) == ("complete", {"epochs": 2})
+    assert (
+        nbformat.read(folder / "notebook.ipynb", as_version=4).cells[-1].execution_count
+        == 4
+    )
+    terminal = capfd.readouterr()
+    lines = terminal.out.splitlines()
+    assert lines[:2] == ["course/01_a  running", "course/01_a  epoch 1/2  loss 3"]
+    assert lines[2].startswith("course/01_a  complete in ")
+    assert (len(lines), terminal.err) == (3, "")
+
+
+def test_quick_runs_never_touch_real_results(
+    notebooks: Path, exports: Path, write_notebook: WriteNotebook
+) -> None:
+    write_notebook("01_a", parameters=EPOCHS)
+    (notebooks / "quick.yaml").write_text("course/01_a: {epochs: 1}")
+    real = exports / "course/01_a/metrics.json"
+    RunRecord("course/01_a", status="complete", seconds=9).save(real)
+    before = real.read_bytes()
+    [outcome] = run_notebooks(quick=True, folder=notebooks)
+    assert outcome.folder == exports / "quick/course/01_a"
+    assert RunRecord.load(outcome.folder / "metrics.json").parameters == {"epochs": 1}
+    assert real.read_bytes() == before
+    assert [file.name for file in real.parent.iterdir()] == ["metrics.json"]
+    assert os.environ["CNN_EXPORTS"] == str(exports)
+
+
+def test_a_raising_cell_is_one_short_message(
+    notebooks: Path, exports: Path, write_notebook: WriteNotebook
+) -> None:
+    write_notebook("01_a", "x = 0", "1 / x", parameters=EPOCHS)
+    [outcome] = run_notebooks(parameters={"epochs": 1}, folder=notebooks)
+    assert (outcome.status, outcome.ok) == ("failed", False)
+    assert (
+        outcome.reason == "cell 4 (In [4]) raised ZeroDivisionError: division by zero"
+    )
+    record = RunRecord.load(outcome.folder / "metrics.json")
+    assert (record.status, record.error) == ("failed", outcome.reason)
+    assert "ZeroDivisionError" in (outcome.folder / "run.log").read_text()
+    summary = report([outcome])
+    assert str(outcome.folder / "notebook.ipynb") in summary
+    assert "hint:" in summary
+    assert len(summary.splitlines()) == 5
+
+
+def test_a_killed_kernel_keeps_what_was_done(
+    notebooks: Path, write_notebook: WriteNotebook
+) -> None:
+    write_notebook("01_a", "print('done')", KILL, "print('never')")
+    [outcome] = run_notebooks(folder=notebooks)
+    assert (outcome.status, outcome.reason) == (
+        "killed",
+        "its kernel was killed in cell 4",
+    )
+    assert RunRecord.load(outcome.folder / "metrics.json").status == "killed"
+    done, killed, never = nbformat.read(
+        outcome.folder / "notebook.ipynb", as_version=4
+    ).cells[2:5]
+    assert done.outputs[0].text == "done\n"
+    assert killed.outputs[0].text == "before the end\n"
+    assert killed.outputs[-1].evalue == "its kernel was killed"
+    assert [cell.metadata.papermill.status for cell in (done, killed, never)] == [
+        "completed",
+        "failed",
+        "pending",
+    ]
+
+
+def test_the_time_out_holds_for_the_whole_notebook(
+    notebooks: Path, write_notebook: WriteNotebook
+) -> None:
+    nap = "import time; time.sleep(0.7)"
+    write_notebook("01_a", nap, nap, nap, nap)
+    [outcome] = run_notebooks(timeout=1.5, folder=notebooks)
+    assert outcome.status == "timeout"
+    assert outcome.reason.startswith("it took longer than 1.5 s in cell ")
+    assert RunRecord.load(outcome.folder / "metrics.json").status == "timeout"
+    assert outcome.seconds > 1.0
+
+
+def test_a_notebook_that_does_not_finish_its_record_has_failed(
+    notebooks: Path, exports: Path, write_notebook: WriteNotebook
+) -> None:
+    write_notebook("01_a", finish=False)
+    RunRecord("course/01_a", status="complete").save(
+        exports / "course/01_a/metrics.json"
+    )  # of an earlier run
+    [outcome] = run_notebooks(folder=notebooks)
+    assert (outcome.status, outcome.reason) == (
+        "failed",
+        "it ended without `run.finish()`",
+    )
+
+
+def test_a_failure_stops_only_what_needs_it(
+    notebooks: Path, exports: Path, write_notebook: WriteNotebook
+) -> None:
+    write_notebook("01_a", "raise SystemExit(1)")
+    write_notebook("02_b", needs=["course/01_a"])
+    write_notebook("03_c", needs=["course/02_b"])
+    write_notebook("04_d")
+    outcomes = {outcome.name: outcome for outcome in run_notebooks(folder=notebooks)}
+    statuses = {name: outcome.status for name, outcome in outcomes.items()}
+    assert statuses == {
+        "course/01_a": "failed",
+        "course/04_d": "complete",
+        "course/02_b": "skipped",
+        "course/03_c": "skipped",
+    }
+    assert outcomes["course/02_b"].hint.endswith("python -m helpers run course/02_b")
+    assert not (exports / "course/02_b").exists()
+    assert report(list(outcomes.values())).endswith("3 of 4 notebooks failed")
+
+
+def test_notebooks_run_side_by_side(
+    notebooks: Path, exports: Path, write_notebook: WriteNotebook, tmp_path: Path
+) -> None:
+    # Each waits for the other's sign, which only comes if both run at once.
+    wait = "import pathlib, time\nsigns = pathlib.Path({!r})\n(signs / {!r}).touch()\n"
+    loop = "while not (signs / {!r}).exists(): time.sleep(0.05)"
+    write_notebook("01_a", (wait + loop).format(str(tmp_path), "a", "b"))
+    write_notebook("02_b", (wait + loop).format(str(tmp_path), "b", "a"))
+    write_notebook("03_c", needs=["course/01_a", "course/02_b"])
+    outcomes = run_notebooks(jobs=2, timeout=60, folder=notebooks)
+    assert [outcome.status for outcome in outcomes] == ["complete"] * 3
+    assert outcomes[2].name == "course/03_c"
+
+
+def test_exports_follow_a_complete_run(
+    notebooks: Path, write_notebook: WriteNotebook
+) -> None:
+    write_notebook("01_a")
+    [outcome] = run_notebooks(export=to_html, folder=notebooks)
+    page = outcome.folder / "notebook.html"
+    assert outcome.files == (page,)
+    assert "01_a</h1>" in page.read_text()
+    assert str(page) in report([outcome])
+
+    def refuse(path: Path) -> list[Path]:
+        raise ExportError("no paper")
+
+    [outcome] = run_notebooks(export=refuse, folder=notebooks)
+    assert (outcome.ok, outcome.status, outcome.reason) == (
+        False,
+        "complete",
+        "not exported: no paper",
+    )
+    assert not page.exists()  # the earlier run's page does not pass for this one's
+
+
+def test_an_interrupted_runner_leaves_a_true_record(
+    notebooks: Path, exports: Path, write_notebook: WriteNotebook
+) -> None:
+    write_notebook(
+        "01_a",
+        "import os; print(os.getpid(), flush=True)",
+        "import time; time.sleep(60)",
+    )
+    log = exports / "course/01_a/run.log"
+    # A suite that was started in the background hands on that Ctrl-C is ignored.
+    listen = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
+    run = (
+        "import sys, pathlib; from helpers.runner.run import run_notebooks as r; "
+        "r(folder=pathlib.Path(sys.argv[1]))"
+    )
+    code = f"{listen}; {run}"
+    runner = subprocess.Popen(
+        [sys.executable, "-c", code, str(notebooks)], stderr=subprocess.DEVNULL
+    )
+    try:
+        while not (log.exists() and log.read_text().strip()):
+            assert runner.poll() is None
+            time.sleep(0.1)
+        kernel = int(log.read_text())
+        runner.send_signal(signal.SIGINT)
+        assert runner.wait(60) != 0
+    finally:
+        runner.kill()
+    record = json.loads((exports / "course/01_a/metrics.json").read_text())
+    assert (record["status"], record["error"]) == ("killed", "the run was interrupted")
+    with pytest.raises(ProcessLookupError):
+        os.kill(kernel, 0)

@@ -1,0 +1,80 @@
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from importlib import metadata
+from pathlib import Path
+
+import pytest
+
+from helpers import doctor
+from helpers.export.paper.latex import missing_programs
+
+
+def test_packages_are_held_to_their_ranges(tmp_path: Path) -> None:
+    requirements = tmp_path / "requirements.txt"
+    requirements.write_text(
+        "# a comment\nclick>=8,<99\npytest<1  # too old\nno-such-package-here\n-e .\n"
+    )
+    click, pytest_, absent = doctor.check_packages(requirements)
+    assert (click.ok, click.detail) == (True, metadata.version("click"))
+    assert not pytest_.ok
+    assert "wanted <1" in pytest_.detail
+    assert not absent.ok
+    assert absent.detail.startswith("missing")
+
+
+def test_the_project_has_what_it_requires() -> None:
+    wrong = [check for check in doctor.check_packages() if not check.ok]
+    assert wrong == []
+
+
+def test_html_and_typst_work() -> None:
+    html, pdf, latex = doctor.check_exports()
+    assert (html.ok, pdf.ok) == (True, True)
+    assert not latex.needed
+    assert latex.ok is (not missing_programs())
+
+
+def test_a_broken_route_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError("no compiler")
+
+    monkeypatch.setattr("typst.compile", refuse)
+    monkeypatch.setattr(shutil, "which", _nowhere())
+    html, pdf, latex = doctor.check_exports()
+    assert html.ok
+    assert (pdf.ok, pdf.needed, pdf.detail) == (
+        False,
+        True,
+        "no compiler: pip install -r requirements.txt",
+    )
+    assert (latex.ok, latex.needed) == (False, False)
+    assert latex.detail.startswith(
+        "LaTeX is not installed (xelatex, bibtex). Install it: "
+    )
+
+
+def test_an_absent_data_set_is_no_fault_but_a_broken_one_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CNN_DATA", str(tmp_path))
+    absent = next(check for check in doctor.check_data() if check.name == "caltech101")
+    assert (absent.ok, absent.needed) == (False, False)
+    assert "data fetch caltech101" in absent.detail
+    (tmp_path / "caltech101" / "train" / "accordion").mkdir(parents=True)
+    broken = next(check for check in doctor.check_data() if check.name == "caltech101")
+    assert (broken.ok, broken.needed) == (False, True)
+
+
+def test_the_device_is_named() -> None:
+    check = doctor.check_device()
+    assert check.ok
+    assert check.name in {"cpu", "cuda", "mps"}
+
+
+def _nowhere() -> Callable[[str], None]:
+    def which(_program: str) -> None:
+        return None
+
+    return which

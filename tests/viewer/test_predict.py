@@ -1,0 +1,166 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+
+from helpers.base.errors import DataError, ModelError
+from helpers.base.files import data_dir
+from helpers.data import load_data
+from helpers.models import create_model
+from helpers.models.saved import SavedModel, load_model, save_model
+from helpers.training import TrainConfig, fit
+from helpers.viewer import predict
+from helpers.viewer.predict import write_predictions
+
+CLASSES = ("ant", "bee", "cat")
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> Path:
+    torch.manual_seed(0)
+    arguments = {"num_classes": 3, "in_channels": 3, "image_size": 16}
+    path = tmp_path / "model.pt"
+    save_model(
+        path,
+        create_model("lenet5", **arguments),
+        architecture="lenet5",
+        arguments=arguments,
+        classes=CLASSES,
+        image_size=16,
+        channels=3,
+        mean=[0.5] * 3,
+        std=[0.1] * 3,
+        trained_on="real",
+    )
+    return path
+
+
+@pytest.fixture
+def images(tmp_path: Path) -> Path:
+    folder = tmp_path / "images"
+    folder.mkdir()
+    generator = torch.Generator().manual_seed(0)
+    for name, mode in (("10.png", "RGB"), ("9.jpg", "L"), ("0002.png", "RGBA")):
+        pixels = torch.randint(
+            0, 256, (20, 24, len(mode)), dtype=torch.uint8, generator=generator
+        )
+        Image.fromarray(pixels.squeeze(-1).numpy(), mode=mode).save(folder / name)
+    return folder
+
+
+def test_rows_are_sorted_by_identifier(
+    model: Path, images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    output = tmp_path / "out" / "labels.csv"
+    assert write_predictions(str(model), images, output) == (3, "real")
+    header, *rows = output.read_text().splitlines()
+    assert header == "id,label"
+    assert [row.partition(", ")[0] for row in rows] == ["0002", "9", "10"]
+    labels = [int(row.partition(", ")[2]) for row in rows]
+
+    monkeypatch.setattr(predict, "CHUNK", 2)
+    write_predictions(str(model), images, output, names=True)
+    assert output.read_text().splitlines()[1:] == [
+        f"{stem}, {CLASSES[label]}"
+        for stem, label in zip(("0002", "9", "10"), labels, strict=True)
+    ]
+
+
+def test_labels_are_the_models(model: Path, images: Path, tmp_path: Path) -> None:
+    from helpers.data.images import load_image  # noqa: PLC0415
+
+    write_predictions(str(model), images / "10.png", tmp_path / "one.csv")
+    image = load_image(images / "10.png", size=16, channels=3)
+    label = int(load_model(model).predict(image[None]).argmax())
+    assert (tmp_path / "one.csv").read_text() == f"id,label\n10, {label}\n"
+
+
+def test_bad_images_leave_an_earlier_file(
+    model: Path, images: Path, tmp_path: Path
+) -> None:
+    output = tmp_path / "labels.csv"
+    output.write_text("before")
+    (images / "11.png").write_bytes(b"")
+    with pytest.raises(DataError, match=r"11\.png cannot be read as an image"):
+        write_predictions(str(model), images, output)
+    (images / "11.png").rename(images / "10.jpg")
+    with pytest.raises(
+        DataError, match=r"10\.jpg.*10\.png have the same identifier 10"
+    ):
+        write_predictions(str(model), images, output)
+    with pytest.raises(DataError, match="none is not there"):
+        write_predictions(str(model), tmp_path / "none", output)
+    with pytest.raises(ModelError, match="no model file"):
+        write_predictions(str(tmp_path / "none.pt"), images / "10.png", output)
+    assert output.read_text() == "before"
+
+
+EXAMPLE = """\
+id,label
+0001, 2
+0002, 3
+0003, 3
+"""  # section 2 of the clip-art assignment
+
+
+def test_the_file_is_the_courses_own_example_line_by_line(
+    model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "test").mkdir()
+    for name in ("0003", "0001", "0002"):
+        Image.new("RGB", (16, 16)).save(tmp_path / "test" / f"{name}.jpg")
+    monkeypatch.setattr(
+        SavedModel, "predict", lambda _self, _images: torch.eye(4)[[2, 3, 3]]
+    )
+    write_predictions(str(model), tmp_path / "test", tmp_path / "test_predictions.txt")
+    written = (tmp_path / "test_predictions.txt").read_bytes().decode()
+    assert written.splitlines() == EXAMPLE.splitlines()
+    assert written == EXAMPLE
+
+
+def test_labels_are_the_numbers_of_the_class_folders_not_their_order_as_strings(
+    tmp_path: Path,
+) -> None:
+    colours = [
+        (255 * (k % 3) // 2, 255 * (k // 3 % 2), 255 * (k // 6)) for k in range(12)
+    ]
+    folder = data_dir() / "clipart"
+    for label, colour in enumerate(colours):
+        places = (
+            f"train/{label}/0001",
+            f"train/{label}/0002",
+            f"valid/{label}/0001",
+            f"test/{label + 1:04d}",
+        )
+        for place in places:
+            path = folder / f"{place}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            Image.new("RGB", (8, 8), colour).save(path)
+    assert sorted(str(label) for label in range(12))[:3] == ["0", "1", "10"]  # the trap
+
+    splits = load_data("clipart", size=8)
+    arguments = {"num_classes": 12, "image_size": 8}
+    torch.manual_seed(0)
+    network = create_model("mlp", **arguments)
+    config = TrainConfig(epochs=40, batch_size=12, optimizer="adam", lr=0.01)
+    fit(network, splits, config, folder=tmp_path / "work")
+    mean, std = splits.channel_stats()
+    save_model(
+        tmp_path / "model.pt",
+        network,
+        architecture="mlp",
+        arguments=arguments,
+        classes=splits.classes,
+        image_size=8,
+        channels=3,
+        mean=mean,
+        std=std,
+        trained_on="real",
+    )
+    write_predictions(str(tmp_path / "model.pt"), folder / "test", tmp_path / "out.txt")
+    assert (tmp_path / "out.txt").read_text().splitlines()[1:] == [
+        f"{k + 1:04d}, {k}" for k in range(12)
+    ]
