@@ -69,9 +69,6 @@ class TrainConfig:
         channels_last: whether images and filters lie in memory channel by channel
             within each pixel, which convolutions are faster with; the results are the
             same but for rounding.
-        winograd: whether 3×3 convolutions go by Winograd's algorithm where they can;
-            the results are the same but for rounding. For float32 on a CPU, where it is
-            several times as fast with many channels; void elsewhere.
     """
 
     epochs: int = 30
@@ -102,7 +99,6 @@ class TrainConfig:
     device: str = "auto"
     compile: bool = False
     channels_last: bool = True
-    winograd: bool = False
 
     def __post_init__(self) -> None:
         for name, known in (
@@ -148,11 +144,6 @@ class TrainConfig:
             "start_size",
             self.start_size is None or self.start_size >= 8,
             "at least 8, or None",
-        )
-        self._check(
-            "winograd",
-            not (self.winograd and self.compile),
-            "False where the network is compiled",
         )
         self._check(
             "patience",

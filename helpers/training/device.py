@@ -5,14 +5,13 @@ from __future__ import annotations
 import ctypes
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 
 import torch
 
 from helpers.base.errors import ConfigError
-from helpers.training.winograd import WinogradConvolutions
 
 
 @dataclass(frozen=True)
@@ -22,12 +21,10 @@ class Arithmetic:
     Attributes:
         device: where.
         dtype: of matrix products and convolutions.
-        winograd: whether convolutions go by Winograd's algorithm where they can.
     """
 
     device: torch.device
     dtype: torch.dtype
-    winograd: bool = False
 
     @contextmanager
     def in_use(self) -> Iterator[None]:
@@ -39,7 +36,7 @@ class Arithmetic:
         autocast = torch.autocast(
             self.device.type, dtype=self.dtype, enabled=self.dtype != torch.float32
         )
-        with autocast, WinogradConvolutions() if self.winograd else nullcontext():
+        with autocast:
             yield
 
 
@@ -64,16 +61,9 @@ def choose_device(name: str = "auto") -> torch.device:
     return device
 
 
-def choose_arithmetic(
-    device: torch.device, precision: str, *, winograd: bool = False
-) -> Arithmetic:
-    """The arithmetic that these settings of ``TrainConfig`` ask for; ``winograd`` is
-    void but for float32 on a CPU.
-    """
-    dtype = choose_dtype(precision, device)
-    return Arithmetic(
-        device, dtype, winograd and device.type == "cpu" and dtype == torch.float32
-    )
+def choose_arithmetic(device: torch.device, precision: str) -> Arithmetic:
+    """The arithmetic that ``TrainConfig.precision`` asks for on this device."""
+    return Arithmetic(device, choose_dtype(precision, device))
 
 
 def choose_dtype(precision: str, device: torch.device) -> torch.dtype:

@@ -128,7 +128,6 @@ def evaluate(
     std: Sequence[float],
     batch_size: int = 256,
     precision: str = "auto",
-    winograd: bool = False,
 ) -> Evaluation:
     """Predicts a whole split in evaluation mode; the model's mode is as before
     afterwards.
@@ -141,12 +140,11 @@ def evaluate(
         std: standard deviation of each channel, in 0–1, as in training.
         batch_size: images per forward pass.
         precision: as of ``TrainConfig``.
-        winograd: likewise.
     """
     device = next(model.parameters()).device
     batches = Batches(split, batch_size, device=device, mean=mean, std=std)
     probabilities, losses = predict_batches(
-        model, batches, choose_arithmetic(device, precision, winograd=winograd)
+        model, batches, choose_arithmetic(device, precision)
     )
     return Evaluation(probabilities.cpu(), split.labels.cpu(), losses.mean().item())
 

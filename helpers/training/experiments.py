@@ -90,7 +90,6 @@ class Trained:
             mean=self.mean,
             std=self.std,
             precision=config.precision,
-            winograd=config.winograd,
         )
 
     @property

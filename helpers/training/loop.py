@@ -94,9 +94,7 @@ class TrainingRun:
     ) -> None:
         self.config = config
         self.device = choose_device(config.device)
-        self.arithmetic = choose_arithmetic(
-            self.device, config.precision, winograd=config.winograd
-        )
+        self.arithmetic = choose_arithmetic(self.device, config.precision)
         layout = (
             torch.channels_last if config.channels_last else torch.contiguous_format
         )
