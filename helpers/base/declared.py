@@ -196,7 +196,8 @@ def read_notebook(path: Path) -> DeclaredNotebook:
         isinstance(need, str) and need.count("/") == 1 for need in needs
     ):
         raise NotebookError(
-            f'{path}: "needs" is {needs!r}. Expected a list of names such as "caltech101/01_lenet5".'
+            f'{path}: "needs" is {needs!r}. Expected a list of names such as '
+            '"caltech101/01_lenet5".'
         )
 
     tagged = [
@@ -254,8 +255,9 @@ def _showcase(declared: Any, path: Path) -> Showcase:
         ):
             return Showcase(figure, (model, metric))
     raise NotebookError(
-        f'{path}: "gallery" is {declared!r}. Expected the name of a figure and, if one of its results stands for the '
-        'notebook, model and metric: {"figure": "learning_curves", "headline": ["lenet5", "valid_accuracy"]}.'
+        f'{path}: "gallery" is {declared!r}. Expected the name of a figure and, if one '
+        "of its results stands for the notebook, model and metric: "
+        '{"figure": "lenet5_curves", "headline": ["lenet5", "valid_accuracy"]}.'
     )
 
 

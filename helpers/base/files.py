@@ -1,4 +1,4 @@
-"""Where things lie, and how a file is written so that it is either whole or not there."""
+"""Where things lie, and how a file is written: whole or not at all."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def data_dir() -> Path:
 
 
 def exports_dir() -> Path:
-    """The folder of run folders: ``$CNN_EXPORTS``, else ``exports/`` of the repository."""
+    """The folder of run folders: ``$CNN_EXPORTS``, else ``exports/``."""
     return (
         Path(os.environ.get("CNN_EXPORTS") or ROOT / "exports").expanduser().resolve()
     )

@@ -3,19 +3,28 @@
 from __future__ import annotations
 
 import json
-import math
 import statistics
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from helpers.base.errors import ConfigError, ExportError
+from helpers.base.errors import ExportError
+from helpers.base.estimate import Estimate, estimate, of_metric
 from helpers.base.files import write_atomic
 
 OPTIONAL = {"error", "reduced"}  # left out where there is nothing to say
-REQUIREMENT = ("section", "text", "threshold", "value", "met")
-SUMMARY = ("mean", "std", "ci95", "values")
+FINDING = {"section", "text", "estimate", "verdict"}
+SUMMARY = {"mean", "std", "ci95", "values"}
+VERDICTS = (
+    "met",
+    "met on average",
+    "missed",
+    "supported",
+    "not shown",
+    "contradicted",
+    "not judged",
+)
 Status = Literal["running", "complete", "failed", "killed", "timeout"]
 
 
@@ -33,9 +42,10 @@ class RunRecord:
         reduced: which of them make it smaller than the notebook's own experiment.
         results: for each model, each metric (``valid_accuracy``) as ``summarize`` gives
             it.
-        requirements: ``section``, ``text``, ``threshold``, ``value`` and ``met`` of
-            each; where the value is the mean of a result, ``metric`` says which: the
-            model and the metric.
+        findings: what is asked of the results or claimed of them: ``section`` of the
+            assignment (empty for a claim), ``text``, ``estimate`` (the fields of an
+            ``Estimate``), ``at_least`` and ``at_most`` where there is such a bound, and
+            the ``verdict``, one of ``VERDICTS``.
         environment: ``device``, ``torch``, ``python``, ``commit`` and the like.
         seconds: wall time of the run.
         error: why it did not complete.
@@ -46,7 +56,7 @@ class RunRecord:
     data: dict[str, Any] = field(default_factory=dict)
     parameters: dict[str, Any] = field(default_factory=dict)
     results: dict[str, dict[str, dict[str, Any]]] = field(default_factory=dict)
-    requirements: list[dict[str, Any]] = field(default_factory=list)
+    findings: list[dict[str, Any]] = field(default_factory=list)
     environment: dict[str, Any] = field(default_factory=dict)
     seconds: float = 0.0
     error: str | None = None
@@ -115,15 +125,19 @@ class RunRecord:
         """
         return ", ".join(f"{name} {self.parameters[name]}" for name in self.reduced)
 
-    def reached(self, requirement: Mapping[str, Any]) -> str:
-        """What was reached of a requirement, as text: its metric with the interval, if
-        it is about one.
+    @property
+    def replaced(self) -> str:
+        """What stands for the course's own: ``squeezenet1_1 in place of alexnet``."""
+        return str(self.data.get("replaces", ""))
+
+    def estimate(self, model: str, metric: str) -> Estimate:
+        """A result with its interval.
+
+        Raises:
+            ExportError: the run has not recorded it.
         """
-        if "metric" in requirement:
-            model, metric = requirement["metric"]
-            return format_metric(metric, self.results[model][metric])
-        value = requirement["value"]
-        return f"{value:,}" if isinstance(value, int) else f"{value:g}"
+        self.values(model, metric)
+        return of_metric(metric, self.results[model][metric])
 
     def save(self, path: Path) -> None:
         """Writes the record to ``path``, whole or not at all."""
@@ -138,109 +152,68 @@ class RunRecord:
             temporary.write_text(text + "\n", encoding="utf-8")
 
 
-def summarize(values: Iterable[float]) -> dict[str, Any]:
-    """The mean over seeds and how sure it is.
+def summarize(
+    values: Iterable[float], over: str = "seeds", *, shared: float = 0.0
+) -> dict[str, Any]:
+    """The mean of several values and how sure it is, as a record keeps it.
 
     Args:
-        values: one number per seed.
+        values: one per seed, or per repeat of a cross-validation.
+        over: which of them.
+        shared: as of ``estimate``.
 
     Returns:
-        ``mean``; ``std``, the sample's standard deviation (0 for one seed); ``ci95``,
-        half the width of the 95 % confidence interval of the mean by Student's t (None
-        for one seed, which says nothing about others); ``values``.
+        ``mean``; ``std``, the sample's standard deviation (0 for one value); ``ci95``,
+        half the width of the 95 % t-interval of the mean (None for one value); the
+        ``values``; ``over``, where they are not of seeds.
 
     Raises:
         ConfigError: there is no value, or one that is not a finite number.
     """
     numbers = [float(value) for value in values]
-    if not numbers or not all(math.isfinite(number) for number in numbers):
-        raise ConfigError(
-            f"A result needs finite numbers, one per seed, not {numbers}."
-        )
-    mean, count = statistics.fmean(numbers), len(numbers)
-    if count == 1:
-        return {"mean": mean, "std": 0.0, "ci95": None, "values": numbers}
-    from scipy.special import stdtrit  # the command line starts without it  # noqa: PLC0415
-
-    std = statistics.stdev(numbers)
-    ci95 = float(stdtrit(count - 1, 0.975)) * std / math.sqrt(count)
-    return {"mean": mean, "std": std, "ci95": ci95, "values": numbers}
+    found = estimate(numbers, over=over, shared=shared)
+    std = statistics.stdev(numbers) if len(numbers) > 1 else 0.0
+    summary = {"mean": found.mean, "std": std, "ci95": found.ci95, "values": numbers}
+    return summary if over == "seeds" else summary | {"over": over}
 
 
-def format_metric(metric: str, summary: dict[str, Any]) -> str:
-    """The mean of a metric with its 95 % interval, ``85.0 ± 2.5 % (3 seeds)``.
-
-    Args:
-        metric: its name, ``valid_accuracy``; a share is given in percent.
-        summary: as ``summarize`` returns it.
-    """
-    share = "accuracy" in metric or "_f1" in metric
-    scale, unit = (100, " %") if share else (1, "")
-    counted = all(float(value).is_integer() for value in summary["values"])
-    digits, seeds = (1 if share or counted else 3), len(summary["values"])
-    if summary["ci95"] is None:
-        return f"{scale * summary['mean']:.{digits}f}{unit} (one seed)"
-    half = scale * summary["ci95"]
-    while (
-        0 < half < 0.5 * 0.1**digits and digits < 3
-    ):  # an interval that is not zero is not shown as zero
-        digits += 1
-    return (
-        f"{scale * summary['mean']:.{digits}f} ± {half:.{digits}f}{unit} ({seeds} "
-        "seeds)"
-    )
-
-
-def _has(entry: Any, names: Iterable[str]) -> bool:
-    return isinstance(entry, dict) and set(names) <= set(entry)
-
-
-def _is_result(named: Any, results: Mapping[str, Any]) -> bool:
-    """Whether a requirement's ``metric`` is none, or the model and the metric of a
-    result.
-    """
-    match named:
-        case None:
-            return True
-        case [str(model), str(metric)]:
-            return metric in results.get(model, {})
-    return False
+def _has(entry: Any, names: set[str]) -> bool:
+    return isinstance(entry, dict) and names <= set(entry)
 
 
 def _check(content: Any, path: Path) -> None:
     names = {item.name for item in fields(RunRecord)}
     found = set(content) if isinstance(content, dict) else set()
+    mappings = ("data", "parameters", "results", "environment")
     if missing := sorted(names - found - OPTIONAL):
         problem = f"lacks {', '.join(missing)}"
     elif unknown := sorted(found - names):
         problem = f"holds the unknown {', '.join(unknown)}"
     elif content["status"] not in get_args(Status):
-        problem = (
-            f"has the status {content['status']!r} instead of one of "
-            f"{', '.join(get_args(Status))}"
-        )
-    elif not all(
-        isinstance(content[name], dict)
-        for name in ("data", "parameters", "results", "environment")
-    ):
-        problem = "has data, parameters, results or an environment that are no mapping"
+        known = ", ".join(get_args(Status))
+        problem = f"has the status {content['status']!r} instead of one of {known}"
+    elif not all(isinstance(content[name], dict) for name in mappings):
+        problem = f"has no mapping for one of {', '.join(mappings)}"
     elif not set(content.get("reduced", ())) <= set(content["parameters"]):
         problem = "calls parameters reduced that it does not have"
-    elif not all(_has(row, REQUIREMENT) for row in content["requirements"]):
-        problem = f"has a requirement without one of {', '.join(REQUIREMENT)}"
+    elif not all(_is_finding(row) for row in content["findings"]):
+        problem = f"has a finding without one of {', '.join(sorted(FINDING))}"
     elif not all(
         _has(summary, SUMMARY)
         for metrics in content["results"].values()
         for summary in metrics.values()
     ):
-        problem = f"has a result without one of {', '.join(SUMMARY)}"
-    elif not all(
-        _is_result(row.get("metric"), content["results"])
-        for row in content["requirements"]
-    ):
-        problem = "has a requirement about a result that it does not have"
+        problem = f"has a result without one of {', '.join(sorted(SUMMARY))}"
     else:
         return
     raise ExportError(
         f"{path} is of another version: it {problem}. Run its notebook again."
+    )
+
+
+def _is_finding(row: Any) -> bool:
+    return (
+        _has(row, FINDING)
+        and row["verdict"] in VERDICTS
+        and _has(row["estimate"], {item.name for item in fields(Estimate)})
     )

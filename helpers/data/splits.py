@@ -7,6 +7,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
+from typing import TypeAlias
 
 import torch
 from torch import Tensor
@@ -15,9 +16,7 @@ from helpers.base.errors import ConfigError, DataError
 
 
 def shuffle_key(seed: int, name: str) -> bytes:
-    """A sort key: it shuffles as no version of any library and no machine will ever
-    change.
-    """
+    """A sort key that shuffles alike on every machine, for ever."""
     return hashlib.sha256(f"{seed}/{name}".encode()).digest()
 
 
@@ -26,8 +25,8 @@ class Split:
     """One split.
 
     Attributes:
-        images: ``uint8`` (N, C, H, W), 0–255; or float32 (N, C, h, w), what a network
-            has made of images, which is taken as it is.
+        images: ``uint8`` (N, C, H, W), 0–255; or float32 (N, C, h, w), a network's
+            features, which are taken as they are.
         labels: ``int64`` (N,), indices into the data set's classes.
         ids: N names, for files their path below the split's folder.
     """
@@ -68,12 +67,10 @@ class Split:
                 f"A limit of {count} images does not fit a split of {len(self)}: "
                 f"choose 1 to {len(self)}."
             )
-        shuffled = torch.randperm(
-            len(self), generator=torch.Generator().manual_seed(seed)
-        )
+        generator = torch.Generator().manual_seed(seed)
+        shuffled = torch.randperm(len(self), generator=generator)
         labels = self.labels[shuffled]
-        # The k-th of n images of a class comes at time (k + 1/2) / n: every class is
-        # spread over [0, 1).
+        # The k-th of n images of a class comes at time (k + 1/2) / n.
         order = torch.argsort(labels, stable=True)
         sizes = torch.bincount(labels)
         rank = torch.arange(len(self)) - (sizes.cumsum(0) - sizes)[labels[order]]
@@ -86,11 +83,10 @@ class Split:
     ) -> list[Split]:
         """Deals the images of each class out into parts.
 
-        Which image goes where follows from its id and the seed alone, so that no
-        version of any library and no machine will ever deal otherwise.
+        Which image goes where follows from its id and the seed alone.
 
         Args:
-            counts: says of the number of images of a class how many go into each part.
+            counts: the number of images of a class to how many go into each part.
             seed: another seed, another split.
 
         Returns:
@@ -102,9 +98,8 @@ class Split:
 
         dealt: list[list[int]] = []  # indices, by part
         for label in self.labels.unique():
-            members = sorted(
-                (self.labels == label).nonzero().flatten().tolist(), key=key
-            )
+            members = (self.labels == label).nonzero().flatten().tolist()
+            members.sort(key=key)
             sizes = counts(len(members))
             dealt = dealt or [[] for _ in sizes]
             deck = iter(members)
@@ -113,6 +108,10 @@ class Split:
         return [
             self.subset(torch.tensor(sorted(part), dtype=torch.int64)) for part in dealt
         ]
+
+
+# Class names, training, validation and test images: what a set's module loads.
+Loaded: TypeAlias = tuple[tuple[str, ...], Split, Split, Split | None]
 
 
 @dataclass(frozen=True)
@@ -126,11 +125,10 @@ class Splits:
         train: what is learned from.
         valid: what everything is selected on.
         test: the last word, or None where the set has none.
-        factors: what the classes combine, where they do: by name (``color``) the values
-            (``red``, ``blue``). Labels count the combinations row by row: the last
-            factor changes fastest.
-        normalisation: mean and standard deviation of each channel, in 0–1, that images
-            are normalised with; None takes those of the training images.
+        factors: what the classes combine, where they do: values (``red``, ``blue``) by
+            name (``color``). Of the labels, the last factor changes fastest.
+        normalisation: mean and standard deviation of each channel, in 0–1; None takes
+            those of the training images.
     """
 
     name: str
@@ -143,9 +141,8 @@ class Splits:
     normalisation: tuple[tuple[float, ...], tuple[float, ...]] | None = None
 
     def __post_init__(self) -> None:
-        if self.factors and math.prod(map(len, self.factors.values())) != len(
-            self.classes
-        ):
+        combinations = math.prod(map(len, self.factors.values()))
+        if self.factors and combinations != len(self.classes):
             raise ValueError(
                 f"the factors {dict(self.factors)} do not combine to "
                 f"{len(self.classes)} classes"
@@ -172,8 +169,7 @@ class Splits:
         return {name: len(split) for name, split in self.parts.items()}
 
     def find(self, name: str) -> Tensor:
-        """The image with this id, its suffix left out or not, from whichever split has
-        it: ``uint8`` (C, H, W).
+        """The image with this id, with or without suffix: ``uint8`` (C, H, W).
 
         Raises:
             DataError: no split has it.
@@ -188,19 +184,14 @@ class Splits:
         )
 
     def normalised_with(self, mean: Sequence[float], std: Sequence[float]) -> Splits:
-        """The same images, to be normalised as a network expects them that was trained
-        on others.
-        """
+        """The same images, normalised as a network trained on others expects them."""
         return replace(self, normalisation=(tuple(mean), tuple(std)))
 
     def channel_stats(self) -> tuple[tuple[float, ...], tuple[float, ...]]:
-        """Mean and standard deviation of each channel that images are normalised with,
-        in 0–1.
+        """Mean and standard deviation of each channel to normalise with, in 0–1.
 
-        They are those of the training images, unless ``normalisation`` says otherwise
-        or the images are floats (0 and 1, which leave them as they are). The deviation
-        of a channel that never changes is given as 1, so that dividing by it leaves the
-        channel at 0.
+        Those of the training images, unless ``normalisation`` says otherwise; 0 and 1
+        for floats. The deviation of a channel that never changes is given as 1.
         """
         if self.normalisation is not None:
             return self.normalisation
@@ -219,8 +210,7 @@ class Splits:
     def limit(
         self, train: int | None = None, valid: int | None = None, *, seed: int = 0
     ) -> Splits:
-        """A smaller set, with the classes in proportion; None leaves a split whole. The
-        test split stays.
+        """Fewer images, with the classes in proportion; None, like the test split: all.
 
         Raises:
             ConfigError: a limit is larger than its split.
@@ -231,10 +221,12 @@ class Splits:
             valid=self.valid if valid is None else self.valid.take(valid, seed=seed),
         )
 
+    def without_test(self) -> Splits:
+        """The same data for comparisons, in which the test set has no part."""
+        return replace(self, test=None)
+
     def fingerprint(self) -> str:
-        """A short hash of every pixel and label and of the normalisation, to tell two
-        data sets apart.
-        """
+        """A short hash of every pixel and label and of the normalisation."""
         digest = hashlib.blake2b(self.name.encode(), digest_size=8)
         if self.normalisation is not None:
             digest.update(repr(self.normalisation).encode())

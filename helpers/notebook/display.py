@@ -6,6 +6,7 @@ import inspect
 import math
 import textwrap
 from base64 import b64encode
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import pandas as pd
 from IPython.core.getipython import get_ipython
 from IPython.display import display
 
+from helpers.base.estimate import Estimate
 from helpers.base.markdown import markdown_table
 from helpers.base.record import RunRecord
 
@@ -82,16 +84,40 @@ def frame_table(frame: pd.DataFrame) -> str:
     )
 
 
-def requirement_table(record: RunRecord) -> str:
-    """A Markdown table of a run's requirements."""
-    met = {True: "yes", False: "**no**", None: "not judged: no real data or weights"}
+def show_text(text: str) -> None:
+    """Shows plain text, such as a table that is aligned by its spaces."""
+    print(text)  # noqa: T201
+
+
+def findings_table(record: RunRecord) -> str:
+    """A Markdown table of what is asked of a run and what it claims."""
     rows = [
-        (row["section"], row["text"], record.reached(row), met[row["met"]])
-        for row in record.requirements
+        (row["section"], row["text"], reached(row), said(row, record.replaced))
+        for row in record.findings
     ]
-    return markdown_table(
-        ("section", "requirement", "reached", "met"), rows, right={"reached"}
+    header = ("section", "asked or claimed", "measured", "verdict")
+    return markdown_table(header, rows, right={"measured"})
+
+
+def show_finding(row: Mapping[str, Any], replaced: str = "") -> None:
+    """Shows a verdict with the sentence that it is about, and the numbers."""
+    section = f"{row['section']}: " if row["section"] else ""
+    text = str(row["text"]).removesuffix(".")
+    show_markdown(
+        f"**{said(row, replaced)}** · {section}{text}: {reached(row)}.",
+        {"finding": str(row["verdict"])},
     )
+
+
+def reached(row: Mapping[str, Any]) -> str:
+    """The number that decides, as text."""
+    return str(Estimate(**row["estimate"]))
+
+
+def said(row: Mapping[str, Any], replaced: str = "") -> str:
+    """The verdict, with what stands in for the course's own."""
+    verdict = str(row["verdict"])
+    return f"{verdict}, {replaced}" if replaced and row["section"] else verdict
 
 
 def _cell(value: Any) -> str:

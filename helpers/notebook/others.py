@@ -2,15 +2,65 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from helpers.base.errors import NotebookError
+from helpers.base.estimate import Estimate, estimate, welch
 from helpers.base.files import ROOT, exports_dir
 from helpers.base.record import RunRecord
+
+
+class Reports(Mapping[str, RunRecord]):
+    """The records of other notebooks' runs, by name."""
+
+    def __init__(self, records: Mapping[str, RunRecord]) -> None:
+        self._records = dict(records)
+
+    def __getitem__(self, notebook: str) -> RunRecord:
+        return self._records[notebook]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._records)
+
+    def __len__(self) -> int:
+        return len(self._records)
+
+    def estimate(self, notebook: str, model: str, metric: str) -> Estimate:
+        """A result of one of them with its interval."""
+        return self[notebook].estimate(model, metric)
+
+    def difference(
+        self, one: tuple[str, str, str], other: tuple[str, str, str]
+    ) -> Estimate:
+        """How far one result lies above another: notebook, model and metric of each.
+
+        Paired where both have the same number of seeds in the same notebook, else by
+        Welch's interval of the difference of two means.
+        """
+        first, second = self.estimate(*one), self.estimate(*other)
+        unit = "points" if first.unit == "percent" else first.unit
+        own, its = self[one[0]].values(*one[1:]), self[other[0]].values(*other[1:])
+        if one[0] == other[0] and len(own) == len(its) and first.over == "seeds":
+            return estimate([a - b for a, b in zip(own, its, strict=True)], unit)
+        return welch(first, second, unit)
+
+    def findings(self, *notebooks: str) -> pd.DataFrame:
+        """What was asked of these notebooks (none means all) and what they claim."""
+        rows = [
+            {
+                "section": row["section"] or "–",
+                "asked or claimed": row["text"],
+                "measured": str(Estimate(**row["estimate"])),
+                "verdict": row["verdict"],
+            }
+            for name in notebooks or self
+            for row in self[name].findings
+        ]
+        return pd.DataFrame(rows)
 
 
 def completed_runs(notebooks: Sequence[str], asked_by: str) -> dict[str, RunRecord]:
@@ -83,7 +133,7 @@ def data_of_all(records: Collection[RunRecord]) -> dict[str, Any]:
             for split, count in one["splits"].items()
         },
     }
-    for key in ("backbone", "weights"):
+    for key in ("backbone", "weights", "replaces"):
         if values := dict.fromkeys(one[key] for one in data if key in one):
             together[key] = "random" if "random" in values else ", ".join(values)
     return together
@@ -108,19 +158,6 @@ def saved_file(source: str, suffix: str) -> Path:
             f"missing): run that notebook first: python -m helpers run {notebook}"
         )
     return path
-
-
-def read_table(source: str) -> pd.DataFrame:
-    """A table that another notebook has saved, with all its digits; what it shows as
-    text is text.
-
-    Args:
-        source: notebook and table, ``caltech101/02_improved_cnn/ablation``.
-
-    Raises:
-        NotebookError: that notebook has not been run, or has no such table.
-    """
-    return pd.read_csv(saved_file(source, "csv"), keep_default_na=False)
 
 
 def short_path(path: Path) -> str:

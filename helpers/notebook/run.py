@@ -1,59 +1,49 @@
-"""One run of a notebook: its parameters, seeds and device, and all that it leaves in
-its folder.
-"""
+"""One run of a notebook: parameters, studies, findings, and what it leaves behind."""
 
 from __future__ import annotations
 
 import inspect
 import platform
 import random
-import re
 import time
 from collections.abc import Mapping, Sequence
-from pathlib import Path
-from statistics import fmean
-from typing import Any
+from typing import Any, TypeVar
 
-import matplotlib.pyplot as plt
 import numpy as np
-import pandas as pd
 import torch
 import torchvision
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
-from PIL import Image
 from torch import nn
 
 from helpers.base.declared import read_notebook
 from helpers.base.environment import commit, cpu_name
-from helpers.base.errors import ConfigError, NotebookError
-from helpers.base.files import PAGES, exports_dir, notebooks_dir, write_atomic
+from helpers.base.errors import NotebookError
+from helpers.base.estimate import Estimate, estimate, exact, judge
+from helpers.base.files import PAGES, exports_dir, notebooks_dir
 from helpers.base.record import RunRecord, summarize
 from helpers.data.splits import Splits
 from helpers.models.saved import save_model
-from helpers.notebook.display import (
-    frame_table,
-    requirement_table,
-    show_markdown,
-    show_picture,
-)
+from helpers.notebook.display import findings_table, show_finding, show_text
 from helpers.notebook.others import (
+    Reports,
     completed_runs,
     data_of_all,
     notices,
-    saved_file,
     short_path,
 )
+from helpers.notebook.page import Page
 from helpers.plots import use_style
+from helpers.study import Comparison, CrossStudy, Study
+from helpers.training.cross_validation import cross_validate
 from helpers.training.device import choose_device
+from helpers.training.experiments import Experiment, Trained, run_experiments
 
-DPI = 150
+AnyStudy = TypeVar("AnyStudy", bound=Study)
+Rows = Mapping[str, Experiment] | Mapping[str, Mapping[str, Experiment]]
 
 
 def start_run(name: str) -> Run:
-    """Opens the run of a notebook: parameters, seeds, device, folder, ``metrics.json``
-    and the look of figures.
+    """Opens the run of a notebook: parameters, seeds, device, folder, ``metrics.json``.
 
     The values of the parameters are those that the calling notebook (or script) has
     given to the names that the notebook declares; text that stands for a number or a
@@ -74,24 +64,20 @@ def start_run(name: str) -> Run:
         {key: namespace[key] for key in declared.parameters if key in namespace}
     )
     namespace.update(given)
-    parameters = {
-        key: parameter.default for key, parameter in declared.parameters.items()
-    } | given
-    run = Run(name, parameters, reduced=declared.reductions(given))
+    own = {key: parameter.default for key, parameter in declared.parameters.items()}
+    run = Run(name, own | given, reduced=declared.reductions(given))
     if run.reduced:
         smaller = [
-            f"{key} {given[key]} instead of {declared.parameters[key].default or 'all'}"
-            for key in run.reduced
+            f"{key} {given[key]} (of {own[key] or 'all'})" for key in run.reduced
         ]
         run.warn(
-            "> **REDUCED RUN**\n>\n"
-            f"> {', '.join(smaller)}: less than the notebook's own experiment. What "
-            "follows is about this smaller one."
+            f"> **REDUCED RUN**\n>\n> {', '.join(smaller)}: less than the notebook's "
+            "own experiment. What follows is about this smaller one."
         )
     return run
 
 
-class Run:
+class Run(Page):
     """One run of a notebook and the folder it fills.
 
     Attributes:
@@ -106,16 +92,15 @@ class Run:
     def __init__(
         self, name: str, parameters: Mapping[str, Any], *, reduced: Sequence[str] = ()
     ) -> None:
+        super().__init__(exports_dir() / name)
         self._started = time.perf_counter()
         self.name = name
         self.parameters = dict(parameters)
         self.reduced = tuple(reduced)
-        self.folder = exports_dir() / name
         self.work = self.folder / "work"
         self.device = choose_device(self.parameters.get("device", "auto"))
         self._data: tuple[Splits, ...] = ()
-        # What an earlier run left must not pass for this one's; the runner writes
-        # notebook.ipynb anew.
+        # What an earlier run left must not pass for this one's.
         for stale in ("notebook.ipynb", *PAGES):
             (self.folder / stale).unlink(missing_ok=True)
         _seed_everything(self.parameters.get("seed", 0))
@@ -128,86 +113,211 @@ class Run:
             reduced=list(reduced),
         )
         self._save()
-        print(  # noqa: T201
-            " · ".join(
-                f"{key} {value}" for key, value in self._record.environment.items()
-            )
-        )
+        show_text(" · ".join(f"{key} {value}" for key, value in environment.items()))
 
-    def use_data(self, *data: Splits) -> None:
-        """Notes which data the run's results are about; says so loudly if any are a
-        synthetic stand-in.
+    def use_data(self, *data: Splits, replaces: str = "") -> None:
+        """Notes which data the results are about, and shows how many images they have.
 
-        With several data sets, ``metrics.json`` names their splits ``<set>_<split>``,
-        and the run is one on real data only if all of them are.
+        Says so loudly if any are a synthetic stand-in. With several data sets,
+        ``metrics.json`` names their splits ``<set>_<split>``, and the run is one on
+        real data only if all of them are.
+
+        Args:
+            data: the splits.
+            replaces: what they stand in for where the course's own are others.
         """
         self._data = data
         drawn = [splits.name for splits in data if splits.source != "real"]
         counts = {
-            f"{s.name}_{name}": count
-            for s in data
-            for name, count in s.counts().items()
+            f"{splits.name}_{name}": count
+            for splits in data
+            for name, count in splits.counts().items()
         }
         self._record.data |= {
             "name": ", ".join(splits.name for splits in data),
             "source": "synthetic" if drawn else "real",
             "splits": data[0].counts() if len(data) == 1 else counts,
+            "classes": [len(splits.classes) for splits in data],
         }
+        if replaces:
+            self._record.data["replaces"] = replaces
         self._save()
+        for splits in data:
+            images = ", ".join(f"{n:,} {part}" for part, n in splits.counts().items())
+            self.say(
+                f"**{splits.name}** ({splits.source}): {images} images of "
+                f"{splits.image_size}×{splits.image_size} pixels in "
+                f"{len(splits.classes)} classes (chance {1 / len(splits.classes):.1%})."
+            )
         if drawn:
             self.warn(
-                "> **SYNTHETIC DATA**\n>\n"
-                f"> These images are a drawn stand-in for {', '.join(drawn)}. Every "
-                "number below is about the "
-                "stand-in: none of them is a result, and no requirement counts as met."
+                "> **SYNTHETIC DATA**\n>\n> These images are a drawn stand-in for "
+                f"{', '.join(drawn)}. Every number below is about the stand-in: none "
+                "of them is a result, and nothing is judged by them."
             )
 
-    def use_results(self, *notebooks: str) -> dict[str, RunRecord]:
-        """What other notebooks have measured, for a run that reports on them; it is
-        about the data of all of them.
+    def use_results(self, *notebooks: str) -> Reports:
+        """What other notebooks have measured, for a run that reports on them.
 
-        Says so loudly if any of them ran on drawn images, with random weights for
-        pretrained ones, or smaller than planned.
-
-        Returns:
-            Their records, by name.
+        It is about the data of all of them. Says so loudly if any of them ran on drawn
+        images, with random weights for pretrained ones, or in reduced form.
 
         Raises:
-            NotebookError: some of them have not been run to their end; the message
-                names all of those.
+            NotebookError: some of them have not been run to their end.
         """
         records = completed_runs(notebooks, self.name)
         self._record.data |= data_of_all(records.values())
         self._save()
         for notice in notices(records):
             self.warn(notice)
-        return records
+        return Reports(records)
 
-    def use_backbone(self, name: str, weights: str) -> None:
-        """Notes which pretrained network the run's results rest on; says so loudly if
-        it has learned nothing.
+    def use_backbone(self, name: str, weights: str, *, course: str = "") -> None:
+        """Notes which pretrained network the results rest on.
+
+        Says so loudly if it has learned nothing.
 
         Args:
             name: of the network, ``alexnet``.
-            weights: which weights it was given, as ``load_backbone`` says it;
-                ``random`` are those that let no requirement count as met.
+            weights: which weights it was given, as ``load_backbone`` says it; with
+                ``random`` ones nothing is judged.
+            course: the network that the course names; a result with another says so.
         """
         self._record.data |= {"backbone": name, "weights": weights}
+        if course and name != course:
+            self._record.data["replaces"] = f"{name} in place of {course}"
         self._save()
         if self._record.untrained:
             self.warn(
-                "> **RANDOM WEIGHTS**\n>\n"
-                f"> {name} was given random weights in place of those learned on "
-                "ImageNet. Every number below is about "
-                "a network that knows nothing: none of them is a result, and no "
-                "requirement counts as met."
+                f"> **RANDOM WEIGHTS**\n>\n> {name} was given random weights in place "
+                "of those learned on ImageNet. Every number below is about a network "
+                "that knows nothing: none of them is a result, and nothing is judged."
             )
 
-    def record(self, model: str, **metrics: ArrayLike) -> None:
-        """Keeps results, one value per seed, and writes them at once.
+    def train(
+        self,
+        name: str,
+        experiment: Experiment,
+        splits: Splits,
+        *,
+        seeds: int | Sequence[int],
+        watch_test: bool = False,
+    ) -> Study:
+        """Trains an experiment with several seeds and records what they reach.
+
+        Points that were trained before are taken from ``work``.
+
+        Args:
+            name: of the study, ``improved_cnn``: in ``metrics.json`` and in files.
+            experiment: the network and how it is trained.
+            splits: the data.
+            seeds: the seeds, or how many of them.
+            watch_test: whether learning curves have the test set too.
+        """
+        trained = run_experiments(
+            {name: experiment},
+            splits,
+            seeds=seeds,
+            folder=self.work,
+            jobs=self.parameters.get("jobs", 1),
+            watch_test=watch_test,
+        )
+        return self.study(name, trained[name], splits)
+
+    def study(self, name: str, points: Sequence[Trained], splits: Splits) -> Study:
+        """Records what trained networks reach, one for each seed."""
+        return self.keep(Study(name, points, splits, self))
+
+    def keep(self, study: AnyStudy) -> AnyStudy:
+        """Records every metric of a study under its name."""
+        self._record.results.setdefault(study.name, {}).update(study.summaries())
+        self._save()
+        return study
+
+    def compare(
+        self,
+        name: str,
+        rows: Rows,
+        splits: Splits,
+        *,
+        seeds: int | Sequence[int],
+        baseline: str | None = None,
+        metric: str | None = None,
+        test: bool = False,
+    ) -> Comparison:
+        """Trains several experiments with the same seeds, to be compared pairwise.
+
+        Args:
+            name: of the comparison and its files, ``ablation``.
+            rows: experiments by the name of the row, or groups of them.
+            splits: the data.
+            seeds: the seeds, or how many of them.
+            baseline: the row that the others are compared with; None takes the first.
+            metric: what they are compared by; None takes the accuracy on validation.
+            test: whether rows are measured on the test set too. Choices are made on
+                validation: leave it out wherever one of the rows is chosen.
+        """
+        flat, groups = _ungroup(rows)
+        trained = run_experiments(
+            flat,
+            splits,
+            seeds=seeds,
+            folder=self.work,
+            jobs=self.parameters.get("jobs", 1),
+        )
+        judged = splits if test else splits.without_test()
+        studies = {
+            row: self.study(row, found, judged) for row, found in trained.items()
+        }
+        return Comparison(
+            name, studies, self, baseline=baseline, metric=metric, groups=groups
+        )
+
+    def cross_validate(
+        self,
+        name: str,
+        rows: Rows,
+        splits: Splits,
+        *,
+        folds: int,
+        repeats: int,
+        watch: float = 0.0,
+        baseline: str | None = None,
+    ) -> Comparison:
+        """Trains several experiments on the same folds, to be compared pairwise.
+
+        Args:
+            name: as of ``compare``, like rows, splits and baseline.
+            rows: experiments.
+            splits: the data; ``train`` and ``valid`` are pooled.
+            folds: parts that the images are dealt into.
+            repeats: how often they are dealt, each time with another seed.
+            watch: share of the training images set aside for what looks at validation
+                while it trains.
+            baseline: the row that the others are compared with.
+        """
+        flat, groups = _ungroup(rows)
+        found = cross_validate(
+            flat,
+            splits,
+            folds=folds,
+            repeats=repeats,
+            watch=watch,
+            folder=self.work,
+            jobs=self.parameters.get("jobs", 1),
+        )
+        studies = {
+            row: self.keep(CrossStudy(row, rounds, splits, self))
+            for row, rounds in found.items()
+        }
+        return Comparison(name, studies, self, baseline=baseline, groups=groups)
+
+    def record(self, model: str, *, over: str = "seeds", **metrics: ArrayLike) -> None:
+        """Keeps results that no study has measured, and writes them at once.
 
         Args:
             model: what they are about, ``improved_cnn``.
+            over: what there is one value for.
             metrics: named ``<split>_<measure>``: ``valid_accuracy=[0.84, 0.85]``.
 
         Raises:
@@ -215,137 +325,97 @@ class Run:
         """
         kept = self._record.results.setdefault(model, {})
         for metric, values in metrics.items():
-            kept[metric] = summarize(np.atleast_1d(values))
+            kept[metric] = summarize(np.atleast_1d(values), over)
         self._save()
 
-    def require(
+    def ask(
         self,
         section: str,
         text: str,
-        value: float | tuple[str, str],
-        threshold: float,
+        found: Estimate | float,
         *,
-        higher_is_better: bool = True,
-    ) -> dict[str, Any]:
-        """Compares a result with what the course or the project asks; ``finish`` shows
-        all requirements.
+        at_least: float | None = None,
+        at_most: float | None = None,
+        exactly: float | None = None,
+    ) -> None:
+        """Judges a result by what the course, or the project's own goal, asks.
 
         Args:
-            section: of the assignment, ``1(b)``.
-            text: what is asked, ``at least 71 % on validation``.
-            value: what was reached; or the model and the metric, as they were recorded,
-                whose mean it is.
-            threshold: what is asked; reaching it exactly is enough.
-            higher_is_better: whether the threshold is the least or the most allowed.
-
-        Returns:
-            The row of ``metrics.json``; ``met`` is None unless the run's data are real,
-            and its backbone, where it has one, is pretrained.
-
-        Raises:
-            ExportError: nothing was recorded under these names.
+            section: of the assignment, ``1(b)``; of a goal, ``1(b), goal``.
+            text: what is asked, ``validation accuracy of at least 71 %``.
+            found: what was reached, ``study["valid_accuracy"]``; a plain number is one
+                that was counted or computed.
+            at_least: the bound; reaching it is enough.
+            at_most: likewise from above.
+            exactly: both at once.
         """
-        named: dict[str, Any] = {}
-        if isinstance(value, tuple):
-            named["metric"] = list(value)
-            value = fmean(self._record.values(*value))
-        met: bool | None = None
+        if exactly is not None:
+            at_least = at_most = exactly
+        self._judge(section, text, found, at_least, at_most)
+
+    def finding(
+        self,
+        text: str,
+        found: Estimate | float,
+        *,
+        at_least: float | None = None,
+        at_most: float | None = None,
+    ) -> None:
+        """States a claim about results, and shows what its interval says of it.
+
+        Args:
+            text: the claim, a full sentence without numbers.
+            found: the number that decides: ``ablation.gain("dropout")``.
+            at_least: what the number must lie above; without any bound, 0.
+            at_most: what it must lie below.
+        """
+        if at_least is None and at_most is None:
+            at_least = 0.0
+        self._judge("", text, found, at_least, at_most)
+
+    def _judge(
+        self,
+        section: str,
+        text: str,
+        found: Estimate | float,
+        at_least: float | None,
+        at_most: float | None,
+    ) -> None:
+        number = found if isinstance(found, Estimate) else exact(found)
+        verdict = "not judged"
         if not (self._record.drawn or self._record.untrained):
-            met = value >= threshold if higher_is_better else value <= threshold
+            asked = bool(section)
+            verdict = judge(number, at_least=at_least, at_most=at_most, asked=asked)
+        bounds = {"at_least": at_least, "at_most": at_most}
         row = {
             "section": section,
             "text": text,
-            "threshold": threshold,
-            "value": value,
-            "met": met,
-        } | named
-        self._record.requirements.append(row)
+            "estimate": number.as_row(),
+            **{name: bound for name, bound in bounds.items() if bound is not None},
+            "verdict": verdict,
+        }
+        self._record.findings.append(row)
         self._save()
-        return row
+        show_finding(row, self._record.replaced)
 
-    def figure(
-        self, picture: Figure | Axes, name: str, *, alt: str, caption: str = ""
+    def estimate(
+        self, values: Sequence[float], unit: Any = "number", over: str = "seeds"
+    ) -> Estimate:
+        """The mean of values with its interval, for a finding about them."""
+        return estimate(values, unit, over)
+
+    def save(
+        self, point: Trained, *, data: Splits | None = None, name: str = "model"
     ) -> None:
-        """Shows a figure, and saves it as ``figures/<name>.png`` and ``.pdf``.
-
-        Args:
-            picture: what a plot function returned; it is closed afterwards.
-            name: of the files; a paper refers to the figure as ``@fig:<name>``.
-            alt: what the figure shows, for those who do not see it. Mandatory.
-            caption: Markdown below the figure; a paper needs one.
-
-        Raises:
-            ConfigError: the alternative text is missing, or the name is not one for a
-                file.
-        """
-        _require_alt(name, alt)
-        figure = (
-            picture if isinstance(picture, Figure) else picture.get_figure(root=True)
+        """Saves a trained network as ``model.pt``; arguments as of ``save_model``."""
+        data = data or self._only_data()
+        self.save_model(
+            point.model,
+            architecture=point.experiment.model,
+            arguments=point.experiment.model_arguments(data),
+            data=data,
+            name=name,
         )
-        if figure is None:
-            raise ConfigError(f"Figure {name!r} was removed before it was shown.")
-        png, pdf = self._figure_path(name, "png"), self._figure_path(name, "pdf")
-        with write_atomic(png) as file:
-            figure.savefig(file, format="png", dpi=DPI)
-        with write_atomic(pdf) as file:
-            # Without a date, the same figure is the same file.
-            figure.savefig(file, format="pdf", dpi=DPI, metadata={"CreationDate": None})
-        plt.close(figure)
-        # As wide on the screen as on paper, and sharp on screens with more than 96
-        # pixels per inch.
-        show_picture(
-            png, name, alt=alt, caption=caption, width=round(96 * figure.get_figwidth())
-        )
-
-    def figure_from(
-        self, source: str, name: str, *, alt: str, caption: str = ""
-    ) -> None:
-        """Shows a figure that another notebook has saved, and keeps a copy of it among
-        its own.
-
-        Args:
-            source: notebook and figure, ``caltech101/01_lenet5/learning_curves``.
-            name: as in ``figure``, like the rest.
-            alt: what the figure shows.
-            caption: Markdown below it.
-
-        Raises:
-            NotebookError: that notebook has not been run, or has no such figure.
-            ConfigError: as in ``figure``.
-        """
-        _require_alt(name, alt)
-        for suffix in ("png", "pdf"):
-            original = saved_file(source, suffix)
-            with write_atomic(self._figure_path(name, suffix)) as file:
-                file.write_bytes(original.read_bytes())
-        png = self._figure_path(name, "png")
-        with Image.open(png) as picture:
-            width = round(96 * picture.width / DPI)
-        show_picture(png, name, alt=alt, caption=caption, width=width)
-
-    def table(self, frame: pd.DataFrame, name: str, *, caption: str = "") -> None:
-        """Shows a table, and saves it with all digits as ``figures/<name>.csv``.
-
-        The index is left out where it only counts the rows. Numbers are shown with four
-        significant digits: format them as text where that is not what you want. In a
-        paper it is ``@tab:<name>``, and needs a caption.
-        """
-        numbered = isinstance(frame.index, pd.RangeIndex)
-        with write_atomic(self._figure_path(name, "csv")) as file:
-            frame.to_csv(file, index=not numbered)
-        text = frame_table(frame if numbered else frame.reset_index())
-        shown = f"{text}\n\n*{caption}*" if caption else text
-        show_markdown(shown, {"table": name, "source": text, "caption": caption})
-
-    def say(self, markdown: str) -> None:
-        """Shows Markdown that was put together from results."""
-        show_markdown(markdown)
-
-    def warn(self, markdown: str) -> None:
-        """Shows Markdown without which results would be misread: no report leaves it
-        out.
-        """
-        show_markdown(markdown, {"warning": "yes"})
 
     def save_model(
         self,
@@ -358,8 +428,7 @@ class Run:
         data: Splits | None = None,
         name: str = "model",
     ) -> None:
-        """Saves the network as ``model.pt`` with the classes and image format of its
-        data.
+        """Saves a network with the classes and image format of its data.
 
         Args:
             model: the trained network.
@@ -369,22 +438,13 @@ class Run:
                 of the training images.
             std: standard deviation of each channel, likewise.
             data: what it was trained on; None: the run's data.
-            name: of the file, without its suffix, for a run that saves several
-                networks.
+            name: of the file, without its suffix, where a run saves several networks.
 
         Raises:
             NotebookError: ``use_data`` was not called before, or was with several data
                 sets and ``data`` does not say which is meant.
         """
-        if data is None:
-            if len(self._data) != 1:
-                raise NotebookError(
-                    "A model is saved with its classes, and the run uses "
-                    f"{len(self._data)} data sets: call "
-                    "run.use_data(splits) before run.save_model, and say data=splits "
-                    "where there are several."
-                )
-            data = self._data[0]
+        data = data or self._only_data()
         data_mean, data_std = data.channel_stats()
         save_model(
             self.folder / f"{name}.pt",
@@ -400,40 +460,55 @@ class Run:
         )
 
     def finish(self) -> None:
-        """Marks the run as complete, and shows which requirements it meets."""
+        """Marks the run as complete, and shows all findings once more."""
         self._record.status = "complete"
         self._save()
-        if self._record.requirements:
-            self.say(requirement_table(self._record))
-        print(  # noqa: T201
+        if self._record.findings:
+            self.say(findings_table(self._record))
+        show_text(
             f"{self.name}: complete after {self._record.seconds:.0f} s, results in "
             f"{short_path(self.folder)}"
         )
+
+    def _only_data(self) -> Splits:
+        if len(self._data) != 1:
+            raise NotebookError(
+                "A model is saved with its classes, and the run uses "
+                f"{len(self._data)} data sets: call run.use_data(splits) before "
+                "run.save_model, and say data=splits where there are several."
+            )
+        return self._data[0]
 
     def _save(self) -> None:
         self._record.seconds = round(time.perf_counter() - self._started, 3)
         self._record.save(self.folder / "metrics.json")
 
-    def _figure_path(self, name: str, suffix: str) -> Path:
-        if not re.fullmatch(r"[\w-]+", name):
-            raise ConfigError(
-                f"{name!r} is no name for a figure or table: use letters, digits, "
-                "hyphens and underscores."
-            )
-        return self.folder / "figures" / f"{name}.{suffix}"
+
+def _ungroup(
+    rows: Rows,
+) -> tuple[dict[str, Experiment], dict[str, list[str]]]:
+    """Rows by name, and the names in each group, where there are groups."""
+    flat: dict[str, Experiment] = {}
+    groups: dict[str, list[str]] = {}
+    for name, row in rows.items():
+        if isinstance(row, Experiment):
+            flat[name] = row
+        else:
+            flat |= row
+            groups[name] = list(row)
+    return flat, groups
 
 
 def _seed_everything(seed: int) -> None:
     random.seed(seed)
-    np.random.seed(seed)  # libraries draw from the global generator
+    np.random.seed(seed)  # noqa: NPY002  # libraries draw from the global generator
     torch.manual_seed(seed)
 
 
 def _environment(device: torch.device) -> dict[str, Any]:
+    on_gpu = device.type == "cuda"
     environment = {
-        "device": torch.cuda.get_device_name(device)
-        if device.type == "cuda"
-        else str(device),
+        "device": torch.cuda.get_device_name(device) if on_gpu else str(device),
         "cpu": cpu_name(),
         "threads": torch.get_num_threads(),
         "torch": torch.__version__,
@@ -442,10 +517,3 @@ def _environment(device: torch.device) -> dict[str, Any]:
         "commit": commit(),
     }
     return {name: value for name, value in environment.items() if value != ""}
-
-
-def _require_alt(name: str, alt: str) -> None:
-    if not alt.strip():
-        raise ConfigError(
-            f"Figure {name!r} has no alternative text: say in `alt` what it shows."
-        )

@@ -1,1 +1,7 @@
-"""Trained seeds and comparisons: curves, tables, intervals, verdicts."""
+"""Trained seeds and comparisons: their curves, tables, intervals and differences."""
+
+from helpers.study.comparison import Comparison
+from helpers.study.output import Output
+from helpers.study.study import CrossStudy, Study
+
+__all__ = ["Comparison", "CrossStudy", "Output", "Study"]

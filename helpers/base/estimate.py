@@ -1,0 +1,213 @@
+"""A measured number: its mean, how sure it is, its unit, and what may be said of it.
+
+Every number that is shown is formatted here, and every claim is judged here.
+"""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+from helpers.base.errors import ConfigError
+
+Unit = Literal["percent", "points", "nats", "seconds", "count", "number"]
+FEWEST = 3  # values that an interval must come from to count as evidence
+_SIGNS = {"percent": " %", "points": " points", "nats": " nats", "seconds": " s"}
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """The mean of several values, with the 95 % confidence interval of that mean.
+
+    Attributes:
+        mean: shares and their differences as fractions (0–1).
+        ci95: half the width of the interval; None where one value says nothing about
+            others, 0 for what was counted or computed.
+        count: how many values there were.
+        unit: ``percent`` (a share), ``points`` (a difference of shares), ``nats``,
+            ``seconds``, ``count`` (a whole number) or ``number``.
+        over: what there is one value for: ``seeds``, ``repeats`` of cross-validation,
+            ``images`` …; empty for what was counted or computed.
+    """
+
+    mean: float
+    ci95: float | None
+    count: int = 1
+    unit: Unit = "number"
+    over: str = "seeds"
+
+    @property
+    def low(self) -> float:
+        """The lower end of the interval."""
+        return self.mean - (math.inf if self.ci95 is None else self.ci95)
+
+    @property
+    def high(self) -> float:
+        """The upper end."""
+        return self.mean + (math.inf if self.ci95 is None else self.ci95)
+
+    @property
+    def is_evidence(self) -> bool:
+        """Whether its interval counts: from enough values, or without chance in it."""
+        return not self.over or self.count >= FEWEST
+
+    @property
+    def number(self) -> str:
+        """Mean, interval and unit: ``85.0 ± 2.5 %``, ``+1.3 ± 0.4 points``."""
+        scale = 100 if self.unit in ("percent", "points") else 1
+        mean, half = scale * self.mean, scale * (self.ci95 or 0.0)
+        digits = self._digits(abs(mean), half)
+        sign = "+" if self.unit == "points" else ""
+        text = f"{mean:{sign},.{digits}f}"
+        if half:
+            text += f" ± {half:,.{digits}f}"
+        return text.replace("-", "−") + _SIGNS.get(self.unit, "")
+
+    def _digits(self, mean: float, half: float) -> int:
+        if self.unit == "count" and mean.is_integer() and not half:
+            return 0
+        if self.unit == "seconds" and mean >= 10:
+            return 0
+        if self.unit == "number":
+            digits = 0 if mean.is_integer() or mean >= 1000 else 3
+        else:
+            digits = 2 if self.unit == "nats" else 1
+        # An interval that is not zero is not shown as zero.
+        while 0 < half < 0.5 * 0.1**digits and digits < 3:
+            digits += 1
+        return digits
+
+    def __str__(self) -> str:
+        """The number, and how many values it comes from: ``85.0 ± 2.5 % (3 seeds)``."""
+        if not self.over:
+            return self.number
+        several = self.over if self.count > 1 else self.over.removesuffix("s")
+        return f"{self.number} ({self.count if self.count > 1 else 'one'} {several})"
+
+    def as_row(self) -> dict[str, Any]:
+        """What a file keeps."""
+        return asdict(self)
+
+
+def exact(value: float, unit: Unit | None = None) -> Estimate:
+    """A number without chance in it: counted, or computed."""
+    return Estimate(
+        float(value),
+        0.0,
+        unit=unit or ("count" if float(value).is_integer() else "number"),
+        over="",
+    )
+
+
+def estimate(
+    values: Iterable[float],
+    unit: Unit = "number",
+    over: str = "seeds",
+    *,
+    shared: float = 0.0,
+    level: float = 0.95,
+) -> Estimate:
+    """The mean of values with its t-interval.
+
+    Args:
+        values: one per seed, or per fold of a cross-validation.
+        unit: what they are.
+        over: what there is one value for.
+        shared: test images per training image where values come from folds that share
+            training images: their variance is larger than it looks by that much (Nadeau
+            and Bengio, Inference for the generalization error, 2003).
+        level: of the interval; more than 0.95 where several are looked at together.
+
+    Raises:
+        ConfigError: there is no value, or one that is not a finite number.
+    """
+    numbers = [float(value) for value in values]
+    if not numbers or not all(map(math.isfinite, numbers)):
+        raise ConfigError(
+            f"A result needs finite numbers, one of the {over}, not {numbers}."
+        )
+    mean, count = statistics.fmean(numbers), len(numbers)
+    if count == 1:
+        return Estimate(mean, None, 1, unit, over)
+    from scipy.special import stdtrit  # noqa: PLC0415  # the command line starts fast
+
+    quantile = float(stdtrit(count - 1, (1 + level) / 2))
+    half = quantile * statistics.stdev(numbers) * math.sqrt(1 / count + shared)
+    return Estimate(mean, half, count, unit, over)
+
+
+def welch(one: Estimate, other: Estimate, unit: Unit) -> Estimate:
+    """How far one mean lies above another that has nothing in common with it."""
+    mean, count = one.mean - other.mean, min(one.count, other.count)
+    if one.ci95 is None or other.ci95 is None:
+        return Estimate(mean, None, count, unit, one.over)
+    # Two independent intervals add up in squares.
+    return Estimate(mean, math.hypot(one.ci95, other.ci95), count, unit, one.over)
+
+
+def unit_of(metric: str) -> Unit:
+    """The unit of a metric by its name, ``<split>_<measure>``."""
+    if "loss" in metric:
+        return "nats"
+    if "seconds" in metric and "per_second" not in metric:
+        return "seconds"
+    shares = ("accuracy", "_f1", "share", "agreement")
+    return "percent" if any(word in metric for word in shares) else "number"
+
+
+def of_metric(metric: str, summary: Mapping[str, Any]) -> Estimate:
+    """A metric as a record keeps it.
+
+    Args:
+        metric: its name, ``valid_accuracy``.
+        summary: ``mean``, ``ci95`` and ``values``; ``over`` where these are no seeds.
+    """
+    values = summary["values"]
+    return Estimate(
+        summary["mean"],
+        summary["ci95"],
+        len(values),
+        unit_of(metric),
+        summary.get("over", "seeds"),
+    )
+
+
+def judge(
+    found: Estimate,
+    *,
+    at_least: float | None = None,
+    at_most: float | None = None,
+    asked: bool,
+) -> str:
+    """What a number allows to say of a demand or a claim about it.
+
+    Args:
+        found: the number.
+        at_least: its lower bound, if there is one; reaching it exactly is enough for
+            what is asked, a claim must pass it.
+        at_most: its upper bound, likewise.
+        asked: whether somebody asks for it, or the notebook claims it.
+
+    Returns:
+        Of what is asked ``met`` (by the whole interval), ``met on average`` (by the
+        mean) or ``missed``; of a claim ``supported`` (by the whole interval),
+        ``contradicted`` (likewise) or ``not shown``. Fewer than three values show
+        nothing.
+    """
+    low = -math.inf if at_least is None else at_least
+    high = math.inf if at_most is None else at_most
+    evidence = found.is_evidence
+    if asked:
+        if evidence and found.low >= low and found.high <= high:
+            return "met"
+        return "met on average" if low <= found.mean <= high else "missed"
+    if evidence and found.low > low and found.high < high:
+        return "supported"
+    if evidence and (found.high < low or found.low > high):
+        return "contradicted"
+    # What was counted has no interval that could hold the bound: reaching it is enough.
+    exactly = not found.over and low <= found.mean <= high
+    return "supported" if exactly else "not shown"

@@ -1,0 +1,215 @@
+"""What a notebook shows: figures, tables, text; copies are kept in its folder."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import pandas as pd
+import torch
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from PIL import Image
+from torch import nn
+
+from helpers.base.errors import ConfigError
+from helpers.base.files import write_atomic
+from helpers.data.splits import Splits
+from helpers.notebook.display import frame_table, show_markdown, show_picture, show_text
+from helpers.notebook.others import saved_file
+from helpers.plots import plot_class_counts, plot_image_grid
+
+DPI = 150
+
+
+class Page:
+    """The page of one notebook, and the folder that keeps what is shown on it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def figure(
+        self, picture: Figure | Axes, name: str, *, alt: str, caption: str = ""
+    ) -> None:
+        """Shows a figure, and saves it as ``figures/<name>.png`` and ``.pdf``.
+
+        Args:
+            picture: what a plot function returned; it is closed afterwards.
+            name: of the files; a paper refers to the figure as ``@fig:<name>``.
+            alt: what the figure shows, for those who do not see it. Mandatory.
+            caption: Markdown below the figure; a paper needs one.
+
+        Raises:
+            ConfigError: the alternative text is missing, or the name is not one for a
+                file.
+        """
+        _require_alt(name, alt)
+        figure = (
+            picture if isinstance(picture, Figure) else picture.get_figure(root=True)
+        )
+        if figure is None:
+            raise ConfigError(f"Figure {name!r} was removed before it was shown.")
+        png, pdf = self._path(name, "png"), self._path(name, "pdf")
+        with write_atomic(png) as file:
+            figure.savefig(file, format="png", dpi=DPI)
+        with write_atomic(pdf) as file:
+            # Without a date, the same figure is the same file.
+            options = {"CreationDate": None}
+            figure.savefig(file, format="pdf", dpi=DPI, metadata=options)
+        plt.close(figure)
+        # As wide on the screen as on paper, and sharp with more than 96 pixels an inch.
+        width = round(96 * figure.get_figwidth())
+        show_picture(png, name, alt=alt, caption=caption, width=width)
+
+    def figure_from(
+        self, source: str, name: str = "", *, alt: str, caption: str = ""
+    ) -> None:
+        """Shows a figure that another notebook has saved, and keeps a copy of it.
+
+        Args:
+            source: notebook and figure, ``caltech101/01_lenet5/lenet5_curves``.
+            name: as in ``figure``, like the rest; without it, as it is there.
+            alt: what the figure shows.
+            caption: Markdown below it.
+
+        Raises:
+            NotebookError: that notebook has not been run, or has no such figure.
+            ConfigError: as in ``figure``.
+        """
+        name = name or source.rpartition("/")[2]
+        _require_alt(name, alt)
+        for suffix in ("png", "pdf"):
+            original = saved_file(source, suffix)
+            with write_atomic(self._path(name, suffix)) as file:
+                file.write_bytes(original.read_bytes())
+        png = self._path(name, "png")
+        with Image.open(png) as picture:
+            width = round(96 * picture.width / DPI)
+        show_picture(png, name, alt=alt, caption=caption, width=width)
+
+    def table(self, frame: pd.DataFrame, name: str, *, caption: str = "") -> None:
+        """Shows a table, and saves it with all digits as ``figures/<name>.csv``.
+
+        The index is left out where it only counts the rows. Numbers are shown with four
+        significant digits: format them as text where that is not what you want. In a
+        paper it is ``@tab:<name>``, and needs a caption.
+        """
+        numbered = isinstance(frame.index, pd.RangeIndex)
+        with write_atomic(self._path(name, "csv")) as file:
+            frame.to_csv(file, index=not numbered)
+        text = frame_table(frame if numbered else frame.reset_index())
+        shown = f"{text}\n\n*{caption}*" if caption else text
+        show_markdown(shown, {"table": name, "source": text, "caption": caption})
+
+    def table_from(
+        self,
+        source: str,
+        name: str = "",
+        *,
+        columns: Sequence[str] = (),
+        caption: str = "",
+    ) -> None:
+        """Shows a table that another notebook has saved, or some columns of it.
+
+        Args:
+            source: notebook and table, ``caltech101/02_improved_cnn/ablation``.
+            name: as in ``table``, like the caption; without it, as it is there.
+            columns: which ones; none means all.
+            caption: Markdown below it.
+
+        Raises:
+            NotebookError: that notebook has not been run, or has no such table.
+        """
+        table = pd.read_csv(saved_file(source, "csv"), keep_default_na=False)
+        shown = table[list(columns)] if columns else table
+        self.table(shown, name or source.rpartition("/")[2], caption=caption)
+
+    def show_samples(
+        self,
+        splits: Splits,
+        count: int = 24,
+        *,
+        columns: int = 8,
+        seed: int = 3,
+        name: str = "samples",
+    ) -> None:
+        """Shows training images with the names of their classes."""
+        shown = splits.train.take(count, seed=seed)
+        titles = [splits.classes[label] for label in shown.labels]
+        self.figure(
+            plot_image_grid(shown.images, titles=titles, columns=columns),
+            name,
+            alt=f"{count} training images of {splits.name} with their classes",
+        )
+
+    def show_class_counts(self, splits: Splits, *, name: str = "class_counts") -> None:
+        """Shows the images of each class, and what always answering one gives."""
+        sizes = torch.bincount(splits.train.labels, minlength=len(splits.classes))
+        largest = int(sizes.argmax())
+        share = (splits.valid.labels == largest).float().mean()
+        smallest = int(sizes.argmin())
+        self.figure(
+            plot_class_counts(splits),
+            name,
+            alt=f"Images of {splits.name} per class and split, largest class first",
+            caption=(
+                f"From {sizes[smallest]} ({splits.classes[smallest]}) to "
+                f"{sizes[largest]} ({splits.classes[largest]}) training images per "
+                "class. Always answering the largest class is right for "
+                f"{share:.1%} of the validation images."
+            ).replace("_", " "),
+        )
+
+    def show_model(
+        self, model: nn.Module, splits: Splits, *, depth: int = 3, size: int = 0
+    ) -> None:
+        """Shows the layers of a network: outputs, parameters and multiply-adds.
+
+        Args:
+            model: takes images of ``splits``.
+            splits: say how many channels and pixels an image has.
+            depth: how far into nested modules.
+            size: side of the images where it is another one.
+        """
+        from torchinfo import summary  # noqa: PLC0415  # few notebooks need it
+
+        side = size or splits.image_size
+        device = next(model.parameters()).device
+        table = summary(
+            model,
+            input_size=(1, splits.channels, side, side),
+            col_names=("output_size", "num_params", "mult_adds"),
+            col_width=18,
+            depth=depth,
+            device=device,
+            verbose=0,
+        )
+        show_text(str(table))
+
+    def say(self, markdown: str) -> None:
+        """Shows Markdown that was put together from results."""
+        show_markdown(markdown)
+
+    def warn(self, markdown: str) -> None:
+        """Shows Markdown without which results would be misread.
+
+        No report leaves it out.
+        """
+        show_markdown(markdown, {"warning": "yes"})
+
+    def _path(self, name: str, suffix: str) -> Path:
+        if not re.fullmatch(r"[\w-]+", name):
+            raise ConfigError(
+                f"{name!r} is no name for a figure or table: use letters, digits, "
+                "hyphens and underscores."
+            )
+        return self.folder / "figures" / f"{name}.{suffix}"
+
+
+def _require_alt(name: str, alt: str) -> None:
+    if not alt.strip():
+        raise ConfigError(
+            f"Figure {name!r} has no alternative text: say in `alt` what it shows."
+        )

@@ -1,0 +1,377 @@
+"""One experiment trained with several seeds, or on the folds of a cross-validation."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from functools import cached_property
+from statistics import fmean
+from typing import Any
+
+import pandas as pd
+import torch
+
+from helpers.base.errors import ConfigError
+from helpers.base.estimate import Estimate, estimate, unit_of
+from helpers.base.record import summarize
+from helpers.data.splits import Split, Splits
+from helpers.models.heads import Heads
+from helpers.plots.classes import (
+    most_confused,
+    plot_class_accuracy,
+    plot_confusion_matrix,
+)
+from helpers.plots.curves import plot_curves, plot_learning_curves
+from helpers.plots.grids import plot_image_grid
+from helpers.plots.style import SPLIT_NAMES
+from helpers.study.output import Output, file_name
+from helpers.training.cross_validation import CrossValidated, pool
+from helpers.training.evaluate import Evaluation
+from helpers.training.experiments import Trained
+from helpers.training.history import History
+
+MEASURES = ("loss", "accuracy", "mean_class_accuracy", "f1_macro")
+
+
+class Study:
+    """Several seeds of one experiment, and what they say together.
+
+    ``study["valid_accuracy"]`` is a metric's ``Estimate``; ``show_…`` show figures and
+    tables and keep them as ``<name>_…``. They are about the last split that the data
+    have, ``test`` or else ``valid``, and pool the predictions of all seeds.
+
+    Attributes:
+        name: what is studied.
+        points: the trained networks, one per seed.
+        splits: the data.
+        metrics: every metric by name (``test_accuracy``), one value per seed.
+    """
+
+    over = "seeds"
+    shared = 0.0
+
+    def __init__(
+        self, name: str, points: Sequence[Trained], splits: Splits, out: Output
+    ) -> None:
+        self.name, self.points, self.splits, self._out = name, points, splits, out
+        self._judged: list[Evaluation] = []
+        self.metrics = self._measure()
+
+    def __getitem__(self, metric: str) -> Estimate:
+        self._require(metric)
+        found = self.summaries()[metric]
+        return Estimate(
+            found["mean"],
+            found["ci95"],
+            len(found["values"]),
+            unit_of(metric),
+            self.over,
+        )
+
+    def summaries(self) -> dict[str, dict[str, Any]]:
+        """Each metric as a record keeps it."""
+        return {name: summarize(v, self.over) for name, v in self.metrics.items()}
+
+    def samples(self, metric: str) -> list[float]:
+        """The values that differences are computed from: one per seed."""
+        self._require(metric)
+        return self.metrics[metric]
+
+    def difference(self, metric: str, other: str) -> Estimate:
+        """How far one metric lies above another, paired by seed.
+
+        The gap of ``train_accuracy`` to ``valid_accuracy`` is what overfitting costs.
+        """
+        return paired(self, self, metric, other=other)
+
+    def per_epoch(self, value: Callable[[History], float], unit: Any) -> Estimate:
+        """What ``value`` finds in the history of each network, with its interval."""
+        found = [value(history) for history in self.histories]
+        return estimate(found, unit, self.over)
+
+    @property
+    def first(self) -> Trained:
+        """The network of the first seed, which is the one that is saved and drawn."""
+        return self.points[0]
+
+    @property
+    def at_best(self) -> Study:
+        """The same networks after their best epochs on validation."""
+        best = [point.at_best for point in self.points]
+        return Study(f"{self.name}, best", best, self.splits, self._out)
+
+    @property
+    def histories(self) -> list[History]:
+        """What happened in each epoch, one history per network."""
+        return [point.history for point in self.points]
+
+    @property
+    def heads(self) -> Heads | None:
+        """The network's heads, where it has several."""
+        return self.first.heads
+
+    @property
+    def judged_split(self) -> str:
+        """The split that confusion matrices and the like are about."""
+        return list(self.splits.parts)[-1]
+
+    @property
+    def judged_images(self) -> Split:
+        """The images of that split."""
+        return self.splits.parts[self.judged_split]
+
+    @property
+    def evaluations(self) -> Sequence[Evaluation]:
+        """Each network's predictions on that split."""
+        return self._judged
+
+    @cached_property
+    def pooled(self) -> Evaluation:
+        """The predictions of all networks on that split, one after the other."""
+        return Evaluation(
+            torch.cat([one.probabilities for one in self.evaluations]),
+            torch.cat([one.labels for one in self.evaluations]),
+            fmean(one.loss for one in self.evaluations),
+        )
+
+    def show_curves(self, *, caption: str = "") -> None:
+        """Loss and accuracy over the epochs; of several heads, those of each too."""
+        self._figure(
+            plot_learning_curves(self.histories),
+            "curves",
+            f"Loss and accuracy of {self.name} over the epochs",
+            caption,
+        )
+        if self.heads is not None:
+            for measure, unit in (("accuracy", ""), ("loss", " (nats)")):
+                columns = {h: f"valid_{measure}_{h}" for h in self.heads.factors}
+                curves = plot_curves(
+                    self.histories,
+                    columns,
+                    quantity=f"validation {measure}{unit}",
+                    share=measure == "accuracy",
+                    log=measure == "loss",
+                )
+                alt = f"Validation {measure} of each head of {self.name} by epoch"
+                self._figure(curves, f"heads_{measure}", alt)
+
+    def show_results(self, *, caption: str = "") -> None:
+        """Every measure on every split, with its interval."""
+        rows: dict[str, dict[str, str]] = {}
+        for metric in self.metrics:
+            split, _, measure = metric.partition("_")
+            row = rows.setdefault(measure.replace("_", " "), {})
+            row[SPLIT_NAMES.get(split, split)] = self[metric].number
+        table = pd.DataFrame(rows).T.fillna("").rename_axis("measure").reset_index()
+        self._table(table, "results", caption or f"{self.name}, mean of {self._many}")
+
+    def show_confusions(self, *, worst: int = 10) -> None:
+        """The confusion matrix, and the pairs of classes confused most often.
+
+        Of several heads, a matrix for each.
+        """
+        for head, classes, judged in self._by_head():
+            place = f"{self.judged_split} images, {self._many} pooled"
+            self._figure(
+                plot_confusion_matrix(judged.labels, judged.predictions, classes),
+                file_name("confusion", head),
+                f"Confusion matrix of {self.name} {head}".strip(),
+                f"Confusion matrix {head}: {place}.".replace(" :", ":"),
+            )
+            pairs = most_confused(
+                judged.labels, judged.predictions, classes, count=worst
+            )
+            if worst and len(pairs):
+                caption = f"The pairs of classes confused most often: {place}."
+                self._table(pairs, file_name("confused", head), caption)
+
+    def show_classes(self, *, lowest: int = 15) -> None:
+        """The classes with the lowest accuracy, and the mean over all classes."""
+        self._figure(
+            plot_class_accuracy(
+                self.pooled.per_class_accuracy, self.splits.classes, lowest=lowest
+            ),
+            "classes",
+            f"The classes that {self.name} recognises worst",
+        )
+
+    def show_scores(self) -> None:
+        """Precision, recall and F-score of each class, of each head."""
+        frames = []
+        for head, classes, judged in self._by_head():
+            scores = judged.scores(classes)
+            scores["images"] //= len(self.evaluations)
+            frames.append(scores.assign(head=head) if head else scores)
+        table = pd.concat(frames, ignore_index=True)
+        names = ["precision", "recall", "F-score"]
+        table[names] = table[names].map(lambda share: f"{100 * share:.2f} %")
+        caption = f"Scores by class, {self.judged_split} images, {self._many} pooled."
+        self._table(table, "scores", caption)
+
+    def show_errors(self, count: int = 16, *, columns: int = 8) -> None:
+        """The images that the first network is most confident about, and wrong."""
+        judged, split = self.evaluations[0], self.judged_images
+        confidence = judged.probabilities.amax(1)
+        confidence[judged.predictions == judged.labels] = -1
+        shown = confidence.argsort(descending=True)[:count]
+        shown = shown[confidence[shown] >= 0]
+        if not len(shown):
+            return
+        names, titles = self.splits.classes, []
+        for index in shown.tolist():
+            label, prediction = judged.labels[index], judged.predictions[index]
+            titles.append(f"{names[label]}\n→ {names[prediction]}")
+        self._figure(
+            plot_image_grid(split.images[shown], titles=titles, columns=columns),
+            "errors",
+            f"The most confident errors of {self.name}: true → predicted class",
+            f"The most confident errors, {self.judged_split} images: true → predicted.",
+        )
+
+    @property
+    def _many(self) -> str:
+        count = len(next(iter(self.metrics.values())))
+        return f"{count} {self.over if count > 1 else self.over.removesuffix('s')}"
+
+    def _measure(self) -> dict[str, list[float]]:
+        metrics = {"train_seconds": [history.seconds for history in self.histories]}
+        for name, split in self.splits.parts.items():
+            self._judged = [point.evaluate(split) for point in self.points]
+            for one in self._judged:
+                for measure, value in measures(one, self.heads).items():
+                    metrics.setdefault(f"{name}_{measure}", []).append(value)
+        return metrics
+
+    def _by_head(self) -> Iterator[tuple[str, Sequence[str], Evaluation]]:
+        if self.heads is None:
+            yield "", self.splits.classes, self.pooled
+            return
+        factors = self.heads.factors
+        for head, judged in self.pooled.by_factor(factors).items():
+            yield head, factors[head], judged
+
+    def _figure(self, picture: Any, kind: str, alt: str, caption: str = "") -> None:
+        self._out.figure(picture, file_name(self.name, kind), alt=alt, caption=caption)
+
+    def _table(self, table: pd.DataFrame, kind: str, caption: str) -> None:
+        self._out.table(table, file_name(self.name, kind), caption=caption)
+
+    def _require(self, metric: str) -> None:
+        if metric not in self.metrics:
+            known = ", ".join(self.metrics)
+            raise ConfigError(f"{self.name} has no metric {metric!r}: it has {known}.")
+
+
+class CrossStudy(Study):
+    """One experiment in repeated cross-validation; ``valid`` means held out.
+
+    A metric has one value per repeat, over all images. Its interval and differences
+    come from the folds, corrected for the training images that these share (Nadeau and
+    Bengio 2003); it does not say how another set of images would come out.
+
+    Args:
+        name: what is studied.
+        rounds: the repeats.
+        splits: the data.
+        out: where figures and tables go.
+    """
+
+    over = "repeats"
+
+    def __init__(
+        self, name: str, rounds: Sequence[CrossValidated], splits: Splits, out: Output
+    ) -> None:
+        self.rounds = rounds
+        self.shared = 1 / (len(rounds[0].folds) - 1)
+        points = [point for one in rounds for point in one.points]
+        super().__init__(name, points, replace(splits, test=None), out)
+
+    def samples(self, metric: str) -> list[float]:
+        """The values that intervals and differences are computed from: one per fold."""
+        self._require(metric)
+        split, _, measure = metric.partition("_")
+        if split != "valid":
+            return self.metrics[metric]
+        return [getattr(f, measure) for one in self.rounds for f in one.folds]
+
+    def summaries(self) -> dict[str, dict[str, Any]]:
+        """Each metric as a record keeps it, with the corrected interval."""
+        summaries = super().summaries()
+        for metric, summary in summaries.items():
+            if metric.startswith("valid_"):
+                samples = self.samples(metric)
+                summary["ci95"] = estimate(samples, shared=self.shared).ci95
+        return summaries
+
+    @property
+    def judged_split(self) -> str:
+        """What confusion matrices and the like are about."""
+        return "held-out"
+
+    @property
+    def judged_images(self) -> Split:
+        """All images, each of which is held out once in every repeat."""
+        return pool(self.splits)
+
+    @property
+    def evaluations(self) -> Sequence[Evaluation]:
+        """Every image as judged by the network that has not seen it, per repeat."""
+        return [one.held_out for one in self.rounds]
+
+    def _measure(self) -> dict[str, list[float]]:
+        metrics = {
+            "train_accuracy": [one.train_accuracy for one in self.rounds],
+            "train_seconds": [
+                sum(point.history.seconds for point in one.points)
+                for one in self.rounds
+            ],
+        }
+        for measure in MEASURES:
+            metrics[f"valid_{measure}"] = [
+                getattr(one.held_out, measure) for one in self.rounds
+            ]
+        return metrics
+
+
+def measures(evaluation: Evaluation, heads: Heads | None) -> dict[str, float]:
+    """Loss, accuracy and F1 of one network on one split, by name.
+
+    With several heads, ``joint_accuracy`` is the share of images on which all of them
+    are right, and ``accuracy_<head>`` that of one.
+    """
+    if heads is None:
+        return {name: getattr(evaluation, name) for name in MEASURES}
+    found = {
+        "loss": evaluation.loss,
+        "joint_accuracy": evaluation.accuracy,
+        "f1_macro": evaluation.f1_macro,
+    }
+    for head, own in evaluation.by_factor(heads.factors).items():
+        for name in ("loss", "accuracy", "f1_macro"):
+            found[f"{name}_{head}"] = getattr(own, name)
+    return found
+
+
+def paired(
+    study: Study,
+    reference: Study,
+    metric: str,
+    *,
+    other: str | None = None,
+    level: float = 0.95,
+) -> Estimate:
+    """How far a metric of ``study`` lies above that of ``reference``, seed by seed.
+
+    What the seeds share, such as the order of the images, cancels out: the interval is
+    narrower than that of two means would be.
+    """
+    pairs = zip(study.samples(metric), reference.samples(other or metric), strict=True)
+    unit = unit_of(metric)
+    found = estimate(
+        [own - its for own, its in pairs],
+        "points" if unit == "percent" else unit,
+        study.over,
+        shared=study.shared if reference.shared else 0.0,
+        level=level,
+    )
+    return replace(found, count=len(study.metrics[metric]))
