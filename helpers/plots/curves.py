@@ -157,6 +157,7 @@ def plot_learning_curves(histories: History | Sequence[History]) -> Figure:
 def plot_comparison(
     results: Mapping[str, Sequence[float]],
     *,
+    halves: Mapping[str, float | None] | None = None,
     quantity: str = "validation accuracy",
     share: bool = True,
     reference: float | None = None,
@@ -169,6 +170,8 @@ def plot_comparison(
 
     Args:
         results: values by the variant's name, one per seed; the first is drawn on top.
+        halves: by the same names half the width of the intervals; None takes those of
+            independent values.
         quantity: what the values are.
         share: whether they are shares (0–1), shown in percent.
         reference: a value to compare with, drawn as a vertical line.
@@ -178,12 +181,13 @@ def plot_comparison(
         ax: where to draw; None makes a figure.
     """
     ax = new_axes(ax, PAGE_WIDTH, 1.0 + 0.3 * len(results))
-    for row, values in enumerate(results.values()):
+    for row, (name, values) in enumerate(results.items()):
         summary = summarize(values)
+        half = summary["ci95"] if halves is None else halves[name]
         mean = ax.errorbar(
             summary["mean"],
             row,
-            xerr=summary["ci95"],
+            xerr=half,
             fmt="D",
             color=COLORS[0],
             ms=4.5,

@@ -43,11 +43,13 @@ class CrossValidated:
             order of the pooled images.
         train_accuracy: share of its own training images that a network predicts, mean
             over the folds.
+        folds: the same judgements, fold by fold.
     """
 
     points: tuple[Trained, ...]
     held_out: Evaluation
     train_accuracy: float
+    folds: tuple[Evaluation, ...]
 
 
 def cross_validate(
@@ -224,4 +226,5 @@ def _gather(parts: Sequence[tuple[Fold, Trained]]) -> CrossValidated:
     train_accuracy = fmean(
         point.evaluate(fold.splits.train).accuracy for fold, point in parts
     )
-    return CrossValidated(tuple(point for _, point in parts), held_out, train_accuracy)
+    points = tuple(point for _, point in parts)
+    return CrossValidated(points, held_out, train_accuracy, tuple(judged))
