@@ -1,4 +1,9 @@
-"""The networks, one file per family, and the registry that builds them by name."""
+"""The networks, one file per family, and the registry that builds them by name.
+
+Each constructor takes ``num_classes``, the number of logits, and ``in_channels``, the
+channels of an image; where the network depends on it, also ``image_size``, the side of
+the square images in pixels. There is no softmax: cross-entropy on logits contains it.
+"""
 
 from helpers.models.conv_net import ConvNet
 from helpers.models.improved_cnn import ImprovedCNN

@@ -1,81 +1,55 @@
-"""The improved CNN: LeNet-5's plan (convolutions, pooling, classifier) with what has
-been learned since.
+"""The improved CNN: LeNet-5's plan with what has been learned since.
 
-Three stages of 3×3 convolutions in place of one 5×5 each (Simonyan and Zisserman 2015),
-batch normalisation after every convolution (Ioffe and Szegedy 2015), and global average
-pooling in place of the large fully connected layers (Lin et al. 2014).
+Stages of 3×3 convolutions in place of single 5×5 ones (Simonyan and Zisserman 2015),
+batch normalisation after each (Ioffe and Szegedy 2015), and global average pooling in
+place of large fully connected layers (Lin et al. 2014).
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import pairwise
+from itertools import pairwise, starmap
 
 from torch import Tensor, nn
 
 from helpers.models.registry import register
 
 
-def conv_bn_relu(
-    in_channels: int, out_channels: int, kernel_size: int = 3, stride: int = 1
-) -> nn.Sequential:
-    """Convolution, batch normalisation, ReLU; the map keeps its size but for the
-    stride.
-    """
+def conv_bn_relu(before: int, after: int, size: int = 3, stride: int = 1) -> nn.Module:
+    """Convolution without bias, batch normalisation, ReLU."""
+    conv = nn.Conv2d(before, after, size, stride, padding=size // 2, bias=False)
+    return nn.Sequential(conv, nn.BatchNorm2d(after), nn.ReLU())
+
+
+def stage(before: int, after: int) -> nn.Module:
+    """Two convolutions, and pooling between them."""
     return nn.Sequential(
-        # No bias: the normalisation that follows has one.
-        nn.Conv2d(
-            in_channels,
-            out_channels,
-            kernel_size,
-            stride=stride,
-            padding=kernel_size // 2,
-            bias=False,
-        ),
-        nn.BatchNorm2d(out_channels),
-        nn.ReLU(),
+        conv_bn_relu(before, after), nn.MaxPool2d(2), conv_bn_relu(after, after)
     )
 
 
 class ConvStages(nn.Module):
-    """Images to features: a 5×5 convolution, then stages of two 3×3 convolutions with
-    pooling between.
+    """Images to features: a 5×5 convolution, then stages, which halve the maps.
 
     Args:
         in_channels: channels of an image.
-        widths: maps after the first convolution, then after each stage; a stage halves
-            the side of the maps.
-        stem_stride: of the first convolution.
+        widths: maps after the first convolution, then after each stage.
+        stem_stride: stride of the first convolution.
     """
 
     def __init__(
         self, in_channels: int, widths: Sequence[int], stem_stride: int
     ) -> None:
         super().__init__()
-        self.stem = conv_bn_relu(
-            in_channels, widths[0], kernel_size=5, stride=stem_stride
-        )
-        self.stages = nn.Sequential(
-            *(
-                nn.Sequential(
-                    conv_bn_relu(before, width),
-                    nn.MaxPool2d(2),
-                    conv_bn_relu(width, width),
-                )
-                for before, width in pairwise(widths)
-            )
-        )
+        self.stem = conv_bn_relu(in_channels, widths[0], size=5, stride=stem_stride)
+        self.stages = nn.Sequential(*starmap(stage, pairwise(widths)))
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
-                nn.init.kaiming_normal_(
-                    module.weight, mode="fan_out", nonlinearity="relu"
-                )
+                nn.init.kaiming_normal_(module.weight, mode="fan_out")
 
     def forward(self, images: Tensor) -> Tensor:
-        """Images (B, C, H, W) to features (B, widths[-1]); sizes in comments: three
-        stages, stride 2, 64×64.
-        """
-        x = self.stem(images)  # (B, 48, 32, 32)
+        """Images (B, C, H, W) to features (B, widths[-1])."""
+        x = self.stem(images)  # (B, 3, 64, 64) -> (B, 48, 32, 32)
         x = self.stages(x)  # (B, 384, 4, 4)
         features: Tensor = x.mean(dim=(2, 3))  # (B, 384)
         return features
@@ -86,14 +60,10 @@ class ImprovedCNN(nn.Module):
     """Convolutional stages, dropout and one linear layer.
 
     Args:
-        num_classes: number of logits.
-        in_channels: channels of an image.
-        widths: maps after the first convolution, then after each stage; a stage halves
-            the side of the maps.
+        widths: maps after the first convolution, then after each stage.
         dropout: probability of dropping a feature before the last layer.
-        stem_stride: of the first convolution. Two saves work: at full size a
-            convolution costs four times as much and sees only edges. One is for small
-            images.
+        stem_stride: stride of the first convolution; 2 saves three quarters of the
+            work, 1 is for small images.
     """
 
     def __init__(

@@ -1,8 +1,9 @@
-"""How the weights of a network start, by name."""
+"""Initialisation of weights, by name."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 from torch import Tensor, nn
 
@@ -10,19 +11,16 @@ from helpers.base.errors import ModelError
 
 INITIALISERS: dict[str, Callable[[Tensor], Tensor]] = {
     "xavier": nn.init.xavier_uniform_,  # Glorot and Bengio 2010
-    "he": lambda weight: nn.init.kaiming_normal_(
-        weight, nonlinearity="relu"
-    ),  # He et al. 2015
+    "he": partial(nn.init.kaiming_normal_, nonlinearity="relu"),  # He et al. 2015
 }
 
 
 def initialise(model: nn.Module, init: str | None) -> None:
-    """Draws the weights of all convolutions and fully connected layers anew; their
-    biases become zero.
+    """Draws the weights of convolutions and linear layers anew; biases become zero.
 
     Args:
         model: any network.
-        init: one of ``INITIALISERS``, or None to leave PyTorch's default as it is.
+        init: one of ``INITIALISERS``, or None to keep PyTorch's default.
 
     Raises:
         ModelError: the name is unknown.

@@ -1,8 +1,5 @@
-"""LeNet-5 in the course's variant: ReLU, max pooling by four, and many more maps than
-in 1998.
-
-After Y. LeCun, L. Bottou, Y. Bengio, P. Haffner: Gradient-based learning applied to
-document recognition (Proc. IEEE, 1998).
+"""LeNet-5 (LeCun, Bottou, Bengio and Haffner 1998) in the course's variant: ReLU, max
+pooling by four, and many more maps.
 """
 
 from __future__ import annotations
@@ -17,22 +14,14 @@ from helpers.models.registry import register
 class LeNet5(nn.Module):
     """Two convolutions with large pooling, then three fully connected layers.
 
-    Padding 2 keeps the maps at full size before each pooling, so that the first fully
-    connected layer sees 4×4×64 = 1024 values of a 64×64 image. There is no softmax: the
-    network returns logits, cross-entropy on logits is the stable form of softmax
-    followed by its logarithm, and prediction applies softmax itself.
-
-    The last three arguments are improvements to be measured one at a time; as they are
-    by default, the network is the course's.
+    Padding 2 keeps the maps' size before each pooling, so that the first fully
+    connected layer sees 4×4×64 = 1024 values of a 64×64 image. By default the network
+    is the course's; the last three arguments are improvements.
 
     Args:
-        num_classes: number of logits.
-        in_channels: channels of an image.
-        image_size: side of the square images in pixels; at least 16.
-        batch_norm: normalise after each convolution and the first two fully connected
-            layers.
-        dropout: probability of dropping a value before each of the last two fully
-            connected layers.
+        image_size: at least 16.
+        batch_norm: normalise before each ReLU.
+        dropout: probability of dropping a value before each of the last two layers.
         init: ``xavier``, ``he``, or None for PyTorch's default.
     """
 
@@ -65,9 +54,7 @@ class LeNet5(nn.Module):
         initialise(self, init)
 
     def forward(self, images: Tensor) -> Tensor:
-        """Images (B, C, H, W) to logits (B, num_classes); the sizes in comments are for
-        64×64.
-        """
+        """Images (B, C, H, W) to logits (B, num_classes); comments: 64×64 pixels."""
         x = self.pool(self.relu1(self.norm1(self.conv1(images))))  # (B, 32, 16, 16)
         x = self.pool(self.relu2(self.norm2(self.conv2(x))))  # (B, 64, 4, 4)
         x = self.relu(self.norm3(self.fc1(x.flatten(1))))  # (B, 1021)

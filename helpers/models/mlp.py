@@ -1,6 +1,4 @@
-"""A multilayer perceptron with one hidden layer, whose weights can be looked at as
-images.
-"""
+"""A multilayer perceptron whose weights can be looked at as images."""
 
 from __future__ import annotations
 
@@ -12,18 +10,14 @@ from helpers.models.registry import register
 
 @register("mlp")
 class MLP(nn.Module):
-    """Every pixel to every hidden unit, ReLU, every hidden unit to every class.
+    """One hidden layer with ReLU.
 
     Args:
-        num_classes: number of logits.
-        in_channels: channels of an image.
-        image_size: side of the square images in pixels.
-        hidden: units in the hidden layer; the course asks for 300, then for 300 and
-            800.
-        dropout: probability of dropping a hidden unit's value.
+        hidden: units of the hidden layer; the course asks for 300 and 800.
+        dropout: probability of dropping a hidden unit.
         init: ``xavier``, ``he``, or None for PyTorch's default.
-        standardise: bring each image to mean 0 and standard deviation 1 over all its
-            values first, so that light and contrast of the whole picture say nothing.
+        standardise: bring each image to mean 0 and standard deviation 1 first, so that
+            its brightness and contrast say nothing.
     """
 
     def __init__(
@@ -40,11 +34,8 @@ class MLP(nn.Module):
         super().__init__()
         self.image_shape = (in_channels, image_size, image_size)
         inputs = in_channels * image_size * image_size
-        self.norm = (
-            nn.LayerNorm(inputs, elementwise_affine=False)
-            if standardise
-            else nn.Identity()
-        )
+        norm = nn.LayerNorm(inputs, elementwise_affine=False)
+        self.norm = norm if standardise else nn.Identity()
         self.fc1 = nn.Linear(inputs, hidden)
         self.relu = nn.ReLU()
         self.dropout = nn.Dropout(dropout)
@@ -58,8 +49,6 @@ class MLP(nn.Module):
         return logits
 
     def weight_images(self) -> Tensor:
-        """What each hidden unit looks for: its weights in the shape of an image,
-        (hidden, C, H, W), of either sign.
-        """
+        """Each hidden unit's weights as an image of either sign: (hidden, C, H, W)."""
         weights: Tensor = self.fc1.weight.detach().cpu()
         return weights.reshape(-1, *self.image_shape)

@@ -1,4 +1,4 @@
-"""One feature network, and a head for each factor that the classes combine."""
+"""A shared feature network, and a head for each factor that the classes combine."""
 
 from __future__ import annotations
 
@@ -15,19 +15,20 @@ from helpers.models.registry import register
 
 @register("multi_head_cnn")
 class MultiHeadCNN(nn.Module):
-    """A shared feature network and classification heads, trained end to end.
+    """``ConvStages`` and a classifier for each head, trained end to end.
 
-    A head for two classes ends in a single neuron, to be read through a sigmoid; one
-    for more ends in a neuron per class, to be read through a softmax. Neither is part
-    of the network: the losses contain them, and ``Heads`` applies them in prediction.
+    A head ends in one neuron for two classes, else in one per class, as ``Heads`` says.
 
     Args:
         num_classes: combinations of the heads' classes.
         in_channels: channels of an image.
         heads: for each head its class names, in the order of the data set's factors.
-        widths: maps of the feature network, as of ``ConvStages``.
+        widths: maps, as of ``ConvStages``.
         hidden: neurons in the hidden layer of each head.
-        stem_stride: of the feature network's first convolution.
+        stem_stride: as of ``ConvStages``.
+
+    Raises:
+        ModelError: the heads' classes do not combine to ``num_classes``.
     """
 
     def __init__(
@@ -48,16 +49,11 @@ class MultiHeadCNN(nn.Module):
                 f"{self.heads.num_classes}, not {num_classes}."
             )
         self.features = ConvStages(in_channels, widths, stem_stride)
-        self.head = nn.ModuleDict(
-            {
-                name: nn.Sequential(
-                    nn.Linear(widths[-1], hidden), nn.ReLU(), nn.Linear(hidden, width)
-                )
-                for name, width in zip(
-                    self.heads.factors, self.heads.widths, strict=True
-                )
-            }
-        )
+        self.head = nn.ModuleDict()
+        for name, width in zip(self.heads.factors, self.heads.widths, strict=True):
+            self.head[name] = nn.Sequential(
+                nn.Linear(widths[-1], hidden), nn.ReLU(), nn.Linear(hidden, width)
+            )
 
     def forward(self, images: Tensor) -> Tensor:
         """Images (B, C, H, W) to the outputs of all heads side by side (B, D)."""

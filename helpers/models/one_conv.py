@@ -13,26 +13,20 @@ DOWNSAMPLING = ("pool", "stride")
 
 @register("one_conv")
 class OneConvCNN(nn.Module):
-    """One convolution, ReLU, batch normalisation and 2×2 pooling, then a large fully
-    connected layer.
+    """Convolution, ReLU, batch normalisation, 2×2 pooling, a large fully connected
+    layer.
 
-    With its defaults it is the network as listed: 32 filters of 7×7 with stride 1 and
-    no padding, so that 28×28 pixels become 22×22 and, pooled, 11×11; 1024 units; ReLU;
-    and the output layer that the list leaves to the reader. There is no softmax:
-    cross-entropy on logits contains it. The other arguments are what the assignment
-    asks to try.
+    By default the network as listed: 32 filters of 7×7 without padding, so that 28×28
+    pixels become 22×22 and, pooled, 11×11; 1024 units. The other arguments are what the
+    assignment asks to try.
 
     Args:
-        num_classes: number of logits.
-        in_channels: channels of an image.
-        image_size: side of the square images in pixels.
         kernel_size: side of the filters.
         filters: filters of the first convolution; each further one has twice as many.
         depth: convolutions, each with ReLU, batch normalisation and downsampling.
-        downsampling: ``pool`` (max pooling) or ``stride`` (a stride of 2 in the
-            convolution instead).
+        downsampling: ``pool`` (max pooling), or ``stride`` 2 in the convolution.
         hidden: units of the fully connected layer.
-        dropout: probability of dropping a unit of the fully connected layer.
+        dropout: probability of dropping one of them.
 
     Raises:
         ModelError: an unknown ``downsampling``, or the images are too small for so many
@@ -63,8 +57,7 @@ class OneConvCNN(nn.Module):
         stride = 2 if downsampling == "stride" else 1
         for index in range(depth):
             width = filters * 2**index
-            # Deeper than one, the maps would be used up without padding.
-            padding = kernel_size // 2 if depth > 1 else 0
+            padding = kernel_size // 2 if depth > 1 else 0  # else too little is left
             layers += [
                 nn.Conv2d(channels, width, kernel_size, stride, padding),
                 nn.ReLU(),
@@ -78,7 +71,7 @@ class OneConvCNN(nn.Module):
         if side < 1:
             raise ModelError(
                 f"Images of {image_size} pixels are used up by {depth} convolutions of "
-                f"{kernel_size}."
+                f"{kernel_size}: choose fewer, or smaller filters."
             )
         self.features = nn.Sequential(*layers)
         self.hidden = nn.Sequential(
@@ -88,9 +81,7 @@ class OneConvCNN(nn.Module):
         self.output = nn.Linear(hidden, num_classes)
 
     def forward(self, images: Tensor) -> Tensor:
-        """Images (B, C, H, W) to logits (B, num_classes); the sizes in comments are the
-        listed network's.
-        """
+        """Images (B, C, H, W) to logits (B, num_classes); comments: the defaults."""
         x = self.features(images)  # (B, 32, 11, 11)
         x = self.hidden(torch.flatten(x, 1))  # (B, 1024)
         logits: Tensor = self.output(self.dropout(x))

@@ -1,6 +1,4 @@
-"""The networks by name: how a saved model, a configuration and the command line name
-one.
-"""
+"""The networks by name."""
 
 from __future__ import annotations
 
@@ -16,9 +14,7 @@ _BUILDERS: dict[str, Callable[..., nn.Module]] = {}
 
 
 def register(name: str) -> Callable[[Builder], Builder]:
-    """A decorator that makes a network, or a function that builds one, known as
-    ``name``.
-    """
+    """A decorator that makes a network known as ``name``."""
 
     def add(builder: Builder) -> Builder:
         if name in _BUILDERS:

@@ -1,8 +1,5 @@
-"""ResNet-18, written out: K. He, X. Zhang, S. Ren, J. Sun, Deep Residual Learning for
-Image Recognition (CVPR 2016).
-
-Modules carry torchvision's names, so that its weights load as they are and give the
-same outputs.
+"""ResNet-18, written out (He, Zhang, Ren and Sun: Deep Residual Learning for Image
+Recognition, CVPR 2016), with torchvision's names, so that its weights load.
 """
 
 from __future__ import annotations
@@ -16,8 +13,7 @@ from helpers.models.registry import register
 class BasicBlock(nn.Module):
     """Two 3×3 convolutions whose result is added to their input.
 
-    Where the block halves the map or widens it, a 1×1 convolution brings the input to
-    the same shape (the paper's option B).
+    Where the shapes differ, a 1×1 convolution projects the input (option B).
     """
 
     def __init__(self, in_channels: int, out_channels: int, stride: int) -> None:
@@ -50,10 +46,7 @@ class ResNet18(nn.Module):
     """Eight residual blocks in four stages behind a 7×7 convolution.
 
     Args:
-        num_classes: number of logits.
-        in_channels: channels of an image.
-        dropout: probability of dropping a feature before the last layer; the paper has
-            none.
+        dropout: probability of dropping a feature; the paper has none.
     """
 
     def __init__(
@@ -71,19 +64,12 @@ class ResNet18(nn.Module):
         self.avgpool = nn.AdaptiveAvgPool2d(1)
         self.dropout = dropout
         self.fc = nn.Linear(512, num_classes)
-        self._initialise()
-
-    def _initialise(self) -> None:
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
-                nn.init.kaiming_normal_(
-                    module.weight, mode="fan_out", nonlinearity="relu"
-                )
+                nn.init.kaiming_normal_(module.weight, mode="fan_out")
 
     def forward(self, images: Tensor) -> Tensor:
-        """Images (B, C, H, W) to logits (B, num_classes); the sizes in comments are for
-        64×64.
-        """
+        """Images (B, C, H, W) to logits (B, num_classes); comments: 64×64 pixels."""
         x = self.relu(self.bn1(self.conv1(images)))  # (B, 64, 32, 32)
         x = self.layer1(self.maxpool(x))  # (B, 64, 16, 16)
         x = self.layer2(x)  # (B, 128, 8, 8)

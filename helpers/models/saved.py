@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,9 +12,10 @@ from torch import Tensor, nn
 
 from helpers.base.errors import ModelError
 from helpers.base.files import exports_dir
-from helpers.base.tensors import UnreadableError, read_tensors, write_tensors
+from helpers.base.tensors import write_tensors
 from helpers.models.heads import class_logits
 from helpers.models.registry import create_model
+from helpers.models.weights import load_weights, read_file
 
 FORMAT = 1
 
@@ -47,12 +47,10 @@ class SavedModel:
     trained_on: str
 
     def normalise(self, images: Tensor) -> Tensor:
-        """``uint8`` images (B, C, H, W), 0–255, as the network wants them: float, mean
-        0, deviation 1.
-        """
+        """Images (B, C, H, W), ``uint8``, to float ones of mean 0 and deviation 1."""
         mean, std = (
-            torch.tensor(v, device=images.device).view(1, -1, 1, 1)
-            for v in (self.mean, self.std)
+            torch.tensor(values, device=images.device).view(-1, 1, 1)
+            for values in (self.mean, self.std)
         )
         return (images.float() / 255 - mean) / std
 
@@ -68,16 +66,12 @@ class SavedModel:
             Probabilities (N, K), float32, on the CPU; each row sums to 1.
         """
         device = next(self.model.parameters()).device
-        outputs = (
-            self.model(self.normalise(batch.to(device)))
-            for batch in images.split(batch_size)
-        )
-        return torch.cat(
-            [
-                class_logits(self.model, batch.float()).softmax(1).cpu()
-                for batch in outputs
-            ]
-        )
+        probabilities = []
+        for batch in images.split(batch_size):
+            outputs = self.model(self.normalise(batch.to(device)))
+            logits = class_logits(self.model, outputs.float())
+            probabilities.append(logits.softmax(1).cpu())
+        return torch.cat(probabilities)
 
 
 def save_model(
@@ -93,9 +87,7 @@ def save_model(
     std: Sequence[float],
     trained_on: str,
 ) -> None:
-    """Writes a network to ``path``, whole or not at all; the arguments are those of
-    ``SavedModel``.
-    """
+    """Writes a network to ``path``, atomically; arguments as of ``SavedModel``."""
     content = {
         "format": FORMAT,
         "architecture": architecture,
@@ -117,41 +109,35 @@ def load_model(source: Path | str, *, trained_on: str | None = None) -> SavedMod
     """Loads a network that a notebook has saved.
 
     Args:
-        source: a path to a ``model.pt``, or the name of the notebook that saved it
-            (``caltech101/01_lenet5``); where a notebook saves several, with that of the
-            file (``lines/01_foundations/model_mnist``).
-        trained_on: ``real`` or ``synthetic`` where only such a model will do; None
-            takes either.
+        source: a path to a ``model.pt``, or the notebook that saved it
+            (``caltech101/01_lenet5``), with the file's name where it saves several
+            (``lines/01_foundations/model_mnist``).
+        trained_on: ``real`` or ``synthetic`` to refuse the other; None takes either.
 
     Raises:
         ModelError: there is no such file, it is not a model of this project, or it was
             trained on other data.
     """
     path = _model_path(source)
-    content = _read(path)
+    expected = "Expected a model.pt that a notebook of this project has written."
+    content = read_file(path, expected)
+    if not isinstance(content, dict) or content.get("format") != FORMAT:
+        raise ModelError(f"{path} holds no model of format {FORMAT}. {expected}")
     if trained_on not in (None, content["trained_on"]):
         raise ModelError(
-            f"{path} was trained on {content['trained_on']} data, but {trained_on} "
-            "data are what it is to be used on. "
-            "Run the notebook that saves it again, on the same data."
+            f"{path} was trained on {content['trained_on']} data, but is to be used on "
+            f"{trained_on} data. Run the notebook that saves it again, on the same "
+            "data."
         )
-    # A network that started from pretrained weights need not find them again: the file
-    # holds what became of them.
-    forgotten = {"weights": None} if "weights" in content["arguments"] else {}
-    model = create_model(content["architecture"], **content["arguments"] | forgotten)
-    try:
-        model.load_state_dict(content["state_dict"])
-    except RuntimeError as error:
-        # PyTorch lists every weight that is missing, unexpected or of another shape:
-        # the beginning says enough.
-        problem = textwrap.shorten(
-            " ".join(str(error).splitlines()[1:]) or str(error), 200, placeholder=" …"
-        )
+    arguments = dict(content["arguments"])
+    if "weights" in arguments:
+        arguments["weights"] = None  # the file holds what became of pretrained ones
+    model = create_model(content["architecture"], **arguments)
+    if problems := load_weights(model, content["state_dict"]):
         raise ModelError(
             f"The weights in {path} do not fit {content['architecture']!r} as it is "
-            f"now ({problem}). "
-            "Run the notebook that saves it again."
-        ) from error
+            f"now ({problems}). Run the notebook that saves it again."
+        )
     return SavedModel(
         model=model.eval(),
         architecture=content["architecture"],
@@ -171,28 +157,13 @@ def _model_path(source: Path | str) -> Path:
         if not path.is_file():
             raise ModelError(f"There is no model file {path}.")
         return path
-    notebook, stem = (
-        (path.parent, path.name) if len(path.parts) > 2 else (path, "model")
-    )
+    several = len(path.parts) > 2
+    notebook, stem = (path.parent, path.name) if several else (path, "model")
     saved = exports_dir() / notebook / f"{stem}.pt"
     if not saved.is_file():
         quick = " --quick" if exports_dir().name == "quick" else ""
         raise ModelError(
-            f"The model of notebook {notebook.as_posix()} is not there ({saved}). "
-            "Run that notebook first: python -m helpers run "
-            f"{notebook.as_posix()}{quick}"
+            f"The model of notebook {notebook.as_posix()} is not there ({saved}). Run "
+            f"it first: python -m helpers run {notebook.as_posix()}{quick}"
         )
     return saved
-
-
-def _read(path: Path) -> dict[str, Any]:
-    expected = "Expected a model.pt that a notebook of this project has written."
-    try:
-        content = read_tensors(path)
-    except UnreadableError as error:
-        raise ModelError(
-            f"{path} cannot be read as a model ({error}). {expected}"
-        ) from error
-    if not isinstance(content, dict) or content.get("format") != FORMAT:
-        raise ModelError(f"{path} holds no model of format {FORMAT}. {expected}")
-    return content

@@ -1,10 +1,10 @@
-"""Transfer: what one network has learned to see, and a new classifier on top of it."""
+"""Transfer learning: the features of a pretrained network and a new classifier."""
 
 from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
-from typing import Self
+from typing import Any, Self
 
 import torch
 import torch.nn.functional as F
@@ -22,13 +22,10 @@ class FeatureNet(nn.Module):
         backbone: one of ``pretrained.BACKBONES``.
         layer: the last layer that is kept, as ``pretrained.features`` takes it.
         weights: as ``pretrained.load_backbone`` takes it.
-        size: side in pixels that images are resized to first; None leaves them as they
-            are.
-        pool: side of the maps that come out, averaged down from what the layer puts
-            out.
-        frozen: whether nothing in it learns: no gradients, and evaluation mode even
-            while the rest trains, so that the statistics of batch normalisation stay as
-            well.
+        size: side in pixels that images are resized to first; None keeps theirs.
+        pool: side of the maps after adaptive average pooling.
+        frozen: no gradients, and evaluation mode even while the rest trains, so that
+            the statistics of batch normalisation stay as well.
     """
 
     folded: Tensor
@@ -46,16 +43,11 @@ class FeatureNet(nn.Module):
         super().__init__()
         loaded = load_backbone(backbone, weights)
         self.backbone, self.layer, self.weights = backbone, layer, loaded.weights
-        self.mean, self.std, self.pretrained = (
-            loaded.mean,
-            loaded.std,
-            loaded.pretrained,
-        )
+        self.mean, self.std = loaded.mean, loaded.std
         self.size, self.frozen = size, frozen
         self.layers = features(loaded.network, layer)
         self.pool = nn.AdaptiveAvgPool2d(pool)
-        # Among the weights, so that a saved network still knows it after it was built
-        # without them.
+        # In the state dict: a saved network is built again without its weights file.
         self.register_buffer("folded", torch.tensor(loaded.folded))
         self.requires_grad_(not frozen)
         self.train()
@@ -63,16 +55,11 @@ class FeatureNet(nn.Module):
     @property
     def out_channels(self) -> int:
         """Maps that come out."""
-        with torch.no_grad():  # on shapes alone
-            maps = copy.deepcopy(self.layers).to("meta")(
-                torch.empty(1, 3, 224, 224, device="meta")
-            )
-        return int(maps.shape[1])
+        layers = copy.deepcopy(self.layers).to("meta")  # on shapes alone
+        return int(layers(torch.empty(1, 3, 224, 224, device="meta")).shape[1])
 
     def train(self, mode: bool = True) -> Self:
-        """Training mode for what may learn; batch normalisation that is folded away
-        never leaves evaluation mode.
-        """
+        """Training mode for what may learn; folded batch normalisation never is."""
         super().train(mode and not self.frozen)
         if self.folded:
             for module in self.modules():
@@ -81,9 +68,7 @@ class FeatureNet(nn.Module):
         return self
 
     def forward(self, images: Tensor) -> Tensor:
-        """Normalised images (B, 3, H, W), or gray ones (B, 1, H, W), to maps (B, C,
-        pool, pool).
-        """
+        """Normalised images (B, 3 or 1, H, W) to maps (B, C, pool, pool)."""
         images = images.expand(-1, 3, -1, -1)
         if self.size is not None and images.shape[-1] != self.size:
             images = F.interpolate(
@@ -95,8 +80,7 @@ class FeatureNet(nn.Module):
     def extra_repr(self) -> str:
         """What the names of the layers do not tell."""
         return (
-            f"{self.backbone} up to {self.layer}, size={self.size}, "
-            f"frozen={self.frozen}"
+            f"{self.backbone} to {self.layer}, size={self.size}, frozen={self.frozen}"
         )
 
 
@@ -105,15 +89,13 @@ class FeatureClassifier(nn.Module):
     """Fully connected layers on the maps of another network.
 
     Args:
-        num_classes: number of logits.
         in_channels: maps that come in.
         image_size: side of the maps.
         hidden: units of each hidden layer; none makes the classifier linear.
         batch_norm: normalise before the ReLU of each hidden layer.
         dropout: probability of dropping a value before each layer.
-        standardise: bring each map to mean 0 and standard deviation 1 first, by
-            statistics learned in training: some networks put out values of a hundred
-            and more, and losses are as large then.
+        standardise: normalise each map first, by statistics learned in training: some
+            networks put out values of a hundred and more.
     """
 
     def __init__(
@@ -128,18 +110,17 @@ class FeatureClassifier(nn.Module):
         standardise: bool = False,
     ) -> None:
         super().__init__()
-        self.norm = (
-            nn.BatchNorm2d(in_channels, affine=False) if standardise else nn.Identity()
-        )
+        norm = nn.BatchNorm2d(in_channels, affine=False)
+        self.norm = norm if standardise else nn.Identity()
         layers: list[nn.Module] = []
         width = in_channels * image_size * image_size
         for units in hidden:
-            norm = [nn.BatchNorm1d(units)] if batch_norm else []
-            layers += [nn.Dropout(dropout), nn.Linear(width, units), *norm, nn.ReLU()]
+            layers += [nn.Dropout(dropout), nn.Linear(width, units)]
+            layers += [nn.BatchNorm1d(units)] if batch_norm else []
+            layers.append(nn.ReLU())
             width = units
-        self.layers = nn.Sequential(
-            *layers, nn.Dropout(dropout), nn.Linear(width, num_classes)
-        )
+        layers += [nn.Dropout(dropout), nn.Linear(width, num_classes)]
+        self.layers = nn.Sequential(*layers)
 
     def forward(self, maps: Tensor) -> Tensor:
         """Maps (B, C, h, w) to logits (B, num_classes)."""
@@ -149,28 +130,20 @@ class FeatureClassifier(nn.Module):
 
 @register("transfer_net")
 class TransferNet(nn.Module):
-    """A pretrained network up to one of its layers and a classifier on its maps, as one
-    network.
+    """``FeatureNet`` and ``FeatureClassifier`` as one network.
 
-    ``features`` and ``head`` also work apart: what ``features`` makes of the images can
-    be computed once, and the head be trained on that. Images are to be normalised with
-    ``features.mean`` and ``features.std``.
+    ``features`` and ``head`` also work apart: the head can be trained on features that
+    were computed once. Images are to be normalised with ``features.mean`` and
+    ``features.std``.
 
     Args:
-        num_classes: number of logits.
         in_channels: 3, or 1 for gray images, which all three input channels then see.
-        backbone: as ``FeatureNet`` takes it, like ``layer``, ``weights``, ``size``,
-            ``pool`` and ``frozen``.
-        layer: likewise.
-        weights: likewise; None is a fresh start.
-        size: likewise.
-        pool: likewise.
-        frozen: likewise.
-        hidden: as ``FeatureClassifier`` takes it, like ``batch_norm``, ``dropout`` and
-            ``standardise``.
-        batch_norm: likewise.
-        dropout: likewise.
-        standardise: likewise.
+        backbone: as ``FeatureNet`` takes it, like the five that follow.
+        options: what else ``FeatureClassifier`` takes.
+
+    Raises:
+        ModelError: the images have another number of channels, or as ``load_backbone``
+            and ``features``.
     """
 
     def __init__(
@@ -184,10 +157,7 @@ class TransferNet(nn.Module):
         size: int | None = None,
         pool: int = 7,
         frozen: bool = False,
-        hidden: Sequence[int] = (),
-        batch_norm: bool = False,
-        dropout: float = 0.0,
-        standardise: bool = False,
+        **options: Any,
     ) -> None:
         super().__init__()
         if in_channels not in (1, 3):
@@ -198,15 +168,8 @@ class TransferNet(nn.Module):
         self.features = FeatureNet(
             backbone, layer, weights, size=size, pool=pool, frozen=frozen
         )
-        self.head = FeatureClassifier(
-            num_classes,
-            self.features.out_channels,
-            pool,
-            hidden=hidden,
-            batch_norm=batch_norm,
-            dropout=dropout,
-            standardise=standardise,
-        )
+        maps = self.features.out_channels
+        self.head = FeatureClassifier(num_classes, maps, pool, **options)
 
     def forward(self, images: Tensor) -> Tensor:
         """Normalised images (B, in_channels, H, W) to logits (B, num_classes)."""

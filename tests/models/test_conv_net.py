@@ -82,7 +82,7 @@ def test_dropout_lies_between_the_blocks() -> None:
 def test_a_probability_that_is_none_is_refused(dropout: float) -> None:
     with pytest.raises(
         ModelError,
-        match=r"dropout is .*: expected a probability of 0 or more, and less than 1",
+        match=r"dropout is .*: expected 0 or more, less than 1",
     ):
         ConvNet(10, dropout=dropout)
 

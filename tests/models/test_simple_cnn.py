@@ -18,9 +18,7 @@ def shapes(model: SimpleCNN, size: int = 50) -> list[tuple[int, ...]]:
     return found
 
 
-def test_the_course_starts_with_two_convolutions_of_stride_two_and_64_hidden_units() -> (
-    None
-):
+def test_the_course_starts_with_two_convolutions_and_64_hidden_units() -> None:
     model = SimpleCNN(11)
     assert shapes(model) == [(16, 25, 25), (16, 13, 13)]
     by_hand = (3 * 25 + 1) * 16 + (16 * 25 + 1) * 16 + (16 * 13 * 13 + 1) * 64 + 65 * 11

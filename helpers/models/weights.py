@@ -1,0 +1,97 @@
+"""Files of weights, read and loaded."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor, nn
+
+from helpers.base.errors import ModelError
+from helpers.base.tensors import UnreadableError, read_tensors
+
+WRAPPERS = ("state_dict", "model_state_dict", "model")  # where checkpoints keep theirs
+# What DistributedDataParallel and torch.compile put before every name.
+PREFIXES = re.compile(r"^(?:(?:module|_orig_mod)\.)+")
+
+
+def read_file(path: Path, expected: str) -> Any:
+    """The tensors and plain values in a file, on the CPU.
+
+    Args:
+        path: the file.
+        expected: a sentence on what it should be, for the message.
+
+    Raises:
+        ModelError: the file is damaged or something else, such as a Git LFS pointer.
+    """
+    with path.open("rb") as file:
+        start = file.read(64).lstrip().lower()
+    if start.startswith(b"version https://git-lfs"):
+        raise ModelError(
+            f"{path} is a Git LFS pointer, not the file itself: run git lfs pull, or "
+            "download the file."
+        )
+    if start.startswith((b"<!doctype", b"<html")):
+        raise ModelError(
+            f"{path} is an HTML page, not the file that was meant to be downloaded: "
+            "download it with its direct link."
+        )
+    try:
+        return read_tensors(path)
+    except UnreadableError as error:
+        raise ModelError(f"{path} cannot be read ({error}). {expected}") from error
+
+
+def read_state_dict(path: Path) -> dict[str, Tensor]:
+    """The state dict in a file, also of a checkpoint that wraps it or of a wrapped
+    model.
+
+    Raises:
+        ModelError: the file cannot be read, or holds no state dict.
+    """
+    expected = (
+        "Expected a state dict as torch.save(model.state_dict(), path) writes it."
+    )
+    state = read_file(path, expected)
+    for wrapper in WRAPPERS:
+        if isinstance(state, dict) and isinstance(state.get(wrapper), dict):
+            state = state[wrapper]
+    if not (
+        isinstance(state, dict)
+        and state
+        and all(isinstance(value, Tensor) for value in state.values())
+    ):
+        raise ModelError(f"{path} holds no state dict. {expected}")
+    return {PREFIXES.sub("", str(name)): value for name, value in state.items()}
+
+
+def load_weights(model: nn.Module, state: dict[str, Tensor]) -> str:
+    """Loads a state dict if it fits, in any precision.
+
+    Returns:
+        What does not fit: names that are missing or not known, shapes that differ.
+        Nothing is loaded then. Empty if all is well.
+    """
+    own = model.state_dict()
+    # Older files do not count batches.
+    wanted = [name for name in own if not name.endswith("num_batches_tracked")]
+    problems = {
+        "missing": [name for name in wanted if name not in state],
+        "not known": [name for name in state if name not in own],
+        "of another shape": [
+            f"{name} {tuple(state[name].shape)} instead of {tuple(own[name].shape)}"
+            for name in own
+            if name in state and state[name].shape != own[name].shape
+        ],
+    }
+    if not any(problems.values()):
+        model.load_state_dict(state, strict=False)
+    return "; ".join(f"{what}: {_some(n)}" for what, n in problems.items() if n)
+
+
+def _some(names: Sequence[str]) -> str:
+    rest = f" and {len(names) - 3} more" if len(names) > 3 else ""
+    return ", ".join(names[:3]) + rest
