@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import statistics
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -175,6 +175,17 @@ def summarize(
     std = statistics.stdev(numbers) if len(numbers) > 1 else 0.0
     summary = {"mean": found.mean, "std": std, "ci95": found.ci95, "values": numbers}
     return summary if over == "seeds" else summary | {"over": over}
+
+
+def reached(finding: Mapping[str, Any]) -> str:
+    """The number that decides a finding, as text: ``85.0 ± 2.5 % (3 seeds)``."""
+    return str(Estimate(**finding["estimate"]))
+
+
+def said(finding: Mapping[str, Any], replaced: str = "") -> str:
+    """The verdict; of what is asked, with what stands in for the course's own."""
+    verdict = str(finding["verdict"])
+    return f"{verdict}, {replaced}" if replaced and finding["section"] else verdict
 
 
 def _has(entry: Any, names: set[str]) -> bool:

@@ -14,9 +14,8 @@ import pandas as pd
 from IPython.core.getipython import get_ipython
 from IPython.display import display
 
-from helpers.base.estimate import Estimate
 from helpers.base.markdown import markdown_table
-from helpers.base.record import RunRecord
+from helpers.base.record import RunRecord, reached, said
 
 
 def show_markdown(text: str, metadata: dict[str, str] | None = None) -> None:
@@ -107,17 +106,6 @@ def show_finding(row: Mapping[str, Any], replaced: str = "") -> None:
         f"**{said(row, replaced)}** · {section}{text}: {reached(row)}.",
         {"finding": str(row["verdict"])},
     )
-
-
-def reached(row: Mapping[str, Any]) -> str:
-    """The number that decides, as text."""
-    return str(Estimate(**row["estimate"]))
-
-
-def said(row: Mapping[str, Any], replaced: str = "") -> str:
-    """The verdict, with what stands in for the course's own."""
-    verdict = str(row["verdict"])
-    return f"{verdict}, {replaced}" if replaced and row["section"] else verdict
 
 
 def _cell(value: Any) -> str:
