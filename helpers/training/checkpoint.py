@@ -9,22 +9,21 @@ from helpers.base.errors import TrainingError
 from helpers.base.tensors import UnreadableError, read_tensors, write_tensors
 
 Checkpoint = dict[str, Any]
+ELSEWHERE = "Move it away to train from the start, or give this run another folder."
 
 
 def write_checkpoint(path: Path, state: Checkpoint) -> None:
-    """Writes ``state``, whole or not at all: on a full disk the previous checkpoint
-    stays.
+    """Writes ``state``, whole or not at all.
 
     Raises:
-        TrainingError: it cannot be written.
+        TrainingError: it cannot be written; the previous checkpoint is intact.
     """
     try:
         write_tensors(path, state)
     except OSError as error:
         raise TrainingError(
             f"The checkpoint {path} cannot be written ({error}). The one of the epoch "
-            "before is intact: "
-            "make room and run again, training goes on from there."
+            "before is intact: make room and run again, training goes on from there."
         ) from error
 
 
@@ -41,24 +40,19 @@ def read_checkpoint(path: Path, config: dict[str, Any]) -> Checkpoint | None:
         state: Checkpoint = read_tensors(path)
     except UnreadableError as error:
         raise TrainingError(
-            f"The checkpoint {path} cannot be read ({error}). Delete it to train from "
-            "the start."
+            f"The checkpoint {path} cannot be read ({error}). {ELSEWHERE}"
         ) from error
     if not isinstance(state, dict) or "config" not in state:
-        raise TrainingError(
-            f"{path} holds no checkpoint. Delete it to train from the start."
-        )
+        raise TrainingError(f"{path} holds no checkpoint. {ELSEWHERE}")
     kept = state["config"]
-    changed = [
-        name for name in {**config, **kept} if kept.get(name) != config.get(name)
+    changes = [
+        f"{name} {kept.get(name, 'default')} -> {config.get(name, 'default')}"
+        for name in {**config, **kept}
+        if kept.get(name) != config.get(name)
     ]
-    if changed:
-        was = ", ".join(
-            f"{name} {kept.get(name, 'default')} -> {config.get(name, 'default')}"
-            for name in changed
-        )
+    if changes:
         raise TrainingError(
-            f"The checkpoint {path} belongs to a run with other settings ({was}). "
-            "Delete it to train from the start, or give this run another folder."
+            f"The checkpoint {path} belongs to a run with other settings "
+            f"({', '.join(changes)}). {ELSEWHERE}"
         )
     return state

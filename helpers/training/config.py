@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, fields, is_dataclass
 from typing import Any
+
+import torch
 
 from helpers.base.errors import ConfigError
 from helpers.data.augment import Augment
@@ -14,6 +17,26 @@ LOSSES = ("cross_entropy", "binary_cross_entropy", "squared_error")
 LEARNED = "learned"
 PRECISIONS = ("auto", "fp32", "bf16")
 KEEP = ("last", "best", "both")
+_KNOWN = {
+    "optimizer": OPTIMIZERS,
+    "schedule": SCHEDULES,
+    "loss": LOSSES,
+    "precision": PRECISIONS,
+    "keep": KEEP,
+}
+# What is expected, whether a number is that, and of which settings.
+_RANGES: tuple[tuple[str, Callable[[float], bool], tuple[str, ...]], ...] = (
+    (
+        "at least 1",
+        lambda x: x >= 1,
+        ("epochs", "batch_size", "step_epochs", "patience"),
+    ),
+    ("at least 8", lambda x: x >= 8, ("start_size",)),
+    ("more than 0", lambda x: x > 0, ("lr", "features_lr", "step_factor", "clip_norm")),
+    ("at least 0", lambda x: x >= 0, ("weight_decay", "l1", "mixup", "cutmix")),
+    ("0 to less than 1", lambda x: 0 <= x < 1, ("momentum", "label_smoothing")),
+    ("between 0 and 1", lambda x: 0 < x < 1, ("warmup", "ema")),
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,9 +48,9 @@ class TrainConfig:
         batch_size: images per step.
         optimizer: one of ``OPTIMIZERS``.
         lr: learning rate; the peak where the schedule has one.
-        features_lr: what it is multiplied by for the layers below ``model.features``:
-            less than 1 where these are pretrained and the rest is new (discriminative
-            learning rates; Howard and Ruder 2018).
+        features_lr: factor of it for the layers below ``model.features``; less than 1
+            where only these are pretrained (discriminative learning rates; Howard and
+            Ruder 2018).
         momentum: of SGD (Nesterov's) and RMSprop; ``one_cycle`` moves it by 0.05 either
             way.
         weight_decay: L2 on weights; biases and normalisation parameters are spared.
@@ -36,15 +59,13 @@ class TrainConfig:
         schedule: one of ``SCHEDULES``.
         warmup: share of the steps in which the learning rate rises (``cosine`` and
             ``one_cycle``).
-        step_epochs: epochs between two drops of ``step``; epochs without progress
-            before one of ``plateau``.
-        step_factor: what the learning rate is multiplied by at a drop.
+        step_epochs: epochs between two drops of ``step``, or without progress before
+            one of ``plateau``.
+        step_factor: factor of the learning rate at a drop.
         loss: one of ``LOSSES``.
-        head_weights: what the loss of each head of a multi-head network is multiplied
-            by, by its name; None is 1 for all; ``learned`` learns them with the network
-            (Kendall et al. 2018).
-        label_smoothing: share of the target given to all classes alike (Szegedy et al.
-            2016).
+        head_weights: weight of the loss of each head, by its name; None is 1 for all;
+            ``learned`` learns them with the network (Kendall et al. 2018).
+        label_smoothing: share of the target given to all classes (Szegedy et al. 2016).
         mixup: parameter of mixup's beta distribution (Zhang et al. 2018); 0 is off.
         cutmix: likewise of CutMix (Yun et al. 2019); with both, each batch gets one of
             them.
@@ -52,23 +73,21 @@ class TrainConfig:
         ema: decay of a moving average of the weights, which is then evaluated and kept;
             None is off.
         augment: applied to training batches only.
-        start_size: side in pixels of the training images in the first epoch; it grows
-            evenly to the images' own side in the last ones. Less work, and no worse for
-            networks that take any size (progressive resizing; Tan and Le 2021). None
+        start_size: side in pixels of the training images in the first epoch, from where
+            it grows evenly to their own (progressive resizing; Tan and Le 2021); None
             trains at full size throughout.
         patience: epochs without a better validation accuracy before training stops;
             None never stops.
-        keep: the weights that ``fit`` leaves in the model: of the ``last`` epoch, or of
-            the ``best`` one on validation (always so with patience); ``both`` leaves
-            the last, and the history holds the best.
+        keep: the epoch whose weights ``fit`` leaves in the model: the ``last``, or the
+            ``best`` on validation (always so with patience); ``both`` leaves the last,
+            and the history holds the best.
         seed: fixes the order of the images, augmentation and dropout.
         precision: one of ``PRECISIONS``; ``auto`` takes bfloat16 where the device is
             faster with it.
         device: ``auto``, ``cpu``, ``cuda`` …
         compile: whether to compile the network (worth it on a GPU only).
-        channels_last: whether images and filters lie in memory channel by channel
-            within each pixel, which convolutions are faster with; the results are the
-            same but for rounding.
+        channels_last: memory format of images and filters, which convolutions are
+            faster with; the results are the same but for rounding.
     """
 
     epochs: int = 30
@@ -101,83 +120,52 @@ class TrainConfig:
     channels_last: bool = True
 
     def __post_init__(self) -> None:
-        for name, known in (
-            ("optimizer", OPTIMIZERS),
-            ("schedule", SCHEDULES),
-            ("loss", LOSSES),
-            ("precision", PRECISIONS),
-            ("keep", KEEP),
-        ):
+        for name, known in _KNOWN.items():
             if getattr(self, name) not in known:
                 raise ConfigError(
                     f"{name} is {getattr(self, name)!r}: known are {', '.join(known)}."
                 )
-        for name in ("epochs", "batch_size", "step_epochs"):
-            self._check(name, getattr(self, name) >= 1, "at least 1")
-        for name in ("lr", "features_lr", "step_factor"):
-            self._check(name, getattr(self, name) > 0, "more than 0")
-        for name in ("weight_decay", "l1", "mixup", "cutmix"):
-            self._check(name, getattr(self, name) >= 0, "at least 0")
-        for name in ("momentum", "label_smoothing"):
-            self._check(
-                name, 0 <= getattr(self, name) < 1, "0 or more, and less than 1"
-            )
+        for expected, good, names in _RANGES:
+            for name in names:
+                optional = getattr(TrainConfig, name) is None
+                value = getattr(self, name)
+                if not (optional and value is None) and not good(value):
+                    or_none = ", or None" if optional else ""
+                    raise ConfigError(
+                        f"{name} is {value}: expected {expected}{or_none}."
+                    )
         weights = self.head_weights
-        positive = isinstance(weights, dict) and all(
-            weight > 0 for weight in weights.values()
-        )
-        self._check(
-            "head_weights",
-            weights in (None, LEARNED) or positive,
-            f"positive numbers by name, {LEARNED!r} or None",
-        )
-        self._check("warmup", 0 < self.warmup < 1, "between 0 and 1")
-        self._check(
-            "clip_norm",
-            self.clip_norm is None or self.clip_norm > 0,
-            "more than 0, or None",
-        )
-        self._check(
-            "ema", self.ema is None or 0 < self.ema < 1, "between 0 and 1, or None"
-        )
-        self._check(
-            "start_size",
-            self.start_size is None or self.start_size >= 8,
-            "at least 8, or None",
-        )
-        self._check(
-            "patience",
-            self.patience is None or self.patience >= 1,
-            "at least 1, or None",
-        )
-
-    def _check(self, name: str, good: bool, expected: str) -> None:
-        if not good:
-            raise ConfigError(f"{name} is {getattr(self, name)}: expected {expected}.")
+        if not (
+            weights in (None, LEARNED)
+            or (isinstance(weights, dict) and all(w > 0 for w in weights.values()))
+        ):
+            raise ConfigError(
+                f"head_weights is {weights}: expected positive numbers by name, "
+                f"{LEARNED!r} or None."
+            )
 
     @property
     def keeps_best(self) -> bool:
-        """Whether the weights of the best epoch are kept, beside those of the last or
-        in their place.
-        """
+        """Whether the weights of the best epoch are kept."""
         return self.keep != "last" or self.patience is not None
 
+    @property
+    def memory_format(self) -> torch.memory_format:
+        """How images and filters lie in memory."""
+        return torch.channels_last if self.channels_last else torch.contiguous_format
+
     def image_size(self, epoch: int, full: int) -> int:
-        """Side in pixels of the training images in ``epoch`` (from 0), a multiple of 8
-        up to ``full``.
-        """
+        """Side of the images in ``epoch`` (from 0): a multiple of 8, or full."""
         if self.start_size is None:
             return full
-        grown = self.start_size + (full - self.start_size) * epoch / max(
-            1, self.epochs - 1
-        )
+        progress = epoch / max(1, self.epochs - 1)
+        grown = self.start_size + (full - self.start_size) * progress
         return min(full, max(8, round(grown / 8) * 8))
 
     def changed(self) -> dict[str, Any]:
         """The settings that are not at their defaults, as plain values.
 
-        They identify a run in files: a setting that is added later leaves what was
-        trained before it valid.
+        They identify a run in files: a setting added later leaves earlier runs valid.
         """
         return _changed(self)
 

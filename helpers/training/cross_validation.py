@@ -1,4 +1,4 @@
-"""Repeated stratified cross-validation, for sets so small that one split says little."""
+"""Repeated stratified cross-validation, for sets too small for one split."""
 
 from __future__ import annotations
 
@@ -62,12 +62,11 @@ def cross_validate(
     folder: Path,
     jobs: int = 1,
 ) -> dict[str, list[CrossValidated]]:
-    """Trains every experiment on every fold of every repeat; finished points are kept,
-    as by ``run_experiments``.
+    """Trains every experiment on every fold of every repeat.
 
     Each network is judged on the fold that it has neither learned from nor been chosen
     on. All experiments meet the same folds with the same seeds, so that they can be
-    compared pairwise.
+    compared pairwise. Finished points are kept, as by ``run_experiments``.
 
     Args:
         experiments: by name.
@@ -121,19 +120,17 @@ def cross_validate(
 def deal_folds(
     splits: Splits, *, folds: int, repeats: int, watch: float = 0.0
 ) -> list[Fold]:
-    """The folds of ``cross_validate``, those of the first repeat first; the same
-    arguments always deal the same.
+    """The folds of ``cross_validate``, those of the first repeat first.
 
-    The images of ``train`` and ``valid`` are pooled and dealt anew into folds in each
-    repeat, the classes in proportion. A network learns from all folds but one.
+    The images of ``train`` and ``valid`` are pooled and dealt anew into stratified
+    folds in each repeat, always the same. A network learns from all folds but one.
 
     Args:
         splits: the data.
         folds: parts that the images are dealt into.
         repeats: how often they are dealt anew.
         watch: share of each class's images in those folds that the network is watched
-            on instead of learning from them. With 0 it learns from them all, and is
-            watched on the held-out fold.
+            on instead of learning from them; with 0 it is watched on the held-out fold.
 
     Raises:
         ConfigError: there are fewer images of a class than folds, or ``watch`` is not a
@@ -151,16 +148,13 @@ def deal_folds(
     dealer = RepeatedStratifiedKFold(n_splits=folds, n_repeats=repeats, random_state=0)
     dealt = []
     for learned, held_out in dealer.split(pooled.labels, pooled.labels):
-        train, places = (
-            pooled.subset(torch.from_numpy(learned)),
-            torch.from_numpy(held_out),
-        )
+        places = torch.from_numpy(held_out)
+        train = pooled.subset(torch.from_numpy(learned))
         valid = judged = pooled.subset(places)
         if watch:
             valid, train = train.share_out(partial(_watched, watch))
-        dealt.append(
-            Fold(replace(splits, train=train, valid=valid, test=None), judged, places)
-        )
+        own = replace(splits, train=train, valid=valid, test=None)
+        dealt.append(Fold(own, judged, places))
     return dealt
 
 
@@ -174,21 +168,18 @@ def pool(splits: Splits) -> Split:
 
 
 def measure_rounds(rounds: Sequence[CrossValidated]) -> dict[str, list[float]]:
-    """Metrics of one experiment, a value per repeat, as ``Run.record`` takes them;
-    ``valid`` means held out.
+    """Metrics of one experiment, a value per repeat; ``valid`` means held out.
 
     A repeat's value is over all images, each of them judged once. The spread over
-    repeats is that of dealing and training; it does not say how another set of images
-    would come out.
+    repeats is that of dealing and training, not of another set of images.
     """
+    measures = ("accuracy", "loss", "mean_class_accuracy", "f1_macro")
     return {
         "train_accuracy": [one.train_accuracy for one in rounds],
-        "valid_accuracy": [one.held_out.accuracy for one in rounds],
-        "valid_loss": [one.held_out.loss for one in rounds],
-        "valid_mean_class_accuracy": [
-            one.held_out.mean_class_accuracy for one in rounds
-        ],
-        "valid_f1_macro": [one.held_out.f1_macro for one in rounds],
+        **{
+            f"valid_{name}": [getattr(one.held_out, name) for one in rounds]
+            for name in measures
+        },
         "train_seconds": [
             sum(point.history.seconds for point in one.points) for one in rounds
         ],
@@ -196,9 +187,7 @@ def measure_rounds(rounds: Sequence[CrossValidated]) -> dict[str, list[float]]:
 
 
 def _watched(share: float, total: int) -> tuple[int, int]:
-    """Of so many images of a class, how many are watched, one at least, and how many
-    are left to learn from.
-    """
+    """Of so many images of a class, how many are watched and how many learned from."""
     watched = max(1, round(share * total))
     return watched, total - watched
 
@@ -208,9 +197,8 @@ def _refuse_peeking(experiments: Mapping[str, Experiment]) -> None:
         if experiment.config.keeps_best or experiment.config.schedule == "plateau":
             raise ConfigError(
                 f"{name!r} looks at validation while it trains (patience, keep='best' "
-                "or the plateau schedule): it "
-                "would be chosen on the images that it is judged on. Give a share of "
-                "the others as watch, say 0.2."
+                "or the plateau schedule): it would be chosen on the images that it is "
+                "judged on. Give a share of the others as watch, say 0.2."
             )
 
 

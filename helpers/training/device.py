@@ -28,9 +28,7 @@ class Arithmetic:
 
     @contextmanager
     def in_use(self) -> Iterator[None]:
-        """Within the block, forward passes are computed so; on a CPU freed memory is
-        kept from here on.
-        """
+        """Forward passes within the block; on a CPU freed memory is kept for good."""
         if self.device.type == "cpu":
             keep_freed_memory()
         autocast = torch.autocast(
@@ -62,23 +60,19 @@ def choose_device(name: str = "auto") -> torch.device:
 
 
 def choose_arithmetic(device: torch.device, precision: str) -> Arithmetic:
-    """The arithmetic that ``TrainConfig.precision`` asks for on this device."""
+    """What ``TrainConfig.precision`` asks for on this device."""
     return Arithmetic(device, choose_dtype(precision, device))
 
 
 def choose_dtype(precision: str, device: torch.device) -> torch.dtype:
-    """The type that matrix products are computed in: ``torch.float32`` or
-    ``torch.bfloat16``.
-    """
+    """The type of matrix products: ``torch.float32`` or ``torch.bfloat16``."""
     if precision == "auto":
         return torch.bfloat16 if has_fast_bf16(device) else torch.float32
     return torch.bfloat16 if precision == "bf16" else torch.float32
 
 
 def has_fast_bf16(device: torch.device) -> bool:
-    """Whether the device multiplies bfloat16 in hardware; where it is emulated it is
-    slower than float32.
-    """
+    """Whether the device has bfloat16 in hardware; emulated it is slower than fp32."""
     if device.type == "cuda":
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     if device.type == "cpu":
@@ -91,19 +85,16 @@ def has_fast_bf16(device: torch.device) -> bool:
 
 @cache
 def keep_freed_memory() -> None:
-    """Has the C library keep freed memory for the next step instead of giving it back
-    to the kernel, for good.
+    """Has glibc keep freed memory for the next step, for good; void elsewhere.
 
-    Activations are freed and allocated again at every step. By default glibc maps each
-    large one anew, and the kernel clears every page of it: in small networks that takes
-    longer than the arithmetic. Elsewhere than on glibc this does nothing.
+    By default it maps each large block anew, and the kernel clears every page of it: in
+    small networks that takes longer than the arithmetic.
     """
     if not sys.platform.startswith("linux"):
         return
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is None:
         return
-    # From <malloc.h>: M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_THRESHOLD; the last stays
-    # within an int.
+    # From <malloc.h>: M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_THRESHOLD.
     for option, value in ((-1, 2**31 - 1), (-2, 2**26), (-3, 2**30)):
         mallopt(option, value)

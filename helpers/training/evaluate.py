@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 
 import pandas as pd
 import torch
@@ -43,33 +44,21 @@ class Evaluation:
 
     @property
     def per_class_accuracy(self) -> Tensor:
-        """Share of each class's images that are predicted, its recall (K,); NaN for a
-        class without images.
-        """
+        """Recall of each class (K,), 0–1; NaN for a class without images."""
         correct, _, present = self._counts()
         return correct / present
 
     @property
     def per_class_f1(self) -> Tensor:
-        """Harmonic mean of each class's precision and recall (K,); NaN for one neither
-        present nor predicted.
-        """
+        """F1 of each class (K,), 0–1; NaN for one neither present nor predicted."""
         correct, predicted, present = self._counts()
         return 2 * correct / (predicted + present)
 
     def _counts(self) -> tuple[Tensor, Tensor, Tensor]:
-        """Images of each class that are predicted correctly, that are predicted, and
-        that there are: each (K,).
-        """
-        each = (
-            self.labels[self.predictions == self.labels],
-            self.predictions,
-            self.labels,
-        )
-        correct, predicted, present = (
-            torch.bincount(of, minlength=self.probabilities.shape[1]) for of in each
-        )
-        return correct, predicted, present
+        """Images of each class: predicted correctly, predicted, and present: (K,)."""
+        count = partial(torch.bincount, minlength=self.probabilities.shape[1])
+        correct = self.labels[self.predictions == self.labels]
+        return count(correct), count(self.predictions), count(self.labels)
 
     @property
     def f1_macro(self) -> float:
@@ -78,15 +67,11 @@ class Evaluation:
 
     @property
     def mean_class_accuracy(self) -> float:
-        """Mean over classes of their accuracy: every class counts alike, however many
-        images it has.
-        """
+        """Mean over classes of their accuracy, however many images each has."""
         return self.per_class_accuracy.nanmean().item()
 
     def scores(self, classes: Sequence[str]) -> pd.DataFrame:
-        """A row for each class: precision, recall, F-score (shares, 0–1) and the number
-        of its images.
-        """
+        """Precision, recall and F-score (0–1) of each class, and its images, by row."""
         correct, predicted, present = self._counts()
         columns = {
             "class": list(classes),
@@ -98,25 +83,19 @@ class Evaluation:
         return pd.DataFrame(columns)
 
     def by_factor(self, factors: Mapping[str, Sequence[str]]) -> dict[str, Evaluation]:
-        """The same predictions judged factor by factor, where classes combine factors
-        (``Splits.factors``).
+        """The same predictions judged on each factor that the classes combine.
 
-        Returns:
-            By factor, probabilities (N, k) and labels of its own classes and their mean
-            cross-entropy.
+        Args:
+            factors: as of ``Splits``: by name its classes, the last changing fastest.
         """
         own = factor_labels(self.labels, factors)
-        tiny = torch.finfo(
-            torch.float32
-        ).tiny  # a sum that rounds to zero has a logarithm all the same
-        return {
-            name: Evaluation(
-                table,
-                own[name],
-                F.nll_loss(table.clamp(min=tiny).log(), own[name]).item(),
-            )
-            for name, table in marginals(self.probabilities, factors).items()
-        }
+        judged = {}
+        for name, table in marginals(self.probabilities, factors).items():
+            # A sum that rounds to zero has a logarithm all the same.
+            logs = table.clamp(min=torch.finfo(torch.float32).tiny).log()
+            loss = F.nll_loss(logs, own[name]).item()
+            judged[name] = Evaluation(table, own[name], loss)
+        return judged
 
 
 @torch.no_grad()
@@ -129,8 +108,7 @@ def evaluate(
     batch_size: int = 256,
     precision: str = "auto",
 ) -> Evaluation:
-    """Predicts a whole split in evaluation mode; the model's mode is as before
-    afterwards.
+    """Predicts a whole split in evaluation mode; afterwards the mode is as before.
 
     Args:
         model: returns logits (B, K), or the outputs of its heads (B, D); evaluated on
@@ -152,9 +130,7 @@ def evaluate(
 def predict_batches(
     model: nn.Module, batches: Batches, arithmetic: Arithmetic
 ) -> tuple[Tensor, Tensor]:
-    """Probabilities (N, K) and cross-entropy of each image (N,), both float32 on the
-    model's device.
-    """
+    """Probabilities (N, K) and each image's cross-entropy (N,), on the device."""
     probabilities, losses = [], []
     with torch.no_grad(), evaluation_mode(model):
         for images, labels in batches.epoch(0):
@@ -168,12 +144,7 @@ def predict_batches(
 
 @contextmanager
 def evaluation_mode(model: nn.Module) -> Iterator[None]:
-    """Within the block the model is in evaluation mode; afterwards every module is in
-    the mode it was in.
-
-    Module by module: a frozen batch normalisation inside a network that trains stays in
-    evaluation mode.
-    """
+    """Evaluation mode within the block; afterwards each module's own, frozen or not."""
     modes = [(module, module.training) for module in model.modules()]
     model.eval()
     try:

@@ -1,6 +1,4 @@
-"""Several networks, settings and seeds trained in one call; each finished point is
-kept.
-"""
+"""Several networks, settings and seeds trained in one call; finished points are kept."""
 
 from __future__ import annotations
 
@@ -32,14 +30,13 @@ from helpers.training.loop import VERSION, fit
 
 @dataclass(frozen=True)
 class Experiment:
-    """One row of a comparison: a network and how it is trained; its seeds are drawn by
-    ``run_experiments``.
+    """A network and how it is trained; ``run_experiments`` sets the seed.
 
     Attributes:
         model: a name in the registry.
         config: every training setting.
-        arguments: what the network's constructor takes besides the number of classes
-            and channels.
+        arguments: of the network's constructor, besides the number of classes and
+            channels.
     """
 
     model: str
@@ -94,11 +91,10 @@ class Trained:
 
     @property
     def at_best(self) -> Trained:
-        """The same point after its best epoch on validation, where it was trained to
-        keep ``both``.
+        """The same point after its best epoch on validation.
 
         Raises:
-            ConfigError: it was trained to keep one.
+            ConfigError: it was not trained to keep ``both``.
         """
         if self.history.best_weights is None:
             raise ConfigError(
@@ -126,9 +122,9 @@ def run_experiments(
 ) -> dict[str, list[Trained]]:
     """Trains every experiment with every seed.
 
-    A point that is finished is kept in ``folder`` and taken from there the next time;
-    one that was interrupted goes on after its last epoch. Both only for the same
-    network, settings, data and version of the loop: anything else is another point.
+    A finished point is kept in ``folder`` and taken from there the next time; one that
+    was interrupted goes on after its last epoch. A point with another network, data,
+    setting or version of the loop is another point.
 
     Args:
         experiments: by name.
@@ -170,12 +166,9 @@ def run_experiments(
 
 
 def side_by_side(calls: Iterable[Any], jobs: int) -> list[Trained]:
-    """What calls of ``train_point``, each ``joblib.delayed``, return: in their order,
-    ``jobs`` of them at a time.
-    """
+    """What delayed calls of ``train_point`` return, ``jobs`` of them at a time."""
     with warnings.catch_warnings():
-        # What a worker keeps of freed memory looks like a leak to joblib, which puts a
-        # new one in its place.
+        # Freed memory that a worker keeps looks like a leak to joblib.
         warnings.filterwarnings(
             "ignore", "A worker stopped while some jobs were given", UserWarning
         )
@@ -183,8 +176,7 @@ def side_by_side(calls: Iterable[Any], jobs: int) -> list[Trained]:
 
 
 def measure(trained: Sequence[Trained], splits: Splits) -> dict[str, list[float]]:
-    """Loss, accuracy and F1 of several seeds of one experiment on every split, images
-    as they are.
+    """Loss, accuracy and F1 of an experiment's seeds on every split, images as they are.
 
     Returns:
         By metric (``train_loss`` in nats, ``valid_accuracy``, ``test_f1_macro`` …) one
@@ -193,34 +185,27 @@ def measure(trained: Sequence[Trained], splits: Splits) -> dict[str, list[float]
         and ``test_accuracy_<head>`` that of one. ``train_seconds`` is how long training
         took, whenever that was.
     """
-    metrics: dict[str, list[float]] = {
-        "train_seconds": [point.history.seconds for point in trained]
-    }
-    for name, split in splits.parts.items():
+    metrics = {"train_seconds": [point.history.seconds for point in trained]}
+    for split_name, split in splits.parts.items():
         for point in trained:
-            for measure_name, value in _measures(
-                point.evaluate(split), point.heads
-            ).items():
-                metrics.setdefault(f"{name}_{measure_name}", []).append(value)
+            measures = _measures(point.evaluate(split), point.heads)
+            for name, value in measures.items():
+                metrics.setdefault(f"{split_name}_{name}", []).append(value)
     return metrics
 
 
 def _measures(evaluation: Evaluation, heads: Heads | None) -> dict[str, float]:
     if heads is None:
-        return {
-            name: getattr(evaluation, name)
-            for name in ("loss", "accuracy", "mean_class_accuracy", "f1_macro")
-        }
+        names = ("loss", "accuracy", "mean_class_accuracy", "f1_macro")
+        return {name: getattr(evaluation, name) for name in names}
     measures = {
         "loss": evaluation.loss,
         "joint_accuracy": evaluation.accuracy,
         "f1_macro": evaluation.f1_macro,
     }
     for head, own in evaluation.by_factor(heads.factors).items():
-        measures |= {
-            f"{name}_{head}": getattr(own, name)
-            for name in ("loss", "accuracy", "f1_macro")
-        }
+        for name in ("loss", "accuracy", "f1_macro"):
+            measures[f"{name}_{head}"] = getattr(own, name)
     return measures
 
 
@@ -234,8 +219,7 @@ def train_point(
     folder: Path,
     watch_test: bool = False,
 ) -> Trained:
-    """Trains one experiment with one seed, or takes it from ``folder`` where it was
-    trained before.
+    """Trains one point, or takes it from ``folder``; arguments as ``run_experiments``.
 
     Args:
         name: of the files, and before each line of progress.
@@ -243,8 +227,8 @@ def train_point(
         seed: with which seed.
         splits: the data.
         fingerprint: theirs, computed once for all points on them.
-        folder: as of ``run_experiments``.
-        watch_test: likewise.
+        folder: where the point and its checkpoint are kept.
+        watch_test: whether the history has a test curve.
     """
     config = replace(experiment.config, seed=seed)
     settings = {
@@ -257,10 +241,8 @@ def train_point(
     if watch_test:
         settings["watch_test"] = True  # a history without a test curve is another one
     key = hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:12]
-    point, unfinished = (
-        folder / f"{name}-seed{seed}-{key}.pt",
-        folder / f"{name}-seed{seed}-{key}",
-    )
+    unfinished = folder / f"{name}-seed{seed}-{key}"
+    point = unfinished.with_name(f"{unfinished.name}.pt")
     model = experiment.build(splits, seed)
     finished = read_checkpoint(point, settings)
     label = f"{name} seed {seed}"
@@ -279,7 +261,6 @@ def train_point(
         history = History(finished["rows"], finished.get("best"))
         print(f"{label}: {len(history)} epochs, trained before")
         model.load_state_dict(finished["model"])
-        model.to(choose_device(config.device)).to(
-            memory_format=torch.channels_last
-        ).eval()
+        model.to(choose_device(config.device)).to(memory_format=torch.channels_last)
+        model.eval()
     return Trained(experiment, seed, model, history, *splits.channel_stats())

@@ -1,6 +1,4 @@
-"""What a frozen network makes of a data set: computed once, kept on disk, learned from
-like any other set.
-"""
+"""What a frozen network makes of a data set: computed once and kept on disk."""
 
 from __future__ import annotations
 
@@ -30,26 +28,22 @@ def extract_features(
     device: str = "auto",
     precision: str = "auto",
 ) -> Splits:
-    """The data set with each image replaced by what ``model`` makes of it; train a
-    classifier on it with ``fit``.
+    """The data set with each image replaced by what ``model`` makes of it.
 
     The features are kept in ``data/.cache``, by the images and their normalisation, the
-    model's layers and weights, and the precision: what is asked for again is read from
-    there.
+    model's layers and weights, and the precision.
 
     Args:
         model: images (B, C, H, W), normalised as ``splits`` says, to maps (B, C', h, w)
-            or features (B, D). It works in evaluation mode; afterwards its modes are as
-            before, and it is on the device.
+            or features (B, D); used in evaluation mode, and left on the device.
         splits: images, never augmented.
         batch_size: images per forward pass.
         device: ``auto``, ``cpu``, ``cuda`` …
         precision: ``auto``, ``fp32`` or ``bf16``.
 
     Returns:
-        The same splits, labels and ids; images are float32 (N, C', h, w), with (N, D,
-        1, 1) for features without a map, which ``fit`` and ``evaluate`` take as they
-        are.
+        The same splits, labels and ids; images are float32 (N, C', h, w), or (N, D, 1,
+        1) for features without a map, which ``fit`` and ``evaluate`` take as they are.
 
     Raises:
         ModelError: the model puts out something else.
@@ -62,9 +56,8 @@ def extract_features(
     parts: dict[str, Split] = {}
     for name, split in splits.parts.items():
         batches = partial(Batches, split, batch_size, device=where, mean=mean, std=std)
-        maps = cached(
-            f"features-{key}-{name}", partial(_compute, model, batches, arithmetic)
-        )
+        compute = partial(_compute, model, batches, arithmetic)
+        maps = cached(f"features-{key}-{name}", compute)
         parts[name] = replace(split, images=maps.float())
     return replace(
         splits,
@@ -84,21 +77,15 @@ def _compute(
 def _forward(
     model: nn.Module, batches: Batches, arithmetic: Arithmetic
 ) -> Iterator[Tensor]:
-    """Maps (B, C', h, w) of one batch after another, on the CPU, in the type they were
-    computed in.
-    """
+    """Maps (B, C', h, w) of each batch, on the CPU, in the type of the arithmetic."""
     with torch.no_grad(), evaluation_mode(model):
         for images, _ in batches.epoch(0):
             with arithmetic.in_use():
                 maps = model(images)
             if not isinstance(maps, Tensor) or maps.ndim not in (2, 4):
-                what = (
-                    tuple(maps.shape)
-                    if isinstance(maps, Tensor)
-                    else type(maps).__name__
-                )
+                found = tuple(maps.shape) if isinstance(maps, Tensor) else type(maps)
                 raise ModelError(
-                    f"{type(model).__name__} puts out {what}: expected maps (B, C, h, "
+                    f"{type(model).__name__} puts out {found}: expected maps (B, C, h, "
                     "w) or features (B, D)."
                 )
             maps = maps[:, :, None, None] if maps.ndim == 2 else maps

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import accumulate, compress
+from operator import itemgetter
 
 import pandas as pd
 from torch import Tensor
@@ -12,20 +14,19 @@ Row = dict[str, float]
 
 @dataclass
 class History:
-    """One row per epoch: epoch (from 1), lr, seconds, and loss and accuracy on train
-    and valid (on test, if watched).
+    """One row per epoch: epoch (from 1), lr, seconds, loss and accuracy on each split.
 
-    The training loss is the one that is minimised; the validation loss is always
-    cross-entropy. For a network with several heads both are about the combined classes,
-    and ``valid_loss_<head>``, ``valid_accuracy_<head>`` and ``weight_<head>``, that of
-    the head's loss, stand beside them.
+    The training loss is the one that is minimised, the others are cross-entropy. With
+    several heads these are about the combined classes, and ``valid_loss_<head>``,
+    ``valid_accuracy_<head>`` and ``weight_<head>``, that of its loss, stand beside them.
 
-    The training figures are collected while the network learns: on augmented images,
-    with dropout and smoothed or mixed targets, over the whole epoch. ``evaluate``
-    measures a split as it is.
+    Training figures are collected while the network learns: on augmented images, with
+    dropout and smoothed or mixed targets, over the whole epoch. ``evaluate`` measures a
+    split as it is.
 
-    ``best_weights`` is the network's state after the best epoch, where ``keep`` is
-    ``both``.
+    Attributes:
+        rows: the epochs.
+        best_weights: the network's state after the best one, if ``keep`` is ``both``.
     """
 
     rows: list[Row] = field(default_factory=list)
@@ -41,14 +42,8 @@ class History:
 
     @property
     def best_epoch(self) -> int:
-        """The epoch (from 1) with the highest validation accuracy; the first of
-        several.
-        """
-        return int(
-            max(self.rows, key=lambda row: (row["valid_accuracy"], -row["epoch"]))[
-                "epoch"
-            ]
-        )
+        """The first epoch (from 1) with the highest validation accuracy."""
+        return int(max(self.rows, key=itemgetter("valid_accuracy"))["epoch"])
 
     @property
     def seconds(self) -> float:
@@ -56,12 +51,7 @@ class History:
         return sum(row["seconds"] for row in self.rows)
 
     def seconds_to(self, valid_accuracy: float) -> float | None:
-        """Time until an epoch ended with this validation accuracy or more; None if none
-        did.
-        """
-        spent = 0.0
-        for row in self.rows:
-            spent += row["seconds"]
-            if row["valid_accuracy"] >= valid_accuracy:
-                return spent
-        return None
+        """Time until an epoch ended with this accuracy or more; None if none did."""
+        spent = accumulate(row["seconds"] for row in self.rows)
+        reached = (row["valid_accuracy"] >= valid_accuracy for row in self.rows)
+        return next(compress(spent, reached), None)

@@ -28,8 +28,7 @@ from helpers.training.objective import HeadsObjective, make_objective
 from helpers.training.optimizers import Schedule, decayed_parameters, make_optimizer
 
 # Raise it when a change here, or of a default in TrainConfig or Augment, makes the same
-# settings give other weights: what was trained before is then trained again rather than
-# taken for a result of this code.
+# settings give other weights: what was trained before is then trained again.
 VERSION = 1
 
 
@@ -48,17 +47,14 @@ def fit(
     Args:
         model: images (B, C, H, W) to logits (B, K), or to the outputs of its heads (B,
             D).
-        splits: learns from ``train``, is watched on ``valid``; ``test`` is not touched,
-            unless ``watch_test``.
+        splits: learns from ``train``, is watched on ``valid``.
         config: every setting.
-        folder: where ``checkpoint.pt`` is written after each epoch and looked for at
-            the start; a run that was killed goes on there and, on a CPU, ends with the
-            same bits. None keeps nothing.
+        folder: where ``checkpoint.pt`` is kept: a killed run goes on there and, on a
+            CPU, ends with the same bits. None keeps nothing.
         label: put before each line of progress.
         on_epoch: called with each epoch's row.
-        watch_test: whether ``test`` is judged after each epoch too, for a learning
-            curve that shows it. Nothing is chosen by that: schedules, patience and
-            ``keep`` go by ``valid``, and the weights are the same.
+        watch_test: whether ``test`` is judged after each epoch too, for its learning
+            curve. Nothing is chosen by that, and the weights are the same.
 
     Raises:
         TrainingError: the loss is not a number, or the checkpoint is unreadable, cannot
@@ -66,8 +62,7 @@ def fit(
         ConfigError: there is no test split to watch.
     """
     run = TrainingRun(model, splits, config, folder, watch_test=watch_test)
-    # Each epoch seeds the random numbers anew, so resuming needs no memory of them; the
-    # caller's are kept.
+    # Each epoch seeds the random numbers anew, so that resuming needs no memory of them.
     devices = [run.device] if run.device.type == "cuda" else []
     with torch.random.fork_rng(devices):
         while not run.finished:
@@ -81,7 +76,7 @@ def fit(
 
 
 class TrainingRun:
-    """The state of one run: everything that changes from epoch to epoch, and how."""
+    """The state of one run: all that changes from epoch to epoch, and how."""
 
     def __init__(
         self,
@@ -95,16 +90,16 @@ class TrainingRun:
         self.config = config
         self.device = choose_device(config.device)
         self.arithmetic = choose_arithmetic(self.device, config.precision)
-        layout = (
-            torch.channels_last if config.channels_last else torch.contiguous_format
-        )
-        self.model = model.to(self.device).to(memory_format=layout)
+        self.model = model.to(self.device).to(memory_format=config.memory_format)
         self.forward = torch.compile(self.model) if config.compile else self.model
         self.num_classes = len(splits.classes)
-        self.train_batches, self.valid_batches = _make_batches(
-            splits, config, self.device
+        self.train_batches = _training_batches(splits, config, self.device)
+        self.valid_batches = _watched_batches("valid", splits, config, self.device)
+        self.test_batches = (
+            _watched_batches("test", splits, config, self.device)
+            if watch_test
+            else None
         )
-        self.test_batches = _test_batches(splits, self.device) if watch_test else None
         self.objective = make_objective(self.model, config).to(self.device)
         self.optimizer = make_optimizer(self.model, config, self.objective.parameters())
         self.schedule = Schedule(self.optimizer, config, len(self.train_batches))
@@ -139,23 +134,16 @@ class TrainingRun:
         return self.model if self.average is None else self.average.module
 
     def one_epoch(self) -> Row:
-        """Trains for an epoch, judges the network and keeps a checkpoint where one is
-        wanted.
-        """
+        """Trains for an epoch, judges the network and writes the checkpoint."""
         started = time.perf_counter()
         lr = self.schedule.lr
         train_loss, train_accuracy = self._learn()
         validation = self._validate()
         valid_loss = validation["valid_loss"]
         if not math.isfinite(valid_loss):
-            # The last step of the epoch did it: no training loss has seen its weights
-            # yet.
-            raise self._diverged(
-                "validation loss",
-                valid_loss,
-                (self.epoch + 1) * len(self.train_batches),
-                lr,
-            )
+            # The last step did it: no training loss has seen its weights yet.
+            step = (self.epoch + 1) * len(self.train_batches)
+            raise self._diverged("validation loss", valid_loss, step, lr)
         row: Row = {
             "epoch": self.epoch + 1,
             "lr": lr,
@@ -163,8 +151,10 @@ class TrainingRun:
             "train_loss": train_loss,
             "train_accuracy": train_accuracy,
             **validation,
-            **self._watch(),
         }
+        if self.test_batches is not None:  # only shown: nothing else reads these
+            test = self._judge(self.test_batches)
+            row |= {"test_loss": test.loss, "test_accuracy": test.accuracy}
         self.history.rows.append(row)
         self.schedule.after_epoch(valid_loss)
         if self.config.keeps_best and self.history.best_epoch == row["epoch"]:
@@ -175,9 +165,7 @@ class TrainingRun:
         return row
 
     def endless_steps(self) -> Iterator[int]:
-        """Optimizer steps without evaluation and without end, for timing: after each,
-        the images it has seen.
-        """
+        """Optimizer steps without end or evaluation, for timing; yields their images."""
         self.model.train()
         for epoch in itertools.count():
             for images, labels in self.train_batches.epoch(epoch):
@@ -186,28 +174,26 @@ class TrainingRun:
 
     def _learn(self) -> tuple[float, float]:
         self.model.train()
-        losses, rates, sizes = [], [], []
+        losses, rates = [], []
         correct = torch.zeros((), device=self.device)
         size = self.config.image_size(self.epoch, self.train_batches.images.shape[-1])
         for images, labels in self.train_batches.epoch(self.epoch, size=size):
             rates.append(self.schedule.lr)
             loss, hits = self._step(images, labels)
             losses.append(loss)
-            sizes.append(len(labels))
             correct += hits
         # The only wait for the device in an epoch. A loss that is not a number is found
         # here too: the steps after it were wasted, but no checkpoint has kept them.
         values = torch.stack(losses).cpu()
-        self._check_finite(values, rates)
-        seen = torch.tensor(sizes, dtype=torch.float32)
-        return ((values * seen).sum() / seen.sum()).item(), (
-            correct.cpu() / seen.sum()
-        ).item()
+        if bad := (~values.isfinite()).nonzero().flatten().tolist():
+            step = self.epoch * len(losses) + bad[0] + 1
+            raise self._diverged("loss", values[bad[0]].item(), step, rates[bad[0]])
+        size = len(labels)  # the same in every step
+        seen = size * len(losses)
+        return ((values * size).sum() / seen).item(), (correct.cpu() / seen).item()
 
     def _step(self, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-        """One optimizer step; returns the mean loss of the batch and its number of
-        correct predictions.
-        """
+        """One optimizer step: the batch's mean loss and number of correct predictions."""
         targets = F.one_hot(labels, self.num_classes).float()  # (B, K)
         if self.mix is not None:
             images, targets = self.mix(images, labels)
@@ -229,10 +215,8 @@ class TrainingRun:
     def _l1_penalty(self) -> Tensor | float:
         if not self.config.l1:
             return 0.0
-        return (
-            self.config.l1
-            * torch.stack([p.abs().sum() for p in decayed_parameters(self.model)]).sum()
-        )
+        norms = [weight.abs().sum() for weight in decayed_parameters(self.model)]
+        return self.config.l1 * torch.stack(norms).sum()
 
     def _validate(self) -> Row:
         evaluation = self._judge(self.valid_batches)
@@ -241,27 +225,13 @@ class TrainingRun:
             "valid_accuracy": evaluation.accuracy,
         }
         if isinstance(self.objective, HeadsObjective):
-            factors = self.objective.heads.factors
-            for (name, head), weight in zip(
-                evaluation.by_factor(factors).items(),
-                self.objective.weights.tolist(),
-                strict=True,
-            ):
-                row |= {
-                    f"valid_loss_{name}": head.loss,
-                    f"valid_accuracy_{name}": head.accuracy,
-                }
+            heads = evaluation.by_factor(self.objective.heads.factors)
+            weights = self.objective.weights.tolist()
+            for (name, head), weight in zip(heads.items(), weights, strict=True):
+                row[f"valid_loss_{name}"] = head.loss
+                row[f"valid_accuracy_{name}"] = head.accuracy
                 row[f"weight_{name}"] = weight
         return row
-
-    def _watch(self) -> Row:
-        """Loss and accuracy on the test set, where a curve of them is wanted; nothing
-        else reads these.
-        """
-        if self.test_batches is None:
-            return {}
-        evaluation = self._judge(self.test_batches)
-        return {"test_loss": evaluation.loss, "test_accuracy": evaluation.accuracy}
 
     def _judge(self, batches: Batches) -> Evaluation:
         probabilities, losses = predict_batches(self.judged, batches, self.arithmetic)
@@ -269,22 +239,10 @@ class TrainingRun:
             probabilities.cpu(), batches.labels.cpu(), losses.mean().item()
         )
 
-    def _check_finite(self, losses: Tensor, rates: list[float]) -> None:
-        bad = (~losses.isfinite()).nonzero()
-        if len(bad):
-            step = int(bad[0])
-            raise self._diverged(
-                "loss",
-                losses[step].item(),
-                self.epoch * len(rates) + step + 1,
-                rates[step],
-            )
-
     def _diverged(self, what: str, value: float, step: int, lr: float) -> TrainingError:
         return TrainingError(
             f"The {what} is {value} at step {step} (epoch {self.epoch + 1}), learning "
-            f"rate {lr:.3g}. "
-            "Training has diverged: lower lr, or set clip_norm."
+            f"rate {lr:.3g}. Training has diverged: lower lr, or set clip_norm."
         )
 
     def leave_weights(self) -> None:
@@ -320,15 +278,11 @@ class TrainingRun:
         self.history.rows = state["rows"]
 
 
-def _make_batches(
+def _training_batches(
     splits: Splits, config: TrainConfig, device: torch.device
-) -> tuple[Batches, Batches]:
+) -> Batches:
     mean, std = splits.channel_stats()
-    # A last batch that is not full is left out, unless it is the only one: batch
-    # normalisation cannot learn from a batch of one image, and every step weighs the
-    # same.
-    drop_last = len(splits.train) >= config.batch_size
-    train = Batches(
+    return Batches(
         splits.train,
         config.batch_size,
         device=device,
@@ -337,27 +291,29 @@ def _make_batches(
         seed=config.seed,
         shuffle=True,
         augment=config.augment,
-        drop_last=drop_last,
+        # A last batch that is not full is left out, unless it is the only one: batch
+        # normalisation cannot learn from one image, and every step weighs the same.
+        drop_last=len(splits.train) >= config.batch_size,
         channels_last=config.channels_last,
     )
-    valid = Batches(
-        splits.valid,
+
+
+def _watched_batches(
+    name: str, splits: Splits, config: TrainConfig, device: torch.device
+) -> Batches:
+    if name not in splits.parts:
+        raise ConfigError(
+            f"{splits.name} has no {name} split to watch: leave watch_{name} out."
+        )
+    mean, std = splits.channel_stats()
+    return Batches(
+        splits.parts[name],
         256,
         device=device,
         mean=mean,
         std=std,
         channels_last=config.channels_last,
     )
-    return train, valid
-
-
-def _test_batches(splits: Splits, device: torch.device) -> Batches:
-    if splits.test is None:
-        raise ConfigError(
-            f"{splits.name} has no test split to watch: leave watch_test out."
-        )
-    mean, std = splits.channel_stats()
-    return Batches(splits.test, 256, device=device, mean=mean, std=std)
 
 
 def _make_average(model: nn.Module, config: TrainConfig) -> AveragedModel | None:

@@ -1,6 +1,4 @@
-"""What training minimises: a loss over classes, or the weighted losses of several
-heads.
-"""
+"""What training minimises: a loss over classes, or the weighted losses of heads."""
 
 from __future__ import annotations
 
@@ -20,11 +18,8 @@ def _binary_cross_entropy(
 ) -> Tensor:
     """Every class against all others, each through a sigmoid of its own."""
     targets = _smoothed(targets, label_smoothing)
-    return (
-        F.binary_cross_entropy_with_logits(logits, targets, reduction="none")
-        .sum(1)
-        .mean()
-    )
+    losses = F.binary_cross_entropy_with_logits(logits, targets, reduction="none")
+    return losses.sum(1).mean()
 
 
 def _squared_error(logits: Tensor, targets: Tensor, label_smoothing: float) -> Tensor:
@@ -36,8 +31,7 @@ def _smoothed(targets: Tensor, label_smoothing: float) -> Tensor:
     return targets * (1 - label_smoothing) + label_smoothing / targets.shape[1]
 
 
-# By the names of ``config.LOSSES``: logits (B, K), soft targets (B, K) and the label
-# smoothing to the batch's mean.
+# Logits (B, K), soft targets (B, K) and label smoothing to the batch's mean.
 _LOSSES: dict[str, Callable[[Tensor, Tensor, float], Tensor]] = {
     "cross_entropy": lambda logits, targets, smoothing: F.cross_entropy(
         logits, targets, label_smoothing=smoothing
@@ -60,13 +54,12 @@ class ClassObjective(nn.Module):
 
 
 class HeadsObjective(nn.Module):
-    """The weighted sum of the heads' losses: binary cross-entropy of sigmoid heads,
-    cross-entropy of softmax heads.
+    """The weighted sum of the heads' losses.
 
-    With all weights 1 it is the negative log-likelihood of the combined class. Learned
-    weights follow Kendall, Gal and Cipolla (CVPR 2018, section 3): head i costs
-    exp(-s_i) times its loss plus s_i / 2, where s_i, the logarithm of the head's noise
-    variance, is learned with the network.
+    With all weights 1 and cross-entropy it is the negative log-likelihood of the
+    combined class. Learned weights follow Kendall, Gal and Cipolla (CVPR 2018, section
+    3): head i costs exp(-s_i) times its loss plus s_i / 2, where s_i, the logarithm of
+    the head's noise variance, is learned with the network.
     """
 
     fixed: Tensor
@@ -75,15 +68,15 @@ class HeadsObjective(nn.Module):
         super().__init__()
         self.heads, self.config = heads, config
         weights = config.head_weights
-        if isinstance(weights, dict) and set(weights) != set(heads.factors):
+        by_name = (
+            weights if isinstance(weights, dict) else dict.fromkeys(heads.factors, 1.0)
+        )
+        if set(by_name) != set(heads.factors):
             raise ConfigError(
                 f"head_weights is {weights}: expected a weight for each of "
                 f"{', '.join(heads.factors)}."
             )
-        fixed = [
-            weights[name] if isinstance(weights, dict) else 1.0
-            for name in heads.factors
-        ]
+        fixed = [by_name[name] for name in heads.factors]
         self.log_variances = (
             nn.Parameter(torch.zeros(len(fixed))) if weights == LEARNED else None
         )
@@ -95,9 +88,7 @@ class HeadsObjective(nn.Module):
         return self.fixed if self.log_variances is None else (-self.log_variances).exp()
 
     def forward(self, outputs: Tensor, targets: Tensor) -> Tensor:
-        """The heads' outputs (B, D) and soft targets of the combined classes (B, K) to
-        the mean weighted loss.
-        """
+        """Outputs (B, D) and soft targets of combined classes (B, K) to the mean loss."""
         own = marginals(targets, self.heads.factors)
         smoothing, loss = self.config.label_smoothing, _LOSSES[self.config.loss]
         losses = [
@@ -105,11 +96,9 @@ class HeadsObjective(nn.Module):
             for name, logits in self.heads.logits(outputs).items()
         ]
         total = (self.weights * torch.stack(losses)).sum()
-        return (
-            total
-            if self.log_variances is None
-            else total + self.log_variances.sum() / 2
-        )
+        if self.log_variances is None:
+            return total
+        return total + self.log_variances.sum() / 2
 
 
 def make_objective(

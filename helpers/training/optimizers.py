@@ -1,4 +1,4 @@
-"""Optimizers and learning-rate schedules by name, all of them PyTorch's own."""
+"""PyTorch's optimizers and learning-rate schedules by name."""
 
 from __future__ import annotations
 
@@ -14,21 +14,17 @@ from helpers.training.config import TrainConfig
 
 
 def decayed_parameters(model: nn.Module) -> list[nn.Parameter]:
-    """The weights that regularisation applies to: matrices and filters, not biases or
-    normalisation.
-    """
+    """What regularisation applies to: matrices and filters, not biases or norms."""
     return [p for p in model.parameters() if p.requires_grad and p.ndim >= 2]
 
 
 def make_optimizer(
     model: nn.Module, config: TrainConfig, extra: Iterable[nn.Parameter] = ()
 ) -> Optimizer:
-    """The configured optimizer over the model's trainable parameters, and ``extra``
-    ones that are spared decay.
+    """The configured optimizer over what learns, and ``extra`` parameters undecayed.
 
     Raises:
-        ConfigError: ``features_lr`` is set and the model has no trainable layers below
-            ``features``.
+        ConfigError: ``features_lr`` is set and no layers below ``features`` learn.
     """
     groups = _parameter_groups(model, config, extra)
     if config.optimizer == "sgd":
@@ -45,64 +41,46 @@ def make_optimizer(
 def _parameter_groups(
     model: nn.Module, config: TrainConfig, extra: Iterable[nn.Parameter]
 ) -> list[dict[str, Any]]:
-    """Those with decay and those without, at the full learning rate; then, if theirs
-    differs, those of ``features``.
+    """With and without decay, at the full learning rate; then, if it has its own, those
+    of ``features``.
     """
-    learning = {name: p for name, p in model.named_parameters() if p.requires_grad}
-    slowed = {
-        name: p
-        for name, p in learning.items()
-        if config.features_lr != 1 and name.startswith("features.")
-    }
+    slowed: list[nn.Parameter] = []
+    rest: list[nn.Parameter] = []
+    for name, parameter in model.named_parameters():
+        if parameter.requires_grad:
+            slow = config.features_lr != 1 and name.startswith("features.")
+            (slowed if slow else rest).append(parameter)
     if config.features_lr != 1 and not slowed:
         raise ConfigError(
             f"features_lr is {config.features_lr}, but {type(model).__name__} has no "
-            "layers below `features` that "
-            "learn. Leave it at 1, or let them learn."
+            "layers below `features` that learn. Leave it at 1, or let them learn."
         )
-    rest = [p for name, p in learning.items() if name not in slowed]
-    groups = _by_decay(rest, extra, config.weight_decay, config.lr)
-    if slowed:
-        groups += _by_decay(
-            slowed.values(), (), config.weight_decay, config.lr * config.features_lr
-        )
-    return groups
+    decayed = {id(parameter) for parameter in decayed_parameters(model)}
 
+    def groups(
+        parameters: list[nn.Parameter], lr: float, extra: Iterable[nn.Parameter] = ()
+    ) -> list[dict[str, Any]]:
+        weights = [p for p in parameters if id(p) in decayed]
+        spared = [*(p for p in parameters if id(p) not in decayed), *extra]
+        return [
+            {"params": weights, "weight_decay": config.weight_decay, "lr": lr},
+            {"params": spared, "weight_decay": 0.0, "lr": lr},
+        ]
 
-def _by_decay(
-    parameters: Iterable[nn.Parameter],
-    extra: Iterable[nn.Parameter],
-    weight_decay: float,
-    lr: float,
-) -> list[dict[str, Any]]:
-    parameters = list(parameters)
-    return [
-        {
-            "params": [p for p in parameters if p.ndim >= 2],
-            "weight_decay": weight_decay,
-            "lr": lr,
-        },
-        {
-            "params": [*(p for p in parameters if p.ndim < 2), *extra],
-            "weight_decay": 0.0,
-            "lr": lr,
-        },
-    ]
+    own = groups(slowed, config.lr * config.features_lr) if slowed else []
+    return groups(rest, config.lr, extra) + own
 
 
 class Schedule:
-    """The learning rate over time: some schedules move at every step, others at the end
-    of an epoch.
-    """
+    """The learning rate over time: it moves at every step, or at the end of an epoch."""
 
     def __init__(
         self, optimizer: Optimizer, config: TrainConfig, steps_per_epoch: int
     ) -> None:
         self._optimizer = optimizer
         self._every_step = config.schedule in ("one_cycle", "cosine")
-        self._scheduler = _SCHEDULERS[config.schedule](
-            optimizer, config, config.epochs * steps_per_epoch
-        )
+        steps = config.epochs * steps_per_epoch
+        self._scheduler = _make_scheduler(optimizer, config, steps)
 
     @property
     def lr(self) -> float:
@@ -115,9 +93,7 @@ class Schedule:
             self._scheduler.step()
 
     def after_epoch(self, valid_loss: float) -> None:
-        """To be called after every epoch, with the validation loss that ``plateau``
-        watches.
-        """
+        """To be called after every epoch; ``plateau`` watches the validation loss."""
         if isinstance(self._scheduler, lr_scheduler.ReduceLROnPlateau):
             self._scheduler.step(valid_loss)
         elif not self._every_step:
@@ -125,8 +101,7 @@ class Schedule:
 
     def state_dict(self) -> dict[str, Any]:
         """What a checkpoint keeps."""
-        # OneCycleLR keeps a bound function of itself, which is no state and cannot be
-        # loaded safely.
+        # OneCycleLR keeps a bound function of itself, which cannot be loaded safely.
         return {
             k: v for k, v in self._scheduler.state_dict().items() if not callable(v)
         }
@@ -136,75 +111,32 @@ class Schedule:
         self._scheduler.load_state_dict(state)
 
 
-def _constant(
-    optimizer: Optimizer, _config: TrainConfig, _steps: int
-) -> lr_scheduler.LRScheduler:
-    return lr_scheduler.ConstantLR(optimizer, factor=1.0)
-
-
-def _step(
-    optimizer: Optimizer, config: TrainConfig, _steps: int
-) -> lr_scheduler.LRScheduler:
-    return lr_scheduler.StepLR(optimizer, config.step_epochs, config.step_factor)
-
-
-def _cosine(
+def _make_scheduler(
     optimizer: Optimizer, config: TrainConfig, steps: int
 ) -> lr_scheduler.LRScheduler:
-    # A linear rise, then half a cosine to zero: OneCycleLR without its cycle of the
-    # momentum.
-    return lr_scheduler.OneCycleLR(
-        optimizer, _peaks(optimizer), **_cycle(config, steps), cycle_momentum=False
-    )
-
-
-def _peaks(optimizer: Optimizer) -> list[float]:
-    """The learning rate that each group of parameters was given, which its cycle rises
-    to.
-    """
-    return [group["lr"] for group in optimizer.param_groups]
-
-
-def _cycle(config: TrainConfig, steps: int) -> dict[str, Any]:
-    """The length of OneCycleLR and the share of it in which the rate rises, which it
-    cannot do in no time at all.
-    """
+    if config.schedule == "constant":
+        return lr_scheduler.ConstantLR(optimizer, factor=1.0)
+    if config.schedule == "step":
+        return lr_scheduler.StepLR(optimizer, config.step_epochs, config.step_factor)
+    if config.schedule == "plateau":
+        return lr_scheduler.ReduceLROnPlateau(
+            optimizer, factor=config.step_factor, patience=config.step_epochs
+        )
+    # ``cosine`` is OneCycleLR without its cycle of the momentum. Its rise cannot take
+    # no time at all.
     total_steps = max(steps, 2) + 1
-    return {
-        "total_steps": total_steps,
-        "pct_start": max(config.warmup, 1.5 / total_steps),
-    }
-
-
-def _one_cycle(
-    optimizer: Optimizer, config: TrainConfig, steps: int
-) -> lr_scheduler.LRScheduler:
+    one_cycle = config.schedule == "one_cycle"
     return lr_scheduler.OneCycleLR(
         optimizer,
-        _peaks(optimizer),
-        **_cycle(config, steps),
-        anneal_strategy="linear",
+        [group["lr"] for group in optimizer.param_groups],
+        total_steps=total_steps,
+        pct_start=max(config.warmup, 1.5 / total_steps),
+        anneal_strategy="linear" if one_cycle else "cos",
         # The momentum swings against the learning rate, by 0.05 around the configured
         # value; Adam's stays.
-        cycle_momentum=config.optimizer in ("sgd", "rmsprop")
+        cycle_momentum=one_cycle
+        and config.optimizer in ("sgd", "rmsprop")
         and 0.05 < config.momentum < 0.95,
         base_momentum=round(config.momentum - 0.05, 6),
         max_momentum=round(config.momentum + 0.05, 6),
     )
-
-
-def _plateau(
-    optimizer: Optimizer, config: TrainConfig, _steps: int
-) -> lr_scheduler.ReduceLROnPlateau:
-    return lr_scheduler.ReduceLROnPlateau(
-        optimizer, factor=config.step_factor, patience=config.step_epochs
-    )
-
-
-_SCHEDULERS = {
-    "constant": _constant,
-    "step": _step,
-    "cosine": _cosine,
-    "one_cycle": _one_cycle,
-    "plateau": _plateau,
-}

@@ -17,7 +17,8 @@ from helpers.training.experiments import Experiment
 from helpers.training.loop import TrainingRun
 
 WARMUP = 2  # steps; the first compiles, and finds the fastest algorithms
-LONGEST_TURN = 10.0  # seconds, after which a turn ends with the step it is at: emulated bfloat16 takes a minute each
+# Seconds, after which a turn ends with its step: emulated bf16 takes a minute each.
+LONGEST_TURN = 10.0
 
 
 @dataclass
@@ -25,8 +26,7 @@ class Speed:
     """What one variant reached.
 
     Attributes:
-        start_seconds: time of the steps before the first round, which for a compiled
-            network is mostly compilation.
+        start_seconds: of the steps before the first round: mostly compilation.
         rates: images per second, one value per round.
     """
 
@@ -39,9 +39,7 @@ class Speed:
         return median(self.rates)
 
     def ratio(self, reference: Speed) -> float:
-        """How many times as fast as ``reference``: median over the rounds, for what
-        slows a round slows both.
-        """
+        """How many times as fast as ``reference``: median over the rounds."""
         return median(
             own / other for own, other in zip(self.rates, reference.rates, strict=True)
         )
@@ -54,10 +52,10 @@ def time_training(
     steps: int = 10,
     rounds: int = 5,
 ) -> dict[str, Speed]:
-    """Times some optimizer steps of each variant, then of each once more, and so on:
-    augmentation included.
+    """Times training: some steps of each variant, then of each once more, and so on.
 
-    The steps are those of ``fit``, without evaluation and at a constant learning rate.
+    The steps are those of ``fit``, augmentation included, without evaluation and at a
+    constant learning rate.
 
     Args:
         variants: by name.
@@ -90,8 +88,8 @@ def _time_in_turn(
             reason = str(error).strip().splitlines()[0]
             raise TrainingError(
                 f"{name}: the network cannot be compiled here ({reason}). Compilation "
-                "needs a C++ compiler on a CPU "
-                "and Triton on a GPU: install it, or leave compile out."
+                "needs a C++ compiler on a CPU and Triton on a GPU: install it, or "
+                "leave compile out."
             ) from error
         speeds[name] = Speed(seconds)
     for _ in range(rounds):
@@ -104,9 +102,7 @@ def _time_in_turn(
 def _timed(
     stepping: Iterator[int], device: torch.device, steps: int
 ) -> tuple[float, int]:
-    """Seconds that at most so many steps take, with what the device still has to do,
-    and the images that they see.
-    """
+    """Seconds that at most so many steps take, and the images that they see."""
     _wait_for(device)
     started = time.perf_counter()
     images = 0
