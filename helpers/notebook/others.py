@@ -134,8 +134,9 @@ def data_of_all(records: Collection[RunRecord]) -> dict[str, Any]:
         },
     }
     for key in ("backbone", "weights", "replaces"):
-        if values := dict.fromkeys(one[key] for one in data if key in one):
-            together[key] = "random" if "random" in values else ", ".join(values)
+        said = "; ".join(one[key] for one in data if key in one)
+        if values := dict.fromkeys(said.split("; ") if said else ()):
+            together[key] = "random" if "random" in values else "; ".join(values)
     return together
 
 

@@ -185,7 +185,9 @@ class Run(Page):
         """
         self._record.data |= {"backbone": name, "weights": weights}
         if course and name != course:
-            self._record.data["replaces"] = f"{name} in place of {course}"
+            said, this = self._record.replaced, f"{name} in place of {course}"
+            if this not in said:  # the data may be others than the course's as well
+                self._record.data["replaces"] = f"{said}; {this}" if said else this
         self._save()
         if self._record.untrained:
             self.warn(
