@@ -136,8 +136,13 @@ class Study:
 
     def show_curves(self, *, caption: str = "") -> None:
         """Loss and accuracy over the epochs; of several heads, those of each too."""
+        both = plot_learning_curves(self.histories)
+        if self.over != "seeds" and (legend := both.axes[0].get_legend()):
+            # A repeat of cross-validation has a network for each of its folds.
+            many = f"{len(self.histories)} networks"
+            legend.set_title(f"mean of {many},\nband: lowest to highest")
         self._figure(
-            plot_learning_curves(self.histories),
+            both,
             "curves",
             f"Loss and accuracy of {self.name} over the epochs",
             caption,
@@ -302,6 +307,26 @@ class CrossStudy(Study):
                 samples = self.samples(metric)
                 summary["ci95"] = estimate(samples, shared=self.shared).ci95
         return summaries
+
+    def difference(self, metric: str, other: str) -> Estimate:
+        """How far one metric lies above another, by fold; what is known of a repeat as
+        a whole, such as ``train_accuracy``, stands for each of its folds.
+        """
+        count = len(self.rounds[0].folds)
+        own, its = (
+            self.samples(m)
+            if m.startswith("valid_")
+            else [v for value in self.metrics[m] for v in [value] * count]
+            for m in (metric, other)
+        )
+        unit = unit_of(metric)
+        found = estimate(
+            [a - b for a, b in zip(own, its, strict=True)],
+            "points" if unit == "percent" else unit,
+            self.over,
+            shared=self.shared,
+        )
+        return replace(found, count=len(self.rounds))
 
     @property
     def judged_split(self) -> str:
