@@ -8,7 +8,7 @@ from __future__ import annotations
 import signal
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import click
 
@@ -260,26 +260,18 @@ def export(names: Sequence[str], *, quick: bool, formats: tuple[str, ...]) -> No
 
 @main.command()
 @click.argument("name")
-@click.option(
-    "--route",
-    type=click.Choice(["latex", "typst"]),
-    default="latex",
-    show_default=True,
-    help="What sets the paper.",
-)
 @quick_option
-def paper(name: str, *, route: Literal["latex", "typst"], quick: bool) -> None:
+def paper(name: str, *, quick: bool) -> None:
     """Make a paper of an executed notebook: paper.pdf.
 
     NAME is a notebook whose metadata name authors, such as artists_faces/08_report, or
-    the path of an .ipynb file. Its source goes to paper/. Where there is no LaTeX,
-    --route typst makes the same, and says so in a note.
+    the path of an .ipynb file. Its source goes to paper/. LaTeX sets it: see doctor.
     """
     from helpers.base.runs import executed_notebooks  # noqa: PLC0415
     from helpers.export.paper.build import write_paper  # noqa: PLC0415
 
     for path in executed_notebooks([name], quick=quick):
-        click.echo(write_paper(path, route))
+        click.echo(write_paper(path))
 
 
 @main.command()

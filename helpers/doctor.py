@@ -97,27 +97,19 @@ def check_exports() -> Iterator[Check]:
 
 
 def check_latex() -> Check:
-    """Whether papers can be set with LaTeX; where not, Typst sets them."""
-    from helpers.export.pandoc import (  # noqa: PLC0415
-        TEMPLATES,
-        document_to_source,
-        markdown_to_document,
-    )
+    """Whether papers can be set with LaTeX."""
+    from helpers.export.paper.build import paper_files  # noqa: PLC0415
     from helpers.export.paper.latex import set_with_latex  # noqa: PLC0415
 
     try:
-        document = markdown_to_document(
-            "$x^2$", {"title": "A line", "authors": [{"name": "Nobody"}]}
-        )
-        source = document_to_source(document, "latex", {"style": "paper"})
-        style = (TEMPLATES / "paper" / "paper.sty").read_bytes()
-        set_with_latex({"paper.tex": source.encode(), "paper.sty": style})
+        about = {"title": "A line", "authors": [{"name": "Nobody"}]}
+        set_with_latex(paper_files("$x^2$", about))
     except ExportError as error:
         return Check(
             "export",
             "paper (LaTeX)",
             ok=False,
-            detail=f"{error}; without it: --route typst",
+            detail=str(error),
             needed=False,
         )
     return Check(

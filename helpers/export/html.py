@@ -8,31 +8,68 @@ content security policy forbids the rest.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from bs4 import BeautifulSoup
 from nbconvert.exporters.templateexporter import TemplateExporter
+from nbconvert.preprocessors import Preprocessor
 from nbformat import NotebookNode
 from traitlets import default
 from traitlets.config import Config
 
-from helpers.export.page import (
-    describe_images,
-    embed_images,
-    highlight_code,
-    name_page,
-    remove_scripts,
-    settle_anchors,
+from helpers.export.marks import (
+    LEFT_OUT,
+    find_bibliography,
+    labelled_table,
+    markdown_of,
+    pandoc_marks,
 )
-from helpers.export.pandoc import TEMPLATES
-from helpers.export.rendering import PreparePage, source_folders
+from helpers.export.page import finish_page
+from helpers.export.pages import source_folders
+from helpers.export.pandoc import TEMPLATES, markdown_to_html, paper_to_html
+from helpers.runner.progress import fold_progress
+
+# The first of them that an output has is shown; of a widget and a script, nothing.
+SHOWN = [
+    "application/vnd.jupyter.widget-view+json",
+    "application/javascript",
+    "text/html",
+    "image/svg+xml",
+    "image/png",
+    "image/jpeg",
+    "text/plain",
+]
+
+
+class PreparePage(Preprocessor):
+    """Renders all Markdown of a notebook in one call of pandoc, and folds progress."""
+
+    def preprocess(
+        self, nb: NotebookNode, resources: dict[str, Any]
+    ) -> tuple[NotebookNode, dict[str, Any]]:
+        """Replaces Markdown by HTML, in place; in a paper, with its marks resolved."""
+        pieces = [
+            (cell, *piece) for cell in nb.cells for piece in _markdown_pieces(cell)
+        ]
+        texts = [text for _, text, _ in pieces]
+        if "paper" in nb.metadata:
+            left_out = [
+                LEFT_OUT in cell.metadata.get("tags", []) for cell, *_ in pieces
+            ]
+            bibliography = find_bibliography(nb, _folder(resources))
+            html = paper_to_html([*map(pandoc_marks, texts)], left_out, bibliography)
+        else:
+            html = markdown_to_html(texts)
+        for (*_, replace_by), rendered in zip(pieces, html, strict=True):
+            replace_by(rendered)
+        return nb, resources
 
 
 class OfflineHTMLExporter(TemplateExporter):
-    """nbconvert exporter of a self-contained page: ``jupyter nbconvert --to
-    offline_html``.
-    """
+    """nbconvert's exporter ``offline_html``: a self-contained page."""
 
     export_from_notebook = "HTML (offline)"
     output_mimetype = "text/html"
@@ -40,6 +77,7 @@ class OfflineHTMLExporter(TemplateExporter):
     def __init__(self, config: Config | None = None, **kwargs: Any) -> None:
         super().__init__(config, **kwargs)  # type: ignore[no-untyped-call]
         self.register_preprocessor(PreparePage, enabled=True)  # type: ignore[no-untyped-call]
+        self.register_filter("fold_progress", fold_progress)  # type: ignore[no-untyped-call]
 
     @default("file_extension")
     def _file_extension(self) -> str:
@@ -59,18 +97,9 @@ class OfflineHTMLExporter(TemplateExporter):
 
     @property
     def default_config(self) -> Config:
-        """What is shown of an output that has several formats, and how streams are
-        joined.
-        """
-        formats = [
-            "text/html",
-            "image/svg+xml",
-            "image/png",
-            "image/jpeg",
-            "text/plain",
-        ]
+        """Which format of an output is shown, and that streams are joined."""
         config = Config(super().default_config)
-        config.NbConvertBase.display_data_priority = formats
+        config.NbConvertBase.display_data_priority = SHOWN
         config.CoalesceStreamsPreprocessor.enabled = True
         return config
 
@@ -84,15 +113,27 @@ class OfflineHTMLExporter(TemplateExporter):
         """
         html, resources = super().from_notebook_node(nb, resources, **kw)
         page = BeautifulSoup(html, "html.parser")
-        name_page(page)
-        remove_scripts(page)
-        settle_anchors(page)
-        embed_images(
-            page,
-            source_folders(nb, Path(resources.get("metadata", {}).get("path") or ".")),
-        )
-        missing = describe_images(page)
-        if missing:
-            self.log.warning("%d image(s) have no alternative text.", missing)
-        highlight_code(page)
+        undescribed = finish_page(page, source_folders(nb, _folder(resources)))
+        if undescribed:
+            self.log.warning("%d image(s) have no alternative text.", undescribed)
         return str(page), resources
+
+
+def _folder(resources: dict[str, Any]) -> Path:
+    return Path(resources.get("metadata", {}).get("path") or ".")
+
+
+def _markdown_pieces(cell: NotebookNode) -> Iterator[tuple[str, Callable[[str], None]]]:
+    """Each Markdown text of a cell, and what puts its HTML in its place."""
+    if cell.cell_type == "markdown":
+        yield markdown_of(cell), partial(cell.__setitem__, "source")
+    for output in cell.get("outputs", []):
+        data = output.get("data", {})
+        text = data.get("text/markdown", data.get("text/latex"))
+        about = output.get("metadata", {}).get("text/markdown", {})
+        if "caption_of" in about:
+            text = f"::: {{#fig:{about['caption_of']}}}\n{text}\n:::"
+        elif about.get("table") and about.get("caption"):
+            text = labelled_table(about)
+        if text and "text/html" not in data:
+            yield text, partial(data.__setitem__, "text/html")

@@ -1,12 +1,10 @@
-"""From an executed notebook to what is handed in: ``notebook.html`` and
-``notebook.pdf``.
-"""
+"""From an executed notebook to its pages: ``notebook.html`` and ``notebook.pdf``."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from helpers.base.errors import ExportError
 from helpers.base.files import write_atomic
@@ -23,10 +21,9 @@ def export_notebook(
     """Writes a notebook, with whatever outputs it has, as HTML and PDF.
 
     Args:
-        path: The ``.ipynb`` file.
-        formats: Any of ``"html"`` and ``"pdf"``.
-        folder: Where the files go, named like the notebook; beside the notebook if
-            None.
+        path: the ``.ipynb`` file.
+        formats: any of ``"html"`` and ``"pdf"``.
+        folder: where the files go, named like the notebook; beside it if None.
 
     Returns:
         The files written, in the order of ``formats``.
@@ -36,17 +33,21 @@ def export_notebook(
             an image that is missing or broken; a folder that cannot be written to. No
             file is left half-written.
     """
-    unknown = [name for name in formats if name not in FORMATS]
-    if unknown:
+    if unknown := [name for name in formats if name not in FORMATS]:
         raise ExportError(
             f"Unknown export format {unknown[0]!r}. Known formats: "
             f"{', '.join(FORMATS)}."
         )
     notebook = read_notebook(path)
+    from helpers.export.html import OfflineHTMLExporter  # noqa: PLC0415
+    from helpers.export.typst import TypstPDFExporter  # noqa: PLC0415
+
+    exporters = {"html": OfflineHTMLExporter, "pdf": TypstPDFExporter}
     resources = {"metadata": {"name": path.stem, "path": str(path.resolve().parent)}}
     targets = [(folder or path.parent) / f"{path.stem}.{name}" for name in formats]
     for target, name in zip(targets, formats, strict=True):
-        write_export(target, _convert(notebook, name, resources))
+        content, _ = exporters[name]().from_notebook_node(notebook, resources)
+        write_export(target, content if name == "pdf" else content.encode())
     return targets
 
 
@@ -75,13 +76,13 @@ def read_notebook(path: Path) -> NotebookNode:
     return notebook
 
 
-def _convert(notebook: NotebookNode, name: str, resources: dict[str, Any]) -> bytes:
-    from helpers.export.html import OfflineHTMLExporter  # noqa: PLC0415
-    from helpers.export.typst import TypstPDFExporter  # noqa: PLC0415
+def source_folders(notebook: NotebookNode, folder: Path) -> list[Path]:
+    """Where the relative paths of a notebook in ``folder`` start.
 
-    exporter = TypstPDFExporter() if name == "pdf" else OfflineHTMLExporter()
-    content, _ = exporter.from_notebook_node(notebook, resources)
-    return content if isinstance(content, bytes) else str(content).encode("utf-8")
+    That is there, or beside the notebook that papermill ran.
+    """
+    source = notebook.metadata.get("papermill", {}).get("input_path")
+    return [folder, Path(source).parent] if source else [folder]
 
 
 def write_export(target: Path, content: bytes) -> None:

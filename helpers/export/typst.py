@@ -1,8 +1,6 @@
 """A notebook as a PDF without LaTeX: its HTML page, through pandoc, set by Typst.
 
-Registered as nbconvert's exporter ``typst_pdf``, so that ``jupyter nbconvert --to
-typst_pdf`` works from any folder. Both programs come as wheels; there is no system
-package to install.
+Both programs come as wheels; there is no system package to install.
 """
 
 from __future__ import annotations
@@ -25,7 +23,7 @@ from helpers.export.pandoc import html_to_typst
 
 
 class TypstPDFExporter(OfflineHTMLExporter):
-    """nbconvert exporter of a PDF: ``jupyter nbconvert --to typst_pdf``."""
+    """nbconvert's exporter ``typst_pdf``."""
 
     export_from_notebook = "PDF (Typst)"
     output_mimetype = "application/pdf"
@@ -47,7 +45,7 @@ class TypstPDFExporter(OfflineHTMLExporter):
 
 
 def html_to_pdf(html: str, *, compact: bool = False) -> bytes:
-    """Sets an exported page, its images embedded, as a PDF.
+    """Sets an exported page, its images embedded, as a PDF without folded code.
 
     Args:
         html: what ``OfflineHTMLExporter`` makes of a notebook.
@@ -57,6 +55,8 @@ def html_to_pdf(html: str, *, compact: bool = False) -> bytes:
         ExportError: an image is broken, or Typst refuses the document.
     """
     page = BeautifulSoup(html, "html.parser")
+    for element in page.select("nav, details.code"):
+        element.decompose()
     with TemporaryDirectory(prefix="typst-") as name:
         folder = Path(name)
         _images_to_files(page, folder)
@@ -71,9 +71,7 @@ def html_to_pdf(html: str, *, compact: bool = False) -> bytes:
 
 
 def _images_to_files(page: BeautifulSoup, folder: Path) -> None:
-    """Writes the embedded images to files: Typst wants files, and pandoc is slow on
-    long attributes.
-    """
+    """Writes embedded images to files: Typst wants them, and pandoc is faster so."""
     for number, image in enumerate(page("img"), start=1):
         kind, _, content = str(image["src"]).partition(",")
         mime = kind.removeprefix("data:").removesuffix(";base64")

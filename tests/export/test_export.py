@@ -14,7 +14,10 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_outp
 from helpers.base.errors import ExportError
 from helpers.export.pages import export_notebook
 
-PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+PIXEL = (
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9"
+    "awAAAABJRU5ErkJggg=="
+)
 
 
 def page_of(folder: Path, *cells: Any, **metadata: Any) -> BeautifulSoup:
@@ -57,7 +60,10 @@ def test_both_formats_are_written_beside_the_notebook_and_named_like_it(
 
 
 def test_the_page_asks_nothing_of_the_network(tmp_path: Path) -> None:
-    banner = '<b>stand-in</b><script src="https://example.org/x.js"></script><link href="https://example.org/x.css">'
+    banner = (
+        '<b>stand-in</b><script src="https://example.org/x.js"></script>'
+        '<link href="https://example.org/x.css">'
+    )
     remote = new_markdown_cell(
         "![a chart](https://example.org/x.png) and a [link](https://example.org)"
     )
@@ -104,7 +110,7 @@ def test_title_date_and_anchors(tmp_path: Path) -> None:
     )
     assert page.title.string == "LeNet-5 & more"
     assert page.footer.get_text() == "Executed on 2026-05-12"
-    assert [link["href"] for link in page("a")] == ["#The-model-(a)"]
+    assert [link["href"] for link in page.main("a")] == ["#The-model-(a)"]
     assert len(page.select('[id="The-model-(a)"]')) == 1
 
 
@@ -174,6 +180,41 @@ def test_code_keeps_its_indentation_and_gets_colours(tmp_path: Path) -> None:
     blocks = page.select("pre.python code")
     assert [block.get_text() for block in blocks] == [source, source]
     assert all(block.select_one("span.k").get_text() == "class" for block in blocks)
+
+
+def test_code_that_only_presents_is_folded_and_its_output_is_not(
+    tmp_path: Path,
+) -> None:
+    printed = [new_output("stream", name="stdout", text="a result")]
+    hidden = new_code_cell(
+        "show()", outputs=printed, metadata={"jupyter": {"source_hidden": True}}
+    )
+    page = page_of(tmp_path, hidden, new_code_cell("x = 1"))
+    [folded] = page("details")
+    assert folded.summary.get_text() == "Code"
+    assert folded.pre.get_text() == "show()"
+    assert "a result" not in folded.get_text()
+    assert page.select_one("pre.output").get_text() == "a result"
+    assert len(page.select("pre.python")) == 2
+
+
+def test_contents_lead_to_the_sections(tmp_path: Path) -> None:
+    text = "# Title\n\n## Data & *nets*\n\n### A part\n\n#### Too small"
+    page = page_of(tmp_path, new_markdown_cell(text))
+    assert [
+        (link["class"], link["href"], link.get_text()) for link in page.nav("a")
+    ] == [
+        (["h2"], "#Data-&-nets", "Data & nets"),
+        (["h3"], "#A-part", "A part"),
+    ]
+    assert page_of(tmp_path, new_markdown_cell("# Title")).nav is None
+
+
+def test_a_wide_output_says_how_wide_it_is(tmp_path: Path) -> None:
+    text = "=" * 104 + "\nconv1"
+    output = new_output("stream", name="stdout", text=text)
+    page = page_of(tmp_path, new_code_cell("summary", outputs=[output]))
+    assert page.select_one("pre.output")["style"] == "--columns: 104"
 
 
 def test_streams_are_joined_and_progress_shows_its_last_state(tmp_path: Path) -> None:

@@ -7,12 +7,16 @@ from pathlib import Path
 import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+from pypdf import PdfReader
 
 from helpers.base.errors import ExportError
 from helpers.export.pages import export_notebook
 from helpers.export.pandoc import html_to_typst
 
-PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+PIXEL = (
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9"
+    "awAAAABJRU5ErkJggg=="
+)
 FRAME = """\
 <table class="dataframe">
   <thead><tr><th></th><th>loss</th></tr></thead>
@@ -38,7 +42,10 @@ def notebook() -> nbformat.NotebookNode:
             data={"text/markdown": "**85.1 ± 0.4 %** with $n = 3$", "text/plain": ""},
         ),
     ]
-    text = '# A "title" & #more\n\n$\\alpha$ @b #panic()\n\n## Twice\n\n## Twice\n\n[gone](#gone) note[^1]\n\n[^1]: here'
+    text = (
+        '# A "title" & #more\n\n$\\alpha$ @b #panic()\n\n## Twice\n\n## Twice\n\n'
+        "[gone](#gone) note[^1]\n\n[^1]: here"
+    )
     return new_notebook(
         cells=[
             new_markdown_cell(text),
@@ -47,7 +54,7 @@ def notebook() -> nbformat.NotebookNode:
     )
 
 
-def test_nbconvert_knows_the_exporter_in_any_folder_and_the_same_notebook_gives_the_same_bytes(
+def test_nbconvert_knows_the_exporter_and_the_same_notebook_gives_the_same_bytes(
     tmp_path: Path,
 ) -> None:
     path = tmp_path / "notebook.ipynb"
@@ -96,7 +103,8 @@ def test_a_data_frame_becomes_a_table_with_numbers_to_the_right() -> None:
 def test_code_output_and_notes_are_told_apart() -> None:
     source = html_to_typst(
         '<pre class="python"><code>x = 1</code></pre><pre class="output">```</pre>'
-        '<div class="warning"><div class="title"><p>Warning</p></div><p>drawn</p></div><p>a<b>b</b></p>'
+        '<div class="warning"><div class="title"><p>Warning</p></div><p>drawn</p></div>'
+        "<p>a<b>b</b></p>"
     )
     assert "```python\nx = 1\n```" in source
     assert "````output\n```\n````" in source
@@ -122,3 +130,35 @@ def test_a_broken_image_says_so_and_keeps_the_earlier_pdf(tmp_path: Path) -> Non
         "notebook.ipynb",
         "notebook.pdf",
     ]
+
+
+def test_what_looks_like_markup_is_text() -> None:
+    cells = ("+ dropout", "= x", "- x", "/ x: y", "1. x", "a<br>+ b", "<b>+ c</b>")
+    source = html_to_typst(
+        f"<table><tr>{''.join(f'<td>{cell}</td>' for cell in cells)}</tr></table>"
+        "<ul><li>== d</li></ul><p>12. e</p>"
+    )
+    for wanted in (
+        "[\\+ dropout], [\\= x], [\\- x], [\\/ x: y], [1\\. x]",
+        "\\+ b]",
+        "[\\+ c]",
+        "- \\== d",
+        "12\\. e",
+    ):
+        assert wanted in source
+
+
+def test_folded_code_and_contents_are_not_in_the_pdf(tmp_path: Path) -> None:
+    printed = new_output("stream", name="stdout", text="conv1 " + "-" * 104)
+    cells = [new_code_cell("hidden_code()", outputs=[printed]), new_code_cell("x = 1")]
+    cells[0].metadata["jupyter"] = {"source_hidden": True}
+    cells.append(new_markdown_cell("## A section of the text"))
+    path = tmp_path / "notebook.ipynb"
+    nbformat.write(new_notebook(cells=cells), path)
+    [pdf] = export_notebook(path, formats=["pdf"])
+    [page] = PdfReader(pdf).pages
+    text = page.extract_text().replace("\u200b", "")  # where a line may break
+    assert "hidden_code" not in text
+    assert "x = 1" in text
+    assert text.count("A section of the text") == 1
+    assert "conv1 " + "-" * 104 in text  # in one line

@@ -1,3 +1,1 @@
-"""From an executed notebook to a paper: its text, checked, as LaTeX or Typst, and the
-PDF.
-"""
+"""From an executed notebook to a paper: its text, as LaTeX, and the PDF."""

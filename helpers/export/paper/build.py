@@ -4,127 +4,114 @@ every check has passed.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import json
+import os
+import shutil
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Literal
+from tempfile import TemporaryDirectory
+from typing import Any
 
 from nbformat import NotebookNode
 
 from helpers.base.errors import ExportError
-from helpers.export.pages import read_notebook, write_export
-from helpers.export.pandoc import (
-    TEMPLATES,
-    bibliography_keys,
-    document_to_source,
-    markdown_to_document,
-)
-from helpers.export.paper.document import check_document, cites_anything, place_pictures
-from helpers.export.paper.latex import set_with_latex
-from helpers.export.paper.log import problems
-from helpers.export.paper.manuscript import read_manuscript
-from helpers.export.paper.typst_pdf import set_with_typst
-from helpers.export.rendering import source_folders
+from helpers.export.marks import find_bibliography
+from helpers.export.pages import read_notebook, source_folders, write_export
+from helpers.export.pandoc import PAPER_MARKDOWN, TEMPLATES, pandoc
+from helpers.export.paper.latex import faults_of, set_with_latex
+from helpers.export.paper.manuscript import Manuscript, read_manuscript
 
-Route = Literal["latex", "typst"]
-SOURCES: dict[Route, str] = {"latex": "paper.tex", "typst": "paper.typ"}
-NOTE = "Set with Typst, without LaTeX."
-OWN_STYLE = "paper.sty"
+OWN_STYLE = TEMPLATES / "paper" / "paper.sty"
 
 
-@dataclass(frozen=True)
-class Paper:
-    """A paper that can be set.
-
-    Attributes:
-        route: ``latex`` or ``typst``.
-        files: the source, the figures, the bibliography and the style, by path.
-        limits: the least and the most pages; None means any number.
-    """
-
-    route: Route
-    files: dict[str, bytes]
-    limits: tuple[int, int] | None
-
-    @property
-    def source(self) -> str:
-        """The text that is set."""
-        return self.files[SOURCES[self.route]].decode()
-
-
-def make_paper(notebook: NotebookNode, folder: Path, route: Route) -> Paper:
-    """Turns an executed notebook into the source of its paper, and checks all that
-    needs no setting.
+def make_paper(
+    notebook: NotebookNode, folder: Path
+) -> tuple[Manuscript, dict[str, bytes]]:
+    """Turns an executed notebook into the source of its paper.
 
     Args:
         notebook: executed.
         folder: where it lies, with ``figures/`` beside it.
-        route: ``latex`` or ``typst``.
+
+    Returns:
+        What the notebook says, and the files of the paper, by path: ``paper.tex``, the
+        figures, the bibliography and the style.
 
     Raises:
-        ExportError: what ``read_manuscript``, ``check_document`` and ``place_pictures``
-            refuse; a bibliography that is not there.
+        ExportError: what ``read_manuscript`` and ``paper_files`` refuse; a bibliography
+            that is not there.
     """
-    folders = source_folders(notebook, folder)
     manuscript = read_manuscript(notebook, folder)
-    settings, files = manuscript.settings, manuscript.files
-    metadata = {
+    bibliography = find_bibliography(notebook, folder)
+    if (named := notebook.metadata["paper"].get("bibliography")) and not bibliography:
+        raise ExportError(
+            f"The bibliography {named} is not in {folder.resolve()}: put the BibTeX "
+            "file there, beside the notebook."
+        )
+    about = {
         "title": manuscript.title,
-        "authors": list(settings.authors),
+        "authors": manuscript.authors,
         "abstract": manuscript.abstract,
     }
-    document = markdown_to_document(manuscript.text, metadata)
-    bibliography = (
-        _find(settings.bibliography, folders) if settings.bibliography else None
-    )
-    check_document(
-        document,
-        bibliography_keys(bibliography.read_text(encoding="utf-8"))
-        if bibliography
-        else (),
-    )
-    place_pictures(document, files, folders)
-
-    variables = {"note": NOTE}
-    if bibliography and cites_anything(document):
-        files["references.bib"] = bibliography.read_bytes()
-        variables["cites"] = "yes"
-    if route == "latex":
-        style = _neurips_style(folders)
-        variables |= {"style": style.stem} | (
-            {"neurips": "yes"} if style.name != OWN_STYLE else {}
-        )
-        files[style.name] = style.read_bytes()
-    files[SOURCES[route]] = document_to_source(document, route, variables).encode()
-    return Paper(route, files, settings.pages)
+    folders = source_folders(notebook, folder)
+    return manuscript, paper_files(manuscript.text, about, folders, bibliography)
 
 
-def set_paper(paper: Paper) -> tuple[bytes, list[str]]:
-    """The PDF of a paper, and what is wrong with it, a sentence each.
+def paper_files(
+    text: str,
+    about: Mapping[str, Any],
+    folders: Sequence[Path] = (),
+    bibliography: Path | None = None,
+) -> dict[str, bytes]:
+    """The files of a paper, by path.
+
+    Args:
+        text: Markdown.
+        about: ``title``, ``authors`` and ``abstract``, in Markdown too.
+        folders: where the paths of its pictures start, and where NeurIPS's own style
+            may lie: it is not ours to ship.
+        bibliography: the BibTeX file of what is cited.
 
     Raises:
-        ExportError: it cannot be set at all.
+        ExportError: code; a figure or table without caption; a picture that is missing
+            or on the network.
     """
-    if paper.route == "latex":
-        pdf, log = set_with_latex(paper.files)
-        pages, faults = log.pages, problems(log, paper.source)
-    else:
-        pdf, pages = set_with_typst(paper.files)
-        faults = []
-    if paper.limits and not paper.limits[0] <= pages <= paper.limits[1]:
-        faults.append(
-            f"it has {pages} pages, expected are {paper.limits[0]} to {paper.limits[1]}"
+    theirs = sorted(file for folder in folders for file in folder.glob("neurips_*.sty"))
+    style = theirs[-1] if theirs else OWN_STYLE
+    templates = TEMPLATES / "paper"
+    resources = os.pathsep.join(str(folder.resolve()) for folder in folders)
+    with TemporaryDirectory(prefix="paper-") as name:
+        work = Path(name)
+        pandoc(
+            f"--from={PAPER_MARKDOWN}",
+            "--to=latex",
+            "--wrap=none",
+            "--natbib",
+            "--fail-if-warnings",
+            f"--template={templates / 'paper.tex'}",
+            f"--lua-filter={templates / 'paper.lua'}",
+            f"--resource-path={resources}",
+            "--extract-media=.",
+            f"--variable=style={style.stem}",
+            *(["--variable=neurips"] if theirs else []),
+            "--output=paper.tex",
+            text=f"---\n{json.dumps(about, ensure_ascii=False)}\n---\n\n{text}",
+            folder=work,
         )
-    return pdf, faults
+        shutil.copy(style, work)
+        if bibliography and "\\bibliography{" in (work / "paper.tex").read_text(
+            "utf-8"
+        ):
+            shutil.copy(bibliography, work / "references.bib")
+        files = sorted(path for path in work.rglob("*") if path.is_file())
+        return {file.relative_to(work).as_posix(): file.read_bytes() for file in files}
 
 
-def write_paper(path: Path, route: Route = "latex") -> Path:
-    """Writes ``paper.pdf`` beside an executed notebook, and what it is made of to
-    ``paper/``.
+def write_paper(path: Path) -> Path:
+    """Writes ``paper.pdf`` beside an executed notebook, and its source to ``paper/``.
 
     Args:
         path: of the notebook.
-        route: ``latex``, or ``typst`` where there is no TeX; the paper says so then.
 
     Returns:
         The PDF.
@@ -137,39 +124,19 @@ def write_paper(path: Path, route: Route = "latex") -> Path:
     target, folder = path.with_name("paper.pdf"), path.with_name("paper")
     for stale in (target, folder / "draft.pdf"):
         stale.unlink(missing_ok=True)
-    paper = make_paper(read_notebook(path), path.parent, route)
-    for name, content in paper.files.items():
+    manuscript, files = make_paper(read_notebook(path), path.parent)
+    for name, content in files.items():
         write_export(folder / name, content)
     try:
-        pdf, faults = set_paper(paper)
+        pdf, log = set_with_latex(files)
     except ExportError as error:
-        other = " The same without LaTeX: --route typst." if route == "latex" else ""
+        source = folder / "paper.tex"
+        raise ExportError(f"{error} The paper's source is {source}.") from error
+    if faults := faults_of(log, files["paper.tex"].decode(), manuscript.pages):
+        draft = folder / "draft.pdf"
+        write_export(draft, pdf)
         raise ExportError(
-            f"{error} The paper's source is {folder / SOURCES[route]}.{other}"
-        ) from error
-    if faults:
-        write_export(folder / "draft.pdf", pdf)
-        raise ExportError(
-            f"The paper is not as it should be: {'; '.join(faults)}. See "
-            f"{folder / 'draft.pdf'}."
+            f"The paper is not as it should be: {'; '.join(faults)}. See {draft}."
         )
     write_export(target, pdf)
     return target
-
-
-def _find(name: str, folders: Sequence[Path]) -> Path:
-    for folder in folders:
-        if (folder / name).is_file():
-            return folder / name
-    raise ExportError(
-        f"The bibliography {name} is not in {folders[-1].resolve()}: put the BibTeX "
-        "file there, beside the notebook."
-    )
-
-
-def _neurips_style(folders: Sequence[Path]) -> Path:
-    """NeurIPS's own style, if the user has put it beside the notebook: it is not ours
-    to ship.
-    """
-    theirs = sorted(file for folder in folders for file in folder.glob("neurips_*.sty"))
-    return theirs[-1] if theirs else TEMPLATES / "paper" / OWN_STYLE

@@ -1,8 +1,9 @@
-"""Sets a paper with XeLaTeX, if this machine has it."""
+"""Sets a paper with XeLaTeX, if this machine has it, and reads what its log says."""
 
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -10,7 +11,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from helpers.base.errors import ExportError
-from helpers.export.paper.log import Log
 
 PROGRAMS = ("xelatex", "bibtex")
 PACKAGES = (
@@ -22,8 +22,40 @@ INSTALL = (
     if sys.platform == "darwin"
     else f"apt-get install -y --no-install-recommends {PACKAGES}"
 )
-PASSES = 4  # labels, citations, and what moves because of them
-SECONDS = 180
+SECONDS = 180  # that one run of a program may take
+TOLERANCE = 5.0  # points that a line may stick out: under two millimetres are not seen
+
+ERROR = re.compile(r"^(?:\./)?paper\.tex:(\d+): (.+)|^! (.+)", re.MULTILINE)
+NOT_INSTALLED = re.compile(
+    r"File `[^']+\.(?:sty|cls|def|fd|clo)' not found|font \"[^\"]+\" cannot be found|"
+    r"Metric \(TFM\) file"
+)
+PAGES = re.compile(r"^Output written on .*?\((\d+) pages?", re.MULTILINE)
+OVERFULL = re.compile(
+    r"^Overfull \\hbox \(([\d.]+)pt too wide\) .*?(?:at lines? (\d+)(?:--(\d+))?)?$",
+    re.MULTILINE,
+)
+# What else TeX only notes, and what it means.
+FAULTS = {
+    r"^Missing character: There is no (\S+)": (
+        "its font has no {}: write it as maths or in words"
+    ),
+    r"^LaTeX Warning: (?:Hyper r|R)eference `([^']+)' on page": (
+        "it refers to {}, which is not there (??)"
+    ),
+    r"^(?:LaTeX|Package natbib) Warning: Citation `([^']+)' on page": (
+        "it cites {}, not in the bibliography (?)"
+    ),
+    r"^LaTeX Warning: Label `([^']+)' multiply defined": (
+        "two things have the label {}: give one of them another name"
+    ),
+    r"^Package paper Warning: Table (\S+) is": (
+        "Table {} is too wide: leave out columns, or turn rows into columns"
+    ),
+    r"^LaTeX Warning: Float too large for page by ([\d.]+pt)": (
+        "a figure or table is {} too high for the page: make it smaller"
+    ),
+}
 
 
 def missing_programs() -> list[str]:
@@ -31,12 +63,11 @@ def missing_programs() -> list[str]:
     return [program for program in PROGRAMS if shutil.which(program) is None]
 
 
-def set_with_latex(files: dict[str, bytes]) -> tuple[bytes, Log]:
-    """Runs XeLaTeX, and BibTeX where there is a bibliography, until nothing moves any
-    more.
+def set_with_latex(files: dict[str, bytes]) -> tuple[bytes, str]:
+    """Runs XeLaTeX until references and citations are settled.
 
     Args:
-        files: ``paper.tex`` and what it includes.
+        files: ``paper.tex`` and what it includes, by path.
 
     Returns:
         The PDF and the log of the last run.
@@ -54,46 +85,69 @@ def set_with_latex(files: dict[str, bytes]) -> tuple[bytes, Log]:
         for path, content in files.items():
             (folder / path).parent.mkdir(parents=True, exist_ok=True)
             (folder / path).write_bytes(content)
-        log = _latex(folder)
+        _latex(folder)
         if "references.bib" in files:
             _call(folder, "bibtex", "paper")
-            log = _latex(folder)
-        for _ in range(PASSES):
-            if not log.wants_rerun:
-                break
-            log = _latex(folder)
+            _latex(folder)
+        _latex(folder)
+        log = _latex(folder)
         return (folder / "paper.pdf").read_bytes(), log
 
 
-def _latex(folder: Path) -> Log:
-    done = _call(
-        folder,
-        "xelatex",
-        "-interaction=nonstopmode",
-        "-halt-on-error",
-        "-file-line-error",
-        "paper.tex",
-    )
+def faults_of(log: str, source: str, limits: tuple[int, int] | None) -> list[str]:
+    """What is wrong with a paper though TeX was content, a sentence each.
+
+    Args:
+        log: of the last run, its lines unbroken.
+        source: the text that was set, to say where a line is too long.
+        limits: the least and the most pages; None means any number.
+    """
+    faults = []
+    for pattern, message in FAULTS.items():
+        if names := dict.fromkeys(re.findall(pattern, log, re.MULTILINE)):
+            faults.append(message.format(", ".join(names)))
+    for points, first, last in OVERFULL.findall(log):
+        if float(points) > TOLERANCE:
+            lines = source.splitlines()[int(first or 1) - 1 : int(last or first or 0)]
+            place = f" (“{' '.join(' '.join(lines).split())[:70]}…”)" if lines else ""
+            faults.append(
+                f"a line sticks out by {float(points):.0f} pt{place}: word it otherwise"
+            )
+    pages = int(found[1]) if (found := PAGES.search(log)) else 0
+    if limits and not limits[0] <= pages <= limits[1]:
+        faults.append(f"it has {pages} pages, expected are {limits[0]} to {limits[1]}")
+    return faults
+
+
+def _latex(folder: Path) -> str:
+    """Runs XeLaTeX once and returns its log."""
+    options = ("-interaction=nonstopmode", "-halt-on-error", "-file-line-error")
+    done = _call(folder, "xelatex", *options, "paper.tex")
     path = folder / "paper.log"
-    log = Log(
-        path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
-    )
+    log = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
     if done.returncode == 0:
         return log
-    if log.lacks_packages or not log.text:
-        cause = log.error or " ".join(done.stdout.split())[-200:]
+    error = error_of(log) or " ".join(done.stdout.split())[-200:]
+    if NOT_INSTALLED.search(error) or not log:
         raise ExportError(
-            f"LaTeX is not installed completely: {cause}. Install it: {INSTALL} "
+            f"LaTeX is not installed completely: {error}. Install it: {INSTALL} "
             "(NeurIPS's own style, if it is used, needs texlive-latex-extra as well)."
         )
-    raise ExportError(f"LaTeX stopped at an error: {log.error or 'see its log'}")
+    raise ExportError(f"LaTeX stopped at an error: {error}")
+
+
+def error_of(log: str) -> str:
+    """What TeX stopped at; empty if it did not."""
+    if found := ERROR.search(log):
+        return f"{found[2]} (line {found[1]})" if found[2] else found[3]
+    return ""
 
 
 def _call(
     folder: Path, program: str, *arguments: str
 ) -> subprocess.CompletedProcess[str]:
     # Unbroken lines in the log, and the same bytes from the same source.
-    environment = os.environ | {
+    settings = {
         "max_print_line": "10000",
         "SOURCE_DATE_EPOCH": "0",
         "FORCE_SOURCE_DATE": "1",
@@ -102,7 +156,7 @@ def _call(
         return subprocess.run(  # the programs are our own choice  # noqa: S603
             [program, *arguments],
             cwd=folder,
-            env=environment,
+            env=os.environ | settings,
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,

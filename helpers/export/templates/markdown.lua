@@ -1,5 +1,8 @@
--- Reads a JSON list of Markdown texts, writes the JSON list of the same texts as HTML with MathML.
+-- Reads a JSON object with a list of Markdown texts, writes the JSON list of the same texts as HTML with MathML.
 -- One process for a whole notebook: pandoc takes longer to start than to convert.
+
+local input = pandoc.json.decode(io.read("a"))
+local NAMES = { fig = "Figure", tab = "Table", eq = "Equation" }
 
 -- Heading anchors as JupyterLab makes them, so that a link works in both places.
 local function anchor_as_in_jupyter(heading)
@@ -7,12 +10,112 @@ local function anchor_as_in_jupyter(heading)
   return heading
 end
 
-local texts = pandoc.json.decode(io.read("a"))
-for number, text in ipairs(texts) do
-  -- Without a line's end, pandoc does not see a table's last row.
-  local document = pandoc.read(text .. "\n", "gfm+footnotes"):walk({ Header = anchor_as_in_jupyter })
-  local html = pandoc.write(document, "html", { html_math_method = "mathml", highlight_method = "none", wrap_text = "none" })
-  -- Notes are numbered anew in each text, and all texts end up in one page: keep their anchors apart.
-  texts[number] = html:gsub('(["#])(fn%a*%d+")', "%1text" .. number .. "-%2")
+-- The labels of a paper, `{#fig:curves}`: what each is called, and where a reference leads.
+local labels, counts = {}, { fig = 0, tab = 0, eq = 0 }
+
+local function number(element)
+  local label = element.identifier
+  local kind = label:match("^(%a+):")
+  if not counts[kind] or labels[label] then return nil end
+  counts[kind] = counts[kind] + 1
+  local called = kind == "eq" and ("(%d)"):format(counts[kind]) or tostring(counts[kind])
+  labels[label] = { bare = called, full = NAMES[kind] .. " " .. called, target = kind ~= "eq" and "#" .. label }
 end
-io.write(pandoc.json.encode(texts))
+
+local function name_section(heading)
+  local title = pandoc.utils.stringify(heading.content)
+  local label = heading.identifier:gsub("^sec:", "")
+  local called = "“" .. title .. "”"
+  labels["sec:" .. label] = { bare = called, full = "Section " .. called, target = "#" .. title:gsub(" ", "-") }
+end
+
+local count = {
+  traverse = "topdown",
+  Div = function(div)
+    if div.classes:includes("not-in-paper") then return div, false end
+    number(div)
+  end,
+  Figure = number,
+  Table = number,
+  Span = number,
+  Header = name_section,
+}
+
+local function captioned(label, blocks)
+  local called = labels[label]
+  local caption = #blocks > 0 and blocks[#blocks].content
+  if called and caption then
+    caption:insert(1, pandoc.Span(pandoc.Strong(called.full .. "."), { id = label }))
+    caption:insert(2, pandoc.Space())
+  end
+  return pandoc.Blocks(blocks):map(function(block) return block.t == "Plain" and pandoc.Para(block.content) or block end)
+end
+
+local resolve = {}
+
+function resolve.Div(div)
+  if div.identifier:match("^fig:") then return captioned(div.identifier, div.content) end
+end
+
+function resolve.Figure(figure)
+  return figure.content:map(function(block) return pandoc.Para(block.content) end)
+    .. captioned(figure.identifier, figure.caption.long)
+end
+
+function resolve.Table(table)
+  local caption = captioned(table.identifier, table.caption.long)
+  table.caption, table.identifier = {}, ""
+  return pandoc.Blocks({ table }) .. caption
+end
+
+function resolve.Span(span)
+  local formula = span.content[1]
+  if span.identifier:match("^eq:") and labels[span.identifier] then
+    formula.text = formula.text .. " \\qquad " .. labels[span.identifier].bare
+    return formula
+  end
+end
+
+-- `@fig:name` is "Figure 1", `[-@fig:name]` is "1"; what leads nowhere stays as it is written.
+local function reference(works)
+  return function(cite)
+    local inlines = pandoc.Inlines({})
+    for place, citation in ipairs(cite.citations) do
+      local goal = labels[citation.id]
+      if not goal then return not works[citation.id] and cite.content or nil end
+      local text = citation.mode == "SuppressAuthor" and goal.bare or goal.full
+      if place > 1 then inlines:extend({ pandoc.Str(","), pandoc.Space() }) end
+      inlines:extend(citation.prefix)
+      if #citation.prefix > 0 then inlines:insert(pandoc.Space()) end
+      inlines:insert(goal.target and pandoc.Link(text, goal.target) or pandoc.Str(text))
+      inlines:extend(citation.suffix)
+    end
+    return inlines
+  end
+end
+
+local function resolved(document)
+  local works = {}
+  for _, work in ipairs(pandoc.utils.references(document)) do works[work.id] = true end
+  document:walk(count)
+  resolve.Cite = reference(works)
+  return pandoc.utils.citeproc(document:walk(resolve))
+end
+
+local parts = pandoc.Blocks({})
+for place, text in ipairs(input.texts) do
+  -- Without a line's end, pandoc does not see a table's last row.
+  local blocks = pandoc.read(text .. "\n", input.format).blocks
+  parts:insert(pandoc.Div(blocks, { class = input.left_out[place] and "not-in-paper" or "" }))
+end
+local document = pandoc.Pandoc(parts, { bibliography = input.bibliography, ["suppress-bibliography"] = true })
+if input.paper then document = resolved(document) end
+
+local OPTIONS = { html_math_method = "mathml", highlight_method = "none", wrap_text = "none" }
+local pages = pandoc.List({})
+for place, part in ipairs(document:walk({ Header = anchor_as_in_jupyter }).blocks) do
+  local html = pandoc.write(pandoc.Pandoc(part.content), "html", OPTIONS)
+  -- Notes are numbered anew in each text, and all texts end up in one page: keep their anchors apart.
+  pages:insert((html:gsub('(["#])(fn%a*%d+")', "%1text" .. place .. "-%2")))
+end
+io.write(pandoc.json.encode(pages))

@@ -12,10 +12,15 @@ import pytest
 import typst
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
-PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+PIXEL = (
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9"
+    "awAAAABJRU5ErkJggg=="
+)
 BIBLIOGRAPHY = """\
-@article{lecun1998, author={Yann LeCun and L{\\'e}on Bottou}, title={Gradient-based}, journal={IEEE}, year=1998}
-@inproceedings{he2016, author={Kaiming He}, title={Deep residual learning}, booktitle={CVPR}, year=2016}
+@article{lecun1998, author={Yann LeCun and L{\\'e}on Bottou},
+  title={Gradient-based}, journal={IEEE}, year=1998}
+@inproceedings{he2016, author={Kaiming He},
+  title={Deep residual learning}, booktitle={CVPR}, year=2016}
 """
 PAPER = {
     "authors": [
@@ -32,7 +37,8 @@ PAPER = {
 TEXT = """\
 ## Introduction
 
-After @lecun1998, as others did [@he2016; @lecun1998]: see @fig:curves, @tab:nets, @eq:field and @sec:fine-tuning.
+After @lecun1998, as others did [@he2016; @lecun1998]: see @fig:curves, @tab:nets,
+@eq:field and @sec:fine-tuning.
 
 $$ r_\\ell = r_{\\ell-1} + k $$ {#eq:field}
 

@@ -3,7 +3,6 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,12 +11,17 @@ import pytest
 from nbformat.v4 import new_markdown_cell
 
 from helpers.base.errors import ExportError
-from helpers.export.paper.build import NOTE, make_paper, write_paper
+from helpers.export.marks import pandoc_marks
+from helpers.export.paper.build import make_paper, paper_files, write_paper
 from helpers.export.paper.latex import INSTALL, missing_programs
 
 Saved = Callable[..., Path]
 needs_tex = pytest.mark.skipif(
     bool(missing_programs()), reason="LaTeX is not installed"
+)
+PIXEL = (
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9"
+    "awAAAABJRU5ErkJggg=="
 )
 # What of NeurIPS's own style matters to a paper that uses it; the style itself is not
 # ours to keep.
@@ -43,6 +47,12 @@ def no_tex(monkeypatch: pytest.MonkeyPatch) -> None:
     )
 
 
+def made(notebook: nbformat.NotebookNode, folder: Path) -> tuple[dict[str, bytes], str]:
+    """The files of a paper, and its source."""
+    _, files = make_paper(notebook, folder)
+    return files, files["paper.tex"].decode()
+
+
 def text_of(pdf: Path) -> str:
     """The words of a PDF, if this machine can tell them."""
     if shutil.which("pdftotext") is None:
@@ -56,8 +66,8 @@ def text_of(pdf: Path) -> str:
 def test_the_latex_source_has_all_that_a_paper_has(
     notebook: nbformat.NotebookNode, folder: Path
 ) -> None:
-    paper = make_paper(notebook, folder, "latex")
-    assert set(paper.files) == {
+    files, source = made(notebook, folder)
+    assert set(files) == {
         "paper.tex",
         "paper.sty",
         "references.bib",
@@ -68,15 +78,16 @@ def test_the_latex_source_has_all_that_a_paper_has(
         "\\maketitle\n\\suppressfloats[t]",
         r"Ada Müller \\ University of Somewhere \\ \texttt{",
         "\\begin{abstract}\nIn short: \\(x^2\\).\n\\end{abstract}",
-        r"After \citet{lecun1998}, as others did \citep{he2016, lecun1998}: see Figure~\ref{fig:curves}, ",
-        r"Table~\ref{tab:nets}, Equation~\eqref{eq:field} and Section~\ref{sec:fine-tuning}.",
+        r"After \citet{lecun1998}, as others did \citep{he2016, lecun1998}: see Figure",
+        r"see Figure~\ref{fig:curves}, Table~\ref{tab:nets}, Equation~\eqref{eq:field}",
+        r"and Section~\ref{sec:fine-tuning}.",
         (
             "\\begin{equation}\\label{eq:field}\n r_\\ell = r_{\\ell-1} + k "
             "\n\\end{equation}"
         ),
         r"\section{Fine-tuning}\label{sec:fine-tuning}",
         r"The layer \texttt{conv4}; 85.1~±~0.4~\%. Elsewhere",
-        "{figures/curves.pdf}",
+        "{./figures/curves.pdf}",
         r"\caption{Loss \emph{falls} \citep{he2016}.}\label{fig:curves}",
         (
             "\\caption{All "
@@ -86,39 +97,39 @@ def test_the_latex_source_has_all_that_a_paper_has(
         r"The best reaches \textbf{82~\%}.",
         r"\bibliography{references}",
     ):
-        assert wanted in paper.source
-    assert "longtable" not in paper.source
-    assert "run." not in paper.source
+        assert wanted in source
+    assert "longtable" not in source
+    assert "run." not in source
 
 
 def test_a_table_from_html_becomes_one(
     notebook: nbformat.NotebookNode, folder: Path
 ) -> None:
-    html = "```{=html}\n<table><caption>C</caption><tr><th>a</th><th>b</th></tr><tr><td>1</td><td>2</td></tr></table>\n```"
-    notebook.cells.append(new_markdown_cell(html))
-    assert (
-        "a & b \\\\\n\\midrule\n1 & 2 \\\\"
-        in make_paper(notebook, folder, "latex").source
+    html = (
+        "```{=html}\n<table><caption>C</caption><tr><th>a</th><th>b</th></tr>"
+        "<tr><td>1</td><td>2</td></tr></table>\n```"
     )
+    notebook.cells.append(new_markdown_cell(html))
+    assert "a & b \\\\\n\\midrule\n1 & 2 \\\\" in made(notebook, folder)[1]
 
 
 def test_without_citations_there_is_no_bibliography(
     notebook: nbformat.NotebookNode, folder: Path
 ) -> None:
     notebook.cells = [*notebook.cells[:2], new_markdown_cell("Text.")]
-    paper = make_paper(notebook, folder, "latex")
-    assert "references.bib" not in paper.files
-    assert r"\bibliography" not in paper.source
+    files, source = made(notebook, folder)
+    assert "references.bib" not in files
+    assert r"\bibliography" not in source
 
 
 def test_neurips_own_style_is_used_where_it_lies(
     notebook: nbformat.NotebookNode, folder: Path
 ) -> None:
     (folder / "neurips_2030.sty").write_text(STYLE)
-    paper = make_paper(notebook, folder, "latex")
-    assert r"\usepackage[preprint]{neurips_2030}" in paper.source
-    assert paper.files["neurips_2030.sty"] == STYLE.encode()
-    assert "paper.sty" not in paper.files
+    files, source = made(notebook, folder)
+    assert r"\usepackage[preprint]{neurips_2030}" in source
+    assert files["neurips_2030.sty"] == STYLE.encode()
+    assert "paper.sty" not in files
 
 
 def test_the_bibliography_beside_the_source_is_found(
@@ -127,11 +138,11 @@ def test_the_bibliography_beside_the_source_is_found(
     (folder / "source").mkdir()
     (folder / "references.bib").rename(folder / "source" / "references.bib")
     with pytest.raises(ExportError, match=r"bibliography references\.bib is not in"):
-        make_paper(notebook, folder, "latex")
+        make_paper(notebook, folder)
     notebook.metadata["papermill"] = {
         "input_path": str(folder / "source" / "08_report.ipynb")
     }
-    assert "references.bib" in make_paper(notebook, folder, "latex").files
+    assert "references.bib" in make_paper(notebook, folder)[1]
 
 
 def test_without_tex_the_source_is_written_and_the_cure_named(
@@ -144,7 +155,7 @@ def test_without_tex_the_source_is_written_and_the_cure_named(
     assert message.startswith(
         f"LaTeX is not installed (xelatex, bibtex). Install it: {INSTALL} "
     )
-    assert message.endswith("The same without LaTeX: --route typst.")
+    assert message.endswith(f"The paper's source is {folder / 'paper' / 'paper.tex'}.")
     assert sorted(file.name for file in (folder / "paper").iterdir()) == [
         "figures",
         "paper.sty",
@@ -154,67 +165,16 @@ def test_without_tex_the_source_is_written_and_the_cure_named(
     assert not (folder / "paper.pdf").exists()
 
 
-def test_typst_sets_the_same_and_says_so(
-    saved: Saved, folder: Path, no_tex: None
-) -> None:
-    pdf = write_paper(saved(), "typst")
-    assert pdf == folder / "paper.pdf"
-    first = pdf.read_bytes()
-    assert first.startswith(b"%PDF-")
-    assert write_paper(folder / "notebook.ipynb", "typst").read_bytes() == first
-    text = text_of(pdf)
-    for wanted in (
-        "Small & Big",
-        "Ada Müller",
-        "ada_m@example.org",
-        NOTE,
-        "1 Introduction",
-        "LeCun & Bottou (1998)",
-        "see Figure 1, Table 1, Equation (1)",
-        "Section 2",
-        "Figure 1: Loss falls (He, 2016).",
-        "Table 1: All nets.",
-        "References",
-    ):
-        assert wanted in text
-
-
-@pytest.mark.parametrize(
-    ("text", "paper", "message"),
-    [
-        ("Text.", {"pages": [6, 8]}, "it has 1 pages, expected are 6 to 8"),
-        ("A hieroglyph: 𓂀.", {}, "could not be displayed with font"),
-        (
-            "| " + "wide |" * 60 + "\n|" + "---|" * 60 + "\n\n: C. {#tab:c}",
-            {},
-            "a table is too wide for the page",
-        ),
-    ],
-)
-def test_typst_papers_are_checked(
-    saved: Saved, folder: Path, text: str, paper: dict[str, object], message: str
-) -> None:
-    with pytest.raises(ExportError, match=message):
-        write_paper(saved(new_markdown_cell(text), **paper), "typst")
-    assert not (folder / "paper.pdf").exists()
-
-
-def test_typst_sets_as_many_lines_on_a_page_as_latex(saved: Saved) -> None:
-    lines = "  \n".join(
-        f"Line {number}." for number in range(9 * 648 // 11)
-    )  # nine pages of 9 inches, and the notebook
-    write_paper(saved(new_markdown_cell(lines), pages=[10, 10]), "typst")
-
-
+@needs_tex
 def test_a_paper_of_the_wrong_length_is_there_to_be_looked_at(
     saved: Saved, folder: Path
 ) -> None:
     with pytest.raises(
         ExportError, match=re.escape(str(folder / "paper" / "draft.pdf"))
     ):
-        write_paper(saved(pages=[6, 8]), "typst")
+        write_paper(saved(pages=[6, 8]))
     assert (folder / "paper" / "draft.pdf").read_bytes().startswith(b"%PDF-")
-    write_paper(saved(pages=[1, 8]), "typst")
+    write_paper(saved(pages=[1, 8]))
     assert not (folder / "paper" / "draft.pdf").exists()
 
 
@@ -228,7 +188,6 @@ def test_latex_sets_it(saved: Saved) -> None:
         "Equation (1) and Section 2",
     ):
         assert wanted in text
-    assert NOTE not in text
     assert "?" not in text
 
 
@@ -254,12 +213,12 @@ def test_what_tex_only_notes_is_a_fault(saved: Saved, folder: Path) -> None:
         write_paper(saved(*map(new_markdown_cell, texts), pages=[6, 8]))
     for message in (
         (
-            "The paper is not as it should be: its font has no 𓂀: write it as maths or in "
-            "words; "
+            "The paper is not as it should be: its font has no 𓂀: write it as maths "
+            "or in words; "
         ),
         (
-            "; it refers to fig:gone, which is not there (??); it cites nobody, not in the "
-            "bibliography (?); "
+            "; it refers to fig:gone, which is not there (??); it cites nobody, not in "
+            "the bibliography (?); "
         ),
         "pt (“Much too long: ",
         "; Table 2 is ",
@@ -278,10 +237,53 @@ def test_an_error_of_tex_names_the_line(saved: Saved) -> None:
         write_paper(saved(new_markdown_cell("$$\\undefinedthing$$")))
 
 
-def test_nbconvert_knows_the_exporters(saved: Saved, folder: Path) -> None:
-    saved()
-    for route, file in (("paper_tex", "notebook.tex"), ("paper_typst", "notebook.pdf")):
-        command = [sys.executable, "-m", "nbconvert", "--to", route, "notebook.ipynb"]
-        subprocess.run(command, cwd=folder, check=True, capture_output=True)
-        assert (folder / file).is_file()
-    assert (folder / "paper.sty").is_file()
+def test_latex_sets_panels_pictures_and_brackets(folder: Path) -> None:
+    (folder / "c d.png").write_bytes((folder / "figures" / "curves.png").read_bytes())
+    text = (
+        "::: {#fig:both}\n![left](figures/curves.png){width=48%}\n"
+        "![right](c%20d.png)\n\nBoth *of* them.\n:::\n\n"
+        f"![Attached.](data:image/png;base64,{PIXEL}){{#fig:attached}}\n\n"
+        "See @fig:both [@he2016], @fig:both [left]; [see @fig:both; @fig:attached]."
+    )
+    files = paper_files(pandoc_marks(text), {}, [folder])
+    source = files["paper.tex"].decode()
+    for wanted in (
+        "{./figures/curves.pdf}",  # there is a PDF beside the PNG
+        "\\caption{Both \\emph{of} them.}\\label{fig:both}",
+        "See Figure~\\ref{fig:both} \\citep{he2016}, Figure~\\ref{fig:both} {[}left{]}",
+        "see Figure~\\ref{fig:both}, Figure~\\ref{fig:attached}.",
+    ):
+        assert wanted in source
+    assert source.count("\\begin{figure}") == 2
+    assert sum(name.endswith(".png") for name in files) == 2
+
+
+def test_habits_of_github_are_understood() -> None:
+    text = "Text\n## Heading\n- one\n- two\n\n~5 and ~6, H^2 and 3^; <b>bold</b>"
+    source = paper_files(text, {})["paper.tex"].decode()
+    assert "\\section{Heading}\\label{sec:heading}" in source
+    assert source.count("\\item\n") == 2
+    assert "textsubscript" not in source
+    assert "textsuperscript" not in source
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("```python\n\nx = 1\n```", r"shows code \(x = 1\)"),
+        ("    indented()", r"shows code \(indented\(\)\)"),
+        ("| a |\n| --- |\n| first |", "table that begins “a” has no caption"),
+        ("In a line ![x](x.png).", "picture x.png has no caption"),
+        (
+            "::: {#fig:two}\n![](a.png) ![](b.png)\n:::",
+            "figure @fig:two has no caption",
+        ),
+        ("![A.](gone.png)", r"Could not fetch resource gone\.png"),
+        ("![A.](https://example.org/x.png)", "is on the network"),
+    ],
+)
+def test_what_has_no_place_in_a_paper_is_named(
+    tmp_path: Path, text: str, message: str
+) -> None:
+    with pytest.raises(ExportError, match=message):
+        paper_files(text, {}, [tmp_path])

@@ -11,7 +11,11 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_output
 from helpers.base.errors import ExportError
 from helpers.export.paper.manuscript import read_manuscript
 
-PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+ADA = {"name": "Ada"}
+PIXEL = (
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9"
+    "awAAAABJRU5ErkJggg=="
+)
 
 
 def output(data: dict[str, Any], metadata: dict[str, Any] | None = None) -> Any:
@@ -22,12 +26,11 @@ def output(data: dict[str, Any], metadata: dict[str, Any] | None = None) -> Any:
 
 
 def test_text_figures_and_tables_are_gathered_and_code_is_not(
-    notebook: nbformat.NotebookNode, folder: Path, vector: bytes
+    notebook: nbformat.NotebookNode, folder: Path
 ) -> None:
     manuscript = read_manuscript(notebook, folder)
-    assert manuscript.title == "Small & Big"
+    assert (manuscript.title, manuscript.pages) == ("Small & Big", (1, 2))
     assert manuscript.abstract == "In short: $x^2$."
-    assert manuscript.files == {"figures/curves.pdf": vector}
     text = manuscript.text
     assert (
         "::: {#fig:curves}\n![Two \\[curves\\].](figures/curves.pdf)\n\nLoss *falls* "
@@ -49,18 +52,13 @@ def test_the_abstract_may_be_computed_and_the_title_given(
     assert (manuscript.title, manuscript.abstract) == ("Other", "It is **82 %**.")
 
 
-def test_pictures_without_a_file_and_attachments_come_along(
-    notebook: nbformat.NotebookNode, folder: Path
-) -> None:
+def test_attachments_come_along(notebook: nbformat.NotebookNode, folder: Path) -> None:
     attached = new_markdown_cell(
         "![x](attachment:x.png)", attachments={"x.png": {"image/png": PIXEL}}
     )
-    notebook.cells += [output({"image/png": PIXEL, "text/plain": "<Figure>"}), attached]
-    manuscript = read_manuscript(notebook, folder)
-    assert manuscript.text.endswith(
-        f"![](figures/picture-7-2.png)\n\n![x](data:image/png;base64,{PIXEL})"
-    )
-    assert manuscript.files["figures/picture-7-2.png"].startswith(b"\x89PNG")
+    notebook.cells.append(attached)
+    text = read_manuscript(notebook, folder).text
+    assert text.endswith(f"![x](data:image/png;base64,{PIXEL})")
 
 
 def test_widgets_vanish_and_tables_in_html_stay(
@@ -93,6 +91,7 @@ FAILED = new_code_cell(
             output({"text/plain": "Linear(3, 4)"}),
             r"Cell 7 shows plain text, .* \(Linear\(3, 4\)\)",
         ),
+        (output({"image/png": PIXEL}), "A picture of cell 7 has no caption"),
         (FAILED, r"Cell 7 failed \(ZeroDivisionError\)"),
         (
             output(
@@ -134,3 +133,34 @@ def test_title_and_abstract_are_needed(
     del notebook.cells[number]
     with pytest.raises(ExportError, match=re.escape(message)):
         read_manuscript(notebook, folder)
+
+
+@pytest.mark.parametrize(
+    "paper",
+    [
+        None,
+        {"authors": []},
+        {"authors": [{"affiliation": "U"}]},
+        {"authors": [ADA | {"mail": "a@b.c"}]},
+        {"authors": [ADA], "page": 6},
+        {"authors": [ADA], "pages": [8, 6]},
+        {"authors": [ADA], "bibliography": ["r.bib"]},
+    ],
+)
+def test_wrong_metadata_are_shown_beside_an_example(
+    notebook: nbformat.NotebookNode, folder: Path, paper: dict[str, Any] | None
+) -> None:
+    notebook.metadata["paper"] = paper
+    with pytest.raises(
+        ExportError, match=r'need an entry "paper" such as \{"authors".* they have '
+    ) as raised:
+        read_manuscript(notebook, folder)
+    assert str(raised.value).endswith(f"they have {paper!r}.")
+
+
+def test_any_number_of_pages_and_no_bibliography_will_do(
+    notebook: nbformat.NotebookNode, folder: Path
+) -> None:
+    notebook.metadata["paper"] = {"authors": [ADA]}
+    manuscript = read_manuscript(notebook, folder)
+    assert (manuscript.authors, manuscript.pages) == ([ADA], None)

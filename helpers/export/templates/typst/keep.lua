@@ -16,6 +16,13 @@ function Image(image)
   return pandoc.RawInline("typst", ("#picture(%s, alt: %s, width: %s)"):format(quoted(image.src), alt, width))
 end
 
+-- At the start of a cell or a list's item Typst would take them for a list, a heading or a term: "+ dropout".
+function Str(str)
+  local text = str.text
+  if text:match("^[-+/]$") or text:match("^=+$") then return pandoc.RawInline("typst", "\\" .. text) end
+  if text:match("^%d+%.$") then return pandoc.RawInline("typst", (text:gsub("%.$", "\\."))) end
+end
+
 local function wrapped(before, blocks)
   blocks:insert(1, pandoc.RawBlock("typst", before))
   blocks:insert(pandoc.RawBlock("typst", "]"))
