@@ -15,6 +15,7 @@ from helpers.base.errors import ConfigError
 
 Unit = Literal["percent", "points", "nats", "seconds", "count", "number"]
 FEWEST = 3  # values that an interval must come from to count as evidence
+DIGITS = 3  # after the point, at most
 _SIGNS = {"percent": " %", "points": " points", "nats": " nats", "seconds": " s"}
 
 
@@ -59,6 +60,7 @@ class Estimate:
         """Mean, interval and unit: ``85.0 ± 2.5 %``, ``+1.3 ± 0.4 points``."""
         scale = 100 if self.unit in ("percent", "points") else 1
         mean, half = scale * self.mean, scale * (self.ci95 or 0.0)
+        half = half if half >= 0.5 * 0.1**DIGITS else 0.0  # rounding makes tiny ones
         digits = self._digits(abs(mean), half)
         sign = "+" if self.unit == "points" else ""
         text = f"{mean:{sign},.{digits}f}"
@@ -76,7 +78,7 @@ class Estimate:
         else:
             digits = 2 if self.unit == "nats" else 1
         # An interval that is not zero is not shown as zero.
-        while 0 < half < 0.5 * 0.1**digits and digits < 3:
+        while 0 < half < 0.5 * 0.1**digits and digits < DIGITS:
             digits += 1
         return digits
 

@@ -1,12 +1,10 @@
-"""The bones that every notebook has, read from its file; and that these checks see a
-broken bone.
-"""
+"""The bones that every notebook has, and that these checks see a broken one."""
 
 from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import nbformat
@@ -20,7 +18,10 @@ from helpers.runner.plan import make_plan, read_quick_settings
 
 PATHS = sorted(notebooks_dir().glob("*/*.ipynb"))
 KNOWN = {f"{path.parent.name}/{path.stem}" for path in PATHS}
+IMPORTS = (ast.Import, ast.ImportFrom)
 ABSOLUTE = re.compile(r"""["'](~?/\w|[A-Za-z]:[\\/])|/(home|root|Users|tmp)/""")
+MOST_LINES = 3200  # of code in all notebooks, without imports and parameters
+MOST_PROSE = 0.08  # share of them that long strings span
 INSTALL = re.compile(r"^\s*[!%]\s*(pip|conda|apt)", re.MULTILINE)
 
 
@@ -63,7 +64,7 @@ def order_faults(notebook: NotebookNode, name: str) -> Iterator[str]:
     ):
         yield "the second cell is not tagged parameters"
     if f'start_run("{name}")' not in code[1].source:
-        yield f'the first code cell after the parameters does not call start_run("{name}")'
+        yield f'the first code cell after the parameters: no start_run("{name}")'
     if "run.finish()" not in code[-1].source:
         yield "the last code cell does not call run.finish()"
     if last.cell_type != "markdown" or notebook.cells[-2] is not code[-1]:
@@ -120,6 +121,46 @@ def test_the_notebooks_are_there_and_can_be_ordered() -> None:
     }
 
 
+def test_a_reader_sees_the_subject_and_not_prose_in_strings() -> None:
+    lines = prose = 0
+    for path in PATHS:
+        for source in bodies(nbformat.read(path, as_version=4)):
+            tree, text = ast.parse(source), source.splitlines()
+            nodes = list(ast.walk(tree))
+            imports = spanned(n for n in nodes if isinstance(n, IMPORTS))
+            strings = [n for n in nodes if is_long_string(n, source)]
+            body = {i for i, line in enumerate(text, 1) if line.strip()} - imports
+            lines, prose = lines + len(body), prose + len(body & spanned(strings))
+    assert lines <= MOST_LINES
+    assert prose <= MOST_PROSE * lines
+
+
+def bodies(notebook: NotebookNode) -> list[str]:
+    """The source of the code cells but the parameters."""
+    return [
+        cell.source
+        for cell in notebook.cells
+        if cell.cell_type == "code"
+        and "parameters" not in cell.metadata.get("tags", [])
+    ]
+
+
+def spanned(nodes: Iterable[ast.AST]) -> set[int]:
+    """The numbers of the lines that these stand on."""
+    return {
+        line
+        for node in nodes
+        for line in range(node.lineno, (node.end_lineno or node.lineno) + 1)  # type: ignore[attr-defined]
+    }
+
+
+def is_long_string(node: ast.AST, source: str) -> bool:
+    is_text = isinstance(node, ast.Constant) and isinstance(node.value, str)
+    if not (is_text or isinstance(node, ast.JoinedStr)):
+        return False
+    return len(ast.get_source_segment(source, node) or "") >= 40
+
+
 def test_quick_settings_name_only_what_is_declared() -> None:
     assert set(read_quick_settings()) <= KNOWN
 
@@ -165,7 +206,7 @@ def replace(number: int, source: str) -> Callable[[NotebookNode], None]:
         (lambda notebook: notebook.cells[1].metadata.clear(), "not tagged parameters"),
         (replace(1, "epochs = 2  # passes"), "Expected annotated literals"),
         (replace(1, "epochs: int = 2"), "epochs has no comment"),
-        (replace(2, 'run = start_run("course/02_b")'), "does not call start_run"),
+        (replace(2, 'run = start_run("course/02_b")'), "no start_run"),
         (replace(4, "print()"), "does not call run.finish"),
         (lambda notebook: notebook.cells.pop(), "closing Markdown cell"),
         (lambda notebook: notebook.metadata.pop("kernelspec"), "the kernelspec is"),

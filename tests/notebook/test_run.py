@@ -15,20 +15,12 @@ import pytest
 import torch
 
 from helpers import notebook
-from helpers.base.errors import ConfigError, ExportError, ModelError, NotebookError
+from helpers.base.errors import ConfigError, ModelError, NotebookError
 from helpers.base.files import ROOT
 from helpers.data.splits import Split, Splits
 from helpers.models.lenet5 import LeNet5
 from helpers.models.saved import load_model
-from helpers.notebook import (
-    Run,
-    paired,
-    pm,
-    read_table,
-    results_table,
-    show_source,
-    start_run,
-)
+from helpers.notebook import Run, show_source, start_run
 
 NAME = "toy/01_first"
 PARAMETERS = """epochs: int = 60  # passes
@@ -86,7 +78,7 @@ def call_start_run(**names: Any) -> Any:
     the names afterwards.
     """
     namespace = {"start_run": start_run, **names}
-    exec(f"run = start_run({NAME!r})", namespace)
+    exec(f"run = start_run({NAME!r})", namespace)  # noqa: S102
     return namespace
 
 
@@ -125,7 +117,7 @@ def test_a_smaller_run_than_the_notebooks_own_says_so(
     run = call_start_run(epochs=2)["run"]
     assert record_of(run)["reduced"] == list(run.reduced) == ["epochs"]
     assert "REDUCED RUN" in (shown := capsys.readouterr().out)
-    assert "epochs 2 instead of 60: less" in shown
+    assert "epochs 2 (of 60): less" in shown
     for names in ({}, {"epochs": 61, "lr": 1e-9}):
         run = call_start_run(**names)["run"]
         assert "reduced" not in record_of(run)
@@ -146,7 +138,7 @@ def test_unknown_notebook_is_refused() -> None:
 def test_every_generator_is_seeded() -> None:
     def draw(seed: int) -> tuple[float, float]:
         call_start_run(seed=seed)
-        return torch.rand(1).item(), np.random.rand()
+        return torch.rand(1).item(), np.random.rand()  # noqa: NPY002
 
     assert draw(1) == draw(1) != draw(2)
 
@@ -162,40 +154,56 @@ def test_results_are_summarised_and_written_at_once() -> None:
     assert results["test_accuracy"]["values"] == [0.5]
 
 
-def test_requirements_on_real_data_are_judged() -> None:
+def verdicts(run: Run) -> list[str]:
+    return [row["verdict"] for row in record_of(run)["findings"]]
+
+
+def test_what_is_asked_and_claimed_is_judged_on_real_data(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     run = start_run(NAME)
     run.use_data(make_splits())
     assert record_of(run)["data"] == {
         "name": "toy",
         "source": "real",
         "splits": {"train": 6, "valid": 2},
+        "classes": [2],
     }
-    assert run.require("1(b)", "at least 71 %", 0.71, 0.71)["met"] is True
-    assert run.require("1(b)", "at least 71 %", 0.70, 0.71)["met"] is False
-    assert (
-        run.require("2", "at most 3 errors", 2, 3, higher_is_better=False)["met"]
-        is True
-    )
-    assert [row["met"] for row in record_of(run)["requirements"]] == [True, False, True]
+    accuracy = run.estimate([0.8, 0.81, 0.82], "percent")
+    run.ask("1(b)", "accuracy of at least 71 %", accuracy, at_least=0.71)
+    run.ask("1(b), goal", "accuracy of at least 81 %", accuracy, at_least=0.81)
+    run.ask("2", "four parameters", 3, exactly=4)
+    run.finding("It learns.", run.estimate([0.1, 0.11, 0.12], "points"))
+    run.finding("It forgets.", accuracy, at_most=0.5)
+    assert verdicts(run) == [
+        "met",
+        "met on average",
+        "missed",
+        "supported",
+        "contradicted",
+    ]
+    row = record_of(run)["findings"][0]
+    assert (row["section"], row["at_least"]) == ("1(b)", 0.71)
+    assert row["estimate"]["unit"] == "percent"
+    shown = capsys.readouterr().out
+    assert "**met** · 1(b): accuracy of at least 71 %: 81.0 ± 2.5 % (3 seeds)." in shown
+    assert "**supported** · It learns: +11.0 ± 2.5 points (3 seeds)." in shown
+    run.finish()
+    assert "| 2 | four parameters | 3 | missed |" in capsys.readouterr().out
 
 
-def test_a_requirement_may_be_about_a_recorded_metric(
+def test_a_verdict_says_what_stands_for_the_courses_own(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     run = start_run(NAME)
     run.use_data(make_splits())
-    run.record("net", valid_accuracy=[0.7, 0.8, 0.9])
-    row = run.require("1(b)", "at least 71 %", ("net", "valid_accuracy"), 0.71)
-    assert row["met"] is True
-    assert row["value"] == pytest.approx(0.8)
-    assert row["metric"] == ["net", "valid_accuracy"]
-    with pytest.raises(
-        ExportError,
-        match="has recorded no test_accuracy of net; net has valid_accuracy",
-    ):
-        run.require("1(b)", "at least 71 %", ("net", "test_accuracy"), 0.71)
-    run.finish()
-    assert "80.0 ± 24.8 % (3 seeds)" in capsys.readouterr().out
+    run.use_backbone("squeezenet1_1", "a file", course="alexnet")
+    run.ask("2.2", "accuracy of at least 95 %", 1.0, at_least=0.95)
+    run.finding("It learns.", 1)
+    shown = capsys.readouterr().out
+    assert "**met, squeezenet1_1 in place of alexnet** · 2.2" in shown
+    assert "**supported** · It learns" in shown
+    assert verdicts(run) == ["met", "supported"]
 
 
 def test_a_run_on_two_sets_is_as_real_as_both_are() -> None:
@@ -210,7 +218,8 @@ def test_a_run_on_two_sets_is_as_real_as_both_are() -> None:
         "other_train": 6,
         "other_valid": 2,
     }
-    assert run.require("1", "any", 1.0, 0.5)["met"] is None
+    run.ask("1", "any", 1.0, at_least=0.5)
+    assert verdicts(run) == ["not judged"]
     saving = {
         "architecture": "lenet5",
         "arguments": {"num_classes": 2, "image_size": 16},
@@ -226,14 +235,16 @@ def test_a_run_on_two_sets_is_as_real_as_both_are() -> None:
 
 
 @pytest.mark.parametrize("splits", [None, make_splits("synthetic")])
-def test_no_requirement_counts_as_met_without_real_data(
+def test_nothing_is_judged_without_real_data(
     splits: Splits | None, capsys: pytest.CaptureFixture[str]
 ) -> None:
     run = start_run(NAME)
     if splits is not None:
         run.use_data(splits)
         assert "SYNTHETIC DATA" in capsys.readouterr().out
-    assert run.require("1(b)", "at least 71 %", 0.99, 0.71)["met"] is None
+    run.ask("1(b)", "at least 71 %", 0.99, at_least=0.71)
+    run.finding("It learns.", 1)
+    assert verdicts(run) == ["not judged", "not judged"]
 
 
 def test_a_run_says_which_backbone_it_had_and_judges_nothing_by_one_that_is_random(
@@ -247,13 +258,15 @@ def test_a_run_says_which_backbone_it_had_and_judges_nothing_by_one_that_is_rand
         "name": "toy",
         "source": "real",
         "splits": {"train": 6, "valid": 2},
+        "classes": [2],
         "backbone": "alexnet",
         "weights": "alexnet-owt-7be5be79.pth, SHA-256 7be5be79",
     }
-    assert run.require("2.2", "at least 71 %", 0.99, 0.71)["met"] is True
+    run.ask("2.2", "at least 71 %", 0.99, at_least=0.71)
     run.use_backbone("alexnet", "random")
     assert "RANDOM WEIGHTS" in capsys.readouterr().out
-    assert run.require("2.2", "at least 71 %", 0.99, 0.71)["met"] is None
+    run.ask("2.2", "at least 71 %", 0.99, at_least=0.71)
+    assert verdicts(run) == ["met", "not judged"]
 
 
 def test_figure_is_saved_twice_the_same_every_time_and_closed() -> None:
@@ -339,8 +352,9 @@ def test_a_report_is_about_the_data_of_all_its_notebooks(
         "cups_train": 6,
         "cups_valid": 2,
     }
-    assert run.require("1", "all of it", 2, 2)["met"] is True
-    assert "**" not in capsys.readouterr().out.replace("| **no** |", "")
+    run.ask("1", "all of it", 2, exactly=2)
+    assert verdicts(run) == ["met"]
+    assert "> **" not in capsys.readouterr().out
 
 
 def test_a_report_says_what_was_drawn_or_knows_nothing(
@@ -359,7 +373,8 @@ def test_a_report_says_what_was_drawn_or_knows_nothing(
         "synthetic",
         "random",
     )
-    assert run.require("1", "all of it", 2, 2)["met"] is None
+    run.ask("1", "all of it", 2, exactly=2)
+    assert verdicts(run) == ["not judged"]
 
 
 def test_a_report_says_what_was_smaller_than_planned(
@@ -392,15 +407,40 @@ def test_a_report_names_every_notebook_that_has_not_been_run() -> None:
         run.use_results("toy/02_ants", "toy/03_cups", "toy/04_bees")
 
 
-def test_a_table_of_another_run_is_read_as_it_was_saved() -> None:
+def test_a_table_of_another_run_is_shown_as_it_was_saved(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     frame = pd.DataFrame({"net": ["a|b"], "accuracy": [0.123456], "difference": [""]})
     Run("toy/00_zeroth", {}).table(frame, "nets")
-    assert read_table("toy/00_zeroth/nets").equals(frame)
+    run = start_run(NAME)
+    run.table_from("toy/00_zeroth/nets", columns=["net", "accuracy"], caption="Nets.")
+    saved = run.folder / "figures" / "nets.csv"
+    assert saved.read_text() == "net,accuracy\na|b,0.123456\n"
+    assert "*Nets.*" in capsys.readouterr().out
     with pytest.raises(
         NotebookError,
         match=r"no table all of toy/00_zeroth .*helpers run toy/00_zeroth",
     ):
-        read_table("toy/00_zeroth/all")
+        run.table_from("toy/00_zeroth/all")
+
+
+def test_results_of_other_notebooks_are_compared() -> None:
+    one, other = (finished(f"toy/0{i}_net", make_splits()) for i in (2, 3))
+    one.record("a", valid_accuracy=[0.8, 0.8, 0.9])
+    one.record("b", valid_accuracy=[0.7, 0.7, 0.8])
+    other.record("c", valid_accuracy=[0.6, 0.6, 0.7])
+    one.finding("It learns.", 1)
+    reports = start_run(NAME).use_results("toy/02_net", "toy/03_net")
+    a, b, c = (
+        ("toy/02_net", "a", "valid_accuracy"),
+        ("toy/02_net", "b", "valid_accuracy"),
+        ("toy/03_net", "c", "valid_accuracy"),
+    )
+    assert str(reports.difference(a, b)) == "+10.0 points (3 seeds)"  # paired
+    assert reports.difference(a, c).ci95 == pytest.approx(
+        2**0.5 * (reports.estimate(*a).ci95 or 0)
+    )
+    assert list(reports.findings()["verdict"]) == ["supported"]
 
 
 def test_figures_and_tables_carry_what_a_paper_needs(
@@ -471,54 +511,11 @@ def test_saved_model_knows_the_classes_and_the_normalisation_of_the_data() -> No
     assert (saved.mean, saved.std) == splits.channel_stats()
 
 
-def test_results_as_a_table() -> None:
-    metrics = {
-        "train_seconds": [70.4],
-        "train_loss": [0.5],
-        "valid_loss": [1.25],
-        "valid_mean_class_accuracy": [0.5],
-    }
-    table = results_table(metrics).set_index("measure")
-    assert list(table.loc["loss (nats)"]) == ["0.500", "1.250"]
-    assert list(table.loc["mean class accuracy"]) == ["", "50.0 %"]
-    assert table.loc["seconds (s)", "train"] == "70"
-
-
-def test_finish_completes_the_record_and_shows_the_requirements(
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    run = start_run(NAME)
-    run.use_data(make_splits())
-    run.require("1(b)", "at least 71 %", 0.7, 0.71)
-    run.finish()
-    assert record_of(run)["status"] == "complete"
-    assert record_of(run)["seconds"] > 0
-    assert "| 1(b) | at least 71 % | 0.7 | **no** |" in capsys.readouterr().out
-
-
-def test_mean_and_interval_as_text() -> None:
-    assert pm([0.851, 0.848, 0.854]) == "85.1 ± 0.7 %"
-    assert pm(0.5) == "50.0 %"
-    assert pm([1.5, 1.7], percent=False, digits=1) == "1.6 ± 1.3"
-
-
-def test_a_paired_difference_leaves_out_what_the_seeds_share() -> None:
-    reference = [0.70, 0.80, 0.90]
-    change = paired([0.72, 0.82, 0.92], reference)
-    assert (change.low, change.high) == pytest.approx((0.02, 0.02))
-    wide = paired([0.70, 0.83, 0.96], reference)
-    assert wide.low < 0 < wide.mean < wide.high
-    assert wide.text == "+3.0 ± 7.5"
-    single = paired([0.5], [0.6])
-    assert single.text == "-10.0"
-    assert single.high == -single.low == float("inf")
-
-
 def test_source_of_a_class_and_of_an_object(capsys: pytest.CaptureFixture[str]) -> None:
-    show_source(LeNet5(num_classes=2), pm)
+    show_source(LeNet5(num_classes=2), show_source)
     shown = capsys.readouterr().out
     assert shown.startswith('```python\n@register("lenet5")\nclass LeNet5')
-    assert "\n\n\ndef pm(" in shown
+    assert "\n\n\ndef show_source(" in shown
 
 
 # A kernel is a process of its own, which the patch of this one does not reach.

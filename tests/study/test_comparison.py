@@ -1,0 +1,83 @@
+from __future__ import annotations
+
+import pytest
+from pretended import Shown, make_study
+
+from helpers.base.errors import ConfigError
+from helpers.study import Comparison
+
+
+def compare(shown: Shown, **rows: list[int]) -> Comparison:
+    studies = {name: make_study(name, right, shown) for name, right in rows.items()}
+    return Comparison("ablation", studies, shown)
+
+
+def test_a_gain_is_paired_by_seed(shown: Shown) -> None:
+    rows = compare(shown, plain=[4, 6, 8], better=[5, 7, 9])
+    assert str(rows.gain("better")) == "+10.0 points (3 seeds)"
+    assert rows.gain("plain", "better").mean == pytest.approx(-0.1)
+    assert rows.best == "better"
+
+
+def test_a_loss_is_better_where_it_is_lower(shown: Shown) -> None:
+    studies = {n: make_study(n, r, shown) for n, r in (("a", [4]), ("b", [6]))}
+    rows = Comparison("ablation", studies, shown, metric="valid_loss")
+    assert rows.ranked == ["b", "a"]
+
+
+def test_the_lead_is_over_the_best_rival_with_a_wider_interval(shown: Shown) -> None:
+    rows = compare(
+        shown, plain=[2, 2, 2], a=[8, 8, 9], b=[6, 7, 7], c=[3, 3, 3], d=[9, 9, 9]
+    )
+    lead, pair = rows.leads("a", among=["a", "b", "c"]), rows.gain("a", "b")
+    assert lead.mean == pair.mean
+    assert (lead.ci95 or 0) > (pair.ci95 or 0) > 0
+    assert rows.leads("a").mean < 0  # d is ahead
+
+
+def test_a_combination_is_held_against_the_sum_of_its_parts(shown: Shown) -> None:
+    rows = compare(shown, plain=[2, 3, 4], a=[3, 4, 5], b=[4, 5, 6], both=[5, 6, 8])
+    assert rows.interaction("both", ["a", "b"]).mean == pytest.approx(0.1 / 3)
+
+
+def test_significance_is_corrected_for_the_number_of_rows(shown: Shown) -> None:
+    # The difference of a alone passes 5 % (p = 0.035), that of b by far.
+    plain = [1, 1, 1, 1]
+    few = compare(shown, plain=plain, a=[2, 2, 3, 5])
+    assert few.significance() == {"a": "not significant"}
+    rows = compare(shown, plain=plain, a=[3, 2, 2, 2], b=[9, 8, 9, 9], c=[1, 1, 2, 1])
+    assert rows.significance() == {
+        "a": "better",
+        "b": "better",
+        "c": "not significant",
+    }
+    many = compare(
+        shown, plain=plain, a=[3, 2, 2, 2], **{f"r{i}": plain for i in range(9)}
+    )
+    assert many.significance()["a"] == "not significant"
+
+
+def test_fewer_than_three_seeds_show_nothing(shown: Shown) -> None:
+    rows = compare(shown, plain=[1, 1], a=[9, 9])
+    assert rows.significance() == {"a": "not significant"}
+
+
+def test_it_shows_a_figure_and_a_table(shown: Shown) -> None:
+    studies = {
+        n: make_study(n, r, shown)
+        for n, r in (("plain", [4, 5, 6]), ("+ a", [6, 7, 8]), ("+ b", [4, 5, 6]))
+    }
+    rows = Comparison("ablation", studies, shown, groups={"first": ["+ a"]})
+    rows.show(caption="LeNet-5")
+    assert "ablation" in shown.figures
+    table = shown.tables["ablation"].set_index("row")
+    assert list(table["group"]) == ["", "first", ""]
+    assert table.loc["+ a", "difference"] == "+20.0 points"
+    assert list(table["significance"]) == ["baseline", "better", "not significant"]
+    assert shown.captions["ablation"].startswith("LeNet-5: mean of 3 seeds")
+
+
+def test_an_unknown_baseline_is_refused(shown: Shown) -> None:
+    study = make_study("a", [1], shown)
+    with pytest.raises(ConfigError, match="no row 'b': it has a"):
+        Comparison("ablation", {"a": study}, shown, baseline="b")

@@ -1,0 +1,82 @@
+from __future__ import annotations
+
+import pytest
+import torch
+from pretended import Point, Shown, make_splits, make_study
+
+from helpers.base.errors import ConfigError
+from helpers.study import CrossStudy
+from helpers.study.output import file_name
+from helpers.training import CrossValidated
+
+
+def test_a_metric_is_an_estimate_over_seeds(shown: Shown) -> None:
+    study = make_study("net", [5, 6, 7], shown)
+    assert str(study["valid_accuracy"]) == "60.0 ± 24.8 % (3 seeds)"
+    assert study["valid_loss"].unit == "nats"
+    assert study.metrics["train_seconds"] == [2.0, 2.0, 2.0]
+    with pytest.raises(ConfigError, match="net has no metric 'test_accuracy'"):
+        study["test_accuracy"]
+
+
+def test_a_gap_is_paired_by_seed(shown: Shown) -> None:
+    study = make_study("net", [10, 10, 10], shown)
+    gap = study.difference("valid_accuracy", "train_accuracy")
+    assert str(gap) == "+16.7 points (3 seeds)"
+
+
+def test_it_shows_its_curves_results_and_errors(shown: Shown) -> None:
+    study = make_study("+ my net", [5, 6], shown, test=True)
+    study.show_curves()
+    study.show_results()
+    study.show_confusions(worst=2)
+    study.show_classes()
+    study.show_scores()
+    study.show_errors(4)
+    kinds = ("curves", "confusion", "classes", "errors")
+    assert set(shown.figures) == {f"my_net_{kind}" for kind in kinds}
+    results = shown.tables["my_net_results"].set_index("measure")
+    assert results.loc["accuracy", "test"] == "55.0 ± 63.5 %"
+    assert results.loc["seconds", "training"] == "2.0 s"
+    assert results.loc["seconds", "test"] == ""
+    assert len(shown.tables["my_net_confused"]) == 2
+    assert "test images, 2 seeds pooled" in shown.captions["my_net_confusion"]
+    assert shown.tables["my_net_scores"]["images"].sum() == 10
+
+
+def test_a_study_without_errors_shows_none(shown: Shown) -> None:
+    study = make_study("net", [12, 12], shown)
+    study.show_errors()
+    study.show_confusions()
+    assert set(shown.figures) == {"net_confusion"}
+    assert not shown.tables
+
+
+def cross_validated(*right: int) -> CrossValidated:
+    """Two folds of six images, of each of which so many are predicted."""
+    images = make_splits().train
+    halves = [images.subset(torch.arange(6)), images.subset(torch.arange(6, 12))]
+    points = [Point(count) for count in right]
+    folds = [p.evaluate(half) for p, half in zip(points, halves, strict=True)]
+    held_out = Point(sum(right)).evaluate(images)
+    return CrossValidated(tuple(points), held_out, 1.0, tuple(folds))  # type: ignore[arg-type]
+
+
+def test_cross_validation_speaks_of_repeats_and_corrects_its_interval(
+    shown: Shown,
+) -> None:
+    rounds = [cross_validated(3, 4), cross_validated(4, 5), cross_validated(3, 5)]
+    study = CrossStudy("net", rounds, make_splits(), shown)
+    found = study["valid_accuracy"]
+    assert (found.over, found.count) == ("repeats", 3)
+    assert found.mean == pytest.approx((7 + 9 + 8) / 36)
+    folds = torch.tensor([3, 4, 4, 5, 3, 5]) / 6
+    # Nadeau and Bengio: test over training images, here 1, is added to 1 / 6.
+    half = 2.570582 * folds.std().item() * (1 / 6 + 1) ** 0.5
+    assert found.ci95 == pytest.approx(half, rel=1e-5)
+    assert study.judged_split == "held-out"
+
+
+def test_names_of_files() -> None:
+    assert file_name("+ weight decay", "curves") == "weight_decay_curves"
+    assert file_name("p = 0.1", "classes") == "p_0_1_classes"
