@@ -71,7 +71,7 @@ class TrainConfig:
             them.
         clip_norm: largest norm of the whole gradient; None does not clip.
         ema: decay of a moving average of the weights, which is then evaluated and kept;
-            None is off.
+            it rises over the first steps, as (1 + t) / (10 + t). None is off.
         augment: applied to training batches only.
         start_size: side in pixels of the training images in the first epoch, from where
             it grows evenly to their own (progressive resizing; Tan and Le 2021); None

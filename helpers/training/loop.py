@@ -7,12 +7,13 @@ import itertools
 import math
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from torch.optim.swa_utils import AveragedModel
 from torchvision.transforms import v2
 
 from helpers.base.errors import ConfigError, TrainingError
@@ -29,7 +30,7 @@ from helpers.training.optimizers import Schedule, decayed_parameters, make_optim
 
 # Raise it when a change here, or of a default in TrainConfig or Augment, makes the same
 # settings give other weights: what was trained before is then trained again.
-VERSION = 1
+VERSION = 2
 
 
 def fit(
@@ -319,9 +320,27 @@ def _watched_batches(
 def _make_average(model: nn.Module, config: TrainConfig) -> AveragedModel | None:
     if config.ema is None:
         return None
-    return AveragedModel(
-        model, multi_avg_fn=get_ema_multi_avg_fn(config.ema), use_buffers=True
-    )
+    averaged = partial(_move_average, config.ema)
+    return AveragedModel(model, multi_avg_fn=averaged, use_buffers=True)
+
+
+@torch.no_grad()
+def _move_average(
+    decay: float, averages: list[Tensor], currents: list[Tensor], steps: Tensor
+) -> None:
+    """One step of a moving average whose decay rises to ``decay``.
+
+    With the full decay from the start, the first, random weights would still be half of
+    the average after 1 / (1 - decay) steps.
+    """
+    if not averages[0].is_floating_point():  # the counters of batch normalisation
+        torch._foreach_copy_(averages, currents)  # noqa: SLF001
+        return
+    # A tensor all the way: a number would make the host wait for the device.
+    weight = 1 - ((1 + steps) / (10 + steps)).clamp(max=decay)
+    changes = torch._foreach_sub(currents, averages)  # noqa: SLF001
+    torch._foreach_mul_(changes, weight)  # noqa: SLF001
+    torch._foreach_add_(averages, changes)  # noqa: SLF001
 
 
 def _make_mix(config: TrainConfig, num_classes: int) -> nn.Module | None:

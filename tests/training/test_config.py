@@ -99,4 +99,4 @@ def test_defaults_stay_or_the_version_of_the_loop_is_raised() -> None:
     assert {
         name: value for name, value in defaults.items() if value or name in pinned
     } == pinned
-    assert VERSION == 1
+    assert VERSION == 2

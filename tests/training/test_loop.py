@@ -14,8 +14,8 @@ from torch import Tensor, nn
 
 from helpers.base.errors import ConfigError, TrainingError
 from helpers.data.splits import Splits
-from helpers.models import ImprovedCNN, LeNet5
-from helpers.training import Augment, TrainConfig, evaluate, fit
+from helpers.models import ImprovedCNN, LeNet5, StrokeNet
+from helpers.training import Augment, TrainConfig, evaluate, fit, loop
 from helpers.training.checkpoint import write_checkpoint
 
 QUICK = TrainConfig(epochs=3, batch_size=16, lr=0.05, precision="fp32")
@@ -388,3 +388,43 @@ def test_evaluation_leaves_the_training_mode_as_it_was(corners: Splits) -> None:
     evaluate(model, corners.valid, mean=mean, std=std)
     assert model.training
     assert same(weights(model), before)
+
+
+def test_averaged_weights_leave_the_first_ones_behind() -> None:
+    model = nn.Sequential(nn.Linear(2, 2), nn.BatchNorm1d(2))
+    average = loop._make_average(model, TrainConfig(ema=0.99))
+    assert average is not None
+    average.update_parameters(model)
+    nn.init.zeros_(model[0].weight)
+    model[1].running_mean.fill_(1.0)
+    model[1].num_batches_tracked.fill_(60)
+    for _ in range(59):
+        average.update_parameters(model)
+    assert average.module[0].weight.abs().max() < 1e-6
+    assert average.module[1].running_mean.min() > 0.999
+    assert average.module[1].num_batches_tracked == 60
+    nn.init.ones_(model[0].weight)  # later steps have the full decay
+    for _ in range(2000):
+        average.update_parameters(model)
+    before = average.module[0].weight.clone()
+    nn.init.zeros_(model[0].weight)
+    average.update_parameters(model)
+    torch.testing.assert_close(average.module[0].weight, 0.99 * before)
+
+
+def test_a_short_training_is_not_worse_for_averaging(corners: Splits) -> None:
+    accuracy = {}
+    for ema in (None, 0.99):
+        torch.manual_seed(0)
+        model = StrokeNet(4, widths=(8, 8, 16, 32), depths=(1, 1, 1), features=16)
+        config = TrainConfig(
+            epochs=8,
+            batch_size=16,
+            optimizer="adam",
+            lr=3e-3,
+            ema=ema,
+            precision="fp32",
+        )  # 64 steps
+        history = fit(model, corners, config)
+        accuracy[ema] = history.rows[-1]["valid_accuracy"]
+    assert accuracy[0.99] >= accuracy[None] > 0.5
