@@ -122,10 +122,10 @@ def test_list_shows_notebooks_and_their_parameters(call: Call) -> None:
 
 
 def test_a_notebook_that_is_no_paper_says_so(call: Call, notebooks: Path) -> None:
-    result = call("paper", notebooks / "course/01_a.ipynb", "--route", "typst")
+    result = call("paper", notebooks / "course/01_a.ipynb")
     assert (result.exit_code, result.stdout) == (1, "")
     assert result.stderr.startswith(
-        "error: The notebook is no paper: its metadata have no entry"
+        "error: The notebook's metadata need an entry \"paper\" such as"
     )
 
 
@@ -333,7 +333,7 @@ def test_data_commands_use_the_catalogue(
 def test_data_make_says_what_it_did(
     call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("helpers.data.lines.IMAGES_PER_CLASS", 2)
+    monkeypatch.setattr("helpers.data.sets.lines.IMAGES_PER_CLASS", 2)
     folder = tmp_path / "data" / "lines"
     assert call("data", "make", "lines").stdout == f"lines: {folder} made\n"
     assert call("data", "make", "lines").stdout == f"lines: {folder} is already there\n"

@@ -1,100 +1,118 @@
 """Unpacks zip and tar archives that nobody has to trust: no member gets outside its
-folder.
+folder, none is a link, and none is blown up out of nothing.
 """
 
 from __future__ import annotations
 
-import gzip
 import lzma
 import shutil
 import stat
 import tarfile
+import tempfile
 import zipfile
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
-from typing import IO
+from typing import IO, TypeAlias
 
 from helpers.base.errors import DataError
 
 BROKEN = (
     zipfile.BadZipFile,
     tarfile.TarError,
-    gzip.BadGzipFile,
     lzma.LZMAError,
     zlib.error,
     EOFError,
+    RuntimeError,  # zipfile's own for encryption and for methods such as Deflate64
 )
+# An archive of pictures holds at most a few times its own size.
+MAX_RATIO, ALWAYS_ALLOWED = 100, 64 << 20
+
+
+# Name, unpacked size, whether it is a plain file or folder, and a file's content.
+Member: TypeAlias = tuple[str, int, bool, IO[bytes] | None]
+
+
+def is_clutter(name: str) -> bool:
+    """Whether a file or folder is hidden, or one that macOS or Windows add by
+    themselves.
+    """
+    return name.startswith(".") or name in {"__MACOSX", "Thumbs.db", "desktop.ini"}
 
 
 def extract(archive: Path, folder: Path) -> None:
-    """Unpacks a zip or (compressed) tar archive into ``folder``.
+    """Unpacks a zip or (compressed) tar archive into ``folder``, without clutter.
 
     Members may only be plain files and folders below ``folder``. On an error those
     before the offending one are already there, so unpack into a temporary folder.
 
     Raises:
-        DataError: the file is no archive or broken, or a member is a link, a device, or
-            has an absolute path or one with ``..``; the message names it.
+        DataError: the file is no archive, broken, encrypted or far larger than it
+            looks, or a member is a link, a device, or outside the folder; the message
+            names it.
     """
+    members = _zip_members if zipfile.is_zipfile(archive) else _tar_members
+    left = max(ALWAYS_ALLOWED, MAX_RATIO * archive.stat().st_size)
     try:
-        if zipfile.is_zipfile(archive):
-            _extract_zip(archive, folder)
-        else:
-            _extract_tar(archive, folder)
+        for name, size, is_plain, content in members(archive):
+            path = _checked(archive, name, is_plain=is_plain)
+            left -= size
+            if left < 0:
+                raise DataError(
+                    f"{archive} unpacks to more than {MAX_RATIO} times its size: "
+                    "expected an archive of pictures."
+                )
+            if content and not any(map(is_clutter, path.parts)):
+                (folder / path.parent).mkdir(parents=True, exist_ok=True)
+                with content, (folder / path).open("wb") as file:
+                    shutil.copyfileobj(content, file)
     except BROKEN as error:
         raise DataError(
-            f"{archive} is not a whole zip or tar archive ({error}): remove it and "
-            "fetch again."
+            f"{archive} is not a whole zip or tar archive that can be unpacked here "
+            f"({error}): download it again, or pack it anew as a plain zip."
         ) from error
 
 
-def _extract_zip(archive: Path, folder: Path) -> None:
+@contextmanager
+def unpacked(archive: Path, *, beside: Path) -> Iterator[Path]:
+    """Yields a temporary folder on the disk of ``beside`` with what ``archive`` holds.
+
+    Raises:
+        DataError: as ``extract`` does.
+    """
+    with tempfile.TemporaryDirectory(
+        dir=beside.parent, prefix=".unpacked.", suffix=".part"
+    ) as folder:
+        extract(archive, Path(folder))
+        yield Path(folder)
+
+
+def _zip_members(archive: Path) -> Iterator[Member]:
     with zipfile.ZipFile(archive) as file:
-        for member in file.infolist():
-            kind = stat.S_IFMT(
-                member.external_attr >> 16
-            )  # 0 where the archive comes from Windows
-            if kind not in {0, stat.S_IFREG, stat.S_IFDIR}:
-                raise _unsafe(archive, member.filename, "a link or device")
-            target = _target(archive, member.filename, folder)
-            if not member.is_dir():
-                with file.open(member) as content:
-                    _write(content, target)
+        for info in file.infolist():
+            kind = stat.S_IFMT(info.external_attr >> 16)  # 0 where Windows packed it
+            content = None if info.is_dir() else file.open(info)
+            is_plain = kind in {0, stat.S_IFREG, stat.S_IFDIR}
+            yield info.filename, info.file_size, is_plain, content
 
 
-def _extract_tar(archive: Path, folder: Path) -> None:
-    # One pass over the stream: a compressed tar cannot be searched without unpacking
-    # it.
+def _tar_members(archive: Path) -> Iterator[Member]:
+    # One pass over the stream: a compressed tar cannot be searched without unpacking.
     with tarfile.open(archive) as file:
-        for member in file:
-            if not (member.isfile() or member.isdir()):
-                raise _unsafe(archive, member.name, "a link or device")
-            target = _target(archive, member.name, folder)
-            content = file.extractfile(member)
-            if content is not None:
-                with content:
-                    _write(content, target)
+        for info in file:
+            content = file.extractfile(info) if info.isfile() else None
+            yield info.name, info.size, info.isfile() or info.isdir(), content
 
 
-def _target(archive: Path, name: str, folder: Path) -> Path:
+def _checked(archive: Path, name: str, *, is_plain: bool) -> PurePosixPath:
+    """Where the member goes below the folder."""
     path = PurePosixPath(name.replace("\\", "/"))
-    if (
-        path.is_absolute()
-        or ".." in path.parts
-        or any(":" in part for part in path.parts[:1])
-    ):
-        raise _unsafe(archive, name, "outside its folder")
-    return folder / path
-
-
-def _write(content: IO[bytes], target: Path) -> None:
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with target.open("wb") as file:
-        shutil.copyfileobj(content, file)
-
-
-def _unsafe(archive: Path, name: str, why: str) -> DataError:
-    return DataError(
-        f"{archive} is not safe to unpack: its member {name!r} is {why}. Nothing of it "
+    outside = path.is_absolute() or ".." in path.parts or ":" in "".join(path.parts[:1])
+    if is_plain and not outside:
+        return path
+    raise DataError(
+        f"{archive} is not safe to unpack: its member {name!r} is "
+        f"{'outside its folder' if is_plain else 'a link or device'}. Nothing of it "
         "was kept."
     )

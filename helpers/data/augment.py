@@ -1,8 +1,6 @@
-"""Augmentation of whole batches on their device, each image with its own random
-numbers.
+"""Augmentation of whole batches on their device, each image with its own numbers.
 
-Flip, rotation, scale, translation and crop are one affine map, so they cost one
-resampling together. No image is touched by Python.
+Flip, rotation, scale, translation, crop and shear are one affine map: one resampling.
 """
 
 from __future__ import annotations
@@ -17,9 +15,8 @@ from torch import Generator, Tensor
 from helpers.base.errors import ConfigError
 
 PADDINGS = ("zeros", "border", "reflection")
-ELASTIC_CELLS = (
-    6  # random displacements along a side; between them the image is bent smoothly
-)
+PROBABILITIES = ("flip", "erase", "brightness", "contrast", "saturation", "grayscale")
+ELASTIC_CELLS = 6  # random displacements along a side, interpolated between
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,26 +24,23 @@ class Augment:
     """How strongly each transformation is applied; 0 leaves it out.
 
     Attributes:
-        flip: probability of a mirror image (left and right).
+        flip: probability of a horizontal flip.
         rotate: largest rotation, in degrees either way.
         scale: largest change of size: factors from 1 / (1 + scale) to 1 + scale,
             uniform in their logarithm.
         translate: largest shift along each axis, as a fraction of the side.
-        crop: largest shift in whole pixels: a random crop of the image padded by as
-            many.
+        crop: largest shift in whole pixels, as a random crop after padding gives.
         shear: largest shear along x, in degrees either way.
         elastic: standard deviation of a smooth random displacement of every pixel, as a
-            fraction of the side (elastic distortion; Simard, Steinkraus and Platt
-            2003).
+            fraction of the side (Simard, Steinkraus and Platt 2003).
         padding: what comes in from outside: ``zeros`` (the mean colour, since images
-            are already normalised), ``border`` or ``reflection``.
+            are normalised), ``border`` or ``reflection``.
         brightness: largest shift of all values, in standard deviations.
-        contrast: largest relative change of the contrast around each image's mean:
-            factors 1 - c to 1 + c.
+        contrast: largest relative change of the contrast around each image's mean.
         saturation: likewise of the distance of each pixel from its own gray.
         grayscale: probability that an image loses its colours.
-        erase: probability that a rectangle is replaced by noise (Zhong et al. 2020,
-            "Random Erasing").
+        erase: probability that a rectangle is replaced by noise (random erasing, Zhong
+            et al. 2020).
         erase_area: smallest and largest area of that rectangle, as a fraction of the
             image.
     """
@@ -73,14 +67,7 @@ class Augment:
                 raise ConfigError(
                     f"Augment.{field.name} is {value}: a strength cannot be negative."
                 )
-        for name in (
-            "flip",
-            "erase",
-            "brightness",
-            "contrast",
-            "saturation",
-            "grayscale",
-        ):
+        for name in PROBABILITIES:
             if getattr(self, name) > 1:
                 raise ConfigError(
                     f"Augment.{name} is {getattr(self, name)}: expected 0 to 1."
@@ -98,17 +85,8 @@ class Augment:
     @property
     def moves(self) -> bool:
         """Whether pixels change their place."""
-        return any(
-            (
-                self.flip,
-                self.rotate,
-                self.scale,
-                self.translate,
-                self.crop,
-                self.shear,
-                self.elastic,
-            )
-        )
+        affine = (self.flip, self.rotate, self.scale, self.translate, self.crop)
+        return any((*affine, self.shear, self.elastic))
 
     @property
     def recolours(self) -> bool:
@@ -123,8 +101,7 @@ class Augment:
         Args:
             images: normalised images (B, C, H, W), float.
             generator: source of every random number, on the images' device.
-            size: side in pixels of the result, drawn by the same resampling; None keeps
-                the images' own.
+            size: side in pixels of the result; None keeps the images' own.
 
         Returns:
             A batch (B, C, size, size) of the same type.
@@ -143,17 +120,11 @@ class Augment:
         if self.elastic:
             grid = grid + self._bend(len(images), generator, size)
         return F.grid_sample(
-            images,
-            grid,
-            mode="bilinear",
-            padding_mode=self.padding,
-            align_corners=False,
+            images, grid, padding_mode=self.padding, align_corners=False
         )
 
     def affine(self, images: Tensor, generator: Generator) -> Tensor:
-        """One map per image (B, 2, 3), from places in the new image to places in the
-        old, in -1…1.
-        """
+        """One map (B, 2, 3) per image, from new places to old, in -1…1."""
         uniform = _Uniform(len(images), generator)
         height, width = images.shape[-2:]
         angle = uniform(self.rotate) * (math.pi / 180)
@@ -177,27 +148,16 @@ class Augment:
 
     def _bend(self, count: int, generator: Generator, size: int) -> Tensor:
         """Displacements (B, size, size, 2), in -1…1."""
-        coarse = torch.randn(
-            count,
-            2,
-            ELASTIC_CELLS,
-            ELASTIC_CELLS,
-            generator=generator,
-            device=generator.device,
-        )
+        shape = (count, 2, ELASTIC_CELLS, ELASTIC_CELLS)
+        coarse = torch.randn(shape, generator=generator, device=generator.device)
         smooth = F.interpolate(coarse, size=size, mode="bicubic", align_corners=True)
         return 2 * self.elastic * smooth.permute(0, 2, 3, 1)
 
     def _recolour(self, images: Tensor, generator: Generator) -> Tensor:
-        # The images are normalised: brightness shifts them, contrast scales them around
-        # their mean.
         uniform = _Uniform(len(images), generator, shape=(-1, 1, 1, 1))
         centre = images.mean(dim=(1, 2, 3), keepdim=True)  # (B, 1, 1, 1)
-        images = (
-            (images - centre) * (1 + uniform(self.contrast))
-            + centre
-            + uniform(self.brightness)
-        )
+        images = (images - centre) * (1 + uniform(self.contrast)) + centre
+        images = images + uniform(self.brightness)
         if self.saturation:
             gray = images.mean(dim=1, keepdim=True)  # (B, 1, H, W)
             images = torch.lerp(gray, images, 1 + uniform(self.saturation))
@@ -211,13 +171,9 @@ class Augment:
         uniform = _Uniform(batch, generator)
         low, high = self.erase_area
         area = (low + high) / 2 + uniform((high - low) / 2)
-        aspect = torch.exp(
-            uniform(math.log(3.0)) / 2
-        )  # height : width from 1 : 3 to 3 : 1
-        tall, wide = (
-            area.sqrt() * aspect * height,
-            area.sqrt() / aspect * width,
-        )  # (B,) pixels
+        # Height : width from 1 : 3 to 3 : 1; both (B,), in pixels.
+        aspect = torch.exp(uniform(math.log(3.0)) / 2)
+        tall, wide = area.sqrt() * aspect * height, area.sqrt() / aspect * width
         rows, columns = (
             torch.arange(side, device=images.device) + 0.5 for side in (height, width)
         )
@@ -225,9 +181,7 @@ class Augment:
         inside_y = (rows - centre_y[:, None]).abs() * 2 < tall[:, None]  # (B, H)
         inside_x = (columns - centre_x[:, None]).abs() * 2 < wide[:, None]  # (B, W)
         chosen = uniform.happens(self.erase).bool()
-        hole = (
-            chosen[:, None, None] & inside_y[:, :, None] & inside_x[:, None, :]
-        )  # (B, H, W)
+        hole = chosen[:, None, None] & inside_y[:, :, None] & inside_x[:, None, :]
         noise = torch.randn(
             images.shape, generator=generator, device=images.device, dtype=images.dtype
         )
@@ -235,16 +189,13 @@ class Augment:
 
 
 def _grid(maps: Tensor, size: int) -> Tensor:
-    """Where each pixel of the new images comes from: maps (B, 2, 3) to places (B, size,
-    size, 2).
+    """Where each pixel comes from: maps (B, 2, 3) to places (B, size, size, 2).
 
-    The same as ``F.affine_grid`` for square images, without its matrix product over all
-    pixels: along a row only the product with x changes, so sums of a row and a column
-    are enough.
+    The same as ``F.affine_grid``, by sums of a row and a column instead of a matrix
+    product over all pixels.
     """
-    centres = (
-        torch.arange(size, device=maps.device) * 2 + 1
-    ) / size - 1  # (size,), in -1…1
+    # (size,), in -1…1.
+    centres = (torch.arange(size, device=maps.device) * 2 + 1) / size - 1
     along_x = maps[:, :, 0, None] * centres  # (B, 2, size)
     along_y = maps[:, :, 1, None] * centres + maps[:, :, 2, None]  # (B, 2, size)
     return (along_y[:, :, :, None] + along_x[:, :, None, :]).permute(0, 2, 3, 1)

@@ -12,24 +12,19 @@ from helpers.data.splits import Split, Splits
 
 
 class Batches:
-    """Normalised batches of a split, in an order that follows from the seed and the
-    epoch alone.
+    """Normalised batches of a split; seed and epoch alone fix order and augmentation.
 
-    Nothing is carried over from one epoch to the next, so a run that is taken up at any
-    epoch sees the very batches, with the very augmentation, that an unbroken run would
-    have seen.
+    So a resumed run sees the very batches that an unbroken one would have seen.
 
     Args:
-        split: the images; moved to ``device`` once, as they are (``uint8``, a quarter
-            of the space of floats).
+        split: the images; moved to ``device`` once, as they are.
         batch_size: images per batch; the last one may be smaller.
         device: where the batches are made.
         mean: mean of each channel, in 0–1.
         std: standard deviation of each channel, in 0–1.
         seed: with the epoch, fixes order and augmentation.
         shuffle: a new order every epoch; False keeps the split's own.
-        augment: applied to every batch; None, as for all evaluation, leaves the images
-            as they are.
+        augment: applied to every batch; None for evaluation.
         drop_last: leave out a last batch that is not full.
         channels_last: how the images lie in memory; False is plane by plane.
     """
@@ -52,9 +47,8 @@ class Batches:
         self.batch_size, self.device, self.seed = batch_size, device, seed
         self.shuffle, self.augment, self.drop_last = shuffle, augment, drop_last
         self._layout = torch.channels_last if channels_last else torch.contiguous_format
-        white = (
-            255 if self.images.dtype == torch.uint8 else 1
-        )  # the value that mean and std call 1
+        # The value that mean and std call 1.
+        white = 255 if self.images.dtype == torch.uint8 else 1
         self._centre, self._width = (
             torch.tensor(values, device=device, dtype=torch.float32)
             .mul(white)
@@ -69,59 +63,42 @@ class Batches:
     def epoch(
         self, epoch: int, *, size: int | None = None
     ) -> Iterator[tuple[Tensor, Tensor]]:
-        """Yields ``(images, labels)``: normalised float (B, C, H, W) and ``int64``
-        (B,).
+        """Yields normalised float images (B, C, H, W) and ``int64`` labels (B,).
 
         Args:
             epoch: with the seed, fixes order and augmentation.
-            size: side in pixels that augmentation gives its images; None keeps their
-                own.
+            size: side in pixels of augmented images; None keeps their own.
         """
-        generator = torch.Generator(self.device).manual_seed(
-            self.seed * 1_000_003 + epoch
-        )
-        count = len(self.labels)
-        order = (
-            torch.randperm(count, generator=generator, device=self.device)
-            if self.shuffle
-            else None
-        )
+        seed, count = self.seed * 1_000_003 + epoch, len(self.labels)
+        generator = torch.Generator(self.device).manual_seed(seed)
+        order = None
+        if self.shuffle:
+            order = torch.randperm(count, generator=generator, device=self.device)
         for start in range(0, len(self) * self.batch_size, self.batch_size):
-            chosen = (
-                slice(start, start + self.batch_size)
-                if order is None
-                else order[start : start + self.batch_size]
-            )
+            part = slice(start, start + self.batch_size)
+            chosen = part if order is None else order[part]
             images = self.normalised(self.images[chosen])
             if self.augment is not None:
                 images = self.augment(images, generator, size=size)
             yield images.contiguous(memory_format=self._layout), self.labels[chosen]
 
     def normalised(self, images: Tensor) -> Tensor:
-        """Images as a split holds them (B, C, H, W), as float with mean 0 and standard
-        deviation 1 per channel.
-        """
+        """A split's images (B, C, H, W) as float, with mean 0 and std 1 per channel."""
         return (images - self._centre).div_(self._width)
 
 
 def augmented_views(
     splits: Splits, augment: Augment, *, index: int = 0, count: int
 ) -> Tensor:
-    """One training image in several augmented versions, to be looked at: float (count,
-    C, H, W), 0–1.
+    """The training image ``index`` in ``count`` augmented versions, to be looked at.
 
-    Args:
-        splits: the data.
-        augment: applied as in training, to the normalised image.
-        index: of the image in ``train``.
-        count: versions.
+    Returns:
+        Float (count, C, H, W), 0–1.
     """
     one = splits.train.subset(torch.tensor([index] * count))
     mean, std = splits.channel_stats()
-    images, _ = next(
-        Batches(
-            one, count, device=torch.device("cpu"), mean=mean, std=std, augment=augment
-        ).epoch(0)
-    )
+    cpu = torch.device("cpu")
+    batches = Batches(one, count, device=cpu, mean=mean, std=std, augment=augment)
+    images, _ = next(batches.epoch(0))
     mean_t, std_t = (torch.tensor(values).view(1, -1, 1, 1) for values in (mean, std))
     return (images * std_t + mean_t).clamp(0, 1)

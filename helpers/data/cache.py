@@ -1,4 +1,4 @@
-"""Tensors that cost time to make, kept on disk; the folder may be deleted at any time."""
+"""Tensors that cost time to make, kept on disk; the folder may be deleted."""
 
 from __future__ import annotations
 
@@ -12,11 +12,9 @@ from helpers.base.tensors import UnreadableError, read_tensors, write_tensors
 
 
 def cached(key: str, make: Callable[[], Tensor]) -> Tensor:
-    """The tensor kept as ``key`` in ``data/.cache``, or else what ``make`` returns,
-    which is kept there.
+    """The tensor kept as ``key`` in ``data/.cache``, or what ``make`` returns, kept.
 
-    A damaged file is made again, and a full or read-only disk costs a second making,
-    nothing else.
+    A damaged file is made again; a full or read-only disk costs time, nothing else.
     """
     path = data_dir() / ".cache" / f"{key}.pt"
     if path.is_file():

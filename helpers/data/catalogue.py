@@ -1,10 +1,7 @@
-"""The data sets: what each is, where it lies, and ``load_data``, the one way to get
-one.
+"""The data sets: what each is, where it lies, and ``load_data``, which loads any.
 
-A new data set is one entry here and one small module beside this one, with the
-functions the entry names: ``load`` and ``draw``, and ``convert`` if there is an
-official archive, ``lay_out`` if the user has to download it, ``make`` if the set itself
-is generated, or ``collect`` if it has to be gathered.
+A new data set is one entry here and one module in ``sets/`` with the functions that the
+entry names.
 """
 
 from __future__ import annotations
@@ -16,19 +13,18 @@ from typing import Literal
 
 from helpers.base.errors import ConfigError, DataError
 from helpers.base.files import data_dir
-from helpers.data import (
+from helpers.data import synthetic
+from helpers.data.sets import (
     artists,
     caltech101,
     cifar10,
     clipart,
-    collect,
-    face_lists,
     facescrub,
+    facescrub_fetch,
     lines,
     mnist,
-    synthetic,
 )
-from helpers.data.splits import Split, Splits
+from helpers.data.splits import Loaded, Splits
 
 SOURCES = ("auto", "real", "synthetic")
 
@@ -41,9 +37,9 @@ class Archive:
         url: where it is.
         sha256: hash of the file, in hexadecimal digits.
         size: its length in bytes.
-        convert: lays the content of the file (first argument) out in a new folder
-            (second), which what came before it in the same download shares.
-        mirrors: where the same file is, should it not be at ``url``.
+        convert: lays the file (first argument) out in a new folder (second), which all
+            files of a download share.
+        mirrors: where else the same file is.
     """
 
     url: str
@@ -61,26 +57,18 @@ class DataSet:
         name: the name ``load_data`` knows it by.
         title: its name in prose.
         folder: its own folder below the data folder, and below ``synthetic/`` there.
-        classes: number of classes of the official set and of the stand-in.
         image_size: side of the square images in pixels.
-        channels: 1 for grayscale, 3 for RGB.
-        source: who made it.
         licence: on what terms it may be used.
         homepage: where it is described; empty for a set that is generated.
-        load: reads class names and splits (train, valid, test or None) from the set's
-            own folder; where ``any_size``, at the side in pixels that is its second
-            argument.
-        draw: draws the synthetic stand-in into an empty folder, in the layout that
-            ``load`` reads.
-        archives: the official download, where there is one: its files.
-        lay_out: makes the set's own folder (second argument, empty) of what the user
-            has downloaded (first), for a set that no program can download.
-        make: generates the real images in the set's own folder, unless they are already
-            there, and says whether it did; for a set that everybody generates.
-        collect: gathers the real images in the set's own folder, for a set that is not
-            one download; takes up what an earlier call began.
-        seal: a file in the folder that is written last, for a set that grows file by
-            file: without it the set is not there yet.
+        load: reads it from its own folder, at the side in pixels that is the second
+            argument where ``any_size``.
+        draw: draws the stand-in into an empty folder, in the layout of the real set.
+        archives: the files of the official download, where there is one.
+        lay_out: makes the set's folder (second argument) of the user's download
+            (first), where no program can download it.
+        make: generates the images unless they are there, and says whether it did.
+        collect: gathers the images file by file; takes up what it began.
+        seal: a file that is written last: without it the set is not there.
         any_size: whether the images can be had at other sides than ``image_size``.
         factors: what the classes combine, where they do; see ``Splits.factors``.
     """
@@ -88,13 +76,10 @@ class DataSet:
     name: str
     title: str
     folder: str
-    classes: int
     image_size: int
-    channels: int
-    source: str
     licence: str
     homepage: str
-    load: Callable[..., tuple[tuple[str, ...], Split, Split, Split | None]]
+    load: Callable[..., Loaded]
     draw: Callable[[Path], None]
     archives: tuple[Archive, ...] = ()
     lay_out: Callable[[Path, Path], None] | None = None
@@ -129,144 +114,143 @@ class DataSet:
         return f"lay it out there as data/README.md says (see {self.homepage})"
 
 
+def _mnist_file(name: str, size: int, sha256: str) -> Archive:
+    return Archive(
+        url=f"https://ossci-datasets.s3.amazonaws.com/mnist/{name}.gz",
+        sha256=sha256,
+        size=size,
+        convert=mnist.convert,
+        mirrors=(f"http://yann.lecun.com/exdb/mnist/{name}.gz",),
+    )
+
+
 _MNIST = DataSet(
     name="mnist",
     title="MNIST (training set, 60 : 40)",
     folder="MNIST",
-    classes=len(mnist.CLASSES),
     image_size=mnist.IMAGE_SIZE,
-    channels=1,
-    source="Y. LeCun, C. Cortes, C. J. C. Burges, 1998",
     licence="CC BY-SA 3.0",
     homepage="https://yann.lecun.com/exdb/mnist/",
     load=mnist.load_60_40,
     draw=mnist.draw,
-    archives=tuple(
-        Archive(
-            url=f"https://ossci-datasets.s3.amazonaws.com/mnist/{file_name}",
-            sha256=sha256,
-            size=size,
-            convert=mnist.convert,
-            mirrors=(f"http://yann.lecun.com/exdb/mnist/{file_name}",),
-        )
-        for file_name, size, sha256 in mnist.OFFICIAL_FILES
+    archives=(
+        _mnist_file(
+            "train-images-idx3-ubyte",
+            9_912_422,
+            "440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609",
+        ),
+        _mnist_file(
+            "train-labels-idx1-ubyte",
+            28_881,
+            "3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c",
+        ),
+        _mnist_file(
+            "t10k-images-idx3-ubyte",
+            1_648_877,
+            "8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6",
+        ),
+        _mnist_file(
+            "t10k-labels-idx1-ubyte",
+            4_542,
+            "f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6",
+        ),
     ),
 )
 
-CATALOGUE: dict[str, DataSet] = {
-    data_set.name: data_set
-    for data_set in (
-        DataSet(
-            name="caltech101",
-            title="Caltech-101",
-            folder="caltech101",
-            classes=len(caltech101.CLASSES),
-            image_size=caltech101.IMAGE_SIZE,
-            channels=3,
-            source="L. Fei-Fei, R. Fergus, P. Perona, 2004",
-            licence="CC BY 4.0",
-            homepage="https://data.caltech.edu/records/mzrjq-6wc02",
-            load=caltech101.load,
-            draw=caltech101.draw,
-            archives=(
-                Archive(
-                    url="https://data.caltech.edu/records/mzrjq-6wc02/files/caltech-101.zip",
-                    sha256="331234750fc7f77520e50d9565e8b6907b03565e30320da1401130db08c61f91",
-                    size=137_414_764,
-                    convert=caltech101.convert,
-                ),
+_ALL = (
+    DataSet(
+        name="caltech101",
+        title="Caltech-101",
+        folder="caltech101",
+        image_size=caltech101.IMAGE_SIZE,
+        licence="CC BY 4.0",
+        homepage="https://data.caltech.edu/records/mzrjq-6wc02",
+        load=caltech101.load,
+        draw=caltech101.draw,
+        archives=(
+            Archive(
+                url="https://data.caltech.edu/records/mzrjq-6wc02/files/caltech-101.zip",
+                sha256="331234750fc7f77520e50d9565e8b6907b03565e30320da1401130db08c61f91",
+                size=137_414_764,
+                convert=caltech101.convert,
             ),
         ),
-        DataSet(
-            name="cifar10",
-            title="CIFAR-10",
-            folder=cifar10.FOLDER,
-            classes=len(cifar10.CLASSES),
-            image_size=cifar10.IMAGE_SIZE,
-            channels=3,
-            source="A. Krizhevsky, V. Nair, G. Hinton, 2009",
-            licence="none stated",
-            homepage="https://www.cs.toronto.edu/~kriz/cifar.html",
-            load=cifar10.load,
-            draw=cifar10.draw,
-            archives=(
-                Archive(
-                    url="https://www.cs.toronto.edu/~kriz/cifar-10-python.tar.gz",
-                    sha256="6d958be074577803d12ecdefd02955f39262c83c16fe9348329d7fe0b5c001ce",
-                    size=170_498_071,
-                    convert=cifar10.convert,
-                ),
+    ),
+    DataSet(
+        name="cifar10",
+        title="CIFAR-10",
+        folder=cifar10.FOLDER,
+        image_size=cifar10.IMAGE_SIZE,
+        licence="none stated",
+        homepage="https://www.cs.toronto.edu/~kriz/cifar.html",
+        load=cifar10.load,
+        draw=cifar10.draw,
+        archives=(
+            Archive(
+                url="https://www.cs.toronto.edu/~kriz/cifar-10-python.tar.gz",
+                sha256="6d958be074577803d12ecdefd02955f39262c83c16fe9348329d7fe0b5c001ce",
+                size=170_498_071,
+                convert=cifar10.convert,
             ),
         ),
-        DataSet(
-            name="lines",
-            title="the line dataset",
-            folder="lines",
-            classes=len(lines.CLASSES),
-            image_size=lines.IMAGE_SIZE,
-            channels=3,
-            source="generated by helpers/data/lines.py",
-            licence="none needed",
-            homepage="",
-            load=lines.load,
-            draw=lines.draw,
-            make=lines.make,
-            factors=lines.FACTORS,
-        ),
+    ),
+    DataSet(
+        name="lines",
+        title="the line dataset",
+        folder="lines",
+        image_size=lines.IMAGE_SIZE,
+        licence="none needed",
+        homepage="",
+        load=lines.load,
+        draw=lines.draw,
+        make=lines.make,
+        factors=lines.FACTORS,
+    ),
+    _MNIST,
+    replace(
         _MNIST,
-        replace(
-            _MNIST,
-            name="mnist_60k",
-            title="MNIST (60,000 + 10,000)",
-            load=mnist.load_60k_10k,
-        ),
-        DataSet(
-            name="artists",
-            title="the artists' paintings",
-            folder="artists",
-            classes=len(artists.CLASSES),
-            image_size=artists.IMAGE_SIZE,
-            channels=3,
-            source="Z. Bylinskii, for MIT 6.867",
-            licence="for coursework",
-            homepage="https://web.mit.edu/zoya/www/",
-            load=artists.load,
-            draw=artists.draw,
-            any_size=True,
-        ),
-        DataSet(
-            name="facescrub",
-            title="FaceScrub",
-            folder="facescrub",
-            classes=len(facescrub.CLASSES),
-            image_size=facescrub.IMAGE_SIZE,
-            channels=3,
-            source="H.-W. Ng, S. Winkler, 2014",
-            licence="research use only",
-            homepage="https://vintage.winklerbros.net/facescrub.html",
-            load=facescrub.load,
-            draw=facescrub.draw,
-            collect=collect.collect_faces,
-            seal=face_lists.MANIFEST,
-            any_size=True,
-        ),
-        DataSet(
-            name="clipart",
-            title="clip art",
-            folder="clipart",
-            classes=len(clipart.CLASSES),
-            image_size=clipart.IMAGE_SIZE,
-            channels=3,
-            source="H. Venkateswara et al., 2017: Office-Home, Clipart",
-            licence="non-commercial research and education",
-            homepage="https://www.hemanthdv.org/officeHomeDataset.html",
-            load=clipart.load,
-            draw=clipart.draw,
-            lay_out=clipart.lay_out,
-            any_size=True,
-        ),
-    )
-}
+        name="mnist_60k",
+        title="MNIST (60,000 + 10,000)",
+        load=mnist.load_60k_10k,
+    ),
+    DataSet(
+        name="artists",
+        title="the artists' paintings",
+        folder="artists",
+        image_size=artists.IMAGE_SIZE,
+        licence="for coursework",
+        homepage="https://web.mit.edu/zoya/www/",
+        load=artists.load,
+        draw=artists.draw,
+        any_size=True,
+    ),
+    DataSet(
+        name="facescrub",
+        title="FaceScrub",
+        folder="facescrub",
+        image_size=facescrub.IMAGE_SIZE,
+        licence="research use only",
+        homepage="https://vintage.winklerbros.net/facescrub.html",
+        load=facescrub.load,
+        draw=facescrub.draw,
+        collect=facescrub_fetch.collect_faces,
+        seal=facescrub.MANIFEST,
+        any_size=True,
+    ),
+    DataSet(
+        name="clipart",
+        title="clip art",
+        folder="clipart",
+        image_size=clipart.IMAGE_SIZE,
+        licence="non-commercial research and education",
+        homepage="https://www.hemanthdv.org/officeHomeDataset.html",
+        load=clipart.load,
+        draw=clipart.draw,
+        lay_out=clipart.lay_out,
+        any_size=True,
+    ),
+)
+CATALOGUE = {data_set.name: data_set for data_set in _ALL}
 
 
 def find_data_set(name: str) -> DataSet:
@@ -287,14 +271,12 @@ def load_data(name: str, source: str = "auto", *, size: int | None = None) -> Sp
 
     Args:
         name: a name in the catalogue.
-        source: ``real`` reads the data folder (``data/``, or ``$CNN_DATA``);
-            ``synthetic`` reads a stand-in with the same classes and image format, drawn
-            when it is first asked for; ``auto`` takes the real images if their folder
-            is there. A set that is generated is always there: its real images are made
-            when they are first asked for.
+        source: ``real`` reads the data folder (``data/``, or ``$CNN_DATA``) and makes a
+            set that is generated; ``synthetic`` draws a stand-in with the same classes
+            and format, or reads it; ``auto`` takes the real images if they are there.
         size: side in pixels to decode the images at, for sets of photographs and
-            paintings; None is the set's own. Another size never changes which image is
-            in which split.
+            paintings; None is the set's own. It never changes which image is in which
+            split.
 
     Returns:
         Its splits; ``splits.source`` is ``real`` or ``synthetic``, never ``auto``.
@@ -314,10 +296,8 @@ def load_data(name: str, source: str = "auto", *, size: int | None = None) -> Sp
         source = "real" if data_set.make or data_set.present else "synthetic"
     size = _checked_size(data_set, size)
     folder = _real(data_set) if source == "real" else _synthetic(data_set)
-    classes, train, valid, test = (
-        data_set.load(folder, size) if data_set.any_size else data_set.load(folder)
-    )
-    return Splits(name, source, classes, train, valid, test, data_set.factors)
+    loaded = data_set.load(folder, size) if data_set.any_size else data_set.load(folder)
+    return Splits(name, source, *loaded, data_set.factors)
 
 
 def source_folder(splits: Splits) -> Path:
@@ -353,8 +333,7 @@ class DataStatus:
 
     Attributes:
         state: ``present``, ``absent`` or ``broken``.
-        detail: the number of images, how to get them, or what is wrong, in one
-            sentence.
+        detail: the number of images, how to get them, or what is wrong.
     """
 
     state: Literal["present", "absent", "broken"]
@@ -362,18 +341,15 @@ class DataStatus:
 
 
 def data_status(name: str) -> DataStatus:
-    """Reads every image of the real data set once (later from the cache) and says how
-    it stands.
+    """Reads every image of the real data set (later from the cache).
 
     Raises:
         DataError: the name is unknown.
     """
     data_set = find_data_set(name)
     if not data_set.present:
-        return DataStatus(
-            "absent",
-            f"{data_set.path / data_set.seal} is not there: {data_set.how_to_get}.",
-        )
+        missing = data_set.path / data_set.seal
+        return DataStatus("absent", f"{missing} is not there: {data_set.how_to_get}.")
     try:
         splits = load_data(name, source="real")
     except DataError as error:

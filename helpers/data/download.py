@@ -18,11 +18,10 @@ TIMEOUT = 30  # seconds without a byte
 
 
 def fetch(name: str) -> Path:
-    """Downloads a data set and lays it out below the data folder; does nothing if its
-    folder is there.
+    """Downloads a data set and lays it out, unless its folder is there.
 
-    A download that was verified but could not be laid out is kept for the next attempt,
-    and so is what a set that is gathered picture by picture has by then.
+    A verified download that could not be laid out is kept for the next attempt, and so
+    is what a set that is gathered picture by picture has by then.
 
     Args:
         name: a name in the catalogue.
@@ -46,8 +45,7 @@ def fetch(name: str) -> Path:
             f"{data_set.title} has no official archive to download: "
             f"{data_set.how_to_get}."
         )
-    downloads = data_dir() / ".downloads"
-    files = [_download(archive, downloads) for archive in data_set.archives]
+    files = [_download(archive) for archive in data_set.archives]
     with staged(data_set.path) as folder:
         for archive, file in zip(data_set.archives, files, strict=True):
             archive.convert(file, folder)
@@ -57,8 +55,7 @@ def fetch(name: str) -> Path:
 
 
 def convert(name: str, source: Path) -> Path:
-    """Lays a data set out below the data folder, of what the user has downloaded; does
-    nothing if it is there.
+    """Lays out a data set that the user has downloaded, unless its folder is there.
 
     Args:
         name: a name in the catalogue.
@@ -68,9 +65,9 @@ def convert(name: str, source: Path) -> Path:
         The data set's own folder.
 
     Raises:
-        DataError: the name is unknown or the set is one that is fetched or made, the
-            source is missing, broken or something else, or the disk is full. No
-            half-made data set is left behind.
+        DataError: the name is unknown or the set is fetched or made, the source is
+            missing, broken or something else, or the disk is full. No half-made data
+            set is left behind.
     """
     data_set = find_data_set(name)
     if data_set.lay_out is None:
@@ -84,13 +81,14 @@ def convert(name: str, source: Path) -> Path:
     return data_set.path
 
 
-def _download(archive: Archive, folder: Path) -> Path:
-    file_name = archive.url.rpartition("/")[2]
-    urls = (archive.url, *archive.mirrors)
+def _download(archive: Archive) -> Path:
+    """Pooch keeps a file that is already there with the right hash; a wrong one never
+    gets its name.
+    """
+    folder, file_name = data_dir() / ".downloads", archive.url.rpartition("/")[2]
+    downloader = pooch.HTTPDownloader(progressbar=True, timeout=TIMEOUT)
     failures = []
-    for url in urls:
-        # Pooch keeps a file that is already there with the right hash, and a wrong one
-        # never gets its name.
+    for url in (archive.url, *archive.mirrors):
         files = pooch.create(
             path=folder,
             base_url="",
@@ -99,16 +97,11 @@ def _download(archive: Archive, folder: Path) -> Path:
             retry_if_failed=RETRIES,
         )
         try:
-            return Path(
-                files.fetch(
-                    file_name,
-                    downloader=pooch.HTTPDownloader(progressbar=True, timeout=TIMEOUT),
-                )
-            )
+            return Path(files.fetch(file_name, downloader=downloader))
         except (OSError, ValueError) as error:  # ValueError: the wrong hash
             failures.append(f"{url} could not be downloaded ({error})")
     raise DataError(
         f"{'; '.join(failures)}. Expected {archive.size:,} bytes with SHA-256 "
-        f"{archive.sha256}. "
-        f"Try again, or put the file there by other means: {folder / file_name}."
+        f"{archive.sha256}. Try again, or put the file there by other means: "
+        f"{folder / file_name}."
     )

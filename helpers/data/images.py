@@ -1,9 +1,7 @@
-"""Image files in class folders, decoded once into one ``uint8`` tensor and kept on
-disk.
+"""Image files in class folders, decoded once into one ``uint8`` tensor kept on disk.
 
-Decoding is paid once for each state of the files: the cache is keyed by their names,
-sizes and times of change. Every broken file is an error that names it; nothing is
-skipped silently.
+The cache is keyed by the files' names, sizes and times of change. A broken file is an
+error that names it; nothing is skipped silently.
 """
 
 from __future__ import annotations
@@ -12,7 +10,9 @@ import hashlib
 import re
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 import torch
@@ -20,23 +20,28 @@ from PIL import Image, ImageOps
 from torch import Tensor
 
 from helpers.base.errors import DataError
+from helpers.data.archives import is_clutter
 from helpers.data.cache import cached
 from helpers.data.splits import Split
 
-SUFFIXES = {
-    ".jpg",
-    ".jpeg",
-    ".png",
-    ".bmp",
-    ".gif",
-    ".webp",
-    ".ppm",
-    ".pgm",
-    ".tif",
-    ".tiff",
-}
+_SUFFIXES = ".jpg .jpeg .png .bmp .gif .webp .ppm .pgm .tif .tiff"
+SUFFIXES = frozenset(_SUFFIXES.split())
 CACHE_VERSION = 2  # raise it when decoding itself changes
 MODES = {1: "L", 3: "RGB"}
+
+
+def open_image(file: Path | IO[bytes]) -> Image.Image:
+    """The whole image in a file, in its own mode, not turned upright.
+
+    Raises:
+        ValueError: it cannot be decoded, for whatever reason.
+    """
+    try:
+        with Image.open(file) as image:
+            image.load()
+            return image
+    except Exception as error:  # each decoder fails in its own way
+        raise ValueError(str(error) or type(error).__name__) from error
 
 
 def load_image(path: Path, *, size: int | None = None, channels: int = 3) -> Tensor:
@@ -57,13 +62,12 @@ def load_image(path: Path, *, size: int | None = None, channels: int = 3) -> Ten
             it.
     """
     try:
-        with Image.open(path) as file:
-            image = _plain(ImageOps.exif_transpose(file)).convert(MODES[channels])
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        upright = ImageOps.exif_transpose(open_image(path))
+        image = _plain(upright).convert(MODES[channels])
+    except ValueError as error:
         raise DataError(
             f"{path} cannot be read as an image ({error}). Expected a whole JPEG, PNG "
-            "or similar file: "
-            "replace it, or remove it from the folder."
+            "or similar file: replace it, or move it out of the folder."
         ) from error
     if size is not None and image.size != (size, size):
         image = image.resize((size, size), Image.Resampling.BICUBIC)
@@ -72,19 +76,12 @@ def load_image(path: Path, *, size: int | None = None, channels: int = 3) -> Ten
 
 
 def _plain(image: Image.Image) -> Image.Image:
-    """The image opaque and in eight bits, for which ``convert`` has no good answer of
-    its own.
-    """
-    if image.mode.startswith(
-        "I"
-    ):  # 16 bits, of which it would cut off what is above 255
+    """Opaque and in eight bits, which ``convert`` does not do well by itself."""
+    if image.mode.startswith("I"):  # 16 bits: it would cut off what is above 255
         return Image.fromarray((np.asarray(image) >> 8).clip(0, 255).astype(np.uint8))
-    if (
-        image.has_transparency_data
-    ):  # it would show whatever colour lies hidden there, often black
-        return Image.alpha_composite(
-            Image.new("RGBA", image.size, "white"), image.convert("RGBA")
-        )
+    if image.has_transparency_data:  # it would show the colour hidden there
+        paper = Image.new("RGBA", image.size, "white")
+        return Image.alpha_composite(paper, image.convert("RGBA"))
     return image
 
 
@@ -97,19 +94,13 @@ def numeric_order(name: str) -> tuple[list[tuple[int, int, str]], str]:
 
 
 def class_folders(folder: Path) -> tuple[str, ...]:
-    """The names of the class folders in ``folder``; names that are numbers sort as
-    numbers.
-    """
+    """The names of the class folders in ``folder``; numbers sort as numbers."""
     if not folder.is_dir():
         raise DataError(
             f"{folder} is not there. Expected a folder with one folder of images per "
             "class."
         )
-    names = [
-        entry.name
-        for entry in folder.iterdir()
-        if entry.is_dir() and not entry.name.startswith(".")
-    ]
+    names = [f.name for f in folder.iterdir() if f.is_dir() and not is_clutter(f.name)]
     if not names:
         raise DataError(
             f"{folder} holds no class folders. Expected one folder of images per class."
@@ -118,25 +109,24 @@ def class_folders(folder: Path) -> tuple[str, ...]:
 
 
 def image_files(folder: Path) -> list[Path]:
-    """The image files of one folder in natural order; any other visible file is an
-    error that names it.
+    """The image files of one folder in natural order.
+
+    Raises:
+        DataError: there are none, or another visible file, which is named.
     """
-    files = sorted(
-        (f for f in folder.iterdir() if not f.name.startswith(".")),
-        key=lambda f: numeric_order(f.name),
-    )
+    files = [file for file in folder.iterdir() if not is_clutter(file.name)]
     for file in files:
         if file.suffix.lower() not in SUFFIXES or not file.is_file():
             raise DataError(
-                f"{file} is not an image file. Expected only images here: remove it "
-                "from the folder."
+                f"{file} is not an image file. Expected only images here: move it "
+                "elsewhere."
             )
     if not files:
         raise DataError(
-            f"{folder} is empty. Expected at least one image: add some, or remove the "
-            "folder."
+            f"{folder} is empty. Expected at least one image: add some, or move the "
+            "folder elsewhere."
         )
-    return files
+    return sorted(files, key=lambda file: numeric_order(file.name))
 
 
 def identified_files(folder: Path) -> dict[str, Path]:
@@ -179,19 +169,19 @@ def load_folder_split(
     found = class_folders(folder)
     classes = found if classes is None else tuple(classes)
     _check_classes(folder, found, classes)
-    files = [
-        (label, file)
-        for label, name in enumerate(classes)
-        for file in image_files(folder / name)
-    ]
+    labels, files = [], []
+    for label, name in enumerate(classes):
+        members = image_files(folder / name)
+        files += members
+        labels += [label] * len(members)
     return Split(
-        images=decode([file for _, file in files], size=size, channels=channels),
-        labels=torch.tensor([label for label, _ in files]),
-        ids=tuple(file.relative_to(folder).as_posix() for _, file in files),
+        images=decode(files, size=size, channels=channels),
+        labels=torch.tensor(labels),
+        ids=tuple(file.relative_to(folder).as_posix() for file in files),
     )
 
 
-def decode(files: Sequence[Path], *, size: int, channels: int) -> Tensor:
+def decode(files: Sequence[Path], *, size: int, channels: int = 3) -> Tensor:
     """Decodes ``files`` into ``uint8`` (N, C, size, size), or takes them from the
     cache.
 
@@ -202,23 +192,19 @@ def decode(files: Sequence[Path], *, size: int, channels: int) -> Tensor:
     def read() -> Tensor:
         # Decoders release the interpreter lock, so threads are enough.
         with ThreadPoolExecutor() as pool:
-            return torch.stack(
-                list(
-                    pool.map(
-                        lambda file: load_image(file, size=size, channels=channels),
-                        files,
-                    )
-                )
-            )
+            load = partial(load_image, size=size, channels=channels)
+            return torch.stack(list(pool.map(load, files)))
 
-    return cached(_cache_key(files, size, channels), read)
+    key = hashlib.sha256(f"{CACHE_VERSION} {size} {channels}\n".encode())
+    for file in files:
+        stat = file.stat()
+        key.update(f"{file} {stat.st_size} {stat.st_mtime_ns}\n".encode())
+    return cached(key.hexdigest()[:24], read)
 
 
 def _check_classes(folder: Path, found: Sequence[str], expected: Sequence[str]) -> None:
-    missing, extra = (
-        sorted(set(expected) - set(found)),
-        sorted(set(found) - set(expected)),
-    )
+    missing = sorted(set(expected) - set(found))
+    extra = sorted(set(found) - set(expected))
     if missing or extra:
         parts = [
             f"{what}: {', '.join(names[:5])}"
@@ -227,14 +213,5 @@ def _check_classes(folder: Path, found: Sequence[str], expected: Sequence[str]) 
         ]
         raise DataError(
             f"The class folders of {folder} are not the expected ones "
-            f"({'; '.join(parts)}). "
-            f"Expected the same {len(expected)} class folders in every split."
+            f"({'; '.join(parts)}). Expected the same {len(expected)} in every split."
         )
-
-
-def _cache_key(files: Sequence[Path], size: int, channels: int) -> str:
-    key = hashlib.sha256(f"{CACHE_VERSION} {size} {channels}\n".encode())
-    for file in files:
-        stat = file.stat()
-        key.update(f"{file} {stat.st_size} {stat.st_mtime_ns}\n".encode())
-    return key.hexdigest()[:24]

@@ -1,4 +1,4 @@
-"""A data set in memory: images and labels of its training, validation and test split."""
+"""A data set in memory: images and labels for training, validation and testing."""
 
 from __future__ import annotations
 

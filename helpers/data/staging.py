@@ -1,6 +1,4 @@
-"""Folders that are either whole or not there: made beside their place, then renamed
-into it.
-"""
+"""Folders that are whole or not there: made beside their place, then renamed."""
 
 from __future__ import annotations
 
@@ -15,8 +13,7 @@ from helpers.base.errors import DataError
 
 @contextmanager
 def staged(folder: Path) -> Iterator[Path]:
-    """Yields an empty temporary folder that becomes ``folder`` only if the block
-    succeeds.
+    """Yields an empty folder that becomes ``folder`` only if the block succeeds.
 
     Whatever fails (a full disk, a broken archive, an interrupt), nothing is left
     behind. When another process was faster, its folder stays and ours is dropped: both
@@ -25,34 +22,30 @@ def staged(folder: Path) -> Iterator[Path]:
     Raises:
         DataError: the disk is full or not writable.
     """
-    temporary = None
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
-        temporary = Path(
-            tempfile.mkdtemp(
-                dir=folder.parent, prefix=f".{folder.name}.", suffix=".part"
-            )
-        )
-        yield temporary
-        temporary.chmod(0o755)  # mkdtemp makes it private
-        if not folder.exists():
-            _rename(temporary, folder)
+        with tempfile.TemporaryDirectory(
+            dir=folder.parent,
+            prefix=f".{folder.name}.",
+            suffix=".part",
+            ignore_cleanup_errors=True,
+        ) as temporary:
+            made = Path(temporary) / folder.name
+            made.mkdir()
+            yield made
+            if not folder.exists():
+                _rename(made, folder)
     except OSError as error:
         raise DataError(
             f"{folder} could not be written ({error}); nothing half-made was left "
-            "there. "
-            "Free some space, or set CNN_DATA to a folder on another disk."
+            "there. Free some space, or set CNN_DATA to a folder on another disk."
         ) from error
-    finally:
-        if temporary is not None:
-            shutil.rmtree(temporary, ignore_errors=True)
 
 
 def fill_once(
     folder: Path, fill: Callable[[Path], None], *, marker: str, text: str
 ) -> bool:
-    """Has ``fill`` fill ``folder``, unless this version of its content is already
-    there.
+    """Has ``fill`` fill ``folder``, unless this version is already there.
 
     Args:
         folder: what is made; replaced if it holds another version.
@@ -67,18 +60,15 @@ def fill_once(
         DataError: the folder holds something else, without a marker, or the disk is
             full or not writable.
     """
-    if (
-        folder.exists()
-    ):  # whole, since staged: another process may have made it meanwhile
+    if folder.exists():  # whole, since staged: perhaps made by another process
         if not (folder / marker).is_file():
             raise DataError(
                 f"{folder} is to be generated but holds something else (it has no "
-                f"{marker}): move it away, "
-                "and it is made when it is next needed."
+                f"{marker}): move it away, and it is made when it is next needed."
             )
         if (folder / marker).read_text(encoding="utf-8") == text:
             return False
-        shutil.rmtree(folder)  # of an older version
+        shutil.rmtree(folder)  # of another version
     with staged(folder) as temporary:
         fill(temporary)
         (temporary / marker).write_text(text, encoding="utf-8")

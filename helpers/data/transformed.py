@@ -1,9 +1,6 @@
-"""Images changed by a known amount, to see what a trained network can and cannot do
-without.
+"""Images all changed by the same known amount, to draw accuracy against it.
 
-Augmentation (``helpers.data.augment``) draws its amounts at random and is for training.
-Here every image of a set is changed alike and by the same amount, so that accuracy can
-be drawn against it.
+Augmentation, for training, draws its amounts at random: ``helpers.data.augment``.
 """
 
 from __future__ import annotations
@@ -19,6 +16,8 @@ from torchvision.transforms.v2 import functional as F
 
 from helpers.base.errors import ConfigError
 
+BILINEAR = InterpolationMode.BILINEAR
+
 
 @dataclass(frozen=True)
 class Transformation:
@@ -28,8 +27,7 @@ class Transformation:
         quantity: what the strength is, with its unit.
         neutral: the strength that changes nothing.
         strengths: some to try, in ascending order, ``neutral`` among them.
-        change: ``uint8`` images (N, C, H, W) and a strength to images of the same shape
-            and type.
+        change: ``uint8`` images (N, C, H, W) and a strength to images alike.
     """
 
     quantity: str
@@ -38,7 +36,7 @@ class Transformation:
     change: Callable[[Tensor, float], Tensor]
 
     def __call__(self, images: Tensor, strength: float) -> Tensor:
-        """The images changed by ``strength``; they themselves stay as they are.
+        """Changed copies of the images.
 
         Args:
             images: ``uint8`` (N, C, H, W), 0–255.
@@ -51,73 +49,49 @@ class Transformation:
             raise ConfigError(
                 f"Images to be transformed are {images.dtype}: expected uint8, 0–255."
             )
-        return (
-            images.clone()
-            if strength == self.neutral
-            else self.change(images, strength)
-        )
+        if strength == self.neutral:
+            return images.clone()
+        return self.change(images, strength)
 
 
 def distance(images: Tensor, others: Tensor) -> float:
-    """Root of the mean squared difference between the pixels of two ``uint8`` batches,
-    on a scale from 0 to 1.
-    """
+    """Root mean squared difference of two ``uint8`` batches' pixels, in 0–1."""
     return (images.float() - others.float()).div_(255).square_().mean().sqrt().item()
 
 
-def _translate(images: Tensor, share: float) -> Tensor:
-    """To the right and down."""
-    pixels = round(share * images.shape[-1])
+def _affine(images: Tensor, pixels: int, factor: float) -> Tensor:
+    """Scaled, and moved to the right and down."""
     moved: Tensor = F.affine(
-        images, angle=0.0, translate=[pixels, pixels], scale=1.0, shear=[0.0, 0.0]
+        images,
+        angle=0.0,
+        translate=[pixels, pixels],
+        scale=factor,
+        shear=[0.0, 0.0],
+        interpolation=BILINEAR,
     )
     return moved
 
 
-def _scale(images: Tensor, factor: float) -> Tensor:
-    bilinear = InterpolationMode.BILINEAR
-    scaled: Tensor = F.affine(
-        images,
-        angle=0.0,
-        translate=[0, 0],
-        scale=factor,
-        shear=[0.0, 0.0],
-        interpolation=bilinear,
-    )
-    return scaled
-
-
 def _blur(images: Tensor, sigma: float) -> Tensor:
     """By a Gaussian of standard deviation ``sigma``, in pixels."""
-    reach = min(
-        int(3 * sigma + 0.5), images.shape[-1] - 1
-    )  # pixels either way, as many as reflection can give
-    blurred: Tensor = F.gaussian_blur(
-        images, kernel_size=[2 * reach + 1] * 2, sigma=[sigma] * 2
-    )
+    reach = min(int(3 * sigma + 0.5), images.shape[-1] - 1)  # all that reflection gives
+    blurred: Tensor = F.gaussian_blur(images, [2 * reach + 1] * 2, [sigma] * 2)
     return blurred
 
 
 def _noise(images: Tensor, sigma: float) -> Tensor:
     """Gaussian, of standard deviation ``sigma``, in which white is 1."""
     generator = torch.Generator().manual_seed(0)
-    noise = (
-        torch.randn(images.shape, generator=generator)
-        .mul_(255 * sigma)
-        .to(images.device)
-    )
-    return (images + noise).round_().clamp_(0, 255).to(torch.uint8)
+    noise = torch.randn(images.shape, generator=generator).mul_(255 * sigma)
+    noisy = images + noise.to(images.device)
+    return noisy.round_().clamp_(0, 255).to(torch.uint8)
 
 
-def _invert(images: Tensor, share: float) -> Tensor:
-    """The brightest ``share`` of the scale, down from white: 0.5 inverts what is
-    brighter than medium gray.
-    """
-    inverted: Tensor = F.solarize(images, threshold=255 * (1 - share))
-    return inverted
-
-
+_ANGLES = (-90.0, -45.0, -20.0, -10.0, 0.0, 10.0, 20.0, 45.0, 90.0)
+_SHIFTS = (-0.3, -0.2, -0.1, 0.0, 0.1, 0.2, 0.3)
+_SIZES = (0.5, 0.7, 0.85, 1.0, 1.2, 1.5, 2.0)
 _FACTORS = (0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 2.0)
+_SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)
 
 # What comes in from outside is black, as the paintings' own padding is.
 TRANSFORMATIONS: Mapping[str, Transformation] = MappingProxyType(
@@ -134,19 +108,17 @@ TRANSFORMATIONS: Mapping[str, Transformation] = MappingProxyType(
         "rotation": Transformation(
             "rotation (degrees)",
             0.0,
-            (-90.0, -45.0, -20.0, -10.0, 0.0, 10.0, 20.0, 45.0, 90.0),
-            lambda x, angle: F.rotate(
-                x, angle, interpolation=InterpolationMode.BILINEAR
-            ),
+            _ANGLES,
+            lambda x, angle: F.rotate(x, angle, interpolation=BILINEAR),
         ),
         "translation": Transformation(
             "shift (share of the side)",
             0.0,
-            (-0.3, -0.2, -0.1, 0.0, 0.1, 0.2, 0.3),
-            _translate,
+            _SHIFTS,
+            lambda x, share: _affine(x, round(share * x.shape[-1]), 1.0),
         ),
         "scale": Transformation(
-            "size (factor)", 1.0, (0.5, 0.7, 0.85, 1.0, 1.2, 1.5, 2.0), _scale
+            "size (factor)", 1.0, _SIZES, lambda x, factor: _affine(x, 0, factor)
         ),
         "brightness": Transformation(
             "brightness (factor)", 1.0, _FACTORS, F.adjust_brightness
@@ -160,13 +132,17 @@ TRANSFORMATIONS: Mapping[str, Transformation] = MappingProxyType(
         "noise": Transformation(
             "noise (share of white)", 0.0, (0.0, 0.02, 0.05, 0.1, 0.2, 0.3), _noise
         ),
+        # The brightest share of the scale: 0.5 inverts what is above medium gray.
         "invert": Transformation(
-            "inverted (share of the scale)", 0.0, (0.0, 0.25, 0.5, 0.75, 1.0), _invert
+            "inverted (share of the scale)",
+            0.0,
+            _SHARES,
+            lambda x, share: F.solarize(x, threshold=255 * (1 - share)),
         ),
         "grayscale": Transformation(
             "colour taken out (share)",
             0.0,
-            (0.0, 0.25, 0.5, 0.75, 1.0),
+            _SHARES,
             lambda x, share: F.adjust_saturation(x, 1 - share),
         ),
     }

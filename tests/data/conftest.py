@@ -11,7 +11,7 @@ from PIL import Image
 from website import Website, serve
 
 from helpers.base.files import data_dir
-from helpers.data.caltech101 import CLASSES
+from helpers.data.sets.caltech101 import CLASSES
 
 WriteImage = Callable[..., Path]
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from helpers.data.caltech101 import CLASSES
+from helpers.data.sets.caltech101 import CLASSES
 
 COUNTS = {"accordion": 23, "bass": 12, "other": 2}
 

@@ -101,3 +101,39 @@ def test_something_else_is_named(tmp_path: Path, content: bytes) -> None:
     archive.write_bytes(content)
     with pytest.raises(DataError, match=f"{archive} is not a whole zip or tar"):
         extract(archive, tmp_path / "out")
+
+
+def test_clutter_is_left_out(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "archive.zip", "w") as file:
+        for name in ("a/1.png", "__MACOSX/a/._1.png", "a/.DS_Store", "a/Thumbs.db"):
+            file.writestr(name, b"content")
+    extract(tmp_path / "archive.zip", tmp_path / "out")
+    files = [path for path in (tmp_path / "out").rglob("*") if path.is_file()]
+    assert files == [tmp_path / "out/a/1.png"]
+
+
+@pytest.mark.parametrize(("offset", "value"), [(8, 9), (6, 1)])
+def test_deflate64_and_encryption_are_named(
+    tmp_path: Path, offset: int, value: int
+) -> None:
+    archive = make_zip(tmp_path / "archive.zip", "file.txt")
+    content = bytearray(archive.read_bytes())
+    for mark, shift in ((b"PK\3\4", 0), (b"PK\1\2", 2)):
+        place = -1
+        while (place := content.find(mark, place + 1)) >= 0:
+            content[place + offset + shift] |= value
+    archive.write_bytes(content)
+    with pytest.raises(DataError, match="zip or tar archive that can be unpacked here"):
+        extract(archive, tmp_path / "out")
+
+
+def test_an_archive_that_blows_up_is_refused(tmp_path: Path) -> None:
+    with (
+        zipfile.ZipFile(tmp_path / "bomb.zip", "w", zipfile.ZIP_DEFLATED) as file,
+        file.open("bomb.png", "w") as member,
+    ):
+        for _ in range(80):
+            member.write(bytes(1 << 20))
+    with pytest.raises(DataError, match="more than 100 times its size"):
+        extract(tmp_path / "bomb.zip", tmp_path / "out")
+    assert not list(tmp_path.rglob("*.png"))

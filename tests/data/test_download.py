@@ -15,9 +15,10 @@ from official import official_archive
 
 from helpers.base.errors import DataError
 from helpers.base.files import data_dir
-from helpers.data import caltech101, cifar10, download, mnist
+from helpers.data import download
 from helpers.data.catalogue import CATALOGUE, load_data
 from helpers.data.download import fetch
+from helpers.data.sets import caltech101, cifar10, mnist
 
 
 @dataclass

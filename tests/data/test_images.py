@@ -140,8 +140,10 @@ def test_numbers_sort_as_numbers(tmp_path: Path, write_image: WriteImage) -> Non
 
 def test_hidden_files_are_no_images(tmp_path: Path, write_image: WriteImage) -> None:
     write_image(tmp_path / "a" / "1.png")
-    (tmp_path / "a" / ".DS_Store").touch()
-    (tmp_path / ".hidden").mkdir()
+    for name in (".DS_Store", "Thumbs.db", "desktop.ini"):
+        (tmp_path / "a" / name).touch()
+    for name in (".hidden", "__MACOSX"):
+        (tmp_path / name).mkdir()
     assert load_folder_split(tmp_path, size=64).ids == ("a/1.png",)
 
 

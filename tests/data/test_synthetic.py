@@ -7,9 +7,9 @@ import pytest
 from PIL import Image
 
 from helpers.base.errors import DataError
-from helpers.data.caltech101 import CLASSES
 from helpers.data.catalogue import load_data
 from helpers.data.images import load_folder_split
+from helpers.data.sets.caltech101 import CLASSES
 from helpers.data.synthetic import MARKER, draw_class_folders, draw_images, draw_once
 
 SMALL = {"train": 3, "valid": 1}

@@ -1,9 +1,7 @@
-"""The line dataset: straight lines of 96 kinds on a black background, drawn from a
-seed.
+"""The line dataset: straight lines of 96 kinds on black, drawn from a seed.
 
 It is no stand-in: the course has everybody generate it (CS671, first assignment). A
-class is a length, a width, a colour and an angle; its images differ in where the line
-lies, to a fraction of a pixel.
+class is a length, a width, a colour and an angle; images differ in where it lies.
 """
 
 from __future__ import annotations
@@ -22,7 +20,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from helpers.base.errors import DataError
-from helpers.data.splits import Split
+from helpers.data.splits import Loaded, Split
 from helpers.data.staging import fill_once
 
 IMAGE_SIZE = 28
@@ -30,9 +28,8 @@ FACTORS = {
     "length": ("7", "15"),  # pixels
     "width": ("1", "3"),  # pixels
     "color": ("red", "blue"),
-    "angle": tuple(
-        f"{angle}°" for angle in range(0, 180, 15)
-    ),  # counter-clockwise from the horizontal
+    # Counter-clockwise from the horizontal.
+    "angle": tuple(f"{angle}°" for angle in range(0, 180, 15)),
 }
 COMBINATIONS = tuple(product(*FACTORS.values()))
 CLASSES = tuple(
@@ -41,21 +38,26 @@ CLASSES = tuple(
 CHANNELS = {"red": 0, "blue": 2}
 
 IMAGES_PER_CLASS = 1000
-TRAIN_SHARE, VALID_SHARE = (
-    0.54,
-    0.06,
-)  # three fifths, a tenth of them for validation; the rest is the test split
+# Three fifths, a tenth of them for validation; the rest is the test split.
+TRAIN_SHARE, VALID_SHARE = 0.54, 0.06
 SEED = 0
 VERSION = 1  # raise it when the drawing itself changes
 
 FILE = "lines.npz"
 MARKER = "lines.json"
-UNREADABLE = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error)
+UNREADABLE = (
+    OSError,
+    ValueError,
+    KeyError,
+    EOFError,
+    RuntimeError,  # not as many images as the shape needs
+    zipfile.BadZipFile,
+    zlib.error,
+)
 
 
 def make(folder: Path) -> bool:
-    """Draws the data set, 96,000 images, unless this version of it is already in
-    ``folder``.
+    """Draws the 96,000 images, unless this version is already in ``folder``.
 
     Returns:
         Whether it was drawn.
@@ -70,12 +72,8 @@ def make(folder: Path) -> bool:
         "classes": CLASSES,
     }
     text = json.dumps(about, ensure_ascii=False, indent=1) + "\n"
-    return fill_once(
-        folder,
-        partial(_write, count=IMAGES_PER_CLASS, seed=SEED),
-        marker=MARKER,
-        text=text,
-    )
+    write = partial(_write, count=IMAGES_PER_CLASS, seed=SEED)
+    return fill_once(folder, write, marker=MARKER, text=text)
 
 
 def draw(folder: Path) -> None:
@@ -83,7 +81,7 @@ def draw(folder: Path) -> None:
     _write(folder, count=50, seed=SEED + 1)
 
 
-def load(folder: Path) -> tuple[tuple[str, ...], Split, Split, Split]:
+def load(folder: Path) -> Loaded:
     """Reads ``lines.npz``.
 
     Returns:
@@ -96,37 +94,27 @@ def load(folder: Path) -> tuple[tuple[str, ...], Split, Split, Split]:
     path = folder / FILE
     try:
         with np.load(path) as arrays:
-            images, labels = (
-                torch.from_numpy(arrays["images"]),
-                torch.from_numpy(arrays["labels"]).long(),
-            )
+            images = torch.from_numpy(arrays["images"])
+            labels = torch.from_numpy(arrays["labels"]).long()
         images = images.view(len(CLASSES), -1, 3, IMAGE_SIZE, IMAGE_SIZE)
         labels = labels.view(len(CLASSES), -1)
-    except (
-        *UNREADABLE,
-        RuntimeError,
-    ) as error:  # RuntimeError: not as many images as the shape needs
+    except UNREADABLE as error:
         raise DataError(
-            f"{path} cannot be read ({error}). Expected the file that `python -m "
-            "helpers data make lines` writes: "
-            f"remove {folder}, and it is made again."
+            f"{path} cannot be read ({error}). Expected what `python -m helpers "
+            f"data make lines` writes: move {folder} away, and it is made again."
         ) from error
-    ids = np.array(
-        [[f"{stem}/{n:04d}" for n in range(labels.shape[1])] for stem in _stems()]
-    )
+    each = labels.shape[1]
+    ids = np.array([[f"{stem}/{n:04d}" for n in range(each)] for stem in _stems()])
     # The images of a class are independent of one another: the first are as random a
     # choice as any.
-    ends = np.rint(
-        labels.shape[1]
-        * np.cumsum([0, TRAIN_SHARE, VALID_SHARE, 1 - TRAIN_SHARE - VALID_SHARE])
-    )
+    first, second = round(TRAIN_SHARE * each), round((TRAIN_SHARE + VALID_SHARE) * each)
     train, valid, test = (
         Split(
-            images[:, a:b].flatten(0, 1),
-            labels[:, a:b].flatten(),
-            tuple(ids[:, a:b].ravel().tolist()),
+            images[:, part].flatten(0, 1),
+            labels[:, part].flatten(),
+            tuple(ids[:, part].ravel().tolist()),
         )
-        for a, b in zip(ends[:-1].astype(int), ends[1:].astype(int), strict=True)
+        for part in (slice(first), slice(first, second), slice(second, None))
     )
     return CLASSES, train, valid, test
 
@@ -134,12 +122,10 @@ def load(folder: Path) -> tuple[tuple[str, ...], Split, Split, Split]:
 def draw_lines(
     length: int, width: int, angle: int, count: int, rng: Generator
 ) -> NDArray[np.uint8]:
-    """Draws lines of one kind, each wholly inside its image and equally likely in every
-    such place.
+    """Draws lines of one kind, each anywhere wholly inside its image.
 
-    A pixel's value is the share of it that the line covers, taken along and across the
-    line and multiplied: exact for horizontal and vertical lines, very nearly so for the
-    others.
+    A pixel's value is the share that the line covers of it, taken along and across the
+    line and multiplied: exact for horizontal and vertical lines, else very nearly so.
 
     Args:
         length: pixels along the line.
@@ -168,15 +154,12 @@ def draw_lines(
 
 
 def _write(folder: Path, *, count: int, seed: int) -> None:
-    """Draws ``count`` images of each class and saves them: images (N, 3, 28, 28) and
-    labels (N,), ``uint8``.
-    """
+    """Saves ``count`` images (N, 3, 28, 28) of each class, and labels (N,)."""
     images = np.zeros((len(CLASSES), count, 3, IMAGE_SIZE, IMAGE_SIZE), dtype=np.uint8)
     for label, (length, width, color, angle) in enumerate(COMBINATIONS):
         rng = np.random.default_rng([seed, label])
-        lines = draw_lines(
-            int(length), int(width), int(angle.removesuffix("°")), count, rng
-        )
+        degrees = int(angle.removesuffix("°"))
+        lines = draw_lines(int(length), int(width), degrees, count, rng)
         images[label, :, CHANNELS[color]] = lines
     labels = np.repeat(np.arange(len(CLASSES), dtype=np.uint8), count)
     np.savez_compressed(

@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 
 from helpers.base.errors import DataError
 from helpers.base.files import data_dir
-from helpers.data import lines
 from helpers.data.catalogue import data_status, load_data, make_data
-from helpers.data.lines import CLASSES, COMBINATIONS, FACTORS, draw_lines
+from helpers.data.sets import lines
+from helpers.data.sets.lines import CLASSES, COMBINATIONS, FACTORS, draw_lines
 from helpers.data.splits import Splits
 
 SIDE = lines.IMAGE_SIZE
@@ -224,7 +224,7 @@ def test_a_broken_file_is_named(content: bytes | None) -> None:
     file = data_dir() / "lines" / lines.FILE
     file.write_bytes(file.read_bytes()[:-500] if content is None else content)
     with pytest.raises(
-        DataError, match=r"lines\.npz cannot be read .*remove .*, and it is made again"
+        DataError, match=r"lines\.npz cannot be read .*move .*, and it is made again"
     ):
         load_data("lines")
     assert data_status("lines").state == "broken"

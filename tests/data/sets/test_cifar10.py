@@ -10,8 +10,9 @@ import torch
 
 from helpers.base.errors import DataError
 from helpers.base.files import data_dir
-from helpers.data import cifar10, synthetic
+from helpers.data import synthetic
 from helpers.data.catalogue import data_status, load_data
+from helpers.data.sets import cifar10
 from helpers.data.splits import Splits
 
 
@@ -27,7 +28,7 @@ def batches(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def small(batches: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A copy of them in the place of the real ones; their sums are the official ones."""
+    """A copy of them in place of the real ones; their sums are the official ones."""
     folder = shutil.copytree(batches, data_dir() / cifar10.FOLDER)
     for table in ("TRAIN_BATCHES", "TEST_BATCH", "META"):
         sums = {
@@ -56,10 +57,8 @@ def test_a_tenth_of_each_class_is_for_validation() -> None:
 
 
 def test_images_stay_with_their_labels_and_places(small: Path) -> None:
-    batches = [
-        pickle.loads((small / name).read_bytes())
-        for name in cifar10.TRAIN_BATCHES  # noqa: S301
-    ]
+    files = [small / name for name in cifar10.TRAIN_BATCHES]
+    batches = [pickle.loads(file.read_bytes()) for file in files]  # noqa: S301
     splits = load_data("cifar10")
     for split in (splits.train, splits.valid):
         for image, label, place in zip(
@@ -103,7 +102,7 @@ def test_another_file_is_never_unpickled(small: Path, tmp_path: Path) -> None:
 def test_a_missing_file_is_named(small: Path) -> None:
     (small / "data_batch_4").unlink()
     with pytest.raises(
-        DataError, match=r"data_batch_4 is not there: remove .* get it again"
+        DataError, match=r"data_batch_4 is not there: move .* get it again"
     ):
         load_data("cifar10")
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import threading
 import time
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler
 
 import pytest
@@ -18,7 +19,8 @@ from website import (
     status,
 )
 
-from helpers.data.web import Cause, Limits, LostError, download
+from helpers.data.sets import facescrub_fetch
+from helpers.data.sets.facescrub_fetch import Cause, Limits, LostError, download
 
 LIMITS = Limits(timeout=10, deadline=20, max_bytes=100_000, retries=2, pause=0.01)
 IMPATIENT = Limits(timeout=0.2, deadline=0.2, retries=1, pause=0.01)
@@ -42,6 +44,53 @@ def test_a_file_arrives_whole(website: Website) -> None:
 def test_redirects_are_followed(website: Website) -> None:
     website.put("/new.jpg", BODY)
     assert get(website.put("/old.jpg", redirect("/new.jpg"))) == BODY
+
+
+def test_the_body_of_a_redirect_is_not_read(website: Website) -> None:
+    sent = []
+
+    def endless(handler: BaseHTTPRequestHandler) -> None:
+        handler.send_response(302)
+        handler.send_header("Location", "/new.jpg")
+        handler.send_header("Content-Length", "999999999999")
+        handler.end_headers()
+        with suppress(OSError):  # nobody listens any more
+            while len(sent) < 500:
+                handler.wfile.write(bytes(1 << 20))
+                sent.append(1)
+
+    website.put("/new.jpg", BODY)
+    assert get(website.put("/old.jpg", endless)) == BODY
+    assert len(sent) < 100
+
+
+def test_a_redirect_into_a_private_network_is_refused(
+    website: Website, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    website.put("/new.jpg", BODY)
+    url = website.put("/old.jpg", redirect(f"{website.address}/new.jpg"))
+    assert get(url) == BODY  # from a private address to another
+    new = f"{website.address}/new.jpg"
+    monkeypatch.setattr(facescrub_fetch, "_is_private", lambda address: address == new)
+    assert lost(url) == (Cause.REFUSED, f"redirected to {new}")
+
+
+@pytest.mark.parametrize(
+    ("host", "expected"),
+    [("127.0.0.1", True), ("[::1]", True), ("192.168.0.1", True), ("8.8.8.8", False)],
+)
+def test_private_hosts(host: str, expected: bool) -> None:
+    assert facescrub_fetch._is_private(f"http://{host}/a.jpg") == expected
+
+
+def test_the_deadline_counts_over_redirects(website: Website) -> None:
+    def slow(handler: BaseHTTPRequestHandler) -> None:
+        time.sleep(0.15)
+        redirect("/a.jpg")(handler)
+
+    limits = Limits(timeout=10, deadline=0.4, retries=0)
+    assert lost(website.put("/a.jpg", slow), limits)[0] is Cause.TIMEOUT
+    assert website.asked("/a.jpg") <= 4
 
 
 def test_redirects_without_end(website: Website) -> None:

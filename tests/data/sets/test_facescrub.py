@@ -9,7 +9,7 @@ import pytest
 from helpers.base.errors import ConfigError, DataError
 from helpers.base.files import data_dir
 from helpers.data.catalogue import data_status, load_data
-from helpers.data.facescrub import CLASSES
+from helpers.data.sets.facescrub import CLASSES
 
 
 @pytest.fixture

@@ -11,8 +11,8 @@ from PIL import Image
 from helpers.base.errors import DataError
 from helpers.base.files import data_dir
 from helpers.data import Batches
-from helpers.data.artists import CLASSES
 from helpers.data.catalogue import load_data
+from helpers.data.sets.artists import CLASSES
 
 
 def write_set(write_image: Callable[..., Path], *, count: int = 10) -> Path:

@@ -7,39 +7,26 @@ University of Toronto, 2009).
 from __future__ import annotations
 
 import pickle
-import tempfile
 from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
 import torch
-from numpy.random import Generator
 from torchvision.datasets import CIFAR10
 from torchvision.datasets.utils import calculate_md5
 
 from helpers.base.errors import DataError
-from helpers.data import archives, synthetic
-from helpers.data.splits import Split
+from helpers.data import synthetic
+from helpers.data.archives import unpacked
+from helpers.data.splits import Loaded, Split
 
 IMAGE_SIZE = 32
-CLASSES = (
-    "airplane",
-    "automobile",
-    "bird",
-    "cat",
-    "deer",
-    "dog",
-    "frog",
-    "horse",
-    "ship",
-    "truck",
-)
+_NAMES = "airplane automobile bird cat deer dog frog horse ship truck"
+CLASSES = tuple(_NAMES.split())
 FOLDER = CIFAR10.base_folder
 VALID_SHARE = 0.1
 SPLIT_SEED = 0  # with another seed results could not be compared
-BATCH_SIZE = (
-    600  # images in each of the stand-in's batches, where the real ones hold 10,000
-)
+BATCH_SIZE = 600  # images in a batch of the stand-in; the real ones hold 10,000
 
 # The files and their MD5, as torchvision knows them.
 TRAIN_BATCHES: dict[str, str] = dict(CIFAR10.train_list)
@@ -59,24 +46,19 @@ DAMAGED = (
 
 
 class _Reader(CIFAR10):  # type: ignore[misc]  # torchvision has no annotations
-    """torchvision's reader without its check of the files, which does not say which of
-    them is damaged.
-    """
+    """torchvision's reader without its check, which does not name the damaged file."""
 
     train_list: ClassVar = [(name, None) for name in TRAIN_BATCHES]
     test_list: ClassVar = [(name, None) for name in TEST_BATCH]
     meta: ClassVar = {**CIFAR10.meta, "md5": None}
 
 
-def load(folder: Path) -> tuple[tuple[str, ...], Split, Split, Split]:
+def load(folder: Path) -> Loaded:
     """Reads ``data_batch_1`` to ``data_batch_5`` and ``test_batch``.
 
-    Of each class a tenth of the 50,000 training images, chosen by a fixed seed, is for
-    validation.
-
     Returns:
-        The ten class names; 45,000 training, 5,000 validation and the official 10,000
-        test images (N, 3, 32, 32).
+        The ten class names; 45,000 training, 5,000 validation (a tenth of each class)
+        and the official 10,000 test images (N, 3, 32, 32).
 
     Raises:
         DataError: a batch is missing, cut short or otherwise not the official one; the
@@ -89,43 +71,31 @@ def load(folder: Path) -> tuple[tuple[str, ...], Split, Split, Split]:
 
 
 def convert(archive: Path, folder: Path) -> None:
-    """Unpacks the official ``cifar-10-python.tar.gz``, whose one folder is laid out
-    already.
+    """Unpacks the official ``cifar-10-python.tar.gz``, which is laid out already.
 
     Raises:
         DataError: the archive does not hold the batches.
     """
-    with tempfile.TemporaryDirectory(
-        dir=folder.parent, prefix=".cifar10.", suffix=".part"
-    ) as name:
-        archives.extract(archive, Path(name))
-        unpacked = Path(name) / FOLDER
-        for file in (*TRAIN_BATCHES, *TEST_BATCH, *META):
-            if not (unpacked / file).is_file():
+    with unpacked(archive, beside=folder) as outer:
+        for name in (*TRAIN_BATCHES, *TEST_BATCH, *META):
+            if not (outer / FOLDER / name).is_file():
                 raise DataError(
-                    f"{archive} does not hold {FOLDER}/{file}, as the official archive "
+                    f"{archive} does not hold {FOLDER}/{name}, as the official archive "
                     "does: fetch again."
                 )
-        for path in sorted(unpacked.iterdir()):
+        for path in (outer / FOLDER).iterdir():
             path.rename(folder / path.name)
 
 
 def draw(folder: Path) -> None:
-    """Draws the stand-in: the same classes and files with 600 images each, drawn
-    objects instead of photographs.
-    """
+    """Draws the stand-in: the same classes and files, with 600 images each."""
     for number, batch in enumerate((*TRAIN_BATCHES, *TEST_BATCH)):
-        content = _draw_batch(np.random.default_rng([number, len(CLASSES), IMAGE_SIZE]))
-        _write(folder / batch, {"batch_label": f"stand-in for {batch}", **content})
+        rng = np.random.default_rng([number, len(CLASSES), IMAGE_SIZE])
+        images, labels = synthetic.draw_mixed(len(CLASSES), BATCH_SIZE, IMAGE_SIZE, rng)
+        rows = images.transpose(0, 3, 1, 2).reshape(BATCH_SIZE, -1)  # plane by plane
+        _write(folder / batch, {"labels": labels.tolist(), "data": rows})
     for file in META:
-        _write(
-            folder / file,
-            {
-                "num_cases_per_batch": BATCH_SIZE,
-                "label_names": list(CLASSES),
-                "num_vis": 3072,
-            },
-        )
+        _write(folder / file, {"label_names": list(CLASSES)})
 
 
 def _check(folder: Path) -> None:
@@ -138,25 +108,18 @@ def _check(folder: Path) -> None:
         if not drawn and (found := calculate_md5(path)) != md5:
             raise DataError(
                 f"{path} is cut short or damaged: it has {path.stat().st_size:,} bytes "
-                f"with MD5 {found}. Expected the "
-                f"official file, MD5 {md5}: {_again(folder)}"
+                f"with MD5 {found}. Expected the official file, MD5 {md5}: "
+                f"{_again(folder)}"
             )
 
 
 def _read(folder: Path, part: str) -> Split:
-    """The images of ``train`` or ``test``, with their place in the official order as
-    id: ``train/00042``.
-    """
+    """The images of ``train`` or ``test``; their id is their place: ``train/00042``."""
     try:
         found = _Reader(folder.parent, train=part == "train")
-        pixels = (
-            torch.from_numpy(found.data).permute(0, 3, 1, 2).contiguous()
-        )  # (N, 3, 32, 32)
-        return Split(
-            pixels,
-            torch.tensor(found.targets),
-            tuple(f"{part}/{n:05d}" for n in range(len(pixels))),
-        )
+        pixels = torch.from_numpy(found.data).permute(0, 3, 1, 2).contiguous()
+        ids = tuple(f"{part}/{n:05d}" for n in range(len(pixels)))
+        return Split(pixels, torch.tensor(found.targets), ids)
     except DAMAGED as error:
         raise DataError(
             f"The {part} batches in {folder} cannot be read ({error!r}): "
@@ -169,34 +132,12 @@ def _counts(total: int) -> tuple[int, int]:
     return total - held_out, held_out
 
 
-def _draw_batch(rng: Generator) -> dict[str, object]:
-    """Images of all classes, mixed, as a batch holds them: a row of 1,024 red, 1,024
-    green and 1,024 blue values.
-    """
-    each = BATCH_SIZE // len(CLASSES)
-    images = [
-        synthetic.draw_images(label, len(CLASSES), each, IMAGE_SIZE, rng)
-        for label in range(len(CLASSES))
-    ]
-    order = rng.permutation(BATCH_SIZE)
-    labels = np.repeat(np.arange(len(CLASSES)), each)[order]
-    pixels = np.concatenate(images)[order].transpose(0, 3, 1, 2)  # (N, 3, 32, 32)
-    names = [
-        f"{CLASSES[label]}_{number:06d}.png" for number, label in enumerate(labels)
-    ]
-    return {
-        "labels": labels.tolist(),
-        "data": pixels.reshape(BATCH_SIZE, -1),
-        "filenames": names,
-    }
-
-
 def _write(path: Path, content: dict[str, object]) -> None:
     path.write_bytes(pickle.dumps(content))
 
 
 def _again(folder: Path) -> str:
     return (
-        f"remove {folder}, and get it again with `python -m helpers data fetch "
+        f"move {folder} away, and get it again with `python -m helpers data fetch "
         "cifar10`."
     )

@@ -10,36 +10,24 @@ from pathlib import Path
 
 from helpers.data import synthetic
 from helpers.data.images import load_folder_split
-from helpers.data.splits import Split
+from helpers.data.splits import Loaded
 
 IMAGE_SIZE = 50
 VALID_SHARE = 0.2
 SPLIT_SEED = 0  # with another seed results could not be compared
 
-CLASSES = (
-    "canaletto",
-    "claude_monet",
-    "george_romney",
-    "jmw_turner",
-    "john_robert_cozens",
-    "paul_cezanne",
-    "paul_gauguin",
-    "paul_sandby",
-    "peter_paul_rubens",
-    "rembrandt",
-    "richard_wilson",
-)
+_NAMES = """
+    canaletto claude_monet george_romney jmw_turner john_robert_cozens paul_cezanne
+    paul_gauguin paul_sandby peter_paul_rubens rembrandt richard_wilson
+"""
+CLASSES = tuple(_NAMES.split())
 
 
-def load(
-    folder: Path, size: int = IMAGE_SIZE
-) -> tuple[tuple[str, ...], Split, Split, None]:
-    """Reads ``<artist>/*.png`` and keeps a fifth of each artist for validation: 360 and
-    91 of the 451.
+def load(folder: Path, size: int = IMAGE_SIZE) -> Loaded:
+    """Reads ``<artist>/*.png``; a fifth of each artist is for validation: 91 of 451.
 
-    Pixels are ``uint8`` as everywhere. The course's values in [-0.5, 0.5] are what
-    networks see of ``load_data("artists").normalised_with((0.5, 0.5, 0.5), (1.0, 1.0,
-    1.0))``.
+    The course's values in [-0.5, 0.5] are what networks see of
+    ``load_data("artists").normalised_with((0.5,) * 3, (1.0,) * 3)``.
 
     Args:
         folder: holds one folder of images per artist.
@@ -59,9 +47,7 @@ def load(
 
 
 def draw(folder: Path) -> None:
-    """Draws the stand-in: the same artists' names and image format, 20 images each,
-    half as wide and high.
-    """
+    """Draws the stand-in: the same artists, 20 images each, 128×128."""
     synthetic.draw_class_folders(
         folder, CLASSES, counts={"all": 20}, size=128, layout="{name}/{number:04d}.png"
     )

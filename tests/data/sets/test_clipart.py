@@ -12,8 +12,8 @@ from PIL import Image
 from helpers.base.errors import DataError
 from helpers.base.files import data_dir
 from helpers.data.catalogue import data_status, load_data, source_folder
-from helpers.data.clipart import CLASSES
 from helpers.data.download import convert, fetch
+from helpers.data.sets.clipart import CLASSES
 
 WriteImage = Callable[..., Path]
 

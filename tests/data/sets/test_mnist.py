@@ -9,8 +9,8 @@ import torch
 
 from helpers.base.errors import DataError
 from helpers.base.files import data_dir
-from helpers.data import mnist
 from helpers.data.catalogue import data_status, load_data
+from helpers.data.sets import mnist
 from helpers.data.splits import Splits
 
 IMAGES, LABELS = "train-images-idx3-ubyte", "train-labels-idx1-ubyte"

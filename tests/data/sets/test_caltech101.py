@@ -11,8 +11,8 @@ from official import COUNTS, official_archive
 from PIL import Image
 
 from helpers.base.errors import DataError
-from helpers.data import caltech101
-from helpers.data.caltech101 import CLASSES
+from helpers.data.sets import caltech101
+from helpers.data.sets.caltech101 import CLASSES
 
 
 def files(folder: Path) -> dict[str, bytes]:

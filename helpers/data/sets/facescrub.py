@@ -1,0 +1,152 @@
+"""FaceScrub, the course's part of it: faces of twelve actors, cut out of web pictures.
+
+H.-W. Ng, S. Winkler: A data-driven approach to cleaning large face datasets (IEEE
+International Conference on Image Processing, 2014). The set comes as lists of
+addresses; ``facescrub_fetch.py`` gathers the faces.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterable
+from dataclasses import astuple, dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from helpers.base.errors import DataError
+from helpers.base.files import write_atomic
+from helpers.data import synthetic
+from helpers.data.images import class_folders, image_files, load_folder_split
+from helpers.data.splits import Loaded
+
+IMAGE_SIZE = 112
+TRAIN_COUNT = 70  # faces of each actor for training, as the course asks
+LEAST_COUNT = TRAIN_COUNT + 2  # one more for validation, one for testing
+SPLIT_SEED = 0  # with another seed results could not be compared
+
+_NAMES = """
+    Alec Baldwin, Lorraine Bracco, Gerard Butler, Steve Carell, Kristin Chenoweth,
+    Fran Drescher, America Ferrera, Peri Gilpin, Bill Hader, Angie Harmon,
+    Daniel Radcliffe, Michael Vartan
+"""
+# The names in FaceScrub's lists, and those of the folders here.
+ACTORS = {name: name.split()[-1].lower() for name in map(str.strip, _NAMES.split(","))}
+CLASSES = tuple(ACTORS.values())
+LISTS = ("facescrub_actors.txt", "facescrub_actresses.txt")
+COLUMNS = ("actor", "image_id", "face_id", "url", "bbox", "sha256")
+LINE = re.compile(
+    r"[^\t]+\t\d+\t\d+\t[^\t]+\t-?\d+(,-?\d+){3}\t[0-9a-fA-F]{64}", re.ASCII
+)
+MANIFEST = "manifest.csv"  # written last: with it, the set is whole
+
+
+@dataclass(frozen=True)
+class Face:
+    """One line of the lists: a face at ``bbox``, ``x1,y1,x2,y2``, in a picture."""
+
+    actor: str
+    image_id: str
+    face_id: str
+    url: str
+    bbox: str
+    sha256: str  # of the picture's file
+
+    @property
+    def file(self) -> str:
+        """Where the cut-out face lies below the set's own folder."""
+        name = ACTORS[self.actor]
+        return f"faces/{name}/{name}_{int(self.face_id):05d}.jpg"
+
+
+def load(folder: Path, size: int = IMAGE_SIZE) -> Loaded:
+    """Reads ``faces/<actor>/*.jpg``: 70 of each for training, the rest halved.
+
+    Args:
+        folder: holds ``faces/``.
+        size: side in pixels to resize to (antialiased): 28 for the course's MLP, 224
+            for networks trained on ImageNet.
+
+    Returns:
+        The actors' folder names, training, validation and test images (N, 3, size,
+        size).
+
+    Raises:
+        DataError: an actor is missing, unknown or has fewer than 72 faces, or a file is
+            not a readable image.
+    """
+    faces = folder / "faces"
+    for name in sorted(set(class_folders(faces)) & set(CLASSES)):
+        if (count := len(image_files(faces / name))) < LEAST_COUNT:
+            raise DataError(
+                f"{faces / name} holds only {count} faces. Expected at least "
+                f"{LEAST_COUNT} of each actor, {TRAIN_COUNT} for training and one each "
+                "for validation and testing: add some."
+            )
+    whole = load_folder_split(faces, classes=CLASSES, size=size)
+    train, valid, test = whole.share_out(_counts, seed=SPLIT_SEED)
+    return CLASSES, train, valid, test
+
+
+def draw(folder: Path) -> None:
+    """Draws the stand-in: the same actors and layout, 80 images each."""
+    synthetic.draw_class_folders(
+        folder,
+        CLASSES,
+        counts={"all": 80},
+        size=IMAGE_SIZE,
+        layout="faces/{name}/{name}_{number:05d}.jpg",
+    )
+    box = f"0,0,{IMAGE_SIZE},{IMAGE_SIZE}"
+    faces = []
+    for actor, name in ACTORS.items():
+        for number, file in enumerate(image_files(folder / "faces" / name), start=1):
+            sha256 = hashlib.sha256(file.read_bytes()).hexdigest()
+            faces.append(Face(actor, str(number), str(number), "", box, sha256))
+    write_manifest(folder, faces)
+
+
+def read_lists(folder: Path) -> tuple[list[Face], list[str]]:
+    """Reads the lists of actors and actresses, with a header or without.
+
+    Returns:
+        The twelve actors' faces, and malformed lines as they are, each after its file
+        and number. Other people's lines are left out.
+
+    Raises:
+        DataError: a list is missing.
+    """
+    faces: dict[str, Face] = {}  # by file: a line given twice counts once
+    malformed = []
+    for path in (folder / name for name in LISTS):
+        if not path.is_file():
+            raise DataError(
+                f"{path} is not there. Expected FaceScrub's lists of addresses, "
+                f"{' and '.join(LISTS)}, which the course links to: put both there and "
+                "fetch again."
+            )
+        lines = path.read_text(encoding="utf-8-sig", errors="replace").splitlines()
+        for number, line in enumerate(lines, start=1):
+            values = [value.strip() for value in line.split("\t")]
+            is_whole = len(values) == len(COLUMNS)
+            if not line.strip() or (is_whole and values[0] not in ACTORS):
+                continue  # the header, or about somebody else
+            if is_whole and LINE.fullmatch("\t".join(values)):
+                face = Face(*values)
+                faces[face.file] = face
+            else:
+                malformed.append(f"{path.name}, line {number}: {line}")
+    return list(faces.values()), malformed
+
+
+def write_manifest(folder: Path, faces: Iterable[Face]) -> None:
+    """Writes which faces are there, in order of their files."""
+    rows = sorted((face.file, *astuple(face)) for face in faces)
+    with write_atomic(folder / MANIFEST) as temporary:
+        pd.DataFrame(rows, columns=["file", *COLUMNS]).to_csv(temporary, index=False)
+
+
+def _counts(total: int) -> tuple[int, int, int]:
+    rest = total - TRAIN_COUNT
+    return TRAIN_COUNT, rest // 2, rest - rest // 2

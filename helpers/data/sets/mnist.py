@@ -1,0 +1,165 @@
+"""MNIST: the idx files of handwritten digits, as torchvision lays them out.
+
+Y. LeCun, L. Bottou, Y. Bengio, P. Haffner: Gradient-based learning applied to document
+recognition (Proceedings of the IEEE, 1998).
+"""
+
+from __future__ import annotations
+
+import gzip
+import shutil
+import zlib
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from sklearn.model_selection import train_test_split
+from torch import Tensor
+from torchvision.datasets.mnist import read_image_file, read_label_file
+
+from helpers.base.errors import DataError
+from helpers.base.files import write_atomic
+from helpers.data import synthetic
+from helpers.data.splits import Loaded, Split
+
+IMAGE_SIZE = 28
+CLASSES = tuple(map(str, range(10)))
+VALID_SHARE = 0.1
+TEST_SHARE = 0.4  # of the official training set, for the course's own split
+LEAST_OF_A_DIGIT = 20  # so that the smallest part, 6 % of all, has one of each
+SPLIT_SEED = 0  # with another seed results could not be compared
+
+BROKEN_GZIP = (gzip.BadGzipFile, zlib.error, EOFError)
+# What torchvision raises for a broken file.
+BROKEN_IDX = (AssertionError, KeyError, RuntimeError, TypeError, ValueError)
+
+
+def load_60_40(folder: Path) -> Loaded:
+    """The official training set alone, three fifths and two as the course asks.
+
+    Returns:
+        The ten digits as class names; 32,400 training, 3,600 validation and 24,000 test
+        images (N, 1, 28, 28), stratified.
+
+    Raises:
+        DataError: a file in ``raw/`` is missing, broken or does not go with the others.
+    """
+    learned, test = _divide(_read(folder, "train"), TEST_SHARE)
+    return (CLASSES, *_divide(learned, VALID_SHARE), test)
+
+
+def load_60k_10k(folder: Path) -> Loaded:
+    """The usual split: the official training set, a tenth of it for validation.
+
+    Returns:
+        The ten digits as class names; 54,000 training, 6,000 validation and the
+        official 10,000 test images (N, 1, 28, 28).
+
+    Raises:
+        DataError: a file in ``raw/`` is missing, broken or does not go with the others.
+    """
+    learned = _read(folder, "train")
+    return (CLASSES, *_divide(learned, VALID_SHARE), _read(folder, "t10k"))
+
+
+def convert(archive: Path, folder: Path) -> None:
+    """Puts one official ``.gz`` file and what it holds into ``raw/``.
+
+    Raises:
+        DataError: the file is broken.
+    """
+    (folder / "raw").mkdir(exist_ok=True)
+    shutil.copy(archive, folder / "raw")
+    _unpacked(folder / "raw" / archive.stem)
+
+
+def draw(folder: Path) -> None:
+    """Draws the stand-in: ten kinds of gray objects, 3,000 + 500 images."""
+    (folder / "raw").mkdir()
+    for number, (part, count) in enumerate((("train", 3000), ("t10k", 500))):
+        rng = np.random.default_rng([number, len(CLASSES)])
+        images, labels = synthetic.draw_mixed(len(CLASSES), count, IMAGE_SIZE, rng)
+        gray = images.mean(axis=3).round().astype(np.uint8)  # (N, 28, 28)
+        _write_idx(folder / "raw" / f"{part}-images-idx3-ubyte.gz", gray)
+        _write_idx(folder / "raw" / f"{part}-labels-idx1-ubyte.gz", labels)
+
+
+def _read(folder: Path, part: str) -> Split:
+    """The images of ``train`` or ``t10k``; their id is their place: ``train/00042``."""
+    path = folder / "raw" / f"{part}-images-idx3-ubyte"
+    labels_path = path.with_name(f"{part}-labels-idx1-ubyte")
+    images, labels = _read_idx(path), _read_idx(labels_path)
+    if images.shape != (len(labels), IMAGE_SIZE, IMAGE_SIZE) or not len(labels):
+        raise DataError(
+            f"{path} holds images {tuple(images.shape)} for {len(labels)} labels. "
+            f"Expected one image of {IMAGE_SIZE}×{IMAGE_SIZE} for each label: "
+            f"{_again(path)}"
+        )
+    if labels.max() >= len(CLASSES):
+        raise DataError(
+            f"{labels_path} holds the label {labels.max()}. Expected 0 to 9: "
+            f"{_again(path)}"
+        )
+    least = labels.bincount(minlength=len(CLASSES)).min()
+    if part == "train" and least < LEAST_OF_A_DIGIT:
+        raise DataError(
+            f"{path} holds too few images of some digit to split them: {_again(path)}"
+        )
+    ids = tuple(f"{part}/{n:05d}" for n in range(len(labels)))
+    return Split(images[:, None], labels, ids)
+
+
+def _read_idx(path: Path) -> Tensor:
+    read = read_image_file if "images" in path.name else read_label_file
+    try:
+        values: Tensor = read(str(_unpacked(path)))
+    except BROKEN_IDX as error:
+        raise DataError(
+            f"{path} is not a whole idx file ({error}): {_again(path)}"
+        ) from error
+    return values
+
+
+def _unpacked(path: Path) -> Path:
+    """``path``, which torchvision reads; unpacked if only its ``.gz`` is there."""
+    packed = path.with_name(f"{path.name}.gz")
+    if path.is_file():
+        return path
+    if not packed.is_file():
+        raise DataError(f"{path} is not there, nor is {packed.name}: {_again(path)}")
+    try:
+        with gzip.open(packed) as content, write_atomic(path) as temporary:
+            temporary.write_bytes(content.read())
+    except BROKEN_GZIP as error:
+        raise DataError(
+            f"{packed} is not a whole gzip file ({error}): {_again(path)}"
+        ) from error
+    return path
+
+
+def _again(path: Path) -> str:
+    return (
+        f"move {path.parents[1]} away, and get it again with `python -m helpers data "
+        "fetch mnist`."
+    )
+
+
+def _divide(split: Split, share: float) -> tuple[Split, Split]:
+    """Two stratified parts, the second with ``share`` of the images."""
+    indices = train_test_split(
+        np.arange(len(split)),
+        test_size=round(share * len(split)),
+        stratify=split.labels.numpy(),
+        random_state=SPLIT_SEED,
+    )
+    first, second = (split.subset(torch.from_numpy(np.sort(part))) for part in indices)
+    return first, second
+
+
+def _write_idx(path: Path, values: NDArray[np.uint8]) -> None:
+    """Gzipped: the type (8: unsigned byte), number and lengths of axes, values."""
+    header = np.array([0x0800 + values.ndim, *values.shape], dtype=">i4")
+    path.write_bytes(
+        gzip.compress(header.tobytes() + values.tobytes(), compresslevel=1, mtime=0)
+    )
