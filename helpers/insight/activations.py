@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from typing import Any
@@ -14,17 +14,8 @@ from helpers.base.errors import ModelError
 from helpers.training.evaluate import evaluation_mode
 
 
-def layer_names(model: nn.Module) -> list[str]:
-    """The names of all layers and groups of layers, in the order in which the model
-    defines them.
-    """
-    return [name for name, _ in model.named_modules() if name]
-
-
 def conv_layers(model: nn.Module) -> list[str]:
-    """The names of the two-dimensional convolutions, in the order in which the model
-    defines them.
-    """
+    """The names of the two-dimensional convolutions, in the model's order."""
     return [
         name for name, module in model.named_modules() if isinstance(module, nn.Conv2d)
     ]
@@ -32,9 +23,7 @@ def conv_layers(model: nn.Module) -> list[str]:
 
 def device_of(model: nn.Module) -> torch.device:
     """Where the model's weights are; the CPU for a model without any."""
-    return next(
-        (parameter.device for parameter in model.parameters()), torch.device("cpu")
-    )
+    return next((p.device for p in model.parameters()), torch.device("cpu"))
 
 
 def find_layer(model: nn.Module, layer: str) -> nn.Module:
@@ -43,13 +32,22 @@ def find_layer(model: nn.Module, layer: str) -> nn.Module:
     Raises:
         ModelError: the model has none; the message lists its layers.
     """
-    names = layer_names(model)
-    if layer not in names:
+    modules: dict[str, nn.Module] = dict(model.named_modules())
+    del modules[""]
+    if layer not in modules:
         raise ModelError(
             f"{type(model).__name__} has no layer {layer!r}: known are "
-            f"{', '.join(names)}."
+            f"{', '.join(modules)}."
         )
-    return model.get_submodule(layer)
+    return modules[layer]
+
+
+def unused(model: nn.Module, *layers: str) -> ModelError:
+    """The error that the forward pass does not reach some layers."""
+    return ModelError(
+        f"The forward pass of {type(model).__name__} does not use layer "
+        f"{', '.join(layers)}."
+    )
 
 
 def output_shapes(model: nn.Module, images: Tensor) -> dict[str, tuple[int, ...]]:
@@ -57,14 +55,12 @@ def output_shapes(model: nn.Module, images: Tensor) -> dict[str, tuple[int, ...]
 
     Args:
         model: any network; it is left as it was.
-        images: what the network takes, normalised: float (B, C, H, W); the values do
-            not matter.
+        images: what the network takes: float (B, C, H, W); the values do not matter.
 
     Returns:
-        By layer, for layers without layers in them whose output is one tensor, in the
-        order of the model's
-        definition: (maps, h, w) or (units,). Layers that the forward pass does not
-            reach are left out.
+        By layer, in the model's order, for layers without layers in them whose output
+        is one tensor: (maps, h, w) or (units,). Layers that the forward pass does not
+        reach are left out.
     """
     shapes: dict[str, tuple[int, ...]] = {}
     leaves = {
@@ -73,67 +69,50 @@ def output_shapes(model: nn.Module, images: Tensor) -> dict[str, tuple[int, ...]
         if name and not list(module.children())
     }
 
-    def keep(layer: str, _module: nn.Module, _inputs: Any, output: Any) -> None:
+    def keep(layer: str, output: Any) -> None:
         if isinstance(output, Tensor):
             shapes[layer] = tuple(output.shape[1:])
 
-    hooks = [
-        module.register_forward_hook(partial(keep, name))
-        for name, module in leaves.items()
-    ]
-    try:
-        with torch.no_grad(), evaluation_mode(model):
-            model(images[:1].to(device_of(model)))
-    finally:
-        for hook in hooks:
-            hook.remove()
+    with torch.no_grad(), _hooked(model, leaves, keep):
+        model(images[:1].to(device_of(model)))
     return {name: shapes[name] for name in leaves if name in shapes}
 
 
+def has_positions(shape: Sequence[int]) -> bool:
+    """Whether an output of this shape is maps of more than one position."""
+    return len(shape) == 3 and tuple(shape[1:]) > (1, 1)
+
+
 def layers_with_maps(model: nn.Module, images: Tensor) -> list[str]:
-    """The layers that put out maps of more than one position; the arguments are those
-    of ``output_shapes``.
-    """
-    return [
-        name
-        for name, shape in output_shapes(model, images).items()
-        if len(shape) == 3 and shape[1:] > (1, 1)
-    ]
+    """The layers that put out maps of more than one position, as ``output_shapes``."""
+    shapes = output_shapes(model, images)
+    return [name for name, shape in shapes.items() if has_positions(shape)]
 
 
 @contextmanager
 def capture(model: nn.Module, layers: Sequence[str]) -> Iterator[dict[str, Tensor]]:
     """Within the block, each forward pass leaves the outputs of ``layers`` in the
-    yielded dictionary.
+    yielded dictionary: detached copies, on the model's device.
 
-    The model is in evaluation mode within the block; afterwards every module is in the
-    mode it was in before, and no hook is left, whatever happened. A layer that is used
-    several times in one pass leaves its last output. What a convolution puts out is
-    captured before its ReLU; the maps after the ReLU are the output of the ReLU's own
-    module.
-
-    Args:
-        model: any network.
-        layers: names as ``layer_names`` gives them.
-
-    Yields:
-        The outputs by layer: detached copies, on the model's device.
+    The model is in evaluation mode within the block and left as it was. Of a layer that
+    is used several times in one pass the last output counts; that of a convolution is
+    from before an in-place ReLU.
 
     Raises:
         ModelError: the model has no such layer, or a layer's output is not one tensor.
     """
-    modules = {layer: find_layer(model, layer) for layer in layers}
     outputs: dict[str, Tensor] = {}
-    hooks = [
-        module.register_forward_hook(partial(_keep, outputs, layer))
-        for layer, module in modules.items()
-    ]
-    try:
-        with evaluation_mode(model):
-            yield outputs
-    finally:
-        for hook in hooks:
-            hook.remove()
+
+    def keep(layer: str, output: Any) -> None:
+        if not isinstance(output, Tensor):
+            raise ModelError(
+                f"Layer {layer!r} puts out a {type(output).__name__}, not one tensor: "
+                "choose a layer within it."
+            )
+        outputs[layer] = output.detach().clone()  # before a ReLU writes over it
+
+    with _hooked(model, {name: find_layer(model, name) for name in layers}, keep):
+        yield outputs
 
 
 def activations(
@@ -143,46 +122,45 @@ def activations(
 
     Args:
         model: any network; it is left as it was.
-        images: what the network takes, normalised as in training: float (B, C, H, W).
-        layers: names as ``layer_names`` gives them.
+        images: what the network takes, normalised: float (B, C, H, W).
+        layers: names as ``named_modules`` gives them.
 
     Returns:
         By layer, in the order of ``layers``: float32 on the CPU; of a convolution or
-            the ReLU after it (B, maps, h, w).
+        the ReLU after it (B, maps, h, w).
 
     Raises:
         ModelError: as ``capture``; also where the forward pass does not reach a layer.
     """
     with torch.no_grad(), capture(model, layers) as outputs:
         model(images.to(device_of(model)))
-    unused = [layer for layer in layers if layer not in outputs]
-    if unused:
-        raise ModelError(
-            f"The forward pass of {type(model).__name__} does not use layer "
-            f"{', '.join(unused)}."
-        )
+    if missing := [layer for layer in layers if layer not in outputs]:
+        raise unused(model, *missing)
     return {layer: outputs[layer].float().cpu() for layer in layers}
 
 
 def strongest_maps(maps: Tensor, count: int) -> Tensor:
-    """The indices of the ``count`` maps (n, h, w) with the largest mean absolute value,
-    in the layer's order.
-    """
+    """The indices of the ``count`` maps (n, h, w) of largest mean absolute value."""
     return maps.abs().mean(dim=(1, 2)).topk(min(count, len(maps))).indices.sort().values
 
 
-def _keep(
-    outputs: dict[str, Tensor],
-    layer: str,
-    _module: nn.Module,
-    _inputs: Any,
-    output: Any,
-) -> None:
-    if not isinstance(output, Tensor):
-        raise ModelError(
-            f"Layer {layer!r} puts out a {type(output).__name__}, not one tensor: "
-            "choose a layer within it."
-        )
-    # A copy, for a ReLU that works in place writes over the output of the convolution
-    # before it.
-    outputs[layer] = output.detach().clone()
+@contextmanager
+def _hooked(
+    model: nn.Module,
+    modules: Mapping[str, nn.Module],
+    keep: Callable[[str, Any], None],
+) -> Iterator[None]:
+    """Within the block, the model is in evaluation mode and ``keep`` sees outputs."""
+
+    def hook(name: str, _module: nn.Module, _inputs: Any, output: Any) -> None:
+        keep(name, output)
+
+    hooks = [
+        m.register_forward_hook(partial(hook, name)) for name, m in modules.items()
+    ]
+    try:
+        with evaluation_mode(model):
+            yield
+    finally:
+        for handle in hooks:
+            handle.remove()

@@ -1,16 +1,17 @@
-"""Which parts of an image speak for a class: heatmaps, saliency and guided
-backpropagation, by captum.
+"""Which parts of an image speak for a class: Grad-CAM, saliency, guided backprop.
+
+Every function takes a classifier with one head or several, which is left as it was, and
+normalised images, float (B, C, H, W). What is explained is the class's logit; of all
+heads together, its log-probability.
 """
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
-import torch.nn.functional as F
-from captum.attr import GuidedBackprop, LayerAttribution, LayerGradCam, Saliency
+from captum.attr import LayerAttribution, LayerGradCam, Saliency
 from torch import Tensor, nn
 
 from helpers.base.errors import ModelError
@@ -18,26 +19,21 @@ from helpers.insight.activations import (
     activations,
     device_of,
     find_layer,
+    has_positions,
     layers_with_maps,
 )
-from helpers.models.heads import Heads, class_logits, heads_of
+from helpers.models.heads import class_logits, heads_of
 from helpers.training.evaluate import evaluation_mode
 
 Target = int | str | tuple[str, int] | None
-"""What is explained: a class; of a network with several heads also a head (the class it predicts) or (head, class).
-None is the class that the network predicts."""
+"""What is explained: a class, a head (the class it predicts), or (head, class); None is
+the class that the network predicts."""
 
 
 def explained_classes(
     model: nn.Module, images: Tensor, target: Target = None
 ) -> tuple[Tensor, Tensor]:
-    """The class that ``target`` means for each image, and how probable the network
-    finds it.
-
-    Args:
-        model: a classifier, with one head or several; it is left as it was.
-        images: what the network takes, normalised: float (B, C, H, W).
-        target: as ``Target`` says.
+    """The class that ``target`` means for each image, and its probability.
 
     Returns:
         Indices among the classes, or among those of the head, ``int64`` (B,);
@@ -48,7 +44,15 @@ def explained_classes(
     """
     with torch.no_grad(), evaluation_mode(model):
         logits = _Scores(model, target)(images.to(device_of(model))).float().cpu()
-    classes = _classes(logits, target)
+    index = target[1] if isinstance(target, tuple) else target
+    if not isinstance(index, int):
+        classes = logits.argmax(1)
+    elif 0 <= index < logits.shape[1]:
+        classes = torch.full((len(logits),), index)
+    else:
+        raise ModelError(
+            f"There is no class {index}: there are {logits.shape[1]}, numbered from 0."
+        )
     return classes, logits.softmax(1).gather(1, classes[:, None])[:, 0]
 
 
@@ -57,86 +61,60 @@ def heatmaps(
 ) -> Tensor:
     """Grad-CAM: where in the image a layer finds what speaks for a class.
 
-    The layer's maps are weighted with the mean gradient of the class's score, added up,
-    and cut off below zero (R. R. Selvaraju et al.: Grad-CAM, ICCV 2017); the result is
-    interpolated to the image's size.
+    The layer's maps, weighted with the mean gradients of the score, are added up, cut
+    off below zero (Selvaraju et al. 2017), and interpolated to the image's size.
 
     Args:
-        model: a classifier, with one head or several; it is left as it was.
-        images: what the network takes, normalised: float (B, C, H, W).
-        layer: one whose output is maps of more than one position; where it is used
-            several times in a pass, its last use counts.
-        target: as ``Target`` says; the score is the logit, of several heads together
-            the log-probability.
+        model: a classifier.
+        images: float (B, C, H, W).
+        layer: one with maps of more than one position; its last use in a pass counts.
+        target: as ``Target`` says.
 
     Returns:
-        Float32 (B, H, W) on the CPU, each divided by its largest value: 0 says nothing
-        for the class, 1 most in this image. All of it is 0 where the layer finds
-        nothing that speaks for the class.
+        Float32 (B, H, W) on the CPU, 0–1: each is divided by its largest value, or all
+        0 where nothing speaks for the class.
 
     Raises:
-        ModelError: there is no such layer, head or class, or the layer has no maps; the
-            message lists those that have.
+        ModelError: there is no such layer, head or class, or the layer has no maps.
     """
     _check_maps(model, images, layer)
-    images, classes = _on_device(model, images, target)
+    classes = explained_classes(model, images, target)[0].tolist()
     with evaluation_mode(model):
         method = LayerGradCam(_Scores(model, target), find_layer(model, layer))
         coarse = method.attribute(
-            images, classes, relu_attributions=True
-        )  # (B, 1, h, w)
+            images.to(device_of(model)), classes, relu_attributions=True
+        )
     fine: Tensor = LayerAttribution.interpolate(
         coarse.detach().float(), images.shape[2:], "bilinear"
     )[:, 0].cpu()
-    return fine / fine.amax(dim=(1, 2), keepdim=True).clamp(
-        min=torch.finfo(fine.dtype).tiny
-    )
+    tiny = torch.finfo(fine.dtype).tiny
+    return fine / fine.amax(dim=(1, 2), keepdim=True).clamp(min=tiny)
 
 
 def saliency(model: nn.Module, images: Tensor, *, target: Target = None) -> Tensor:
-    """How much each pixel moves the score of a class: its absolute gradient, the
-    largest of the channels.
+    """The absolute gradient of a class's score, the largest of the channels.
 
-    After K. Simonyan, A. Vedaldi, A. Zisserman: Deep Inside Convolutional Networks
-    (ICLR workshop 2014), section 3.
-
-    Args:
-        model: a classifier, with one head or several; it is left as it was.
-        images: what the network takes, normalised: float (B, C, H, W).
-        target: as ``Target`` says; the score is the logit, of several heads together
-            the log-probability.
+    After Simonyan, Vedaldi and Zisserman: Deep Inside Convolutional Networks (ICLR
+    workshop 2014), section 3.
 
     Returns:
-        Float32 (B, H, W) on the CPU, at least 0, in score per unit of the normalised
-        image.
+        Float32 (B, H, W) on the CPU, in score per unit of the normalised image.
 
     Raises:
         ModelError: the network has no such head or class.
     """
-    images, classes = _on_device(model, images, target)
-    with evaluation_mode(model):
-        method = Saliency(_Scores(model, target))
-        gradient: Tensor = method.attribute(
-            images.detach().clone().requires_grad_(), classes
-        )
-    return gradient.amax(dim=1).detach().float().cpu()
+    classes = explained_classes(model, images, target)[0]
+    return _gradient(model, images, target, classes).abs().amax(dim=1)
 
 
 def guided_backprop(
     model: nn.Module, images: Tensor, *, target: Target = None
 ) -> Tensor:
-    """The gradient of a class's score, of which every ReLU on the way back lets only
-    the positive part through.
+    """The gradient of a class's score, of which every ReLU lets only positive parts
+    back.
 
-    After J. T. Springenberg et al.: Striving for Simplicity: The All Convolutional Net
-    (ICLR workshop 2015).
-
-    Args:
-        model: a classifier whose ReLUs (or ReLU6, as MobileNet's) are modules, in place
-            or not; it is left as it was.
-        images: what the network takes, normalised: float (B, C, H, W).
-        target: as ``Target`` says; the score is the logit, of several heads together
-            the log-probability.
+    After Springenberg et al.: Striving for Simplicity: The All Convolutional Net (ICLR
+    workshop 2015).
 
     Returns:
         Float32 (B, C, H, W) on the CPU, of either sign.
@@ -144,130 +122,82 @@ def guided_backprop(
     Raises:
         ModelError: the network has no such head or class, or no ReLU module.
     """
-    if not any(isinstance(module, (nn.ReLU, nn.ReLU6)) for module in model.modules()):
-        raise ModelError(
-            f"{type(model).__name__} has no nn.ReLU module for guided backpropagation "
-            "to act on (a function in "
-            "`forward`, or another activation, does not count): ask for saliency, the "
-            "plain gradient."
-        )
-    images, classes = _on_device(model, images, target)
-    with evaluation_mode(model), _relus_for_the_rule(model), warnings.catch_warnings():
-        warnings.filterwarnings(
-            "ignore", message="Setting backward hooks on ReLU"
-        )  # they are removed again
-        method = GuidedBackprop(_Scores(model, target))
-        gradient: Tensor = method.attribute(
-            images.detach().clone().requires_grad_(), classes
-        )
-    return gradient.detach().float().cpu()
+    classes = explained_classes(model, images, target)[0]
+    with _positive_gradients(model):
+        return _gradient(model, images, target, classes)
 
 
 class _Scores(nn.Module):
-    """The network as captum wants it: images to the scores (B, K) among which the class
-    is explained.
-    """
+    """Images to the scores (B, K) among which the class is explained, for captum."""
 
     def __init__(self, model: nn.Module, target: Target) -> None:
         super().__init__()
         self.model = model
-        self.head = _head(model, target)
+        self.heads = heads_of(model)
+        self.head = target[0] if isinstance(target, tuple) else target
+        if not isinstance(self.head, str):
+            return
+        if self.heads is None:
+            raise ModelError(
+                f"{type(model).__name__} has a single head: choose a class, not the "
+                f"head {self.head!r}."
+            )
+        if self.head not in self.heads.factors:
+            raise ModelError(
+                f"{type(model).__name__} has no head {self.head!r}: known are "
+                f"{', '.join(self.heads.factors)}."
+            )
 
     def forward(self, images: Tensor) -> Tensor:
         outputs = self.model(images)
-        if self.head is None:
-            return class_logits(self.model, outputs)
-        heads: Heads = self.model.heads  # type: ignore[assignment]  # a head's name was found there
-        return heads.logits(outputs)[self.head]
+        if self.heads is not None and isinstance(self.head, str):
+            return self.heads.logits(outputs)[self.head]
+        return class_logits(self.model, outputs)
 
 
-def _on_device(
-    model: nn.Module, images: Tensor, target: Target
-) -> tuple[Tensor, list[int]]:
-    """Images where the model is, and the class to explain for each: numbers, which
-    captum takes on any device.
+def _gradient(
+    model: nn.Module, images: Tensor, target: Target, classes: Tensor
+) -> Tensor:
+    """The gradient of each image's score, float32 (B, C, H, W), on the CPU."""
+    inputs = images.detach().to(device_of(model), copy=True).requires_grad_()
+    with evaluation_mode(model):
+        gradient: Tensor = Saliency(_Scores(model, target)).attribute(
+            inputs, classes.tolist(), abs=False
+        )
+    return gradient.detach().float().cpu()
+
+
+@contextmanager
+def _positive_gradients(model: nn.Module) -> Iterator[None]:
+    """Within the block, gradients are cut off below zero before every ReLU.
+
+    A hook on the output, unlike captum's on the module, takes in-place ReLUs as well.
     """
-    return images.to(device_of(model)), explained_classes(model, images, target)[
-        0
-    ].tolist()
-
-
-def _head(model: nn.Module, target: Target) -> str | None:
-    """The head that ``target`` names."""
-    if target is None or isinstance(target, int):
-        return None
-    head = target if isinstance(target, str) else target[0]
-    heads = heads_of(model)
-    if heads is None:
+    relus = [m for m in model.modules() if isinstance(m, (nn.ReLU, nn.ReLU6))]
+    if not relus:
         raise ModelError(
-            f"{type(model).__name__} has a single head: choose a class, not the head "
-            f"{head!r}."
+            f"{type(model).__name__} has no nn.ReLU module for guided backpropagation "
+            "to act on (a function in `forward`, or another activation, does not "
+            "count): ask for saliency, the plain gradient."
         )
-    if head not in heads.factors:
-        raise ModelError(
-            f"{type(model).__name__} has no head {head!r}: known are "
-            f"{', '.join(heads.factors)}."
-        )
-    return head
 
+    def cut(_module: nn.Module, _inputs: tuple[Tensor, ...], output: Tensor) -> None:
+        output.register_hook(lambda gradient: gradient.clamp(min=0))
 
-def _classes(scores: Tensor, target: Target) -> Tensor:
-    """The index of the class that is explained for each row of ``scores`` (B, K)."""
-    index = target[1] if isinstance(target, tuple) else target
-    if not isinstance(index, int):
-        return scores.argmax(1)
-    if not 0 <= index < scores.shape[1]:
-        raise ModelError(
-            f"There is no class {index}: there are {scores.shape[1]}, numbered from 0."
-        )
-    return torch.full((len(scores),), index)
+    hooks = [relu.register_forward_hook(cut) for relu in relus]
+    try:
+        yield
+    finally:
+        for hook in hooks:
+            hook.remove()
 
 
 def _check_maps(model: nn.Module, images: Tensor, layer: str) -> None:
     shape = activations(model, images[:1], [layer])[layer].shape[1:]
-    if len(shape) == 3 and shape[1:] > (1, 1):
+    if has_positions(shape):
         return
     found = "one value per map" if len(shape) == 3 else "no maps"
-    known = ", ".join(layers_with_maps(model, images))
     raise ModelError(
         f"Layer {layer!r} puts out {found}, so there is no place in the image to show: "
-        f"choose {known}."
+        f"choose {', '.join(layers_with_maps(model, images))}."
     )
-
-
-class _CappedReLU(nn.ReLU):
-    """A ReLU6 that captum takes for a ReLU: its gradient is that of ReLU6, to which the
-    rule is then applied.
-    """
-
-    def forward(self, values: Tensor) -> Tensor:
-        return F.relu6(values)
-
-
-@contextmanager
-def _relus_for_the_rule(model: nn.Module) -> Iterator[None]:
-    """Within the block no ReLU overwrites its input, which the rule needs, and captum
-    finds those that end at 6.
-    """
-    overwriting = [
-        module
-        for module in model.modules()
-        if isinstance(module, nn.ReLU) and module.inplace
-    ]
-    capped = [
-        (parent, name, child)
-        for parent in model.modules()
-        for name, child in parent.named_children()
-        if isinstance(child, nn.ReLU6)
-    ]
-    for relu in overwriting:
-        relu.inplace = False
-    for parent, name, _ in capped:
-        setattr(parent, name, _CappedReLU())
-    try:
-        yield
-    finally:
-        for relu in overwriting:
-            relu.inplace = True
-        for parent, name, child in capped:
-            setattr(parent, name, child)

@@ -1,4 +1,4 @@
-"""Features of many images on a plane, such that neighbours stay neighbours."""
+"""Features of many images on a plane: t-SNE."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from torch import Tensor
 
 from helpers.base.errors import ConfigError
 
+SMALLEST, LARGEST = 1e-15, 1e15
+
 
 @dataclass(frozen=True)
 class Embedding:
@@ -21,8 +23,7 @@ class Embedding:
         points: float32 (N, 2); its axes have no meaning.
         perplexity: about how many neighbours each image was given.
         seed: of the random numbers.
-        divergence: Kullback–Leibler divergence between the neighbourhoods of the
-            features and those of the points, in nats: what the plane could not show.
+        divergence: Kullback–Leibler divergence that t-SNE is left with, in nats.
     """
 
     points: Tensor
@@ -36,24 +37,32 @@ def embed(features: Tensor, *, perplexity: float = 30.0, seed: int = 0) -> Embed
     components.
 
     Args:
-        features: float (N, D); more axes, as of maps, are taken together.
+        features: float (N, D); more axes, as of maps, are flattened.
         perplexity: about how many neighbours of each image count; less than N.
-        seed: of what is left to chance; the points start at the principal components.
+        seed: of what is left to chance.
 
     Raises:
         ConfigError: the perplexity is not positive, or not less than the number of
-            images.
+            images; or the features are all equal, not finite, or one number an image.
     """
-    values = features.flatten(1).float().numpy()
+    values = features.flatten(1).float()
     if not 0 < perplexity < len(values):
         raise ConfigError(
             f"The perplexity is {perplexity} for {len(values)} images: expected more "
             "than 0, and less."
         )
+    spread = (values - values[0]).abs().amax().item()
+    # Beyond these, squared distances are 0 or infinite, and scikit-learn crashes.
+    if values.shape[1] < 2 or not SMALLEST < spread < LARGEST:
+        raise ConfigError(
+            f"Features {tuple(values.shape)} that differ by at most {spread:g} cannot "
+            "be embedded: expected at least two for each image, finite and not all "
+            "equal. Choose another layer, or look for NaN in the network."
+        )
     tsne = TSNE(
         perplexity=perplexity, init="pca", learning_rate="auto", random_state=seed
     )
-    points = tsne.fit_transform(values)
+    points = tsne.fit_transform(values.numpy())
     return Embedding(
         torch.from_numpy(np.asarray(points, np.float32)),
         perplexity,
@@ -72,10 +81,8 @@ def neighbour_agreement(
         labels: ``int64`` (N,).
         neighbours: how many are asked, at most N - 1.
     """
-    found = NearestNeighbors(n_neighbors=min(neighbours, len(points) - 1)).fit(
-        points.numpy()
-    )
-    nearest = torch.from_numpy(
-        found.kneighbors(return_distance=False)
-    )  # (N, neighbours), without the point itself
+    count = min(neighbours, len(points) - 1)
+    found = NearestNeighbors(n_neighbors=count).fit(points.numpy())
+    # (N, neighbours), without the point itself
+    nearest = torch.from_numpy(found.kneighbors(return_distance=False))
     return (labels[nearest] == labels[:, None]).float().mean().item()

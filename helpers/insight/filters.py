@@ -1,11 +1,9 @@
-"""What a filter responds to: the image that excites it most, found by gradient ascent
-from a blank one.
+"""What a filter responds to: the image that excites it most, by gradient ascent.
 
-After K. Simonyan, A. Vedaldi, A. Zisserman: Deep Inside Convolutional Networks (ICLR
-workshop 2014). Left to itself the ascent ends in noise that only the network sees; what
-keeps it clean here is the choice of C. Olah, A. Mordvintsev, L. Schubert (Feature
-Visualization, Distill 2017) that suits images of 28 to 64 pixels: the image is a
-blurred one by construction, and it is shifted a little at every step.
+After Simonyan, Vedaldi and Zisserman: Deep Inside Convolutional Networks (ICLR workshop
+2014). Of what keeps out noise that only the network sees (Olah, Mordvintsev and
+Schubert: Feature Visualization, Distill 2017), this takes what suits images of 28 to 64
+pixels: the image is blurred by construction, and shifted a little at every step.
 """
 
 from __future__ import annotations
@@ -19,15 +17,14 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torchvision.transforms.v2.functional import gaussian_blur
 
 from helpers.base.errors import ConfigError, ModelError
-from helpers.insight.activations import device_of, find_layer
+from helpers.insight.activations import device_of, find_layer, unused
 from helpers.training.evaluate import evaluation_mode
 
-START_NOISE = (
-    0.01  # in logits of the pixels: a quarter of one of 256 steps of brightness
-)
-LEAK = 0.1  # the slope of the ascent where a filter is silent, as in a leaky ReLU
+START_NOISE = 0.01  # in logits of the pixels; invisible, but breaks the symmetry
+LEAK = 0.1  # the slope of the ascent where a filter is silent
 
 
 @dataclass(frozen=True)
@@ -37,11 +34,9 @@ class FilterPictures:
     Attributes:
         layer: the layer's name.
         filters: F indices of its filters, or of its units if it is fully connected.
-        images: float32 (F, C, H, W), 0–1, on the CPU; before the network's own
-            normalisation.
-        responses: how strongly each filter responds to its own image before each step
-            and after the last, float32 (steps + 1, F), on the CPU. The first row is the
-            response to the blank image.
+        images: float32 (F, C, H, W), 0–1, on the CPU, before normalisation.
+        responses: of each filter to its own image before each step (first to the blank
+            image) and after the last, float32 (steps + 1, F), on the CPU.
     """
 
     layer: str
@@ -64,24 +59,17 @@ def filter_pictures(
     jitter: int = 4,
     seed: int = 0,
 ) -> FilterPictures:
-    """Finds an image for each filter of a layer that excites it, all of them in one
-    batch.
+    """Finds an image for each filter of a layer that excites it, all in one batch.
 
-    The response of a filter is what a ReLU lets through of its map, averaged over all
-    positions; that of a unit of a fully connected layer is its value. Of a ReLU the
-    input is looked at: where it is negative the ascent still goes uphill, at a tenth of
-    the slope, so that a filter that is silent on the blank image is not stuck there.
-    One that nothing excites keeps a response of 0 and a nearly blank image.
-
-    The ascent is Adam's, on the logits of the pixels: no value leaves 0–1. It starts
-    from medium grey with noise far too weak to see; without it all positions would be
-    equal and stay so. ``blur=0, jitter=0`` is the plain ascent.
+    The response of a filter is the mean of its map after a ReLU; that of a unit of a
+    fully connected layer is its value. Where a map is negative the ascent still goes
+    uphill, at a tenth of the slope, so that a silent filter is not stuck; of a ReLU the
+    input is looked at. The ascent is Adam's, on the logits of the pixels, from medium
+    grey with faint noise. ``blur=0, jitter=0`` is the plain ascent.
 
     Args:
-        model: any network that takes images (B, C, image_size, image_size); it is left
-            as it was.
-        layer: a convolution, activation, normalisation or fully connected layer, or a
-            block of layers; where one is used several times in a pass, its last use
+        model: any network on images of that size; it is left as it was.
+        layer: a layer or block that puts out maps or units; its last use in a pass
             counts.
         image_size: side of the images in pixels.
         mean: mean of each channel, 0–1, as in training.
@@ -89,10 +77,9 @@ def filter_pictures(
         filters: indices of the filters (or units); None takes all.
         steps: of the ascent.
         lr: length of a step, in logits of the pixels.
-        blur: standard deviation in pixels of the Gaussian that the image is smoothed
-            with; 0 for none.
-        jitter: pixels by which the image is shifted at random at each step, at most,
-            around the edges; 0 for none.
+        blur: standard deviation in pixels of the Gaussian blur; 0 for none.
+        jitter: pixels by which the image is shifted at each step, at most, around the
+            edges; 0 for none.
         seed: of the noise and the shifts.
 
     Raises:
@@ -103,67 +90,54 @@ def filter_pictures(
     if steps < 1 or lr <= 0 or blur < 0 or jitter < 0:
         raise ConfigError(
             f"steps={steps}, lr={lr}, blur={blur}, jitter={jitter}: expected at least "
-            "one step, a positive lr, and "
-            "neither blur nor jitter below 0."
+            "one step, a positive lr, and neither blur nor jitter below 0."
         )
     device, generator = device_of(model), torch.Generator().manual_seed(seed)
     centre, spread = (
         torch.tensor(values, device=device).view(1, -1, 1, 1) for values in (mean, std)
     )
+    shape = (len(mean), image_size, image_size)
     with evaluation_mode(model), _probe(model, layer) as outputs_for:
-        blank = torch.full((1, len(mean), image_size, image_size), 0.5, device=device)
+        blank = torch.full((1, *shape), 0.5, device=device)
         with torch.no_grad():
-            chosen = _choose(
-                layer, outputs_for((blank - centre) / spread).shape[1], filters
-            )
+            count = outputs_for((blank - centre) / spread).shape[1]
+        chosen = _choose(layer, count, filters)
 
         def respond(images: Tensor) -> Tensor:
             """What each filter (or unit) makes of its own image: (F, h, w), or (F,)."""
-            return outputs_for((images - centre) / spread)[
-                torch.arange(len(chosen)), chosen
-            ]
+            outputs = outputs_for((images - centre) / spread)
+            return outputs[torch.arange(len(chosen)), chosen]
 
-        noise = START_NOISE * torch.randn(
-            len(chosen), *blank.shape[1:], generator=generator
-        )
+        noise = START_NOISE * torch.randn(len(chosen), *shape, generator=generator)
         logits = noise.to(device).requires_grad_()
         optimizer = torch.optim.Adam([logits], lr=lr)
         responses = []
         for _ in range(steps):
-            shift = torch.randint(
-                -jitter, jitter + 1, (2,), generator=generator
-            ).tolist()
+            shift = torch.randint(-jitter, jitter + 1, (2,), generator=generator)
             with torch.enable_grad():
-                values = respond(
-                    _smooth(logits, blur).sigmoid().roll(shift, dims=(2, 3))
-                )
-                (logits.grad,) = torch.autograd.grad(
-                    -_response(values, leak=LEAK).sum(), logits
-                )
+                images = _smooth(logits, blur).sigmoid()
+                values = respond(images.roll(shift.tolist(), dims=(2, 3)))
+                loss = -_response(values, leak=LEAK).sum()
+                (logits.grad,) = torch.autograd.grad(loss, logits)
             optimizer.step()
             responses.append(_response(values.detach()))
         with torch.no_grad():
             images = _smooth(logits, blur).sigmoid()
             responses.append(_response(respond(images)))
-    return FilterPictures(
-        layer,
-        tuple(chosen.tolist()),
-        images.cpu(),
-        torch.stack(responses).float().cpu(),
-    )
+    rows = torch.stack(responses).float().cpu()
+    return FilterPictures(layer, tuple(chosen.tolist()), images.cpu(), rows)
 
 
-class _Reached(Exception):  # no error: the rest of the forward pass is of no interest
-    """The forward pass has come to the layer."""
+class _Reached(Exception):  # noqa: N818
+    """No error: the forward pass has come to the layer, the rest does not matter."""
 
 
 @contextmanager
 def _probe(model: nn.Module, layer: str) -> Iterator[Callable[[Tensor], Tensor]]:
-    """Within the block, a function from normalised images to what the layer puts out,
-    or takes in if it is a ReLU.
+    """Within the block, a function from normalised images to the layer's output, of a
+    ReLU its input.
 
-    Its first call runs the whole network and counts how often the layer is used; later
-    ones go no further than its last use.
+    The first call counts how often the layer is used; later ones end at its last use.
     """
     module = find_layer(model, layer)
     seen: list[Tensor] = []
@@ -171,18 +145,14 @@ def _probe(model: nn.Module, layer: str) -> Iterator[Callable[[Tensor], Tensor]]
 
     def keep(value: Any) -> None:
         if not isinstance(value, Tensor) or value.ndim not in (2, 4):
-            found = (
-                f"a tensor of shape {tuple(value.shape)}"
-                if isinstance(value, Tensor)
-                else type(value).__name__
-            )
+            found = type(value).__name__
+            if isinstance(value, Tensor):
+                found = f"tensor of shape {tuple(value.shape)}"
             raise ModelError(
-                f"Layer {layer!r} works on {found}: choose one of maps (B, maps, h, w) "
-                "or units (B, n)."
+                f"Layer {layer!r} works on a {found}: choose one of maps (B, maps, h, "
+                "w) or units (B, n)."
             )
-        seen.append(
-            value.clone()
-        )  # a copy, for a ReLU that works in place writes over it
+        seen.append(value.clone())  # before an in-place ReLU writes over it
         if len(seen) == uses:
             raise _Reached
 
@@ -192,19 +162,14 @@ def _probe(model: nn.Module, layer: str) -> Iterator[Callable[[Tensor], Tensor]]
         with suppress(_Reached):
             model(images)
         if not seen:
-            raise ModelError(
-                f"The forward pass of {type(model).__name__} does not use layer "
-                f"{layer!r}."
-            )
+            raise unused(model, layer)
         uses = len(seen)
         return seen[-1]
 
     if isinstance(module, nn.ReLU):
         hook = module.register_forward_pre_hook(lambda _module, inputs: keep(inputs[0]))
     else:
-        hook = module.register_forward_hook(
-            lambda _module, _inputs, output: keep(output)
-        )
+        hook = module.register_forward_hook(lambda _module, _inputs, out: keep(out))
     try:
         yield outputs_for
     finally:
@@ -223,28 +188,15 @@ def _choose(layer: str, count: int, filters: Sequence[int] | None) -> Tensor:
 
 
 def _response(values: Tensor, *, leak: float = 0.0) -> Tensor:
-    """The responses (F,) of filters by their maps (F, h, w), or of units by their
-    values (F,).
-    """
+    """Responses (F,) of filters to maps (F, h, w), or of units to values (F,)."""
     return F.leaky_relu(values, leak).mean(dim=(1, 2)) if values.ndim == 3 else values
 
 
 def _smooth(images: Tensor, sigma: float) -> Tensor:
-    """Images (B, C, H, W) convolved with a Gaussian of standard deviation ``sigma``
-    pixels, around the edges.
-    """
+    """Images (B, C, H, W) blurred by a Gaussian of ``sigma`` pixels, circularly."""
     if sigma == 0:
         return images
     reach = math.ceil(3 * sigma)
-    kernel = torch.exp(
-        -0.5 * (torch.arange(-reach, reach + 1, device=images.device) / sigma) ** 2
-    )
-    kernel = (kernel / kernel.sum()).expand(
-        images.shape[1], 1, 1, -1
-    )  # (C, 1, 1, width)
-    padded = F.pad(images, (reach, reach, reach, reach), mode="circular")
-    return F.conv2d(
-        F.conv2d(padded, kernel, groups=images.shape[1]),
-        kernel.transpose(2, 3),
-        groups=images.shape[1],
-    )
+    padded = F.pad(images, (reach,) * 4, mode="circular")
+    blurred: Tensor = gaussian_blur(padded, [2 * reach + 1] * 2, [sigma] * 2)
+    return blurred[..., reach:-reach, reach:-reach]

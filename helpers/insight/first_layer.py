@@ -1,6 +1,4 @@
-"""What the filters of a first layer are made of: brightness or colour, plain or a
-pattern.
-"""
+"""The filters of a first layer: as pictures, and how much of them is colour."""
 
 from __future__ import annotations
 
@@ -11,8 +9,7 @@ from helpers.base.errors import ConfigError
 
 
 def weight_pictures(weight: Tensor) -> Tensor:
-    """Filters as pictures: each on a scale of its own, on which a weight of zero is
-    mid-gray.
+    """Filters as pictures, each on its own scale, on which zero is mid-gray.
 
     Args:
         weight: of a convolution on images (F, C, h, w).
@@ -26,22 +23,19 @@ def weight_pictures(weight: Tensor) -> Tensor:
 
 
 def filter_composition(weight: Tensor) -> dict[str, Tensor]:
-    """Splits the energy of each filter (the sum of its squared weights) into four parts
-    that add up to it.
+    """Splits the energy of each filter, the sum of its squared weights, in four.
 
-    A filter is the sum of what is the same in all channels (brightness) and the rest
-    (colour), and each of the two is the sum of its mean over all places (plain) and the
-    rest (a pattern, such as an edge). The four are orthogonal, as in an analysis of
-    variance. Random filters have energy in proportion to the dimensions of each part:
-    1, C - 1, hw - 1 and (C - 1)(hw - 1) of C hw.
+    A filter is its mean over channels (brightness) and the rest (colour); each of these
+    is its mean over places (plain) and the rest (a pattern, such as an edge). The four
+    are orthogonal, as in an analysis of variance. Random filters have energy in
+    proportion to the dimensions: 1, C - 1, hw - 1 and (C - 1)(hw - 1) of C hw.
 
     Args:
         weight: of a convolution on images with several channels (F, C, h, w).
 
     Returns:
         By ``plain brightness``, ``plain colour``, ``brightness pattern`` and ``colour
-            pattern``: shares (F,), which
-        add up to 1.
+        pattern``: shares (F,), which add up to 1.
 
     Raises:
         ConfigError: these are no filters of images with several channels.
@@ -57,13 +51,7 @@ def filter_composition(weight: Tensor) -> dict[str, Tensor]:
     parts = {}
     for name, part in (("brightness", gray), ("colour", colour)):
         plain = part.mean(dim=(2, 3), keepdim=True).expand_as(part)
-        parts[f"plain {name}"], parts[f"{name} pattern"] = (
-            _energy(plain),
-            _energy(part - plain),
-        )
-    whole = torch.stack(list(parts.values())).sum(0).clamp(min=1e-30)
-    return {name: energy / whole for name, energy in parts.items()}
-
-
-def _energy(filters: Tensor) -> Tensor:
-    return filters.square().sum(dim=(1, 2, 3))
+        parts[f"plain {name}"], parts[f"{name} pattern"] = plain, part - plain
+    energies = {name: part.square().sum(dim=(1, 2, 3)) for name, part in parts.items()}
+    whole = torch.stack(list(energies.values())).sum(0).clamp(min=1e-30)
+    return {name: energy / whole for name, energy in energies.items()}

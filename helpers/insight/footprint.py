@@ -1,4 +1,4 @@
-"""The receptive field by experiment: which pixels have a gradient at a unit of a layer."""
+"""The receptive field by experiment: which pixels have a gradient at a unit."""
 
 from __future__ import annotations
 
@@ -13,29 +13,28 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from helpers.base.errors import ModelError
-from helpers.insight.activations import find_layer
+from helpers.insight.activations import find_layer, unused
 from helpers.insight.receptive_field import Box
 
 
 def gradient_footprint(
     model: nn.Module, layer: str, image_size: int, channels: int = 3
 ) -> Tensor:
-    """How much each pixel matters to the unit in the middle of a layer's map: the
-    gradient at a copy of the network.
+    """How much each pixel matters to the middle unit of a layer's map: the gradient at
+    a copy of the network in which nothing hides a path.
 
-    In the copy nothing can hide a path: weights are positive, normalisation does
-    nothing, and maximum pooling is replaced by average pooling, which has a gradient at
-    every pixel of its window. So the pixels with a gradient are the receptive field,
-    and the values say how many paths lead from a pixel to the unit.
+    Its weights are positive, normalisation is the identity, and average pooling is in
+    place of max pooling: the pixels with a gradient are the receptive field, the values
+    say how many paths lead from a pixel to the unit.
 
     Args:
         model: any network; it is left as it was.
-        layer: a name as ``layer_names`` gives it.
+        layer: a name as ``named_modules`` gives it.
         image_size: side of the square images in pixels.
         channels: channels of an image.
 
     Returns:
-        float32 (image_size, image_size), not negative; 0 where the unit sees nothing.
+        float32 (image_size, image_size), at least 0.
 
     Raises:
         ModelError: the model has no such layer, or the forward pass does not reach it.
@@ -52,29 +51,22 @@ def gradient_footprint(
     with torch.enable_grad(), _AveragePooling():
         linear(images)
     if not outputs:
-        raise ModelError(
-            f"The forward pass of {type(model).__name__} does not use layer {layer}."
-        )
+        raise unused(model, layer)
     output = outputs[-1]  # (1, maps, h, w) or (1, units)
-    unit = (
-        output[..., output.shape[-2] // 2, output.shape[-1] // 2]
-        if output.ndim == 4
-        else output
-    )
-    (gradient,) = torch.autograd.grad(unit.sum(), images)
+    if output.ndim == 4:
+        output = output[..., output.shape[-2] // 2, output.shape[-1] // 2]
+    (gradient,) = torch.autograd.grad(output.sum(), images)
     return gradient[0].abs().sum(0)
 
 
 def footprint_box(footprint: Tensor) -> Box:
-    """The smallest box around the pixels of a footprint (H, W) that are not 0: top,
-    left, bottom, right.
-    """
+    """The box around the pixels of a footprint (H, W) that are not 0."""
     rows, columns = (footprint.any(dim).nonzero().flatten().tolist() for dim in (1, 0))
     return rows[0], columns[0], rows[-1] + 1, columns[-1] + 1
 
 
 class _AveragePooling(TorchFunctionMode):
-    """Within the block, maximum pooling averages."""
+    """Within the block, max pooling averages."""
 
     def __torch_function__(
         self,
@@ -83,11 +75,9 @@ class _AveragePooling(TorchFunctionMode):
         args: Sequence[Any] = (),
         kwargs: Mapping[str, Any] | None = None,
     ) -> Any:
-        substitute = {
-            "max_pool2d": _average,
-            "adaptive_max_pool2d": _adaptive_average,
-        }.get(getattr(func, "__name__", ""), func)
-        return substitute(*args, **(kwargs or {}))
+        name = getattr(func, "__name__", "")
+        substitute = {"max_pool2d": _average, "adaptive_max_pool2d": _adaptive}
+        return substitute.get(name, func)(*args, **(kwargs or {}))
 
 
 def _average(
@@ -95,32 +85,28 @@ def _average(
     kernel_size: Any,
     stride: Any = None,
     padding: Any = 0,
-    **options: Any,
+    dilation: Any = 1,
+    *,
+    ceil_mode: bool = False,
+    **_options: Any,
 ) -> Tensor:
-    if options.get("dilation", 1) not in (1, (1, 1)):
-        raise ModelError(
-            "The footprint of maximum pooling with dilation is not implemented."
-        )
-    return F.avg_pool2d(
-        images, kernel_size, stride, padding, options.get("ceil_mode", False)
-    )
+    if dilation not in (1, (1, 1)):
+        raise ModelError("The footprint of dilated max pooling is not implemented.")
+    return F.avg_pool2d(images, kernel_size, stride, padding, ceil_mode)
 
 
-def _adaptive_average(images: Tensor, output_size: Any, **_options: Any) -> Tensor:
+def _adaptive(images: Tensor, output_size: Any, **_options: Any) -> Tensor:
     return F.adaptive_avg_pool2d(images, output_size)
 
 
 @torch.no_grad()
 def _open_all_paths(model: nn.Module) -> None:
-    """Positive weights of no regular pattern, no biases, and normalisation that changes
-    nothing.
-    """
+    """Random positive weights, no biases, normalisation that is the identity."""
     generator = torch.Generator().manual_seed(0)
     for name, parameter in model.named_parameters():
         if parameter.ndim >= 2:
-            parameter.uniform_(0.5, 1.5, generator=generator).div_(
-                math.prod(parameter.shape[1:])
-            )
+            size = math.prod(parameter.shape[1:])
+            parameter.uniform_(0.5, 1.5, generator=generator).div_(size)
         else:
             parameter.fill_(0 if name.endswith("bias") else 1)
     for name, buffer in model.named_buffers():

@@ -1,16 +1,15 @@
 """The receptive field of a layer: the part of the image that one of its units sees.
 
-It is derived from the operations between image and layer, by the recursion of A.
-Araujo, W. Norris, J. Sim: Computing Receptive Fields of Convolutional Neural Networks
-(Distill 2019). Along each side of the image, the units of a layer have three numbers in
-common: the *size* of a unit's field, the *stride* from one unit's field to the next,
-and the *start* of the first one. A convolution or pooling with kernel k, dilation d,
-stride s and padding p makes of them
+It is derived from the operations between image and layer (Araujo, Norris and Sim:
+Computing Receptive Fields of Convolutional Neural Networks, Distill 2019). Along each
+side of the image, a layer has the *size* of a unit's field, the *stride* from one
+unit's field to the next, and the *start* of the first one. A convolution or pooling
+with kernel k, dilation d, stride s and padding p makes of them
 
     size + (k - 1) · d · stride,    stride · s,    start - p · stride.
 
-Where branches meet (added, multiplied, concatenated), a unit sees what it sees along
-any of them. ``helpers.insight.footprint`` finds the same by experiment.
+Where branches meet, a unit sees what it sees along any of them.
+``helpers.insight.footprint`` finds the same by experiment.
 """
 
 from __future__ import annotations
@@ -26,15 +25,13 @@ from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from helpers.base.errors import ModelError
-from helpers.insight.activations import find_layer
+from helpers.insight.activations import find_layer, unused
 
 aten = torch.ops.aten
 Pair = Sequence[int]  # for rows, for columns
 Window = tuple[Pair, Pair, Pair, Pair]  # kernel, stride, padding, dilation
-Box = tuple[
-    int, int, int, int
-]  # top, left, bottom, right, in pixels; bottom and right are the first outside
+Box = tuple[int, int, int, int]
+"""Top, left, bottom, right in pixels; bottom and right are the first outside."""
 
 
 @dataclass(frozen=True)
@@ -43,8 +40,7 @@ class Axis:
 
     Attributes:
         size: pixels that a unit sees, those of the padding included.
-        stride: pixels from one unit's field to the next one's; 0 where all see the
-            same.
+        stride: pixels from one unit's field to the next; 0 where all see the same.
         start: first pixel of the first unit's field; negative in the padding.
         units: how many units there are.
         seen: first pixel of the image that any unit sees, and the first after the last
@@ -76,30 +72,19 @@ class Axis:
 
     def everything(self, units: int) -> Axis:
         """After an operation in which each of ``units`` sees all of these."""
-        return Axis(
-            self.size + (self.units - 1) * self.stride, 0, self.start, units, self.seen
-        )
+        size = self.size + (self.units - 1) * self.stride
+        return replace(self, size=size, stride=0, units=units)
 
     def union(self, other: Axis) -> Axis:
         """Where two branches meet: what is seen along either."""
         if self.units != other.units or self.stride != other.stride:
-            # The fields drift apart from unit to unit, or one value goes to all units:
-            # take them whole.
+            # The fields drift apart from unit to unit: take them whole.
             units = max(self.units, other.units)
-            return self.everything(units).hull(other.everything(units))
-        return self.hull(other)
-
-    def hull(self, other: Axis) -> Axis:
-        """The smallest fields that hold these and the other's, which lie at the same
-        stride.
-        """
+            return self.everything(units).union(other.everything(units))
         start = min(self.start, other.start)
         end = max(self.start + self.size, other.start + other.size)
         seen = min(self.seen[0], other.seen[0]), max(self.seen[1], other.seen[1])
         return replace(self, size=end - start, start=start, seen=seen)
-
-
-Axes = tuple[Axis, Axis]
 
 
 @dataclass(frozen=True)
@@ -116,37 +101,22 @@ class ReceptiveField:
 
     @property
     def size(self) -> tuple[int, int]:
-        """Height and width of a unit's field in pixels, as if the image went on beyond
-        its edges.
-        """
+        """Height and width of a unit's field in pixels, the padding included."""
         return self.rows.size, self.columns.size
 
     @property
     def stride(self) -> tuple[int, int]:
-        """Pixels from one unit's field to that of the next below, and of the next to
-        the right.
-        """
+        """Pixels from one unit's field to the next, downwards and to the right."""
         return self.rows.stride, self.columns.stride
 
     @property
     def start(self) -> tuple[int, int]:
-        """Row and column of the first pixel of the first unit's field; negative in the
-        padding.
-        """
+        """Row and column of the first unit's field; negative in the padding."""
         return self.rows.start, self.columns.start
 
-    @property
-    def map_size(self) -> tuple[int, int]:
-        """Rows and columns of the layer's map; (1, 1) of a layer without one."""
-        return self.rows.units, self.columns.units
-
     def box(self, row: int | None = None, column: int | None = None) -> Box:
-        """What one unit sees within the image: top, left, bottom, right; the last two
-        are the first outside.
-
-        Args:
-            row: of the unit in the map, from 0; None takes the middle one.
-            column: likewise.
+        """What the unit at ``row`` and ``column`` sees within the image; None takes the
+        middle one.
         """
         top, bottom = self.rows.field(row)
         left, right = self.columns.field(column)
@@ -164,24 +134,20 @@ def receptive_field(
     find_layer(model, layer)
     fields = receptive_fields(model, image_size, channels)
     if layer not in fields:
-        raise ModelError(
-            f"The forward pass of {type(model).__name__} does not use layer {layer}."
-        )
+        raise unused(model, layer)
     return fields[layer]
 
 
 def receptive_fields(
     model: nn.Module, image_size: int, channels: int = 3
 ) -> dict[str, ReceptiveField]:
-    """The receptive fields of all layers and groups of layers, in the order in which
-    the forward pass finishes them.
+    """The receptive fields of all layers and blocks, in the order in which the forward
+    pass finishes them.
 
-    The forward pass is followed operation by operation, on shapes alone, so that any
-    program of layers will do, branches included. Convolutions, pooling and padding
-    follow the recursion; what leaves a map's height and width as they are works on each
-    position by itself; after anything else (a fully connected layer, a mean over the
-    map, pooling into bins of uneven size, normalisation over the map) a unit is taken
-    to see all that its input sees.
+    The forward pass is followed operation by operation, on shapes alone. Convolutions,
+    pooling and padding follow the recursion; what keeps a map's size works on each
+    position by itself; after anything else (a fully connected layer, a global mean,
+    pooling into uneven bins) a unit is taken to see all that its input sees.
 
     Args:
         model: any network; it is left as it was.
@@ -189,15 +155,20 @@ def receptive_fields(
         channels: channels of an image.
 
     Returns:
-        By name, of each layer that puts out one tensor. A layer that is used several
-        times has the field of its last use.
+        By name, of each layer that puts out one tensor; the field of its last use.
     """
     shapes = copy.deepcopy(model).eval().to("meta")
     trace = _Trace()
     fields: dict[str, ReceptiveField] = {}
+
+    def note(name: str, _module: nn.Module, _inputs: Any, output: Any) -> None:
+        if field := trace.get(output):
+            fields.pop(name, None)
+            fields[name] = field
+
     for name, module in shapes.named_modules():
         if name:
-            module.register_forward_hook(partial(_note, trace, fields, name))
+            module.register_forward_hook(partial(note, name))
     images = torch.empty(1, channels, image_size, image_size, device="meta")
     pixels = Axis(size=1, stride=1, start=0, units=image_size, seen=(0, image_size))
     trace.put(images, ReceptiveField(pixels, pixels))
@@ -206,31 +177,16 @@ def receptive_fields(
     return fields
 
 
-def _note(
-    trace: _Trace,
-    fields: dict[str, ReceptiveField],
-    name: str,
-    _module: nn.Module,
-    _inputs: Any,
-    output: Any,
-) -> None:
-    field = trace.get(output)
-    if field is not None:
-        fields.pop(name, None)
-        fields[name] = field
-
-
 class _Trace(TorchDispatchMode):
     """Within the block, each tensor that comes from the image has a field.
 
-    This sees PyTorch's basic operations: all the ways to write ReLU or a pooling arrive
-    here as one or two.
+    This sees PyTorch's basic operations, to which all ways to write ReLU or a pooling
+    come down.
     """
 
     def __init__(self) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]  # PyTorch has no annotation there
-        # The tensors are kept: a new one could otherwise have the identity of one that
-        # is gone.
+        super().__init__()  # type: ignore[no-untyped-call]
+        # With the tensors: a new one could have the identity of one that is gone.
         self._fields: dict[int, tuple[Tensor, ReceptiveField]] = {}
 
     def put(self, tensor: Tensor, field: ReceptiveField) -> None:
@@ -238,7 +194,7 @@ class _Trace(TorchDispatchMode):
 
     def get(self, value: Any) -> ReceptiveField | None:
         known = self._fields.get(id(value))
-        return None if known is None else known[1]
+        return known[1] if known else None
 
     def __torch_dispatch__(
         self,
@@ -247,12 +203,8 @@ class _Trace(TorchDispatchMode):
         args: Sequence[Any] = (),
         kwargs: Mapping[str, Any] | None = None,
     ) -> Any:
-        seen = [
-            field
-            for value in tree_leaves((args, kwargs))
-            if (field := self.get(value)) is not None
-        ]
         out = func(*args, **(kwargs or {}))
+        seen = [field for v in tree_leaves((args, kwargs)) if (field := self.get(v))]
         if seen:
             rows = reduce(Axis.union, (field.rows for field in seen))
             columns = reduce(Axis.union, (field.columns for field in seen))
@@ -264,63 +216,44 @@ class _Trace(TorchDispatchMode):
 
 
 def _after(
-    operation: Any, args: Sequence[Any], axes: Axes, units: Sequence[int]
-) -> Axes:
-    """The rows and columns that an operation makes of ``axes``; ``units`` is the size
-    of the new map.
-    """
-    window = _WINDOWS[operation](args, axes, units) if operation in _WINDOWS else None
+    operation: Any, args: Sequence[Any], axes: tuple[Axis, Axis], units: Pair
+) -> list[Axis]:
+    """What an operation makes of the rows and columns; ``units`` is its map's size."""
+    sizes = [axis.units for axis in axes]
+    window = _WINDOWS[operation](args, sizes, units) if operation in _WINDOWS else None
     if window is not None:
-        rows, columns = (
-            axis.window(*numbers)
-            for axis, *numbers in zip(axes, *window, units, strict=True)
-        )
-        return rows, columns
-    if operation in _OVER_THE_MAP or any(
-        axis.units != new for axis, new in zip(axes, units, strict=True)
-    ):
-        return axes[0].everything(units[0]), axes[1].everything(units[1])
-    return axes
+        numbers = zip(*window, units, strict=True)
+        return [axis.window(*of) for axis, of in zip(axes, numbers, strict=True)]
+    if operation in _OVER_THE_MAP or sizes != list(units):
+        return [axis.everything(new) for axis, new in zip(axes, units, strict=True)]
+    return list(axes)
 
 
-def _convolution(
-    args: Sequence[Any], _axes: Axes, _units: Sequence[int]
-) -> Window | None:
+def _convolution(args: Sequence[Any], _sizes: Pair, _units: Pair) -> Window | None:
     _, weight, _, stride, padding, dilation, transposed = args[:7]
     if transposed or weight.ndim != 4:
         return None
     return weight.shape[-2:], _pair(stride), _pair(padding), _pair(dilation)
 
 
-def _pooling(args: Sequence[Any], _axes: Axes, _units: Sequence[int]) -> Window | None:
-    given = dict(
-        zip(("maps", "kernel", "stride", "padding", "dilation"), args, strict=False)
-    )
-    kernel, padding, dilation = (
-        given["kernel"],
-        given.get("padding", 0),
-        given.get("dilation", 1),
-    )
-    stride = given.get("stride") or kernel  # an empty list if left out
-    return _pair(kernel), _pair(stride), _pair(padding), _pair(dilation)
+def _max_pooling(args: Sequence[Any], _sizes: Pair, _units: Pair) -> Window:
+    defaults: list[Any] = [[], 0, 1]  # stride (the kernel's size), padding, dilation
+    kernel, stride, padding, dilation = [*args[1:5], *defaults[len(args) - 2 :]]
+    return _pair(kernel), _pair(stride or kernel), _pair(padding), _pair(dilation)
 
 
-def _average_pooling(
-    args: Sequence[Any], axes: Axes, units: Sequence[int]
-) -> Window | None:
-    return _pooling(args[:4], axes, units)  # what follows there is no dilation
+def _average_pooling(args: Sequence[Any], sizes: Pair, units: Pair) -> Window:
+    return _max_pooling(args[:4], sizes, units)  # what follows there is no dilation
 
 
-def _adaptive_pooling(
-    _args: Sequence[Any], axes: Axes, units: Sequence[int]
-) -> Window | None:
-    if any(axis.units % new for axis, new in zip(axes, units, strict=True)):
+def _adaptive_pooling(_args: Sequence[Any], sizes: Pair, units: Pair) -> Window | None:
+    if any(size % new for size, new in zip(sizes, units, strict=True)):
         return None
-    bins = [axis.units // new for axis, new in zip(axes, units, strict=True)]
+    bins = [size // new for size, new in zip(sizes, units, strict=True)]
     return bins, bins, (0, 0), (1, 1)
 
 
-def _padding(args: Sequence[Any], _axes: Axes, _units: Sequence[int]) -> Window | None:
+def _padding(args: Sequence[Any], _sizes: Pair, _units: Pair) -> Window:
     left, _, top, _ = [*args[1], 0, 0][:4]
     return (1, 1), (1, 1), (top, left), (1, 1)
 
@@ -330,11 +263,11 @@ def _pair(value: int | Sequence[int]) -> Pair:
     return values * 2 if len(values) == 1 else values
 
 
-_WINDOWS: dict[Any, Callable[[Sequence[Any], Axes, Sequence[int]], Window | None]] = {
+_WINDOWS: dict[Any, Callable[[Sequence[Any], Pair, Pair], Window | None]] = {
     aten.convolution: _convolution,
-    aten.max_pool2d_with_indices: _pooling,
+    aten.max_pool2d_with_indices: _max_pooling,
     aten.avg_pool2d: _average_pooling,
-    aten._adaptive_avg_pool2d: _adaptive_pooling,  # its name in PyTorch's list of operations  # noqa: SLF001
+    aten._adaptive_avg_pool2d: _adaptive_pooling,  # noqa: SLF001
     aten.adaptive_max_pool2d: _adaptive_pooling,
     aten.constant_pad_nd: _padding,
 }

@@ -138,9 +138,7 @@ def test_saliency_is_the_absolute_gradient_of_the_strongest_channel() -> None:
     )
 
 
-def test_guided_backprop_lets_only_positive_gradients_through_relus_in_place_or_not() -> (
-    None
-):
+def test_guided_backprop_lets_only_positive_gradients_through_any_relu() -> None:
     torch.manual_seed(0)
     layers = [
         nn.Conv2d(1, 4, 3),

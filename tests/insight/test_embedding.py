@@ -37,6 +37,23 @@ def test_a_perplexity_that_does_not_fit_is_refused(perplexity: float) -> None:
         embed(clouds()[0], perplexity=perplexity)
 
 
+@pytest.mark.parametrize(
+    "features",
+    [
+        torch.full((60, 10), 0.1),
+        1e-30 * torch.eye(60),
+        1e30 * torch.eye(60),
+        torch.randn(60, 10).index_fill(0, torch.tensor([3]), float("nan")),
+        torch.randn(60, 10).index_fill(1, torch.tensor([3]), float("inf")),
+        torch.randn(60, 1),
+    ],
+    ids=["equal", "tiny", "huge", "nan", "inf", "one"],
+)
+def test_features_that_would_crash_are_refused(features: Tensor) -> None:
+    with pytest.raises(ConfigError, match="cannot be embedded: expected at least two"):
+        embed(features)
+
+
 def test_agreement_leaves_the_point_itself_out() -> None:
     line = torch.arange(6.0)[:, None]
     assert (

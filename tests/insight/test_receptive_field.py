@@ -96,9 +96,7 @@ def test_derived_field_is_the_footprint_in_every_network(name: str) -> None:
         ), layer
 
 
-def test_derived_field_is_the_footprint_at_every_layer_of_a_small_residual_network() -> (
-    None
-):
+def test_derived_field_is_the_footprint_at_every_layer_of_a_small_resnet() -> None:
     model = nn.Sequential(
         nn.Conv2d(3, 4, 7, stride=2, padding=3),
         nn.MaxPool2d(3, stride=2, padding=1),
@@ -164,7 +162,7 @@ def test_single_layers(layer: nn.Module, expected: tuple[tuple[int, int], ...]) 
 def test_a_corner_unit_sees_what_lies_within_the_image() -> None:
     field = receptive_field(LeNet5(3), "conv2", image_size=64)
     assert field.size == (24, 24)
-    assert field.map_size == (16, 16)
+    assert (field.rows.units, field.columns.units) == (16, 16)
     assert field.box(0, 0) == (0, 0, 14, 14)
     assert field.box(15, 0) == (50, 0, 64, 14)
 
