@@ -1,4 +1,4 @@
-"""Several networks, settings and seeds trained in one call; finished points are kept."""
+"""Several networks, settings and seeds trained in one call; each point is kept."""
 
 from __future__ import annotations
 
@@ -25,6 +25,7 @@ from helpers.training.config import TrainConfig
 from helpers.training.device import choose_device
 from helpers.training.evaluate import Evaluation, evaluate
 from helpers.training.history import History
+from helpers.training.identity import code_digest, weights_digest
 from helpers.training.loop import VERSION, fit
 
 
@@ -123,8 +124,8 @@ def run_experiments(
     """Trains every experiment with every seed.
 
     A finished point is kept in ``folder`` and taken from there the next time; one that
-    was interrupted goes on after its last epoch. A point with another network, data,
-    setting or version of the loop is another point.
+    was interrupted goes on after its last epoch. What has other data, settings, code of
+    network, augmentation, loss or loop, or other first weights is another point.
 
     Args:
         experiments: by name.
@@ -176,7 +177,7 @@ def side_by_side(calls: Iterable[Any], jobs: int) -> list[Trained]:
 
 
 def measure(trained: Sequence[Trained], splits: Splits) -> dict[str, list[float]]:
-    """Loss, accuracy and F1 of an experiment's seeds on every split, images as they are.
+    """Loss, accuracy and F1 of an experiment's seeds on every split, as it is.
 
     Returns:
         By metric (``train_loss`` in nats, ``valid_accuracy``, ``test_f1_macro`` …) one
@@ -231,19 +232,21 @@ def train_point(
         watch_test: whether the history has a test curve.
     """
     config = replace(experiment.config, seed=seed)
+    model = experiment.build(splits, seed)
     settings = {
         "version": VERSION,
         "model": experiment.model,
         "arguments": experiment.model_arguments(splits),
         "data": fingerprint,
         "training": config.changed(),
+        "code": code_digest(model),
+        "weights": weights_digest(model),
     }
     if watch_test:
         settings["watch_test"] = True  # a history without a test curve is another one
     key = hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:12]
     unfinished = folder / f"{name}-seed{seed}-{key}"
     point = unfinished.with_name(f"{unfinished.name}.pt")
-    model = experiment.build(splits, seed)
     finished = read_checkpoint(point, settings)
     label = f"{name} seed {seed}"
     if finished is None:

@@ -16,6 +16,7 @@ from helpers.data.cache import cached
 from helpers.data.splits import Split, Splits
 from helpers.training.device import Arithmetic, choose_arithmetic, choose_device
 from helpers.training.evaluate import evaluation_mode
+from helpers.training.identity import weights_digest
 
 VERSION = 1  # raise it when the same network and images would give other features
 
@@ -93,12 +94,5 @@ def _forward(
 
 
 def _key(model: nn.Module, splits: Splits, dtype: torch.dtype) -> str:
-    digest = hashlib.blake2b(
-        f"{VERSION} {splits.fingerprint()} {dtype}\n{model}\n".encode(), digest_size=12
-    )
-    for name, tensor in model.state_dict().items():
-        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
-        digest.update(
-            tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().data
-        )
-    return digest.hexdigest()
+    parts = (VERSION, splits.fingerprint(), dtype, model, weights_digest(model))
+    return hashlib.blake2b(repr(parts).encode(), digest_size=12).hexdigest()

@@ -18,7 +18,7 @@ class History:
 
     The training loss is the one that is minimised, the others are cross-entropy. With
     several heads these are about the combined classes, and ``valid_loss_<head>``,
-    ``valid_accuracy_<head>`` and ``weight_<head>``, that of its loss, stand beside them.
+    ``valid_accuracy_<head>`` and ``weight_<head>`` (of its loss) stand beside them.
 
     Training figures are collected while the network learns: on augmented images, with
     dropout and smoothed or mixed targets, over the whole epoch. ``evaluate`` measures a

@@ -28,8 +28,8 @@ from helpers.training.history import History, Row
 from helpers.training.objective import HeadsObjective, make_objective
 from helpers.training.optimizers import Schedule, decayed_parameters, make_optimizer
 
-# Raise it when a change here, or of a default in TrainConfig or Augment, makes the same
-# settings give other weights: what was trained before is then trained again.
+# Raise it when a change that no source in ``identity`` shows, such as of a default in
+# TrainConfig, makes the same settings give other weights: all is then trained again.
 VERSION = 2
 
 

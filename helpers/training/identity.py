@@ -1,0 +1,84 @@
+"""What a trained point is known by, beside its settings: its code and first weights."""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import inspect
+from collections.abc import Iterable
+from functools import cache
+from importlib import import_module
+
+import torch
+from torch import nn
+
+MODELS = "helpers.models"
+# What every training goes through: order, augmentation, loss, optimizer and loop.
+TRAINING = (
+    "helpers.data.augment",
+    "helpers.data.batches",
+    "helpers.training.device",
+    "helpers.training.loop",
+    "helpers.training.objective",
+    "helpers.training.optimizers",
+)
+
+
+def code_digest(model: nn.Module) -> str:
+    """A short hash of the code that ``model`` consists of and is trained by.
+
+    Comments, docstrings and formatting do not count.
+    """
+    names = (*network_modules(model), *TRAINING)
+    return _short_hash(_source_digest(name).encode() for name in names)
+
+
+def network_modules(model: nn.Module) -> list[str]:
+    """The modules of ``helpers.models`` that the network is built from, by name."""
+    found: set[str] = set()
+    waiting = {type(module).__module__ for module in model.modules()}
+    while waiting:
+        name = waiting.pop()
+        if name.startswith(MODELS) and name not in found:
+            found.add(name)
+            waiting |= _imports(name)
+    return sorted(found)
+
+
+def weights_digest(model: nn.Module) -> str:
+    """A short hash of all parameters and buffers: of a file of pretrained weights too."""
+    digest = hashlib.blake2b(digest_size=12)
+    for name, tensor in model.state_dict().items():
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
+        values = tensor.detach().cpu().contiguous().flatten()
+        digest.update(values.view(torch.uint8).numpy().data)
+    return digest.hexdigest()
+
+
+def essence(source: str) -> str:
+    """What Python code does: its syntax tree without docstrings."""
+    tree = ast.parse(source)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef):
+            if ast.get_docstring(node, clean=False) is not None:
+                del node.body[0]
+    return ast.dump(tree)
+
+
+@cache
+def _source_digest(name: str) -> str:
+    return _short_hash([essence(inspect.getsource(import_module(name))).encode()])
+
+
+@cache
+def _imports(name: str) -> frozenset[str]:
+    tree = ast.parse(inspect.getsource(import_module(name)))
+    nodes = [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
+    return frozenset(node.module or "" for node in nodes)
+
+
+def _short_hash(parts: Iterable[bytes]) -> str:
+    digest = hashlib.blake2b(digest_size=12)
+    for part in parts:
+        digest.update(part)
+    return digest.hexdigest()

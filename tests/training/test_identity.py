@@ -1,0 +1,82 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+from helpers.data.splits import Splits
+from helpers.models import MultiHeadCNN, StrokeNet
+from helpers.training import Experiment, TrainConfig, identity, run_experiments
+from helpers.training.identity import essence, network_modules, weights_digest
+
+SOURCE = '''
+"""A module."""
+def double(x):
+    """Twice as much."""
+    return 2 * x
+'''
+RESTYLED = '''
+def double( x ) :  # with a comment
+    """Two times."""
+
+    return (2*x)
+'''
+
+
+def test_comments_docstrings_and_formatting_do_not_count() -> None:
+    assert essence(SOURCE) == essence(RESTYLED)
+    assert essence(SOURCE) != essence(SOURCE.replace("2 * x", "3 * x"))
+
+
+def test_a_network_is_all_modules_that_it_is_built_from() -> None:
+    names = network_modules(nn.Sequential(StrokeNet(4), nn.ReLU()))
+    assert {"helpers.models.stroke_net", "helpers.models.initialise"} <= set(names)
+    assert "helpers.models.lenet5" not in names
+    heads = network_modules(MultiHeadCNN(4, heads={"a": "xy", "b": "xy"}))
+    assert {"helpers.models.improved_cnn", "helpers.models.heads"} <= set(heads)
+
+
+def test_other_weights_have_another_digest() -> None:
+    model = nn.BatchNorm1d(2)
+    before = weights_digest(model)
+    assert weights_digest(nn.BatchNorm1d(2)) == before
+    model.running_mean.fill_(1e-3)
+    assert weights_digest(model) != before
+
+
+@pytest.mark.parametrize(
+    "module",
+    [
+        "helpers.models.improved_cnn",
+        "helpers.data.augment",
+        "helpers.training.objective",
+        "helpers.training.loop",
+        "weights",
+        "helpers.models.lenet5",
+    ],
+)
+def test_other_code_or_first_weights_make_another_point(
+    corners: Splits, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, module: str
+) -> None:
+    config = TrainConfig(epochs=1, batch_size=64, precision="fp32")
+    small = Experiment("improved_cnn", config, {"widths": (4, 8)})
+    run_experiments({"small": small}, corners, seeds=1, folder=tmp_path)
+    plain_digest, plain_build = identity._source_digest, Experiment.build
+
+    def edited(name: str) -> str:
+        return plain_digest(name) + ("edited" if name == module else "")
+
+    def other_weights(own: Experiment, splits: Splits, seed: int) -> nn.Module:
+        model = plain_build(own, splits, seed)
+        with torch.no_grad():
+            next(model.parameters()).mul_(1.5)
+        return model
+
+    monkeypatch.setattr(identity, "_source_digest", edited)
+    if module == "weights":
+        monkeypatch.setattr(Experiment, "build", other_weights)
+    run_experiments({"small": small}, corners, seeds=1, folder=tmp_path)
+    points = 1 if module == "helpers.models.lenet5" else 2
+    assert len(list(tmp_path.glob("*.pt"))) == points
