@@ -51,8 +51,15 @@ def read_checkpoint(path: Path, config: dict[str, Any]) -> Checkpoint | None:
         if kept.get(name) != config.get(name)
     ]
     if changes:
+        threads = kept.get("threads")
+        hint = (
+            ""
+            if threads == config.get("threads")
+            else "Other numbers of threads give "
+            f"other bits: set OMP_NUM_THREADS={threads} to go on from there. "
+        )
         raise TrainingError(
             f"The checkpoint {path} belongs to a run with other settings "
-            f"({', '.join(changes)}). {ELSEWHERE}"
+            f"({', '.join(changes)}). {hint}{ELSEWHERE}"
         )
     return state

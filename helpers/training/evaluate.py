@@ -107,6 +107,7 @@ def evaluate(
     std: Sequence[float],
     batch_size: int = 256,
     precision: str = "auto",
+    channels_last: bool = True,
 ) -> Evaluation:
     """Predicts a whole split in evaluation mode; afterwards the mode is as before.
 
@@ -118,9 +119,17 @@ def evaluate(
         std: standard deviation of each channel, in 0–1, as in training.
         batch_size: images per forward pass.
         precision: as of ``TrainConfig``.
+        channels_last: likewise.
     """
     device = next(model.parameters()).device
-    batches = Batches(split, batch_size, device=device, mean=mean, std=std)
+    batches = Batches(
+        split,
+        batch_size,
+        device=device,
+        mean=mean,
+        std=std,
+        channels_last=channels_last,
+    )
     probabilities, losses = predict_batches(
         model, batches, choose_arithmetic(device, precision)
     )

@@ -88,6 +88,7 @@ class Trained:
             mean=self.mean,
             std=self.std,
             precision=config.precision,
+            channels_last=config.channels_last,
         )
 
     @property
@@ -264,6 +265,6 @@ def train_point(
         history = History(finished["rows"], finished.get("best"))
         print(f"{label}: {len(history)} epochs, trained before")
         model.load_state_dict(finished["model"])
-        model.to(choose_device(config.device)).to(memory_format=torch.channels_last)
+        model.to(choose_device(config.device)).to(memory_format=config.memory_format)
         model.eval()
     return Trained(experiment, seed, model, history, *splits.channel_stats())

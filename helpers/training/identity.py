@@ -46,7 +46,7 @@ def network_modules(model: nn.Module) -> list[str]:
 
 
 def weights_digest(model: nn.Module) -> str:
-    """A short hash of all parameters and buffers: of a file of pretrained weights too."""
+    """A short hash of all parameters and buffers, pretrained or drawn."""
     digest = hashlib.blake2b(digest_size=12)
     for name, tensor in model.state_dict().items():
         digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
@@ -59,9 +59,9 @@ def essence(source: str) -> str:
     """What Python code does: its syntax tree without docstrings."""
     tree = ast.parse(source)
     for node in ast.walk(tree):
-        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef):
-            if ast.get_docstring(node, clean=False) is not None:
-                del node.body[0]
+        documented = isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef)
+        if documented and ast.get_docstring(node, clean=False) is not None:
+            del node.body[0]
     return ast.dump(tree)
 
 

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -31,6 +32,10 @@ from helpers.training.optimizers import Schedule, decayed_parameters, make_optim
 # Raise it when a change that no source in ``identity`` shows, such as of a default in
 # TrainConfig, makes the same settings give other weights: all is then trained again.
 VERSION = 2
+
+# Added to the seed of dropout and mixup, which would otherwise draw the very numbers that
+# the batches' generator draws for order and augmentation; seeds are a million apart.
+OTHER_STREAM = 500_000
 
 
 def fit(
@@ -67,7 +72,7 @@ def fit(
     devices = [run.device] if run.device.type == "cuda" else []
     with torch.random.fork_rng(devices):
         while not run.finished:
-            torch.manual_seed(config.seed * 1_000_003 + run.epoch)
+            torch.manual_seed(config.seed * 1_000_003 + OTHER_STREAM + run.epoch)
             row = run.one_epoch()
             print(_line(row, config.epochs, label), flush=True)
             if on_epoch is not None:
@@ -110,7 +115,7 @@ class TrainingRun:
         self.best: dict[str, Tensor] | None = None
         self.checkpoint = None if folder is None else folder / "checkpoint.pt"
         if self.checkpoint is not None:
-            self._resume(read_checkpoint(self.checkpoint, config.changed()))
+            self._resume(read_checkpoint(self.checkpoint, self._settings()))
 
     @property
     def epoch(self) -> int:
@@ -254,9 +259,14 @@ class TrainingRun:
         self.model.load_state_dict(chosen)
         self.model.eval()
 
+    def _settings(self) -> dict[str, Any]:
+        """What must be the same where a checkpoint is taken up."""
+        threads = torch.get_num_threads() if self.device.type == "cpu" else None
+        return {**self.config.changed(), "threads": threads}
+
     def _state(self) -> Checkpoint:
         return {
-            "config": self.config.changed(),
+            "config": self._settings(),
             "model": self.model.state_dict(),
             "objective": self.objective.state_dict(),
             "optimizer": self.optimizer.state_dict(),

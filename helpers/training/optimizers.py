@@ -12,10 +12,16 @@ from torch.optim import Optimizer, lr_scheduler
 from helpers.base.errors import ConfigError
 from helpers.training.config import TrainConfig
 
+WEIGHTED = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d)
+
 
 def decayed_parameters(model: nn.Module) -> list[nn.Parameter]:
     """What regularisation applies to: matrices and filters, not biases or norms."""
-    return [p for p in model.parameters() if p.requires_grad and p.ndim >= 2]
+    return [
+        module.weight
+        for module in model.modules()
+        if isinstance(module, WEIGHTED) and module.weight.requires_grad
+    ]
 
 
 def make_optimizer(

@@ -428,3 +428,31 @@ def test_a_short_training_is_not_worse_for_averaging(corners: Splits) -> None:
         history = fit(model, corners, config)
         accuracy[ema] = history.rows[-1]["valid_accuracy"]
     assert accuracy[0.99] >= accuracy[None] > 0.5
+
+
+def test_dropout_does_not_draw_the_numbers_of_the_order_of_the_images(
+    corners: Splits,
+) -> None:
+    drawn: list[Tensor] = []
+
+    class Drawing(nn.Linear):
+        def forward(self, images: Tensor) -> Tensor:
+            if self.training:
+                drawn.append(torch.randperm(128))
+            return super().forward(images.flatten(1))
+
+    fit(Drawing(768, 4), corners, replace(QUICK, batch_size=128, epochs=2))
+    for epoch, own in enumerate(drawn):
+        generator = torch.Generator().manual_seed(epoch)
+        assert not torch.equal(own, torch.randperm(128, generator=generator))
+
+
+def test_a_checkpoint_of_other_threads_says_that_they_give_other_bits(
+    corners: Splits, tmp_path: Path
+) -> None:
+    fit(small_net(), corners, QUICK, folder=tmp_path)
+    state = torch.load(tmp_path / "checkpoint.pt", weights_only=True)
+    state["config"]["threads"] = 12
+    write_checkpoint(tmp_path / "checkpoint.pt", state)
+    with pytest.raises(TrainingError, match=r"other bits: set OMP_NUM_THREADS=12"):
+        fit(small_net(), corners, QUICK, folder=tmp_path)

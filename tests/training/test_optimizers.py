@@ -6,6 +6,7 @@ import pytest
 from torch import nn
 
 from helpers.base.errors import ConfigError
+from helpers.models.stroke_net import StrokePool
 from helpers.training.config import OPTIMIZERS, SCHEDULES, TrainConfig
 from helpers.training.optimizers import Schedule, make_optimizer
 
@@ -138,3 +139,14 @@ def test_a_cycle_of_few_steps_rises_and_falls(name: str, steps: int) -> None:
     seen = rates(TrainConfig(epochs=1, lr=0.1, schedule=name), steps, [1.0])
     assert len(seen) == steps
     assert all(0 < rate <= 0.1 for rate in seen)
+
+
+def test_a_learned_pooling_is_no_weight_to_decay() -> None:
+    model = StrokePool(4, "max", blur=True)
+    assert model.weights is not None
+    assert model.weights.ndim == 2
+    decayed, spared = make_optimizer(
+        nn.Sequential(model, nn.Linear(4, 2)), TrainConfig(weight_decay=0.1)
+    ).param_groups
+    assert [tuple(p.shape) for p in decayed["params"]] == [(2, 4)]
+    assert [tuple(p.shape) for p in spared["params"]] == [(4, 3), (2,)]
