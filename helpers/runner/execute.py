@@ -3,52 +3,60 @@
 from __future__ import annotations
 
 import os
+import re
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, TextIO
+from typing import TYPE_CHECKING, Literal, TextIO
 
 import click
 
 from helpers.base.errors import ExportError
-from helpers.base.files import PAGES
+from helpers.base.files import PAGES, write_atomic
 from helpers.base.record import RunRecord, Status
-from helpers.runner.failure import Failure, broken_off, raised
 from helpers.runner.plan import Job
 from helpers.runner.progress import LogStream
 
+if TYPE_CHECKING:
+    from papermill.exceptions import PapermillExecutionError
+
+ANSI = re.compile(r"\x1b\[[0-9;]*m")
 Export = Callable[[Path], Sequence[Path]]  # an executed notebook to its documents
 
 
-@dataclass(frozen=True)
+@dataclass
 class Outcome:
     """What became of one job.
 
     Attributes:
         name: the notebook.
+        folder: its run folder.
         status: as in its record, or ``skipped``: it did not start, because a model that
             it needs was not made.
-        folder: its run folder.
+        reason: why it is not ``ok``, in one line; empty if it is.
+        hint: what the user can do about that.
         seconds: wall time.
         files: what was exported.
-        reason: why it is not ``ok``; empty if it is.
-        hint: what the user can do about that.
     """
 
     name: str
-    status: Status | Literal["skipped"]
     folder: Path
-    seconds: float = 0.0
-    files: tuple[Path, ...] = ()
+    status: Status | Literal["skipped"] = "complete"
     reason: str = ""
     hint: str = ""
+    seconds: float = 0.0
+    files: tuple[Path, ...] = ()
 
     @property
     def ok(self) -> bool:
         """Whether the notebook ran to its end and was exported."""
         return not self.reason
+
+    def fail(self, status: Status, reason: str, hint: str) -> None:
+        """Says that it failed, why, and what the user can do about it."""
+        self.status, self.reason, self.hint = status, reason, hint
 
 
 def execute(
@@ -59,60 +67,45 @@ def execute(
     Args:
         job: the notebook and its parameters.
         timeout: seconds that the whole notebook may take; None for no limit.
-        export: makes documents of the executed notebook and names them; None makes
-            none.
+        export: makes documents of the executed notebook; None makes none.
 
     Returns:
         The outcome; a notebook that fails is an outcome too, not an exception.
     """
     start = time.monotonic()
-    name, output = job.notebook.name, job.folder / "notebook.ipynb"
+    outcome = Outcome(job.notebook.name, job.folder)
     _start_record(job)
-    click.echo(f"{name}  running")
-    failure = _run(job, output, timeout)
-    seconds = time.monotonic() - start
-    failure = close_record(job, failure, seconds)
-    if failure is not None:
-        click.echo(f"{name}  {failure.status} after {seconds:.0f} s")
-        return Outcome(
-            name, failure.status, job.folder, seconds, (), failure.reason, failure.hint
-        )
-    click.echo(f"{name}  complete in {seconds:.0f} s")
-    try:
-        files = tuple(export(output)) if export else ()
-    except ExportError as error:
-        hint = (
-            "the run itself is safe; once this is settled: python -m helpers "
-            f"export {output}"
-        )
-        return Outcome(
-            name, "complete", job.folder, seconds, (), f"not exported: {error}", hint
-        )
-    return Outcome(name, "complete", job.folder, seconds, files)
+    click.echo(f"{outcome.name}  running")
+    with (job.folder / "run.log").open("w", encoding="utf-8") as log:
+        _run(job, outcome, timeout, log)
+    outcome.seconds = time.monotonic() - start
+    close_record(outcome)
+    end = "complete in" if outcome.ok else f"{outcome.status} after"
+    click.echo(f"{outcome.name}  {end} {outcome.seconds:.0f} s")
+    if export and outcome.ok:
+        notebook = job.folder / "notebook.ipynb"
+        try:
+            outcome.files = tuple(export(notebook))
+        except ExportError as error:
+            outcome.reason = f"not exported: {error}"
+            outcome.hint = (
+                "the run itself is safe; once this is settled: python -m helpers "
+                f"export {notebook}"
+            )
+    return outcome
 
 
-def close_record(job: Job, failure: Failure | None, seconds: float) -> Failure | None:
-    """Writes into ``metrics.json`` how the run ended.
-
-    Returns:
-        ``failure``, or the one that it ended without closing its record.
-    """
-    path = job.folder / "metrics.json"
+def close_record(outcome: Outcome) -> None:
+    """Writes into ``metrics.json`` how a run failed, if only by leaving it open."""
+    path = outcome.folder / "metrics.json"
     record = RunRecord.load(path)
-    if failure is None and record.status != "complete":
-        failure = Failure(
-            "failed",
-            "it ended without `run.finish()`",
-            "call it in the notebook's last code cell",
-        )
-    if failure is not None:
-        record.status, record.error, record.seconds = (
-            failure.status,
-            failure.reason,
-            seconds,
-        )
+    if outcome.ok and record.status != "complete":
+        hint = "call it in the notebook's last code cell"
+        outcome.fail("failed", "it ended without `run.finish()`", hint)
+    if not outcome.ok and outcome.status != "skipped":
+        record.status, record.error = outcome.status, outcome.reason
+        record.seconds = outcome.seconds
         record.save(path)
-    return failure
 
 
 def _start_record(job: Job) -> None:
@@ -120,40 +113,51 @@ def _start_record(job: Job) -> None:
     for stale in PAGES:
         (job.folder / stale).unlink(missing_ok=True)
     defaults = {
-        parameter.name: parameter.default
-        for parameter in job.notebook.parameters.values()
+        name: parameter.default for name, parameter in job.notebook.parameters.items()
     }
-    RunRecord(job.notebook.name, parameters=defaults | job.parameters).save(
-        job.folder / "metrics.json"
-    )
+    record = RunRecord(job.notebook.name, parameters=defaults | job.parameters)
+    record.save(job.folder / "metrics.json")
 
 
-def _run(job: Job, output: Path, timeout: float | None) -> Failure | None:
-    with (
-        (job.folder / "run.log").open("w", encoding="utf-8") as log,
-        _environment(CNN_EXPORTS=str(job.exports)),
-    ):
-        failure = _papermill(job, output, timeout, log)
-        if failure is not None:
-            log.write(f"\n{failure.traceback}\n{failure.status}: {failure.reason}\n")
-    return failure
-
-
-def _papermill(
-    job: Job, output: Path, timeout: float | None, log: TextIO
-) -> Failure | None:
+def _run(job: Job, outcome: Outcome, timeout: float | None, log: TextIO) -> None:
     # They take a second to import, which no other command should wait for.
-    import papermill  # noqa: PLC0415
     from nbclient.exceptions import CellTimeoutError, DeadKernelError  # noqa: PLC0415
     from papermill.exceptions import PapermillExecutionError  # noqa: PLC0415
+
+    traceback = ""
+    try:
+        _papermill(job, timeout, log)
+    except PapermillExecutionError as error:
+        outcome.fail("failed", *_cause(error, job))
+        traceback = ANSI.sub("", "\n".join(error.traceback))
+    except CellTimeoutError:
+        hint = f"give it more time, or no limit: --timeout {2 * (timeout or 0):g}"
+        outcome.fail("timeout", f"it took longer than {timeout:g} s", hint)
+        _mark_broken_off(outcome, job)
+    except DeadKernelError:
+        hint = (
+            "mostly the memory ran out: take a smaller batch, fewer --jobs or a "
+            "larger machine"
+        )
+        outcome.fail("killed", "its kernel was killed", hint)
+        _mark_broken_off(outcome, job)
+    except RuntimeError as error:
+        hint = "see what is missing: python -m helpers doctor"
+        outcome.fail("failed", f"its kernel did not start: {error}", hint)
+    if not outcome.ok:
+        log.write(f"\n{traceback}\n{outcome.status}: {outcome.reason}\n")
+
+
+def _papermill(job: Job, timeout: float | None, log: TextIO) -> None:
+    import papermill  # noqa: PLC0415
     from papermill.log import logger  # noqa: PLC0415
 
     logger.setLevel("CRITICAL")  # whatever it would report is in the outcome
     deadline = time.monotonic() + timeout if timeout else None
-    try:
+    with _exports_in(job.exports):
         papermill.execute_notebook(
             job.notebook.path,
-            output,
+            job.folder / "notebook.ipynb",
             parameters=job.parameters,
             kernel_name="python3",
             language="python",
@@ -162,46 +166,65 @@ def _papermill(
             stdout_file=LogStream(log, job.notebook.name),
             stderr_file=LogStream(log, job.notebook.name),
             shutdown_kernel="immediate",
-            extra_arguments=[
-                "--log-level=ERROR"
-            ],  # the kernel's own warnings would go to the terminal
+            # The kernel's own warnings would go to the terminal.
+            extra_arguments=["--log-level=ERROR"],
             # papermill's own limit is for each cell; nbclient takes 0 for none.
             timeout_func=lambda _cell: (
                 deadline and max(0.1, deadline - time.monotonic())
             ),
         )
-    except PapermillExecutionError as error:
-        return raised(error, output)
-    except CellTimeoutError:
-        hint = (
-            f"give it more time, or none to keep to: --timeout {2 * (timeout or 0):g}"
-        )
-        return broken_off("timeout", f"it took longer than {timeout:g} s", hint, output)
-    except DeadKernelError:
-        hint = (
-            "mostly the memory ran out: take a smaller batch, fewer --jobs or a "
-            "larger machine"
-        )
-        return broken_off("killed", "its kernel was killed", hint, output)
-    except RuntimeError as error:  # the kernel did not start
-        return Failure(
-            "failed",
-            f"its kernel did not start: {error}",
-            "see what is missing: python -m helpers doctor",
-        )
-    return None
 
 
 @contextmanager
-def _environment(**values: str) -> Iterator[None]:
-    """Sets variables that the kernel inherits, and puts back what was there."""
-    before = {name: os.environ.get(name) for name in values}
-    os.environ.update(values)
+def _exports_in(folder: Path) -> Iterator[None]:
+    """Names the folder of all runs to the kernel, in what it inherits."""
+    before = os.environ.get("CNN_EXPORTS", "")
+    os.environ["CNN_EXPORTS"] = str(folder)
     try:
         yield
     finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
+        os.environ["CNN_EXPORTS"] = before
+
+
+def _cause(error: PapermillExecutionError, job: Job) -> tuple[str, str]:
+    """Why a cell raised, and what the user can do about it."""
+    message, *_ = str(error.evalue).strip().splitlines() or [""]
+    if error.ename == "ModuleNotFoundError":
+        hint = "install what is missing: pip install -r requirements.txt"
+    elif "out of memory" in str(error.evalue).lower():
+        hint = "take a smaller batch, such as -p batch_size=16"
+    else:
+        hint = "the full traceback is in that notebook and in run.log beside it"
+    cell = f"{_cell(error.cell_index, job)} (In [{error.exec_count}])"
+    return f"{cell} raised {error.ename}: {message}", hint
+
+
+def _cell(index: int, job: Job) -> str:
+    """A cell as the reader counts, without the one of parameters by papermill."""
+    return f"cell {index + (0 if job.parameters else 1)}"
+
+
+def _mark_broken_off(outcome: Outcome, job: Job) -> None:
+    """Says within which cell the kernel ended, in the reason and in that cell.
+
+    papermill has marked all cells of the partial notebook as completed.
+    """
+    import nbformat  # noqa: PLC0415
+
+    path = outcome.folder / "notebook.ipynb"
+    notebook = nbformat.read(path, as_version=4)  # type: ignore[no-untyped-call]
+    marks = [cell.metadata.papermill for cell in notebook.cells]
+    last = max(place for place, mark in enumerate(marks) if mark.start_time)
+    for mark in marks[last + 1 :]:
+        mark.status = "pending"
+    marks[last].update(status="failed", exception=True)
+    error = {
+        "ename": outcome.status,
+        "evalue": outcome.reason,
+        "traceback": [outcome.reason],
+    }
+    notebook.cells[last].outputs.append(nbformat.v4.new_output("error", **error))  # type: ignore[no-untyped-call]
+    notebook.metadata.papermill.exception = True
+    with write_atomic(path) as temporary:
+        nbformat.write(notebook, temporary)  # type: ignore[no-untyped-call]
+    outcome.reason += f" in {_cell(last, job)}"

@@ -1,6 +1,4 @@
-"""Which notebooks run, with which parameters and in which order: all of it checked
-before the first one starts.
-"""
+"""Which notebooks run, with which parameters and in which order, checked beforehand."""
 
 from __future__ import annotations
 
@@ -53,8 +51,7 @@ def make_plan(
     parameters: Mapping[str, Any] | None = None,
     folder: Path | None = None,
 ) -> list[list[Job]]:
-    """Levels of jobs: a job needs only what earlier levels make, or ones that are there
-    already.
+    """Levels of jobs: each needs only what earlier levels make or have made.
 
     Args:
         names: assignments or notebooks; none means all.
@@ -69,11 +66,9 @@ def make_plan(
         ConfigError: a parameter is unknown to all these notebooks, or ill-typed.
     """
     folder = folder or notebooks_dir()
-    selected = (
-        [n for name in names for n in resolve(name, folder)]
-        if names
-        else find_notebooks(folder)
-    )
+    selected = find_notebooks(folder)
+    if names:
+        selected = [notebook for name in names for notebook in resolve(name, folder)]
     if not selected:
         raise NotebookError(f"There are no notebooks in {folder}.")
     settings = read_quick_settings(folder) if quick else {}
@@ -82,11 +77,11 @@ def make_plan(
 
     jobs = {}
     for notebook in selected:
-        own = {
-            name: value for name, value in chosen.items() if name in notebook.parameters
-        }
+        own = {name: chosen[name] for name in chosen if name in notebook.parameters}
         values = settings.get(notebook.name, {}) | notebook.parse(own)
         jobs[notebook.name] = Job(notebook, values, exports_root(quick=quick), quick)
+    for job in jobs.values():
+        _check_needs(job, jobs)
     return list(_levels(jobs))
 
 
@@ -100,12 +95,10 @@ def read_quick_settings(folder: Path | None = None) -> dict[str, dict[str, Any]]
     path = (folder or notebooks_dir()) / "quick.yaml"
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
-    except OSError as error:
+    except (OSError, yaml.YAMLError) as error:
         raise ConfigError(
-            f"The quick settings {path} cannot be read ({error.strerror})."
+            f"The quick settings {path} cannot be read as YAML: {error}"
         ) from error
-    except yaml.YAMLError as error:
-        raise ConfigError(f"The quick settings {path} are not YAML: {error}") from error
     if not isinstance(content, dict) or not all(
         isinstance(values, dict) for values in content.values()
     ):
@@ -125,21 +118,32 @@ def read_quick_settings(folder: Path | None = None) -> dict[str, dict[str, Any]]
 def _check_known(
     notebooks: Sequence[DeclaredNotebook], parameters: Mapping[str, Any]
 ) -> None:
+    if len(notebooks) == 1:
+        notebooks[0].parse(parameters)  # its error names the notebook's parameters
     declared = {name for notebook in notebooks for name in notebook.parameters}
-    for name, value in parameters.items():
-        if name not in declared and len(notebooks) == 1:
-            notebooks[0].parse(
-                {name: value}
-            )  # names the notebook and the types of its parameters
-        if name not in declared:
-            raise ConfigError(
-                f"None of these notebooks has a parameter {name}. Known: "
-                f"{', '.join(sorted(declared)) or 'none'}."
-            )
+    if unknown := [name for name in parameters if name not in declared]:
+        raise ConfigError(
+            f"None of these notebooks has a parameter {unknown[0]}. Known: "
+            f"{', '.join(sorted(declared)) or 'none'}."
+        )
+
+
+def _check_needs(job: Job, jobs: Mapping[str, Job]) -> None:
+    missing = [
+        need
+        for need in job.notebook.needs
+        if need not in jobs and not _is_made(job.exports / need)
+    ]
+    if missing:
+        raise NotebookError(
+            f"Notebook {job.notebook.name} needs what {', '.join(missing)} makes, "
+            f"which is not in {job.exports}. "
+            f"Run first: {run_command(' '.join(missing), quick=job.quick)}"
+        )
 
 
 def _is_made(folder: Path) -> bool:
-    """Whether a run has left what others load: its model, or results that are complete."""
+    """Whether a run has left what others load: its model, or complete results."""
     if (folder / "model.pt").is_file():
         return True
     record = folder / "metrics.json"
@@ -147,24 +151,8 @@ def _is_made(folder: Path) -> bool:
 
 
 def _levels(jobs: Mapping[str, Job]) -> Iterator[list[Job]]:
-    for job in jobs.values():
-        missing = [
-            need
-            for need in job.notebook.needs
-            if need not in jobs and not _is_made(job.exports / need)
-        ]
-        if missing:
-            raise NotebookError(
-                f"Notebook {job.notebook.name} needs what {', '.join(missing)} makes, "
-                f"which is not in {job.exports}. "
-                f"Run first: {run_command(' '.join(missing), quick=job.quick)}"
-            )
-    order = TopologicalSorter(
-        {
-            name: [n for n in job.notebook.needs if n in jobs]
-            for name, job in jobs.items()
-        }
-    )
+    needs = {name: jobs.keys() & job.notebook.needs for name, job in jobs.items()}
+    order = TopologicalSorter(needs)
     try:
         order.prepare()
     except CycleError as error:

@@ -1,6 +1,4 @@
-"""What a running notebook prints: all of it into its log, its epochs onto the terminal,
-little of them onto a page.
-"""
+"""What a running notebook prints: all into its log, its epochs onto the terminal."""
 
 from __future__ import annotations
 
@@ -16,12 +14,11 @@ SHOWN = 10  # lines of progress that a page shows without folding them
 
 
 class LogStream:
-    """The file that papermill writes a stream of cell outputs to.
+    """What papermill writes the output of cells to.
 
     Args:
         log: takes everything as it comes.
-        name: stands before each line on the terminal, since notebooks may run side by
-            side.
+        name: stands before each line on the terminal.
     """
 
     def __init__(self, log: TextIO, name: str) -> None:
@@ -30,7 +27,7 @@ class LogStream:
         self._line = ""  # outputs come in pieces that need not end with a line
 
     def write(self, text: str) -> None:
-        """Logs ``text`` and shows the lines that it completes, if they report an epoch."""
+        """Logs ``text``, and shows the lines completed by it that report an epoch."""
         self._log.write(text)
         *lines, self._line = (self._line + text).split("\n")
         for line in lines:
@@ -43,18 +40,13 @@ class LogStream:
 
 
 def fold_progress(text: str) -> str:
-    """What a cell has printed, for a page: of many lines of progress in a row, how many
-    there were and the last one.
-    """
+    """What a cell printed; of many lines of progress, their number and the last."""
     folded: list[str] = []
-    for is_progress, group in groupby(
-        text.splitlines(keepends=True), key=lambda line: bool(PROGRESS.search(line))
-    ):
-        lines = list(group)
-        if is_progress and len(lines) > SHOWN:
-            lines = [
-                f"[{len(lines) - 1:,} lines of progress, left out here; then:]\n",
-                lines[-1],
-            ]
-        folded += lines
+    lines = text.splitlines(keepends=True)
+    for is_progress, group in groupby(lines, lambda line: bool(PROGRESS.search(line))):
+        block = list(group)
+        if is_progress and len(block) > SHOWN:
+            left_out = f"[{len(block) - 1:,} lines of progress, left out here; then:]\n"
+            block = [left_out, block[-1]]
+        folded += block
     return "".join(folded)

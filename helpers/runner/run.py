@@ -10,7 +10,6 @@ from typing import Any
 from helpers.base.errors import ExportError
 from helpers.base.record import RunRecord, Status
 from helpers.runner.execute import Export, Outcome, close_record, execute
-from helpers.runner.failure import Failure
 from helpers.runner.plan import Job, make_plan
 
 
@@ -24,7 +23,7 @@ def run_notebooks(
     export: Export | None = None,
     folder: Path | None = None,
 ) -> list[Outcome]:
-    """Runs notebooks and exports them; a failed one stops only those that need it.
+    """Runs notebooks and exports them; one that fails stops only those that need it.
 
     Args:
         names: assignments (``caltech101``) or notebooks (``caltech101/01_lenet5``);
@@ -42,16 +41,12 @@ def run_notebooks(
     Raises:
         NotebookError, ConfigError: a name, parameter or need is wrong; nothing has run.
     """
-    from joblib import Parallel, delayed  # scikit-learn's, with a choice of backends  # noqa: PLC0415
+    from joblib import Parallel, delayed  # noqa: PLC0415
 
     outcomes: dict[str, Outcome] = {}
     for level in make_plan(names, quick=quick, parameters=parameters, folder=folder):
-        skipped = [outcome for job in level if (outcome := _skip(job, outcomes))]
-        ready = [
-            job
-            for job in level
-            if job.notebook.name not in {outcome.name for outcome in skipped}
-        ]
+        skipped = {job.notebook.name: _skipped(job, outcomes) for job in level}
+        ready = [job for job in level if not skipped[job.notebook.name]]
         try:
             finished = Parallel(n_jobs=jobs)(
                 delayed(execute)(job, timeout=timeout, export=export) for job in ready
@@ -60,18 +55,15 @@ def run_notebooks(
             _close_unfinished(ready, "killed", "the run was interrupted")
             raise
         except Exception as error:
-            _close_unfinished(
-                ready, "failed", f"the runner stopped: {type(error).__name__}: {error}"
-            )
+            _close_unfinished(ready, "failed", f"the runner stopped: {error!r}")
             raise
-        outcomes |= {outcome.name: outcome for outcome in (*finished, *skipped)}
+        ended = [*finished, *filter(None, skipped.values())]
+        outcomes |= {outcome.name: outcome for outcome in ended}
     return list(outcomes.values())
 
 
 def report(outcomes: Sequence[Outcome]) -> str:
-    """A summary for the terminal: what was exported, and for each failure why, where
-    and what to do.
-    """
+    """A summary for the terminal: what was exported, why what failed, what to do."""
     lines = []
     for outcome in outcomes:
         lines.append(f"{outcome.name}  {outcome.status}  {outcome.seconds:.0f} s")
@@ -81,30 +73,22 @@ def report(outcomes: Sequence[Outcome]) -> str:
             if outcome.status != "skipped":
                 lines.append(f"  output: {_shown(outcome.folder / 'notebook.ipynb')}")
             lines.append(f"  hint:   {outcome.hint}")
-    failed = sum(not outcome.ok for outcome in outcomes)
-    if failed:
+    if failed := sum(not outcome.ok for outcome in outcomes):
         lines.append(f"{failed} of {len(outcomes)} notebooks failed")
     return "\n".join(lines)
 
 
-def _skip(job: Job, outcomes: Mapping[str, Outcome]) -> Outcome | None:
+def _skipped(job: Job, outcomes: Mapping[str, Outcome]) -> Outcome | None:
     for need in job.notebook.needs:
         if need in outcomes and outcomes[need].status != "complete":
-            reason = (
-                f"it needs the model or the results of {need}, which did not complete"
-            )
-            return Outcome(
-                job.notebook.name,
-                "skipped",
-                job.folder,
-                reason=reason,
-                hint=f"then: {job.command}",
-            )
+            reason = f"it needs what {need} makes, which did not complete"
+            hint = f"then: {job.command}"
+            return Outcome(job.notebook.name, job.folder, "skipped", reason, hint)
     return None
 
 
 def _close_unfinished(jobs: Sequence[Job], status: Status, reason: str) -> None:
-    """The records of notebooks that were running when the runner itself was stopped."""
+    """The records of notebooks that were running when the runner was stopped."""
     for job in jobs:
         try:
             record = RunRecord.load(job.folder / "metrics.json")
@@ -112,7 +96,9 @@ def _close_unfinished(jobs: Sequence[Job], status: Status, reason: str) -> None:
             continue  # it had not started
         if record.status == "running":
             close_record(
-                job, Failure(status, reason, f"again: {job.command}"), record.seconds
+                Outcome(
+                    job.notebook.name, job.folder, status, reason, "", record.seconds
+                )
             )
 
 

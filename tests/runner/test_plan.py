@@ -80,7 +80,7 @@ def test_a_report_names_all_that_has_not_been_run(
     RunRecord("course/02_b", status="failed").save(exports / "course/02_b/metrics.json")
     with pytest.raises(
         NotebookError,
-        match=r"needs what course/02_b, course/03_c makes.*run course/02_b course/03_c$",
+        match=r"needs what course/02_b, course/03_c makes.*run course/02_b course/03_c",
     ):
         make_plan(["04_report"], folder=notebooks)
     for name in ("course/02_b", "course/03_c"):
@@ -131,7 +131,7 @@ def test_a_parameter_goes_to_the_notebooks_that_declare_it(
         ("course/01_a: {epochs: fast}", "does not take 'fast'"),
         ("course/01_a: 3", "must map each notebook"),
         ("- course/01_a", "must map each notebook"),
-        ("course/01_a: {", "are not YAML"),
+        ("course/01_a: {", "cannot be read as YAML"),
     ],
 )
 def test_wrong_quick_settings_are_refused(
