@@ -109,11 +109,6 @@ class ReceptiveField:
         """Pixels from one unit's field to the next, downwards and to the right."""
         return self.rows.stride, self.columns.stride
 
-    @property
-    def start(self) -> tuple[int, int]:
-        """Row and column of the first unit's field; negative in the padding."""
-        return self.rows.start, self.columns.start
-
     def box(self, row: int | None = None, column: int | None = None) -> Box:
         """What the unit at ``row`` and ``column`` sees within the image; None takes the
         middle one.

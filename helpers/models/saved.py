@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -74,34 +73,18 @@ class SavedModel:
         return torch.cat(probabilities)
 
 
-def save_model(
-    path: Path,
-    model: nn.Module,
-    *,
-    architecture: str,
-    arguments: dict[str, Any],
-    classes: Sequence[str],
-    image_size: int,
-    channels: int,
-    mean: Sequence[float],
-    std: Sequence[float],
-    trained_on: str,
-) -> None:
-    """Writes a network to ``path``, atomically; arguments as of ``SavedModel``."""
-    content = {
-        "format": FORMAT,
-        "architecture": architecture,
-        "arguments": arguments,
-        "state_dict": {
-            name: tensor.detach().cpu() for name, tensor in model.state_dict().items()
-        },
-        "classes": list(classes),
-        "image_size": image_size,
-        "channels": channels,
-        "mean": list(mean),
-        "std": list(std),
-        "trained_on": trained_on,
-    }
+def save_model(path: Path, model: nn.Module, **about: Any) -> None:
+    """Writes a network to ``path``, atomically.
+
+    Args:
+        path: of the file.
+        model: any registered network.
+        about: all other attributes of ``SavedModel``; sequences may be lists.
+    """
+    content = vars(SavedModel(model, **about)) | {"format": FORMAT}
+    del content["model"]
+    weights = model.state_dict()
+    content["state_dict"] = {name: w.detach().cpu() for name, w in weights.items()}
     write_tensors(path, content)
 
 
@@ -138,17 +121,10 @@ def load_model(source: Path | str, *, trained_on: str | None = None) -> SavedMod
             f"The weights in {path} do not fit {content['architecture']!r} as it is "
             f"now ({problems}). Run the notebook that saves it again."
         )
-    return SavedModel(
-        model=model.eval(),
-        architecture=content["architecture"],
-        arguments=content["arguments"],
-        classes=tuple(content["classes"]),
-        image_size=content["image_size"],
-        channels=content["channels"],
-        mean=tuple(content["mean"]),
-        std=tuple(content["std"]),
-        trained_on=content["trained_on"],
-    )
+    about = {field.name: content[field.name] for field in fields(SavedModel)[1:]}
+    for name in ("classes", "mean", "std"):
+        about[name] = tuple(about[name])
+    return SavedModel(model.eval(), **about)
 
 
 def _model_path(source: Path | str) -> Path:

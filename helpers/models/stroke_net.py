@@ -59,15 +59,8 @@ class StrokeBlock(nn.Module):
         super().__init__()
 
         def read(size: tuple[int, int], dilation: int = 1) -> nn.Conv2d:
-            padding = (size[0] // 2 * dilation, size[1] // 2 * dilation)
-            return nn.Conv2d(
-                channels,
-                width // 4,
-                size,
-                padding=padding,
-                dilation=dilation,
-                bias=not batch_norm,
-            )
+            maps, bias = width // 4, not batch_norm
+            return nn.Conv2d(channels, maps, size, 1, "same", dilation, bias=bias)
 
         self.along, self.across = read((1, 5)), read((5, 1))
         self.near, self.far = read((3, 3)), read((3, 3), dilation=2)
@@ -166,9 +159,7 @@ class StrokeFeatures(nn.Module):
         def norm(channels: int) -> nn.Module:
             return nn.BatchNorm2d(channels) if batch_norm else nn.Identity()
 
-        first = nn.Conv2d(
-            in_channels, widths[0], 5, stride=2, padding=2, bias=not batch_norm
-        )
+        first = nn.Conv2d(in_channels, widths[0], 5, 2, 2, bias=not batch_norm)
         self.stem = nn.Sequential(first, norm(widths[0]), nn.ReLU())
         steps: list[nn.Module] = []
         for (before, width), depth in zip(pairwise(widths), depths, strict=True):

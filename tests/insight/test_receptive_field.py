@@ -8,7 +8,11 @@ from torch import Tensor, nn
 
 from helpers.base.errors import ModelError
 from helpers.insight.footprint import footprint_box, gradient_footprint
-from helpers.insight.receptive_field import receptive_field, receptive_fields
+from helpers.insight.receptive_field import (
+    ReceptiveField,
+    receptive_field,
+    receptive_fields,
+)
 from helpers.models import LeNet5, ResNet18, create_model, model_names
 from helpers.models.resnet18 import BasicBlock
 
@@ -31,6 +35,11 @@ SIZES = {
     "one_conv": 28,
     "multi_head_cnn": 28,
 }
+
+
+def measures(field: ReceptiveField) -> tuple[tuple[int, int], ...]:
+    """Size, stride and start."""
+    return field.size, field.stride, (field.rows.start, field.columns.start)
 
 
 class Branches(nn.Module):
@@ -61,7 +70,7 @@ class Branches(nn.Module):
 def test_the_courses_stack_sees_seven_by_seven() -> None:
     stack = nn.Sequential(nn.Conv2d(1, 1, 5), nn.Conv2d(1, 1, 3))
     field = receptive_field(stack, "1", image_size=32, channels=1)
-    assert (field.size, field.stride, field.start) == ((7, 7), (1, 1), (0, 0))
+    assert measures(field) == ((7, 7), (1, 1), (0, 0))
     assert field.box() == (13, 13, 20, 20)
     footprint = gradient_footprint(stack, "1", image_size=32, channels=1)
     assert footprint_box(footprint) == (13, 13, 20, 20)
@@ -156,7 +165,7 @@ def test_where_branches_meet_a_unit_sees_what_any_of_them_sees(
 )
 def test_single_layers(layer: nn.Module, expected: tuple[tuple[int, int], ...]) -> None:
     field = receptive_field(nn.Sequential(layer), "0", image_size=32)
-    assert (field.size, field.stride, field.start) == expected
+    assert measures(field) == expected
 
 
 def test_a_corner_unit_sees_what_lies_within_the_image() -> None:
@@ -220,7 +229,7 @@ def test_pooling_written_as_a_function_is_followed_too() -> None:
             return out
 
     field = receptive_field(Functional(), "end", image_size=32)
-    assert (field.size, field.stride, field.start) == ((9, 9), (8, 8), (-1, -1))
+    assert measures(field) == ((9, 9), (8, 8), (-1, -1))
     assert field.box() == footprint_box(
         gradient_footprint(Functional(), "end", image_size=32)
     )
