@@ -89,7 +89,7 @@ def load_backbone(name: str, weights: str | Path | None) -> Backbone:
         label = f"{path.name}, SHA-256 {digest[:8]}"
     for module in network.modules():
         if hasattr(module, "inplace"):
-            module.inplace = False  # guided backpropagation needs a ReLU's input
+            module.inplace = False  # layers' outputs are looked at
     mean, std = OTHER_STATS.get(digest[:8], IMAGENET)
     return Backbone(network.eval(), mean, std, label, _is_folded(network))
 
