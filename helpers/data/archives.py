@@ -1,6 +1,4 @@
-"""Unpacks zip and tar archives that nobody has to trust: no member gets outside its
-folder, none is a link, and none is blown up out of nothing.
-"""
+"""Unpacks zip and tar archives that nobody has to trust."""
 
 from __future__ import annotations
 
@@ -35,22 +33,18 @@ Member: TypeAlias = tuple[str, int, bool, IO[bytes] | None]
 
 
 def is_clutter(name: str) -> bool:
-    """Whether a file or folder is hidden, or one that macOS or Windows add by
-    themselves.
-    """
+    """Whether a file is hidden, or what macOS and Windows add by themselves."""
     return name.startswith(".") or name in {"__MACOSX", "Thumbs.db", "desktop.ini"}
 
 
 def extract(archive: Path, folder: Path) -> None:
-    """Unpacks a zip or (compressed) tar archive into ``folder``, without clutter.
+    """Unpacks the files of a zip or (compressed) tar archive, without clutter.
 
-    Members may only be plain files and folders below ``folder``. On an error those
-    before the offending one are already there, so unpack into a temporary folder.
+    On an error some are already there, so unpack into a temporary folder.
 
     Raises:
-        DataError: the file is no archive, broken, encrypted or far larger than it
-            looks, or a member is a link, a device, or outside the folder; the message
-            names it.
+        DataError: the archive is broken, encrypted or far larger than it looks, or a
+            member is a link, a device, or outside ``folder``.
     """
     members = _zip_members if zipfile.is_zipfile(archive) else _tar_members
     left = max(ALWAYS_ALLOWED, MAX_RATIO * archive.stat().st_size)
@@ -76,11 +70,7 @@ def extract(archive: Path, folder: Path) -> None:
 
 @contextmanager
 def unpacked(archive: Path, *, beside: Path) -> Iterator[Path]:
-    """Yields a temporary folder on the disk of ``beside`` with what ``archive`` holds.
-
-    Raises:
-        DataError: as ``extract`` does.
-    """
+    """Yields a temporary folder next to ``beside`` with what ``archive`` holds."""
     with tempfile.TemporaryDirectory(
         dir=beside.parent, prefix=".unpacked.", suffix=".part"
     ) as folder:

@@ -26,10 +26,9 @@ class Augment:
     Attributes:
         flip: probability of a horizontal flip.
         rotate: largest rotation, in degrees either way.
-        scale: largest change of size: factors from 1 / (1 + scale) to 1 + scale,
-            uniform in their logarithm.
-        translate: largest shift along each axis, as a fraction of the side.
-        crop: largest shift in whole pixels, as a random crop after padding gives.
+        scale: largest change of size: factors from 1 / (1 + scale) to 1 + scale.
+        translate: largest translation along each axis, as a fraction of the side.
+        crop: largest translation in whole pixels: a random crop after padding.
         shear: largest shear along x, in degrees either way.
         elastic: standard deviation of a smooth random displacement of every pixel, as a
             fraction of the side (Simard, Steinkraus and Platt 2003).
@@ -39,10 +38,8 @@ class Augment:
         contrast: largest relative change of the contrast around each image's mean.
         saturation: likewise of the distance of each pixel from its own gray.
         grayscale: probability that an image loses its colours.
-        erase: probability that a rectangle is replaced by noise (random erasing, Zhong
-            et al. 2020).
-        erase_area: smallest and largest area of that rectangle, as a fraction of the
-            image.
+        erase: probability of random erasing (Zhong et al. 2020): a rectangle of noise.
+        erase_area: smallest and largest area of that rectangle, as a fraction.
     """
 
     flip: float = 0.0
@@ -191,8 +188,7 @@ class Augment:
 def _grid(maps: Tensor, size: int) -> Tensor:
     """Where each pixel comes from: maps (B, 2, 3) to places (B, size, size, 2).
 
-    The same as ``F.affine_grid``, by sums of a row and a column instead of a matrix
-    product over all pixels.
+    As ``F.affine_grid``, but by sums instead of a matrix product over all pixels.
     """
     # (size,), in -1…1.
     centres = (torch.arange(size, device=maps.device) * 2 + 1) / size - 1

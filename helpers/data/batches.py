@@ -14,8 +14,6 @@ from helpers.data.splits import Split, Splits
 class Batches:
     """Normalised batches of a split; seed and epoch alone fix order and augmentation.
 
-    So a resumed run sees the very batches that an unbroken one would have seen.
-
     Args:
         split: the images; moved to ``device`` once, as they are.
         batch_size: images per batch; the last one may be smaller.
@@ -65,9 +63,7 @@ class Batches:
     ) -> Iterator[tuple[Tensor, Tensor]]:
         """Yields normalised float images (B, C, H, W) and ``int64`` labels (B,).
 
-        Args:
-            epoch: with the seed, fixes order and augmentation.
-            size: side in pixels of augmented images; None keeps their own.
+        Augmentation gives images of side ``size`` in pixels; None keeps their own.
         """
         seed, count = self.seed * 1_000_003 + epoch, len(self.labels)
         generator = torch.Generator(self.device).manual_seed(seed)
@@ -90,11 +86,7 @@ class Batches:
 def augmented_views(
     splits: Splits, augment: Augment, *, index: int = 0, count: int
 ) -> Tensor:
-    """The training image ``index`` in ``count`` augmented versions, to be looked at.
-
-    Returns:
-        Float (count, C, H, W), 0–1.
-    """
+    """A training image in ``count`` augmented versions: float (count, C, H, W), 0–1."""
     one = splits.train.subset(torch.tensor([index] * count))
     mean, std = splits.channel_stats()
     cpu = torch.device("cpu")

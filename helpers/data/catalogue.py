@@ -31,14 +31,13 @@ SOURCES = ("auto", "real", "synthetic")
 
 @dataclass(frozen=True)
 class Archive:
-    """One file of the official download of a data set.
+    """One file of an official download.
 
     Attributes:
         url: where it is.
         sha256: hash of the file, in hexadecimal digits.
         size: its length in bytes.
-        convert: lays the file (first argument) out in a new folder (second), which all
-            files of a download share.
+        convert: lays the file (first argument) out in the set's new folder (second).
         mirrors: where else the same file is.
     """
 
@@ -60,12 +59,12 @@ class DataSet:
         image_size: side of the square images in pixels.
         licence: on what terms it may be used.
         homepage: where it is described; empty for a set that is generated.
-        load: reads it from its own folder, at the side in pixels that is the second
-            argument where ``any_size``.
+        load: reads classes and splits from the folder, and raises a DataError that
+            names what is missing or broken; takes a side in pixels where ``any_size``.
         draw: draws the stand-in into an empty folder, in the layout of the real set.
-        archives: the files of the official download, where there is one.
+        archives: the official download, where there is one.
         lay_out: makes the set's folder (second argument) of the user's download
-            (first), where no program can download it.
+            (first).
         make: generates the images unless they are there, and says whether it did.
         collect: gathers the images file by file; takes up what it began.
         seal: a file that is written last: without it the set is not there.
@@ -254,11 +253,7 @@ CATALOGUE = {data_set.name: data_set for data_set in _ALL}
 
 
 def find_data_set(name: str) -> DataSet:
-    """The entry called ``name``.
-
-    Raises:
-        DataError: there is none; the message lists those there are.
-    """
+    """The entry called ``name``; a DataError lists those there are."""
     if name not in CATALOGUE:
         raise DataError(
             f"There is no data set {name!r}: known are {', '.join(CATALOGUE)}."
@@ -271,20 +266,18 @@ def load_data(name: str, source: str = "auto", *, size: int | None = None) -> Sp
 
     Args:
         name: a name in the catalogue.
-        source: ``real`` reads the data folder (``data/``, or ``$CNN_DATA``) and makes a
-            set that is generated; ``synthetic`` draws a stand-in with the same classes
-            and format, or reads it; ``auto`` takes the real images if they are there.
-        size: side in pixels to decode the images at, for sets of photographs and
-            paintings; None is the set's own. It never changes which image is in which
-            split.
+        source: ``real`` reads the data folder, or makes a set that is generated;
+            ``synthetic`` draws a stand-in with the same classes and format; ``auto``
+            takes the real images if they are there.
+        size: side in pixels to decode photographs and paintings at; None is the set's
+            own. It never changes which image is in which split.
 
     Returns:
         Its splits; ``splits.source`` is ``real`` or ``synthetic``, never ``auto``.
 
     Raises:
-        DataError: the name or source is unknown, the real images are missing, or a
-            class folder or image is broken. A broken real data set is never replaced by
-            the stand-in.
+        DataError: the name or source is unknown, or the real images are missing or
+            broken; they are never replaced by the stand-in then.
         ConfigError: the size is not positive, or the set comes in one size only.
     """
     data_set = find_data_set(name)
@@ -307,15 +300,11 @@ def source_folder(splits: Splits) -> Path:
 
 
 def make_data(name: str) -> bool:
-    """Generates a data set that is generated, unless it is already there.
-
-    Returns:
-        Whether it was generated now.
+    """Generates a data set, unless it is already there, and says whether it did.
 
     Raises:
-        DataError: the name is unknown, the set is not one that is generated, its folder
-            holds something else, or the disk is full. No half-made data set is left
-            behind.
+        DataError: the set is not one that is generated, its folder holds something
+            else, or the disk is full.
     """
     data_set = find_data_set(name)
     if data_set.make is None:
@@ -329,23 +318,14 @@ def make_data(name: str) -> bool:
 
 @dataclass(frozen=True)
 class DataStatus:
-    """Whether the real images of a data set can be used.
-
-    Attributes:
-        state: ``present``, ``absent`` or ``broken``.
-        detail: the number of images, how to get them, or what is wrong.
-    """
+    """Whether the real images can be used, and how many there are or what to do."""
 
     state: Literal["present", "absent", "broken"]
     detail: str
 
 
 def data_status(name: str) -> DataStatus:
-    """Reads every image of the real data set (later from the cache).
-
-    Raises:
-        DataError: the name is unknown.
-    """
+    """Reads every image of the real data set, later from the cache."""
     data_set = find_data_set(name)
     if not data_set.present:
         missing = data_set.path / data_set.seal

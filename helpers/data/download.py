@@ -1,6 +1,4 @@
-"""A data set laid out in its folder: downloaded and verified, gathered, or made of what
-the user has downloaded.
-"""
+"""Data sets laid out, from official archives or from the user's download."""
 
 from __future__ import annotations
 
@@ -18,21 +16,18 @@ TIMEOUT = 30  # seconds without a byte
 
 
 def fetch(name: str) -> Path:
-    """Downloads a data set and lays it out, unless its folder is there.
+    """Downloads and lays out the data set ``name``, unless its folder is there.
 
     A verified download that could not be laid out is kept for the next attempt, and so
     is what a set that is gathered picture by picture has by then.
-
-    Args:
-        name: a name in the catalogue.
 
     Returns:
         The data set's own folder.
 
     Raises:
-        DataError: the name is unknown, there is no official archive, the download fails
-            or has another SHA-256, the archive is broken or unsafe, or the disk is
-            full. No half-made data set is left behind.
+        DataError: there is no official archive, the download fails or has another
+            SHA-256, the archive is broken or unsafe, or the disk is full. Nothing
+            half-made is left.
     """
     data_set = find_data_set(name)
     if data_set.present:
@@ -55,7 +50,7 @@ def fetch(name: str) -> Path:
 
 
 def convert(name: str, source: Path) -> Path:
-    """Lays out a data set that the user has downloaded, unless its folder is there.
+    """Lays out the data set ``name`` from a download, unless its folder is there.
 
     Args:
         name: a name in the catalogue.
@@ -65,9 +60,8 @@ def convert(name: str, source: Path) -> Path:
         The data set's own folder.
 
     Raises:
-        DataError: the name is unknown or the set is fetched or made, the source is
-            missing, broken or something else, or the disk is full. No half-made data
-            set is left behind.
+        DataError: the set is fetched or made, the source is missing, broken or
+            something else, or the disk is full. Nothing half-made is left.
     """
     data_set = find_data_set(name)
     if data_set.lay_out is None:

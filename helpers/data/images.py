@@ -1,8 +1,4 @@
-"""Image files in class folders, decoded once into one ``uint8`` tensor kept on disk.
-
-The cache is keyed by the files' names, sizes and times of change. A broken file is an
-error that names it; nothing is skipped silently.
-"""
+"""Image files in class folders, decoded once into one ``uint8`` tensor kept on disk."""
 
 from __future__ import annotations
 
@@ -31,11 +27,7 @@ MODES = {1: "L", 3: "RGB"}
 
 
 def open_image(file: Path | IO[bytes]) -> Image.Image:
-    """The whole image in a file, in its own mode, not turned upright.
-
-    Raises:
-        ValueError: it cannot be decoded, for whatever reason.
-    """
+    """The whole image in a file, as stored; a ValueError says why it cannot be."""
     try:
         with Image.open(file) as image:
             image.load()
@@ -45,21 +37,19 @@ def open_image(file: Path | IO[bytes]) -> Image.Image:
 
 
 def load_image(path: Path, *, size: int | None = None, channels: int = 3) -> Tensor:
-    """Decodes one image, upright (EXIF orientation applied), on white paper where it is
-    transparent.
+    """Decodes one image, upright, on white paper where it is transparent.
 
     Args:
         path: an image file of any mode.
-        size: side in pixels to resize to (both sides, antialiased); None keeps the
-            file's own size.
+        size: side in pixels to resize to (both, antialiased); None keeps the file's
+            own.
         channels: 1 for grayscale, 3 for RGB.
 
     Returns:
         ``uint8`` tensor (C, H, W), 0–255.
 
     Raises:
-        DataError: the file is missing, empty, truncated or no image; the message names
-            it.
+        DataError: the file is missing, truncated or no image; the message names it.
     """
     try:
         upright = ImageOps.exif_transpose(open_image(path))
@@ -109,11 +99,7 @@ def class_folders(folder: Path) -> tuple[str, ...]:
 
 
 def image_files(folder: Path) -> list[Path]:
-    """The image files of one folder in natural order.
-
-    Raises:
-        DataError: there are none, or another visible file, which is named.
-    """
+    """The image files of one folder in natural order; a DataError names any other."""
     files = [file for file in folder.iterdir() if not is_clutter(file.name)]
     for file in files:
         if file.suffix.lower() not in SUFFIXES or not file.is_file():
@@ -130,8 +116,7 @@ def image_files(folder: Path) -> list[Path]:
 
 
 def identified_files(folder: Path) -> dict[str, Path]:
-    """The image files of one folder by identifier, the name without its suffix, in
-    natural order.
+    """Image files by identifier, the name without its suffix, in natural order.
 
     Raises:
         DataError: two files have the same identifier, or one is not an image file.
@@ -148,23 +133,21 @@ def identified_files(folder: Path) -> dict[str, Path]:
 
 
 def load_folder_split(
-    folder: Path, *, classes: Sequence[str] | None = None, size: int, channels: int = 3
+    folder: Path, *, classes: Sequence[str] | None = None, size: int
 ) -> Split:
     """Loads one folder of class folders.
 
     Args:
         folder: holds one folder of images per class.
-        classes: the classes that must be there, in the order of their labels; None
-            takes those found.
+        classes: the classes that must be there, by label; None takes those found.
         size: side in pixels of the decoded images.
-        channels: 1 for grayscale, 3 for RGB.
 
     Returns:
-        A split with images (N, C, size, size), ordered by class and file name.
+        A split with images (N, 3, size, size), ordered by class and file name.
 
     Raises:
-        DataError: a class folder is missing, unexpected or empty, or a file is not a
-            readable image.
+        DataError: a class folder is missing, unexpected or empty, or an image is
+            broken.
     """
     found = class_folders(folder)
     classes = found if classes is None else tuple(classes)
@@ -175,15 +158,14 @@ def load_folder_split(
         files += members
         labels += [label] * len(members)
     return Split(
-        images=decode(files, size=size, channels=channels),
+        images=decode(files, size=size),
         labels=torch.tensor(labels),
         ids=tuple(file.relative_to(folder).as_posix() for file in files),
     )
 
 
-def decode(files: Sequence[Path], *, size: int, channels: int = 3) -> Tensor:
-    """Decodes ``files`` into ``uint8`` (N, C, size, size), or takes them from the
-    cache.
+def decode(files: Sequence[Path], *, size: int) -> Tensor:
+    """Decodes ``files`` to ``uint8`` (N, 3, size, size), or takes them from the cache.
 
     Raises:
         DataError: the first broken file, by its path.
@@ -192,10 +174,9 @@ def decode(files: Sequence[Path], *, size: int, channels: int = 3) -> Tensor:
     def read() -> Tensor:
         # Decoders release the interpreter lock, so threads are enough.
         with ThreadPoolExecutor() as pool:
-            load = partial(load_image, size=size, channels=channels)
-            return torch.stack(list(pool.map(load, files)))
+            return torch.stack(list(pool.map(partial(load_image, size=size), files)))
 
-    key = hashlib.sha256(f"{CACHE_VERSION} {size} {channels}\n".encode())
+    key = hashlib.sha256(f"{CACHE_VERSION} {size} 3\n".encode())
     for file in files:
         stat = file.stat()
         key.update(f"{file} {stat.st_size} {stat.st_mtime_ns}\n".encode())
@@ -203,14 +184,12 @@ def decode(files: Sequence[Path], *, size: int, channels: int = 3) -> Tensor:
 
 
 def _check_classes(folder: Path, found: Sequence[str], expected: Sequence[str]) -> None:
-    missing = sorted(set(expected) - set(found))
-    extra = sorted(set(found) - set(expected))
-    if missing or extra:
-        parts = [
-            f"{what}: {', '.join(names[:5])}"
-            for what, names in (("missing", missing), ("not expected", extra))
-            if names
-        ]
+    wrong = {
+        "missing": sorted(set(expected) - set(found)),
+        "not expected": sorted(set(found) - set(expected)),
+    }
+    parts = [f"{what}: {', '.join(v[:5])}" for what, v in wrong.items() if v]
+    if parts:
         raise DataError(
             f"The class folders of {folder} are not the expected ones "
             f"({'; '.join(parts)}). Expected the same {len(expected)} in every split."

@@ -56,8 +56,8 @@ class Split:
     def take(self, count: int, *, seed: int = 0) -> Split:
         """``count`` images, with the classes in the split's own proportions.
 
-        The images of each class are shuffled with ``seed`` and dealt out evenly, so
-        that a smaller count is always a part of a larger one.
+        Those of each class are shuffled with ``seed`` and dealt out evenly, so that a
+        smaller count is always a part of a larger one.
 
         Raises:
             ConfigError: ``count`` is not between 1 and the number of images.
@@ -81,9 +81,7 @@ class Split:
     def share_out(
         self, counts: Callable[[int], Sequence[int]], *, seed: int = 0
     ) -> list[Split]:
-        """Deals the images of each class out into parts.
-
-        Which image goes where follows from its id and the seed alone.
+        """Deals the images of each class out into parts, by ids and ``seed`` alone.
 
         Args:
             counts: the number of images of a class to how many go into each part.
@@ -125,8 +123,8 @@ class Splits:
         train: what is learned from.
         valid: what everything is selected on.
         test: the last word, or None where the set has none.
-        factors: what the classes combine, where they do: values (``red``, ``blue``) by
-            name (``color``). Of the labels, the last factor changes fastest.
+        factors: what the classes combine, where they do: values by name. Of the labels,
+            the last factor changes fastest.
         normalisation: mean and standard deviation of each channel, in 0–1; None takes
             those of the training images.
     """
@@ -169,11 +167,7 @@ class Splits:
         return {name: len(split) for name, split in self.parts.items()}
 
     def find(self, name: str) -> Tensor:
-        """The image with this id, with or without suffix: ``uint8`` (C, H, W).
-
-        Raises:
-            DataError: no split has it.
-        """
+        """The image with this id, with or without suffix: ``uint8`` (C, H, W)."""
         for split in self.parts.values():
             for index, item in enumerate(split.ids):
                 if name in (item, item.rpartition(".")[0]):
@@ -190,8 +184,7 @@ class Splits:
     def channel_stats(self) -> tuple[tuple[float, ...], tuple[float, ...]]:
         """Mean and standard deviation of each channel to normalise with, in 0–1.
 
-        Those of the training images, unless ``normalisation`` says otherwise; 0 and 1
-        for floats. The deviation of a channel that never changes is given as 1.
+        0 and 1 for floats; the deviation of a channel that never changes is given as 1.
         """
         if self.normalisation is not None:
             return self.normalisation
@@ -210,11 +203,7 @@ class Splits:
     def limit(
         self, train: int | None = None, valid: int | None = None, *, seed: int = 0
     ) -> Splits:
-        """Fewer images, with the classes in proportion; None, like the test split: all.
-
-        Raises:
-            ConfigError: a limit is larger than its split.
-        """
+        """Fewer images, with the classes in proportion; None takes all."""
         return replace(
             self,
             train=self.train if train is None else self.train.take(train, seed=seed),

@@ -15,9 +15,8 @@ from helpers.base.errors import DataError
 def staged(folder: Path) -> Iterator[Path]:
     """Yields an empty folder that becomes ``folder`` only if the block succeeds.
 
-    Whatever fails (a full disk, a broken archive, an interrupt), nothing is left
-    behind. When another process was faster, its folder stays and ours is dropped: both
-    were to hold the same.
+    Whatever fails, nothing is left behind. When another process was faster, its folder
+    stays and ours is dropped: both were to hold the same.
 
     Raises:
         DataError: the disk is full or not writable.
@@ -45,20 +44,12 @@ def staged(folder: Path) -> Iterator[Path]:
 def fill_once(
     folder: Path, fill: Callable[[Path], None], *, marker: str, text: str
 ) -> bool:
-    """Has ``fill`` fill ``folder``, unless this version is already there.
+    """Has ``fill`` fill ``folder``, unless this version is there; says whether it did.
 
-    Args:
-        folder: what is made; replaced if it holds another version.
-        fill: gets an empty folder.
-        marker: name of the file in the folder that tells the version.
-        text: what that file says.
-
-    Returns:
-        Whether it was filled.
+    The file ``marker`` in the folder holds ``text``, which tells the version.
 
     Raises:
-        DataError: the folder holds something else, without a marker, or the disk is
-            full or not writable.
+        DataError: the folder holds something else, or the disk is full or not writable.
     """
     if folder.exists():  # whole, since staged: perhaps made by another process
         if not (folder / marker).is_file():

@@ -1,8 +1,7 @@
 """Stand-ins for real data: drawn objects in front of clutter, the same every time.
 
-A class is an outline, a texture, a colour and surroundings. Place, size, angle, shade
-and clutter differ from image to image, so that a network has something to learn and is
-still wrong often enough to be worth looking at.
+A class is an outline, a texture, a colour and surroundings; all else differs from image
+to image, so that a network has something to learn and is still wrong often enough.
 """
 
 from __future__ import annotations
@@ -38,11 +37,7 @@ GRAYSCALE_SHARE = 0.05
 
 
 def draw_once(folder: Path, draw: Callable[[Path], None]) -> None:
-    """Has ``draw`` fill ``folder``, unless this version is already there.
-
-    Raises:
-        DataError: the disk is full or not writable.
-    """
+    """Has ``draw`` fill ``folder``, unless this version is already there."""
     fill_once(folder, draw, marker=MARKER, text=MARKER_TEXT)
 
 
@@ -61,8 +56,7 @@ def draw_class_folders(
         classes: class names.
         counts: images per class for each split.
         size: side of the images in pixels.
-        layout: their paths below ``folder``, made of ``split``, the class's ``name``
-            and a running ``number``.
+        layout: paths made of ``split``, the class's ``name`` and a running ``number``.
     """
     splits = [split for split, count in counts.items() for _ in range(count)]
 
@@ -83,11 +77,7 @@ def draw_class_folders(
 def draw_mixed(
     num_classes: int, count: int, size: int, rng: Generator
 ) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """Draws ``count`` images of all classes, as many of each, in random order.
-
-    Returns:
-        Images ``uint8`` (N, size, size, 3) and labels ``uint8`` (N,).
-    """
+    """Images ``uint8`` (N, size, size, 3) of all classes, shuffled, and labels."""
     each = count // num_classes
     images = [
         draw_images(label, num_classes, each, size, rng) for label in range(num_classes)
@@ -100,18 +90,7 @@ def draw_mixed(
 def draw_images(
     label: int, num_classes: int, count: int, size: int, rng: Generator
 ) -> NDArray[np.uint8]:
-    """Draws images of one class.
-
-    Args:
-        label: which class, 0 to ``num_classes`` - 1.
-        num_classes: how many classes share the outlines, textures and colours.
-        count: number of images N.
-        size: side in pixels.
-        rng: source of every random number.
-
-    Returns:
-        ``uint8`` (N, size, size, 3).
-    """
+    """Draws ``count`` images of class ``label``: ``uint8`` (N, size, size, 3)."""
     rest, outline = divmod(label, len(OUTLINES))
     tone, texture = divmod(rest, len(TEXTURES))
     tones = -(-num_classes // (len(OUTLINES) * len(TEXTURES)))

@@ -36,11 +36,7 @@ class Transformation:
     change: Callable[[Tensor, float], Tensor]
 
     def __call__(self, images: Tensor, strength: float) -> Tensor:
-        """Changed copies of the images.
-
-        Args:
-            images: ``uint8`` (N, C, H, W), 0–255.
-            strength: in the unit of ``quantity``.
+        """Copies of ``uint8`` images (N, C, H, W), changed by ``strength``.
 
         Raises:
             ConfigError: the images are not ``uint8``.

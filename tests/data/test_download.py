@@ -275,12 +275,11 @@ def small_cifar10(server: Server, monkeypatch: pytest.MonkeyPatch) -> Path:
     batches = data_dir().parent / cifar10.FOLDER
     batches.mkdir()
     cifar10.draw(batches)
-    for table in ("TRAIN_BATCHES", "TEST_BATCH", "META"):
-        sums = {
-            name: hashlib.md5((batches / name).read_bytes()).hexdigest()  # noqa: S324
-            for name in getattr(cifar10, table)
-        }
-        monkeypatch.setattr(cifar10, table, sums)
+    sums = {
+        name: hashlib.md5((batches / name).read_bytes()).hexdigest()  # noqa: S324
+        for name in cifar10.MD5
+    }
+    monkeypatch.setattr(cifar10, "MD5", sums)
     offer_cifar10(server, monkeypatch, batches)
     return batches
 

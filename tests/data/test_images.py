@@ -168,9 +168,9 @@ def decoded(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
     files: list[Path] = []
     original = images.load_image
 
-    def load(path: Path, *, size: int | None, channels: int) -> torch.Tensor:
+    def load(path: Path, *, size: int | None) -> torch.Tensor:
         files.append(path)
-        return original(path, size=size, channels=channels)
+        return original(path, size=size)
 
     monkeypatch.setattr(images, "load_image", load)
     return files
@@ -200,10 +200,9 @@ def test_a_changed_file_is_decoded_again(
     assert torch.equal(split.images[1], load_image(changed))
 
 
-def test_other_sizes_and_channels_are_kept_apart(folder: Path) -> None:
+def test_other_sizes_are_kept_apart(folder: Path) -> None:
     assert load_folder_split(folder, size=32).images.shape == (2, 3, 32, 32)
     assert load_folder_split(folder, size=16).images.shape == (2, 3, 16, 16)
-    assert load_folder_split(folder, size=16, channels=1).images.shape == (2, 1, 16, 16)
 
 
 def test_a_damaged_cache_is_made_again(folder: Path, decoded: list[Path]) -> None:

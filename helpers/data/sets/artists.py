@@ -1,7 +1,6 @@
 """Artists: 451 paintings of eleven painters, as the course hands them out.
 
-Collected by Z. Bylinskii for a homework of MIT 6.867 (Machine Learning). All are padded
-with black to squares of 256 pixels, which the course shrinks to 50.
+Collected by Z. Bylinskii for MIT 6.867 and padded with black to 256×256.
 """
 
 from __future__ import annotations
@@ -28,18 +27,6 @@ def load(folder: Path, size: int = IMAGE_SIZE) -> Loaded:
 
     The course's values in [-0.5, 0.5] are what networks see of
     ``load_data("artists").normalised_with((0.5,) * 3, (1.0,) * 3)``.
-
-    Args:
-        folder: holds one folder of images per artist.
-        size: side in pixels to shrink to (antialiased).
-
-    Returns:
-        The artists in alphabetical order, training and validation images (N, 3, size,
-        size); there is no test split.
-
-    Raises:
-        DataError: an artist is missing, unknown or empty, or a file is not a readable
-            image.
     """
     whole = load_folder_split(folder, classes=CLASSES, size=size)
     valid, train = whole.share_out(_counts, seed=SPLIT_SEED)

@@ -42,16 +42,7 @@ CLASSES = tuple(_NAMES.split())
 
 
 def load(folder: Path) -> Loaded:
-    """Reads ``train/<class>/*.jpg`` and ``valid/<class>/*.jpg``.
-
-    Returns:
-        The 101 class names, training and validation images (N, 3, 64, 64); there is no
-        test split.
-
-    Raises:
-        DataError: a class is missing, unknown or empty, or a file is not a readable
-            image.
-    """
+    """Reads ``train/<class>/*.jpg`` and ``valid/<class>/*.jpg``; no test split."""
     if folder.is_dir() and not (folder / "train").is_dir():
         raise DataError(
             f"{folder} has no train/ and valid/. The official archive as it unpacks is "
@@ -70,10 +61,6 @@ def convert(archive: Path, folder: Path) -> None:
 
     Images are squashed to squares, not cropped, as the course's were. Grayscale stays
     grayscale. ``BACKGROUND_Google`` is no class and left out.
-
-    Args:
-        archive: ``caltech-101.zip``, which holds ``101_ObjectCategories.tar.gz``.
-        folder: an empty folder for ``train/`` and ``valid/``.
 
     Raises:
         DataError: the archive does not hold the 101 class folders, or an image is

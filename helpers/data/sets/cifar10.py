@@ -28,42 +28,24 @@ VALID_SHARE = 0.1
 SPLIT_SEED = 0  # with another seed results could not be compared
 BATCH_SIZE = 600  # images in a batch of the stand-in; the real ones hold 10,000
 
-# The files and their MD5, as torchvision knows them.
-TRAIN_BATCHES: dict[str, str] = dict(CIFAR10.train_list)
-TEST_BATCH: dict[str, str] = dict(CIFAR10.test_list)
-META: dict[str, str] = {CIFAR10.meta["filename"]: CIFAR10.meta["md5"]}
+AGAIN = "move the folder away, and get it with `python -m helpers data fetch cifar10`."
 
-# What unpickling raises for half a file or another one.
-DAMAGED = (
-    pickle.UnpicklingError,
-    EOFError,
-    LookupError,
-    ValueError,
-    TypeError,
-    AttributeError,
-    ImportError,
-)
+# The files and their MD5, as torchvision knows them.
+META = CIFAR10.meta["filename"]
+BATCHES: dict[str, str] = dict([*CIFAR10.train_list, *CIFAR10.test_list])
+MD5 = {**BATCHES, META: CIFAR10.meta["md5"]}
 
 
 class _Reader(CIFAR10):  # type: ignore[misc]  # torchvision has no annotations
     """torchvision's reader without its check, which does not name the damaged file."""
 
-    train_list: ClassVar = [(name, None) for name in TRAIN_BATCHES]
-    test_list: ClassVar = [(name, None) for name in TEST_BATCH]
+    train_list: ClassVar = [(name, None) for name, _ in CIFAR10.train_list]
+    test_list: ClassVar = [(name, None) for name, _ in CIFAR10.test_list]
     meta: ClassVar = {**CIFAR10.meta, "md5": None}
 
 
 def load(folder: Path) -> Loaded:
-    """Reads ``data_batch_1`` to ``data_batch_5`` and ``test_batch``.
-
-    Returns:
-        The ten class names; 45,000 training, 5,000 validation (a tenth of each class)
-        and the official 10,000 test images (N, 3, 32, 32).
-
-    Raises:
-        DataError: a batch is missing, cut short or otherwise not the official one; the
-            message names it.
-    """
+    """Reads the batches; a tenth of each class for training goes to validation."""
     _check(folder)
     learned, test = _read(folder, "train"), _read(folder, "test")
     train, valid = learned.share_out(_counts, seed=SPLIT_SEED)
@@ -71,13 +53,9 @@ def load(folder: Path) -> Loaded:
 
 
 def convert(archive: Path, folder: Path) -> None:
-    """Unpacks the official ``cifar-10-python.tar.gz``, which is laid out already.
-
-    Raises:
-        DataError: the archive does not hold the batches.
-    """
+    """Unpacks the official archive, which is laid out already."""
     with unpacked(archive, beside=folder) as outer:
-        for name in (*TRAIN_BATCHES, *TEST_BATCH, *META):
+        for name in MD5:
             if not (outer / FOLDER / name).is_file():
                 raise DataError(
                     f"{archive} does not hold {FOLDER}/{name}, as the official archive "
@@ -89,27 +67,26 @@ def convert(archive: Path, folder: Path) -> None:
 
 def draw(folder: Path) -> None:
     """Draws the stand-in: the same classes and files, with 600 images each."""
-    for number, batch in enumerate((*TRAIN_BATCHES, *TEST_BATCH)):
+    for number, batch in enumerate(BATCHES):
         rng = np.random.default_rng([number, len(CLASSES), IMAGE_SIZE])
         images, labels = synthetic.draw_mixed(len(CLASSES), BATCH_SIZE, IMAGE_SIZE, rng)
         rows = images.transpose(0, 3, 1, 2).reshape(BATCH_SIZE, -1)  # plane by plane
-        _write(folder / batch, {"labels": labels.tolist(), "data": rows})
-    for file in META:
-        _write(folder / file, {"label_names": list(CLASSES)})
+        content = pickle.dumps({"labels": labels.tolist(), "data": rows})
+        (folder / batch).write_bytes(content)
+    (folder / META).write_bytes(pickle.dumps({"label_names": list(CLASSES)}))
 
 
 def _check(folder: Path) -> None:
     """Every file is there and, unless it is drawn, has the official MD5."""
     drawn = (folder / synthetic.MARKER).is_file()
-    for name, md5 in (TRAIN_BATCHES | TEST_BATCH | META).items():
+    for name, md5 in MD5.items():
         path = folder / name
         if not path.is_file():
-            raise DataError(f"{path} is not there: {_again(folder)}")
-        if not drawn and (found := calculate_md5(path)) != md5:
+            raise DataError(f"{path} is not there: {AGAIN}")
+        if not drawn and calculate_md5(path) != md5:
             raise DataError(
-                f"{path} is cut short or damaged: it has {path.stat().st_size:,} bytes "
-                f"with MD5 {found}. Expected the official file, MD5 {md5}: "
-                f"{_again(folder)}"
+                f"{path} is cut short or damaged: its {path.stat().st_size:,} bytes do "
+                f"not have the official MD5, {md5}: {AGAIN}"
             )
 
 
@@ -120,24 +97,12 @@ def _read(folder: Path, part: str) -> Split:
         pixels = torch.from_numpy(found.data).permute(0, 3, 1, 2).contiguous()
         ids = tuple(f"{part}/{n:05d}" for n in range(len(pixels)))
         return Split(pixels, torch.tensor(found.targets), ids)
-    except DAMAGED as error:
+    except Exception as error:  # unpickling half a file fails in many ways
         raise DataError(
-            f"The {part} batches in {folder} cannot be read ({error!r}): "
-            f"{_again(folder)}"
+            f"The {part} batches in {folder} cannot be read ({error!r}): {AGAIN}"
         ) from error
 
 
 def _counts(total: int) -> tuple[int, int]:
     held_out = round(VALID_SHARE * total)
     return total - held_out, held_out
-
-
-def _write(path: Path, content: dict[str, object]) -> None:
-    path.write_bytes(pickle.dumps(content))
-
-
-def _again(folder: Path) -> str:
-    return (
-        f"move {folder} away, and get it again with `python -m helpers data fetch "
-        "cifar10`."
-    )

@@ -1,14 +1,14 @@
 """Clip art: drawings in numbered class folders, and Office-Home laid out likewise.
 
 H. Venkateswara, J. Eusebio, S. Chakraborty, S. Panchanathan: Deep hashing network for
-unsupervised domain adaptation (CVPR 2017), whose Office-Home data set has the 65
-categories of the course in its folder Clipart.
+unsupervised domain adaptation (CVPR 2017): Office-Home, whose folder Clipart has the 65
+categories of the course.
 """
 
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from helpers.base.errors import DataError
@@ -24,7 +24,7 @@ from helpers.data.images import (
 from helpers.data.splits import Loaded, shuffle_key
 
 IMAGE_SIZE = 128
-VALID_SHARE, TEST_SHARE = 0.15, 0.15
+HELD_OUT_SHARE = 0.15  # for validation, and for testing
 SPLIT_SEED = 0  # with another seed results could not be compared
 SPLITS = ("train", "valid")
 NAMES = "classes.txt"
@@ -43,25 +43,11 @@ CLASSES = tuple(_NAMES.split())
 
 
 def load(folder: Path, size: int = IMAGE_SIZE) -> Loaded:
-    """Reads ``train/<number>/*.jpg`` and ``valid/<number>/*.jpg``, any number of them.
+    """Reads ``train/<label>/*.jpg`` and ``valid/<label>/*.jpg``, any number of them.
 
-    The label of an image is the number of its folder. ``test/`` has no labels, so it is
-    no split; but its images are read, that a broken one is known before the training
-    and not on the day of the hand-in.
-
-    Args:
-        folder: holds ``train/``, ``valid/``, perhaps ``test/``, and perhaps
-            ``classes.txt``, a name on each line.
-        size: side in pixels to resize to (both sides, antialiased).
-
-    Returns:
-        The classes' names, or their numbers where there is no ``classes.txt``; training
-        and validation images (N, 3, size, size); there is no labelled test split.
-
-    Raises:
-        DataError: the class folders are not 0, 1, 2 … or differ between training and
-            validation, ``classes.txt`` does not fit them, a file is not a readable
-            image, or two test images have the same identifier.
+    Their names are in ``classes.txt``, if it is there. ``test/`` has no labels, so it
+    is no split; but its images are read, that a broken one is known before the day of
+    the hand-in.
     """
     numbers = _numbers(folder / "train")
     train, valid = (
@@ -76,18 +62,16 @@ def lay_out(source: Path, folder: Path) -> None:
     """Lays Office-Home's clip art out as the course does its own.
 
     Of each category 70 % are for training, 15 % for validation and 15 % for testing, by
-    a hash of the names. Categories are numbered in alphabetical order; those of the
-    test images go to ``test_labels.txt`` in the form of a file of predictions.
+    a hash of the names. The labels of the test images go to ``test_labels.txt``.
 
     Args:
-        source: Office-Home's archive, what it unpacks to, or the folder Clipart of
-            that; or the course's own set, which is taken over as it is.
-        folder: an empty folder for ``train/``, ``valid/``, ``test/`` and
-            ``classes.txt``.
+        source: Office-Home's archive, what it unpacks to, or its folder Clipart; or the
+            course's own set, which is taken over as it is.
+        folder: an empty folder.
 
     Raises:
-        DataError: there are no class folders, a category has too few images, or a file
-            in one is none.
+        DataError: there are no class folders, or one has too few images or another
+            file.
     """
     if source.is_dir():
         _lay_out_folder(source, folder)
@@ -102,19 +86,13 @@ def lay_out(source: Path, folder: Path) -> None:
 
 
 def draw(folder: Path) -> None:
-    """Draws the stand-in: 65 classes, 20 + 4 images each and 2 of each to test."""
-    numbers = [str(label) for label in range(len(CLASSES))]
+    """Draws the stand-in: 26 images of each of the 65 categories, split likewise."""
+    drawn = folder / "drawn"
     synthetic.draw_class_folders(
-        folder,
-        numbers,
-        counts={"train": 20, "valid": 4, "tests": 2},
-        size=64,
-        layout="{split}/{name}/{number:04d}.jpg",
+        drawn, CLASSES, {"all": 26}, size=64, layout="{name}/{number:04d}.jpg"
     )
-    tests = folder / "tests"
-    _number_tests({number: image_files(tests / number) for number in numbers}, folder)
-    shutil.rmtree(tests)
-    _write_names(folder, CLASSES)
+    _split_categories(drawn, folder)
+    shutil.rmtree(drawn)
 
 
 def _numbers(folder: Path) -> tuple[str, ...]:
@@ -156,43 +134,32 @@ def _lay_out_folder(source: Path, folder: Path) -> None:
 
 
 def _split_categories(originals: Path, folder: Path) -> None:
-    def key(file: Path) -> bytes:
-        return shuffle_key(SPLIT_SEED, f"{file.parent.name}/{file.name}")
-
-    names, tests = class_folders(originals), {}
+    names, tests = class_folders(originals), []
     for label, name in enumerate(names):
-        files = sorted(image_files(originals / name), key=key)
-        valid = max(1, round(VALID_SHARE * len(files)))
-        test = max(1, round(TEST_SHARE * len(files)))
-        if len(files) <= valid + test:
+        files = image_files(originals / name)
+        files.sort(key=lambda f: shuffle_key(SPLIT_SEED, f"{f.parent.name}/{f.name}"))
+        held_out = max(1, round(HELD_OUT_SHARE * len(files)))
+        if len(files) <= 2 * held_out:
             raise DataError(
                 f"{originals / name} holds only {len(files)} images. Expected at least "
                 "3, to train, to validate and to test: is this the folder of the "
                 "categories?"
             )
-        parts = {"valid": files[:valid], "train": files[valid + test :]}
-        for split, members in parts.items():
-            target = folder / split / str(label)
-            target.mkdir(parents=True)
-            for file in members:
-                shutil.copyfile(file, target / file.name)
-        tests[str(label)] = files[valid : valid + test]
-    _number_tests(tests, folder)
-    _write_names(folder, names)
-
-
-def _number_tests(files: Mapping[str, Sequence[Path]], folder: Path) -> None:
-    """Copies files, by label, to ``test/0001.jpg`` … shuffled, and notes the labels."""
-    pairs = [(label, file) for label, members in files.items() for file in members]
-    pairs.sort(key=lambda pair: shuffle_key(SPLIT_SEED, f"{pair[0]}/{pair[1].name}"))
+        _copy(files[:held_out], folder / "valid" / str(label))
+        tests += [(str(label), file) for file in files[held_out : 2 * held_out]]
+        _copy(files[2 * held_out :], folder / "train" / str(label))
+    # In an order that tells nothing.
+    tests.sort(key=lambda pair: shuffle_key(SPLIT_SEED, f"{pair[0]}/{pair[1].name}"))
+    rows = ["id,label\n"]
     (folder / "test").mkdir()
-    rows = []
-    for number, (label, file) in enumerate(pairs, start=1):
+    for number, (answer, file) in enumerate(tests, start=1):
         shutil.copyfile(file, folder / "test" / f"{number:04d}{file.suffix.lower()}")
-        rows.append(f"{number:04d}, {label}\n")
-    (folder / ANSWERS).write_text("id,label\n" + "".join(rows), encoding="utf-8")
+        rows.append(f"{number:04d}, {answer}\n")
+    (folder / ANSWERS).write_text("".join(rows), encoding="utf-8")
+    (folder / NAMES).write_text("\n".join((*names, "")), encoding="utf-8")
 
 
-def _write_names(folder: Path, names: Sequence[str]) -> None:
-    text = "".join(f"{name}\n" for name in names)
-    (folder / NAMES).write_text(text, encoding="utf-8")
+def _copy(files: Sequence[Path], folder: Path) -> None:
+    folder.mkdir(parents=True)
+    for file in files:
+        shutil.copyfile(file, folder / file.name)

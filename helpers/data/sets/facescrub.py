@@ -1,8 +1,7 @@
 """FaceScrub, the course's part of it: faces of twelve actors, cut out of web pictures.
 
-H.-W. Ng, S. Winkler: A data-driven approach to cleaning large face datasets (IEEE
-International Conference on Image Processing, 2014). The set comes as lists of
-addresses; ``facescrub_fetch.py`` gathers the faces.
+H.-W. Ng, S. Winkler: A data-driven approach to cleaning large face datasets (ICIP
+2014). It comes as lists of addresses; ``facescrub_fetch.py`` gathers the faces.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ import pandas as pd
 from helpers.base.errors import DataError
 from helpers.base.files import write_atomic
 from helpers.data import synthetic
-from helpers.data.images import class_folders, image_files, load_folder_split
+from helpers.data.images import image_files, load_folder_split
 from helpers.data.splits import Loaded
 
 IMAGE_SIZE = 112
@@ -61,32 +60,25 @@ class Face:
 
 
 def load(folder: Path, size: int = IMAGE_SIZE) -> Loaded:
-    """Reads ``faces/<actor>/*.jpg``: 70 of each for training, the rest halved.
-
-    Args:
-        folder: holds ``faces/``.
-        size: side in pixels to resize to (antialiased): 28 for the course's MLP, 224
-            for networks trained on ImageNet.
-
-    Returns:
-        The actors' folder names, training, validation and test images (N, 3, size,
-        size).
-
-    Raises:
-        DataError: an actor is missing, unknown or has fewer than 72 faces, or a file is
-            not a readable image.
-    """
-    faces = folder / "faces"
-    for name in sorted(set(class_folders(faces)) & set(CLASSES)):
-        if (count := len(image_files(faces / name))) < LEAST_COUNT:
-            raise DataError(
-                f"{faces / name} holds only {count} faces. Expected at least "
-                f"{LEAST_COUNT} of each actor, {TRAIN_COUNT} for training and one each "
-                "for validation and testing: add some."
-            )
-    whole = load_folder_split(faces, classes=CLASSES, size=size)
+    """Reads ``faces/<actor>/*.jpg``: 70 of each for training, the rest halved."""
+    whole = load_folder_split(folder / "faces", classes=CLASSES, size=size)
+    check_counts(folder)
     train, valid, test = whole.share_out(_counts, seed=SPLIT_SEED)
     return CLASSES, train, valid, test
+
+
+def check_counts(folder: Path) -> None:
+    """Raises a DataError unless there are 72 faces of every actor."""
+    faces = folder / "faces"
+    counts = {name: len(list((faces / name).glob("*.*"))) for name in CLASSES}
+    short = [f"{name} ({n})" for name, n in counts.items() if n < LEAST_COUNT]
+    if short:
+        raise DataError(
+            f"{faces} holds too few faces of {', '.join(short)}. Expected at "
+            f"least {LEAST_COUNT} of each actor, {TRAIN_COUNT} for training and one "
+            "each for validation and testing: fetch again what may come yet, or add "
+            "some by other means."
+        )
 
 
 def draw(folder: Path) -> None:
@@ -111,11 +103,7 @@ def read_lists(folder: Path) -> tuple[list[Face], list[str]]:
     """Reads the lists of actors and actresses, with a header or without.
 
     Returns:
-        The twelve actors' faces, and malformed lines as they are, each after its file
-        and number. Other people's lines are left out.
-
-    Raises:
-        DataError: a list is missing.
+        The twelve actors' faces, and malformed lines after their file and number.
     """
     faces: dict[str, Face] = {}  # by file: a line given twice counts once
     malformed = []

@@ -1,9 +1,7 @@
-"""FaceScrub's faces, gathered: pictures downloaded side by side and verified, faces cut
-out of them.
+"""FaceScrub's faces, gathered: pictures downloaded and verified, faces cut out of them.
 
 Most pictures have been taken off the web since, so a loss is no error: each is written
-to ``lost.csv`` with its cause. What is there or lost for good is never asked for again;
-what may pass (time-outs, connections, servers in trouble) is.
+to ``lost.csv`` with its cause.
 """
 
 from __future__ import annotations
@@ -35,16 +33,15 @@ from helpers.base.files import write_atomic
 from helpers.data.images import open_image
 from helpers.data.sets.facescrub import (
     ACTORS,
-    LEAST_COUNT,
     MANIFEST,
     Face,
+    check_counts,
     read_lists,
     write_manifest,
 )
 
 LOST = "lost.csv"
 MAX_SIDE = 176  # of a face, in pixels; smaller ones stay as they are
-SAVE_EVERY = 100  # pictures
 MAX_REDIRECTS = 10
 CHUNK = 1 << 16
 HEADERS = {
@@ -116,32 +113,36 @@ class Limits:
 def collect_faces(folder: Path, limits: Limits | None = None) -> None:
     """Gathers the faces; takes up what an earlier call began and prints a report.
 
+    What is there or lost for good is not asked for again; what may pass (time-outs,
+    connections, servers in trouble) is.
+
     Args:
         folder: holds FaceScrub's two lists; gets ``faces/<actor>/*.jpg``, ``lost.csv``
-            and, once there are enough faces of every actor, ``manifest.csv``.
-        limits: what the downloads may cost; None for the usual.
+            and, once there are 72 faces of every actor, ``manifest.csv``.
+        limits: what the downloads may cost.
 
     Raises:
-        DataError: a list is missing, an actor has fewer than 72 faces, or the disk is
-            full. What is already there stays for the next call.
+        DataError: a list is missing, an actor has too few faces, or the disk is full.
     """
     try:
         faces, malformed = read_lists(folder)
-        before = {(loss.face_id, loss.url): loss for loss in read_losses(folder)}
         losses = [Loss("", "", Cause.MALFORMED, detail, "") for detail in malformed]
-        wanted = []
-        for face in faces:
-            loss = before.get((face.face_id, face.url))
-            if (folder / face.file).is_file():
-                continue
-            if loss and not loss.cause.may_pass:
-                losses.append(loss)
-            else:
-                wanted.append(face)
+        missing = {
+            (face.face_id, face.url): face
+            for face in faces
+            if not (folder / face.file).is_file()
+        }
+        gone = {
+            (loss.face_id, loss.url): loss
+            for loss in read_losses(folder)
+            if not loss.cause.may_pass
+        }
+        losses += [gone[key] for key in missing if key in gone]
+        wanted = [face for key, face in missing.items() if key not in gone]
         _gather(folder, wanted, losses, limits or Limits())
         kept = [face for face in faces if (folder / face.file).is_file()]
         tqdm.write(report(kept, losses))
-        _check_enough(folder, losses)
+        check_counts(folder)
         write_manifest(folder, kept)
     except OSError as error:
         raise DataError(
@@ -171,11 +172,8 @@ def report(kept: Iterable[Face], losses: Iterable[Loss]) -> str:
 def download(url: str, limits: Limits, stop: Event) -> bytes:
     """Downloads one file into memory; what may pass is tried again.
 
-    Args:
-        url: http or https. Redirects are followed, but into a private network only if
-            the address itself is in one.
-        limits: what it may cost.
-        stop: once set, nothing more is waited for.
+    Redirects are followed, but into a private network only if ``url`` itself is in one.
+    Once ``stop`` is set, nothing more is waited for.
 
     Raises:
         LostError: the file is not to be had.
@@ -256,11 +254,7 @@ def _check_time(limits: Limits, end: float, stop: Event) -> None:
 
 
 def decode(content: bytes, sha256: str) -> Image.Image:
-    """The picture in a file, grayscale or RGB, as stored: boxes do not know of EXIF.
-
-    Raises:
-        LostError: the hash is another, or the file is no whole image.
-    """
+    """The picture in a file, grayscale or RGB, as stored: boxes do not know of EXIF."""
     if (found := hashlib.sha256(content).hexdigest()) != sha256.lower():
         raise LostError(Cause.WRONG_HASH, f"another file, with SHA-256 {found}")
     try:
@@ -271,11 +265,7 @@ def decode(content: bytes, sha256: str) -> Image.Image:
 
 
 def cut_out(picture: Image.Image, bbox: str) -> Image.Image:
-    """The face in a picture: cropped, and shrunk to 176 pixels if it is larger.
-
-    Raises:
-        LostError: the box is empty or reaches out of the picture.
-    """
+    """The face in a picture: cropped, and shrunk to 176 pixels if it is larger."""
     x1, y1, x2, y2 = map(int, bbox.split(","))
     if not (0 <= x1 < x2 <= picture.width and 0 <= y1 < y2 <= picture.height):
         size = f"{picture.width}×{picture.height}"
@@ -315,11 +305,9 @@ def _gather(
         ]
         done = as_completed(futures)
         progress = tqdm(done, total=len(futures), desc="FaceScrub", unit="picture")
-        for number, future in enumerate(progress, start=1):
+        for future in progress:
             losses += future.result()
             progress.set_postfix(lost=len(losses), refresh=False)
-            if number % SAVE_EVERY == 0:
-                _write_losses(folder, losses)
     finally:
         stop.set()
         pool.shutdown(cancel_futures=True)
@@ -348,19 +336,3 @@ def _fetch(
             with write_atomic(folder / face.file) as temporary:
                 image.save(temporary, "JPEG", quality=95)
     return losses
-
-
-def _check_enough(folder: Path, losses: Iterable[Loss]) -> None:
-    counts = {
-        actor: len(list((folder / "faces" / name).glob("*.jpg")))
-        for actor, name in ACTORS.items()
-    }
-    short = [f"{actor} ({n})" for actor, n in counts.items() if n < LEAST_COUNT]
-    if short:
-        again = sum(loss.cause.may_pass for loss in losses)
-        raise DataError(
-            f"There are too few faces of {', '.join(short)}: expected at least "
-            f"{LEAST_COUNT} of each actor. {again:,} of those lost may come yet: fetch "
-            "again, or add faces to these actors' folders by other means. What is "
-            "there stays."
-        )

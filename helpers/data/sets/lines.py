@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import json
 import math
-import zipfile
-import zlib
 from functools import partial
 from itertools import product
 from pathlib import Path
@@ -45,22 +43,10 @@ VERSION = 1  # raise it when the drawing itself changes
 
 FILE = "lines.npz"
 MARKER = "lines.json"
-UNREADABLE = (
-    OSError,
-    ValueError,
-    KeyError,
-    EOFError,
-    RuntimeError,  # not as many images as the shape needs
-    zipfile.BadZipFile,
-    zlib.error,
-)
 
 
 def make(folder: Path) -> bool:
-    """Draws the 96,000 images, unless this version is already in ``folder``.
-
-    Returns:
-        Whether it was drawn.
+    """Draws the 96,000 images, unless this version is there, and says whether it did.
 
     Raises:
         DataError: the folder holds something else, or the disk is full or not writable.
@@ -82,15 +68,7 @@ def draw(folder: Path) -> None:
 
 
 def load(folder: Path) -> Loaded:
-    """Reads ``lines.npz``.
-
-    Returns:
-        The 96 class names, training, validation and test images (N, 3, 28, 28), ordered
-        by class: 540, 60 and 400 of each.
-
-    Raises:
-        DataError: the file is missing or not what ``make`` writes.
-    """
+    """Reads ``lines.npz``: of each class 540, 60 and 400 images for the splits."""
     path = folder / FILE
     try:
         with np.load(path) as arrays:
@@ -98,7 +76,7 @@ def load(folder: Path) -> Loaded:
             labels = torch.from_numpy(arrays["labels"]).long()
         images = images.view(len(CLASSES), -1, 3, IMAGE_SIZE, IMAGE_SIZE)
         labels = labels.view(len(CLASSES), -1)
-    except UNREADABLE as error:
+    except Exception as error:  # numpy's, zip's and zlib's own
         raise DataError(
             f"{path} cannot be read ({error}). Expected what `python -m helpers "
             f"data make lines` writes: move {folder} away, and it is made again."
@@ -168,7 +146,7 @@ def _write(folder: Path, *, count: int, seed: int) -> None:
 
 
 def _stems() -> list[str]:
-    """Class names for ids, in ASCII: ``7x1-red-030``."""
+    """Class names in ASCII: ``7x1-red-030``."""
     return [
         f"{length}x{width}-{color}-{angle.removesuffix('°'):0>3}"
         for length, width, color, angle in COMBINATIONS

@@ -30,48 +30,37 @@ TEST_SHARE = 0.4  # of the official training set, for the course's own split
 LEAST_OF_A_DIGIT = 20  # so that the smallest part, 6 % of all, has one of each
 SPLIT_SEED = 0  # with another seed results could not be compared
 
-BROKEN_GZIP = (gzip.BadGzipFile, zlib.error, EOFError)
-# What torchvision raises for a broken file.
-BROKEN_IDX = (AssertionError, KeyError, RuntimeError, TypeError, ValueError)
+AGAIN = "move the folder away, and get it with `python -m helpers data fetch mnist`."
+# What gzip and torchvision raise for a broken file.
+DAMAGED = (
+    OSError,
+    zlib.error,
+    EOFError,
+    AssertionError,
+    KeyError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+)
 
 
 def load_60_40(folder: Path) -> Loaded:
-    """The official training set alone, three fifths and two as the course asks.
-
-    Returns:
-        The ten digits as class names; 32,400 training, 3,600 validation and 24,000 test
-        images (N, 1, 28, 28), stratified.
-
-    Raises:
-        DataError: a file in ``raw/`` is missing, broken or does not go with the others.
-    """
+    """The official training set alone, 60 : 40 as the course asks."""
     learned, test = _divide(_read(folder, "train"), TEST_SHARE)
     return (CLASSES, *_divide(learned, VALID_SHARE), test)
 
 
 def load_60k_10k(folder: Path) -> Loaded:
-    """The usual split: the official training set, a tenth of it for validation.
-
-    Returns:
-        The ten digits as class names; 54,000 training, 6,000 validation and the
-        official 10,000 test images (N, 1, 28, 28).
-
-    Raises:
-        DataError: a file in ``raw/`` is missing, broken or does not go with the others.
-    """
+    """The official training and test sets; a tenth of the first for validation."""
     learned = _read(folder, "train")
     return (CLASSES, *_divide(learned, VALID_SHARE), _read(folder, "t10k"))
 
 
 def convert(archive: Path, folder: Path) -> None:
-    """Puts one official ``.gz`` file and what it holds into ``raw/``.
-
-    Raises:
-        DataError: the file is broken.
-    """
+    """Puts one official ``.gz`` file and what it holds into ``raw/``."""
     (folder / "raw").mkdir(exist_ok=True)
     shutil.copy(archive, folder / "raw")
-    _unpacked(folder / "raw" / archive.stem)
+    _read_idx(folder / "raw" / archive.stem)
 
 
 def draw(folder: Path) -> None:
@@ -87,62 +76,37 @@ def draw(folder: Path) -> None:
 
 def _read(folder: Path, part: str) -> Split:
     """The images of ``train`` or ``t10k``; their id is their place: ``train/00042``."""
-    path = folder / "raw" / f"{part}-images-idx3-ubyte"
-    labels_path = path.with_name(f"{part}-labels-idx1-ubyte")
-    images, labels = _read_idx(path), _read_idx(labels_path)
-    if images.shape != (len(labels), IMAGE_SIZE, IMAGE_SIZE) or not len(labels):
+    raw = folder / "raw"
+    images = _read_idx(raw / f"{part}-images-idx3-ubyte")
+    labels = _read_idx(raw / f"{part}-labels-idx1-ubyte")
+    shape = (len(labels), IMAGE_SIZE, IMAGE_SIZE)
+    counts = labels.bincount(minlength=len(CLASSES))
+    too_few = part == "train" and counts.min() < LEAST_OF_A_DIGIT
+    if images.shape != shape or len(counts) > len(CLASSES) or too_few:
         raise DataError(
-            f"{path} holds images {tuple(images.shape)} for {len(labels)} labels. "
-            f"Expected one image of {IMAGE_SIZE}×{IMAGE_SIZE} for each label: "
-            f"{_again(path)}"
-        )
-    if labels.max() >= len(CLASSES):
-        raise DataError(
-            f"{labels_path} holds the label {labels.max()}. Expected 0 to 9: "
-            f"{_again(path)}"
-        )
-    least = labels.bincount(minlength=len(CLASSES)).min()
-    if part == "train" and least < LEAST_OF_A_DIGIT:
-        raise DataError(
-            f"{path} holds too few images of some digit to split them: {_again(path)}"
+            f"{raw} holds images {tuple(images.shape)} for {len(labels)} labels 0 to "
+            f"{len(counts) - 1} in {part}. Expected one image of {IMAGE_SIZE}×"
+            f"{IMAGE_SIZE} for each label, 0 to 9, at least {LEAST_OF_A_DIGIT} of each "
+            f"for training: {AGAIN}"
         )
     ids = tuple(f"{part}/{n:05d}" for n in range(len(labels)))
     return Split(images[:, None], labels, ids)
 
 
 def _read_idx(path: Path) -> Tensor:
+    """What torchvision reads; unpacked first if only the ``.gz`` file is there."""
+    packed = path.with_name(f"{path.name}.gz")
     read = read_image_file if "images" in path.name else read_label_file
     try:
-        values: Tensor = read(str(_unpacked(path)))
-    except BROKEN_IDX as error:
+        if not path.is_file():
+            with gzip.open(packed) as content, write_atomic(path) as temporary:
+                temporary.write_bytes(content.read())
+        values: Tensor = read(str(path))
+    except DAMAGED as error:
         raise DataError(
-            f"{path} is not a whole idx file ({error}): {_again(path)}"
+            f"{path} cannot be read, or unpacked from {packed.name} ({error}): {AGAIN}"
         ) from error
     return values
-
-
-def _unpacked(path: Path) -> Path:
-    """``path``, which torchvision reads; unpacked if only its ``.gz`` is there."""
-    packed = path.with_name(f"{path.name}.gz")
-    if path.is_file():
-        return path
-    if not packed.is_file():
-        raise DataError(f"{path} is not there, nor is {packed.name}: {_again(path)}")
-    try:
-        with gzip.open(packed) as content, write_atomic(path) as temporary:
-            temporary.write_bytes(content.read())
-    except BROKEN_GZIP as error:
-        raise DataError(
-            f"{packed} is not a whole gzip file ({error}): {_again(path)}"
-        ) from error
-    return path
-
-
-def _again(path: Path) -> str:
-    return (
-        f"move {path.parents[1]} away, and get it again with `python -m helpers data "
-        "fetch mnist`."
-    )
 
 
 def _divide(split: Split, share: float) -> tuple[Split, Split]:

@@ -30,12 +30,11 @@ def batches(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def small(batches: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A copy of them in place of the real ones; their sums are the official ones."""
     folder = shutil.copytree(batches, data_dir() / cifar10.FOLDER)
-    for table in ("TRAIN_BATCHES", "TEST_BATCH", "META"):
-        sums = {
-            name: hashlib.md5((folder / name).read_bytes()).hexdigest()  # noqa: S324
-            for name in getattr(cifar10, table)
-        }
-        monkeypatch.setattr(cifar10, table, sums)
+    sums = {
+        name: hashlib.md5((folder / name).read_bytes()).hexdigest()  # noqa: S324
+        for name in cifar10.MD5
+    }
+    monkeypatch.setattr(cifar10, "MD5", sums)
     return folder
 
 
@@ -57,7 +56,7 @@ def test_a_tenth_of_each_class_is_for_validation() -> None:
 
 
 def test_images_stay_with_their_labels_and_places(small: Path) -> None:
-    files = [small / name for name in cifar10.TRAIN_BATCHES]
+    files = [small / name for name in cifar10.BATCHES]
     batches = [pickle.loads(file.read_bytes()) for file in files]  # noqa: S301
     splits = load_data("cifar10")
     for split in (splits.train, splits.valid):
@@ -82,7 +81,8 @@ def test_a_file_that_is_cut_short_is_named(small: Path, name: str, keep: int) ->
     content = (small / name).read_bytes()
     (small / name).write_bytes(content[:keep])
     with pytest.raises(
-        DataError, match=rf"{name} is cut short or damaged: .* MD5 .*data fetch cifar10"
+        DataError,
+        match=rf"{name} is cut short or damaged: .* MD5, .*data fetch cifar10",
     ):
         load_data("cifar10", source="auto")
     assert data_status("cifar10").state == "broken"
@@ -102,7 +102,7 @@ def test_another_file_is_never_unpickled(small: Path, tmp_path: Path) -> None:
 def test_a_missing_file_is_named(small: Path) -> None:
     (small / "data_batch_4").unlink()
     with pytest.raises(
-        DataError, match=r"data_batch_4 is not there: move .* get it again"
+        DataError, match=r"data_batch_4 is not there: move .* get it with"
     ):
         load_data("cifar10")
 

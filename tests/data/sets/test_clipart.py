@@ -219,12 +219,12 @@ def test_the_stand_in_has_its_form(synthetic_data: Path) -> None:
     splits = load_data("clipart", size=32)
     assert splits.source == "synthetic"
     assert splits.classes == CLASSES
-    assert splits.counts() == {"train": 1300, "valid": 260}
+    assert splits.counts() == {"train": 1170, "valid": 260}
     assert source_folder(splits) == synthetic_data / "clipart"
     tests = sorted(
         file.name for file in (synthetic_data / "clipart" / "test").iterdir()
     )
-    assert tests == [f"{number:04d}.jpg" for number in range(1, 131)]
+    assert tests == [f"{number:04d}.jpg" for number in range(1, 261)]
 
 
 def test_the_real_drawings(real_clipart: Path) -> None:

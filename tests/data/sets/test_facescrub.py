@@ -64,7 +64,7 @@ def test_an_actor_with_too_few_faces_is_named(faces: Path, left: int) -> None:
     for path in sorted((faces / "hader").iterdir())[left:]:
         path.unlink()
     with pytest.raises(
-        DataError, match=rf"faces/hader holds only {left} faces. Expected at least 72"
+        DataError, match=rf"too few faces of hader \({left}\). Expected at least 72"
     ):
         load_data("facescrub", size=8)
     assert data_status("facescrub").state == "broken"

@@ -103,9 +103,7 @@ def test_packed_and_plain_files_are_read(small: Path) -> None:
 
 def test_a_missing_file_is_named(small: Path) -> None:
     (small / f"{LABELS}.gz").unlink()
-    with pytest.raises(
-        DataError, match=rf"{LABELS} is not there, nor is .*data fetch mnist"
-    ):
+    with pytest.raises(DataError, match=rf"{LABELS} cannot be .*data fetch mnist"):
         load_data("mnist")
     assert data_status("mnist").state == "broken"
 
@@ -113,7 +111,7 @@ def test_a_missing_file_is_named(small: Path) -> None:
 def test_a_truncated_gz_is_named_and_leaves_nothing(small: Path) -> None:
     packed = small / f"{IMAGES}.gz"
     packed.write_bytes(packed.read_bytes()[:2000])
-    with pytest.raises(DataError, match=rf"{IMAGES}\.gz is not a whole gzip file"):
+    with pytest.raises(DataError, match=rf"{IMAGES} cannot be read, or unpacked"):
         load_data("mnist")
     assert not list(small.glob(f"*{IMAGES}"))
     assert not list(small.glob("*.part"))
@@ -121,7 +119,7 @@ def test_a_truncated_gz_is_named_and_leaves_nothing(small: Path) -> None:
 
 def test_what_is_no_gz_is_named(small: Path) -> None:
     (small / f"{LABELS}.gz").write_text("<html>Not found</html>")
-    with pytest.raises(DataError, match=rf"{LABELS}\.gz is not a whole gzip file"):
+    with pytest.raises(DataError, match=rf"{LABELS} cannot be read, or unpacked"):
         load_data("mnist_60k")
 
 
@@ -130,7 +128,7 @@ def test_what_is_no_gz_is_named(small: Path) -> None:
 def test_a_truncated_idx_is_named(small: Path, name: str, keep: int) -> None:
     content = gzip.decompress((small / f"{name}.gz").read_bytes())
     (small / name).write_bytes(content[: min(keep, len(content) - 1)])
-    with pytest.raises(DataError, match=rf"{name} is not a whole idx file"):
+    with pytest.raises(DataError, match=rf"{name} cannot be read"):
         load_data("mnist")
 
 
@@ -142,16 +140,14 @@ def test_one_label_too_few_is_noticed(small: Path) -> None:
 
 def test_a_label_that_is_no_digit_is_noticed(small: Path) -> None:
     mnist._write_idx(small / f"{LABELS}.gz", (np.arange(300) % 11).astype(np.uint8))
-    with pytest.raises(DataError, match=rf"{LABELS} holds the label 10"):
+    with pytest.raises(DataError, match="for 300 labels 0 to 10 in train"):
         load_data("mnist")
 
 
 def test_too_few_images_to_split_are_noticed(small: Path) -> None:
     mnist._write_idx(small / f"{IMAGES}.gz", np.zeros((5, 28, 28), dtype=np.uint8))
     mnist._write_idx(small / f"{LABELS}.gz", np.arange(5, dtype=np.uint8))
-    with pytest.raises(
-        DataError, match="holds too few images of some digit to split them"
-    ):
+    with pytest.raises(DataError, match="at least 20 of each for training"):
         load_data("mnist")
 
 
