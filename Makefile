@@ -28,7 +28,7 @@ exports: .venv/.installed  ## every notebook in quick form, or with FULL=1 for r
 reference: .venv/.installed  ## the real experiments, kept as reference; resumes what was interrupted
 	$(BIN)/python -m helpers run $(NAMES)
 	$(BIN)/python -m helpers results save $(NAMES)
-	$(BIN)/python -m helpers results --readme
+	$(BIN)/python -m helpers results --write
 
 reference-gpu: reference  ## the same on a GPU box: the device is found by itself
 

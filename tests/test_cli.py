@@ -1,9 +1,11 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 
 import nbformat
@@ -33,10 +35,10 @@ def notebooks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         nbformat.v4.new_code_cell("1 / 0"),
     ]
     nbformat.write(nbformat.v4.new_notebook(cells=cells), folder / "course/01_a.ipynb")
-    for module in ("base.declared", "runner.plan", "handin.results"):
+    for module in ("base.declared", "runner.plan", "handin.reference"):
         monkeypatch.setattr(f"helpers.{module}.notebooks_dir", lambda: folder)
     monkeypatch.setattr(
-        "helpers.handin.results.reference_dir", lambda: tmp_path / "reference"
+        "helpers.handin.reference.reference_dir", lambda: tmp_path / "reference"
     )
     monkeypatch.setenv("CNN_EXPORTS", str(tmp_path / "exports"))
     monkeypatch.setenv("CNN_DATA", str(tmp_path / "data"))
@@ -58,6 +60,9 @@ def record(tmp_path: Path, notebooks: Path) -> RunRecord:
     )
     record.parameters = {"epochs": 60}
     record.results = {"cnn": {"valid_accuracy": summarize([0.5, 0.6])}}
+    found = asdict(record.estimate("cnn", "valid_accuracy"))
+    asked = {"section": "1", "text": "at least half", "at_least": 0.5}
+    record.findings = [asked | {"estimate": found, "verdict": "met on average"}]
     record.save(tmp_path / "exports/course/01_a/metrics.json")
     return record
 
@@ -96,7 +101,7 @@ def test_it_starts_without_the_heavy_libraries() -> None:
         "helpers.doctor, "
         "helpers.export.pages, helpers.handin.report, "
         "helpers.handin.submit.build, "
-        f"helpers.handin.gallery.page; print([m for m in {heavy} if m in sys.modules])"
+        f"helpers.handin.gallery; print([m for m in {heavy} if m in sys.modules])"
     )
     assert (
         subprocess.run(
@@ -125,7 +130,7 @@ def test_a_notebook_that_is_no_paper_says_so(call: Call, notebooks: Path) -> Non
     result = call("paper", notebooks / "course/01_a.ipynb")
     assert (result.exit_code, result.stdout) == (1, "")
     assert result.stderr.startswith(
-        "error: The notebook's metadata need an entry \"paper\" such as"
+        'error: The notebook\'s metadata need an entry "paper" such as'
     )
 
 
@@ -201,15 +206,15 @@ def test_run_reports_a_failure_in_short(call: Call, tmp_path: Path) -> None:
         (
             ["-p", "epochs=two"],
             (
-                "error: Parameter epochs (passes) does not take 'two'. Expected int, for "
-                "example 60."
+                "error: Parameter epochs (passes) does not take 'two'. Expected int, "
+                "for example 60."
             ),
         ),
         (
             ["course/02_b"],
             (
-                "error: There is no notebook or assignment 'course/02_b'. Known notebooks: "
-                "course/01_a."
+                "error: There is no notebook or assignment 'course/02_b'. Known "
+                "notebooks: course/01_a."
             ),
         ),
     ],
@@ -269,17 +274,27 @@ def test_predict_reports_one_line(call: Call, tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("record")
-def test_results_come_in_three_styles(call: Call) -> None:
-    assert "cnn: valid accuracy" in call("results").stdout
+def test_results_come_in_four_styles(call: Call) -> None:
+    assert "at least half     55.0 ± 63.5 % (2 seeds)" in call("results").stdout
     assert call("results", "--markdown").stdout.startswith(
-        "| Notebook | Section | Requirement |"
+        "| Notebook | Section | Asked or claimed |"
     )
     assert call("results", "--csv").stdout.startswith(
-        "Notebook,Section,Requirement,Result,Met,Data"
+        "Notebook,Section,Asked or claimed,Measured,Verdict,Data"
     )
     assert call("results", "--metrics").stdout.startswith(
         "notebook,status,data,model,metric,mean"
     )
+
+
+def test_without_runs_the_kept_results_are_shown(
+    call: Call, tmp_path: Path, record: RunRecord
+) -> None:
+    assert call("results", "save").exit_code == 0
+    shutil.rmtree(tmp_path / "exports")
+    shown = call("results")
+    assert "at least half" in shown.stdout
+    assert shown.stderr.startswith("note: nothing was run here")
 
 
 def test_no_results_is_told(call: Call) -> None:

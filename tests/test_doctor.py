@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
 from importlib import metadata
 from pathlib import Path
 
@@ -41,7 +40,7 @@ def test_a_broken_route_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
         raise OSError("no compiler")
 
     monkeypatch.setattr("typst.compile", refuse)
-    monkeypatch.setattr(shutil, "which", _nowhere())
+    monkeypatch.setattr(shutil, "which", lambda _program: None)
     html, pdf, latex = doctor.check_exports()
     assert html.ok
     assert (pdf.ok, pdf.needed, pdf.detail) == (
@@ -70,11 +69,4 @@ def test_an_absent_data_set_is_no_fault_but_a_broken_one_is(
 def test_the_device_is_named() -> None:
     check = doctor.check_device()
     assert check.ok
-    assert check.name in {"cpu", "cuda", "mps"}
-
-
-def _nowhere() -> Callable[[str], None]:
-    def which(_program: str) -> None:
-        return None
-
-    return which
+    assert check.detail.startswith(("cpu, ", "cuda, "))

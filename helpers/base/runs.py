@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from helpers.base.declared import resolve
 from helpers.base.errors import NotebookError
 from helpers.base.files import exports_dir
+from helpers.base.record import RunRecord
 
 
 def run_command(name: str, *, quick: bool = False) -> str:
@@ -45,3 +46,19 @@ def executed_notebooks(names: Sequence[str], *, quick: bool = False) -> list[Pat
                 command = run_command(notebook.name, quick=quick)
                 raise NotebookError(f"{notebook.name} has not been run: {command}")
     return found
+
+
+def load_records(root: Path, names: Iterable[str]) -> dict[str, RunRecord]:
+    """The record of each of these notebooks that has been run, by name.
+
+    Args:
+        root: the folder of run folders.
+        names: of notebooks.
+
+    Raises:
+        ExportError: a record is damaged or of another version.
+    """
+    paths = {name: root / name / "metrics.json" for name in names}
+    return {
+        name: RunRecord.load(path) for name, path in paths.items() if path.is_file()
+    }

@@ -1,89 +1,66 @@
-"""What a reader must know before the numbers of a run: that they are no results, or
-those of a smaller experiment.
-"""
+"""What a reader must know before a run's numbers: no results, or reduced ones."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Literal, NamedTuple
 
 from helpers.base.declared import DeclaredNotebook, with_needs
 from helpers.base.record import RunRecord
 
 Kind = Literal["stand-in", "reduced"]
+BASES: dict[Kind, str] = {"stand-in": "stand-ins", "reduced": "reduced runs"}
 
 
-@dataclass(frozen=True)
-class Caveat:
-    """Why the numbers of a run are not those of the notebook's own experiment.
+class Caveat(NamedTuple):
+    """Why a run's numbers are not those of the notebook's own experiment.
 
     Attributes:
-        status: ``stand-in`` if they are no results at all, ``reduced`` if they are
-            those of a smaller experiment.
+        kind: ``stand-in`` if they are no results at all, ``reduced`` if they are those
+            of a smaller experiment.
         text: the reason, for a reader.
     """
 
-    status: Kind
+    kind: Kind
     text: str
 
 
-def own_caveats(record: RunRecord, *, quick: bool = False) -> list[Caveat]:
-    """What a reader must know of a run before its numbers, other than what it is based
-    on.
-    """
-    found = []
-    if "source" not in record.data:
-        found.append(
-            Caveat(
-                "stand-in", "The run does not say what data it is about. Not a result."
-            )
-        )
-    elif record.drawn:
+def own_caveats(record: RunRecord, *, quick: bool = False) -> Iterator[Caveat]:
+    """The caveats of a run itself, whatever it builds on."""
+    if record.drawn:
         name = record.data.get("name", "unknown data")
-        found.append(
-            Caveat(
-                "stand-in",
-                f"Synthetic data: drawn images in place of {name}. Not a result.",
-            )
-        )
+        reason = f"Synthetic data: drawn images in place of {name}."
+        if "source" not in record.data:
+            reason = "The run does not say what data it is about."
+        yield Caveat("stand-in", f"{reason} Not a result.")
     if record.untrained:
         backbone = record.data.get("backbone", "the network")
-        found.append(
-            Caveat(
-                "stand-in",
-                f"Random weights: {backbone} is not pretrained. Not a result.",
-            )
-        )
+        reason = f"Random weights: {backbone} is not pretrained. Not a result."
+        yield Caveat("stand-in", reason)
     if record.reduced:
-        found.append(Caveat("reduced", f"Reduced run: {record.reduction}"))
+        yield Caveat("reduced", f"Reduced run: {record.reduction}")
     elif quick:
-        found.append(Caveat("reduced", "Quick run, with settings for seconds"))
-    return found
+        yield Caveat("reduced", "Quick run, with settings for seconds")
 
 
 def inherited(
     name: str,
     notebooks: Iterable[DeclaredNotebook],
     caveats: Mapping[str, Sequence[Caveat]],
-) -> list[Caveat]:
-    """The caveats of the runs that a notebook is based on, directly or not, one for
-    each kind.
+) -> Iterator[Caveat]:
+    """The caveats of the runs that a notebook builds on, one for each kind.
 
     Args:
         name: of the notebook that loads models or results of others.
         notebooks: all that are declared.
         caveats: each run's own, by notebook.
     """
-    based_on = [need for need in with_needs([name], notebooks) if need != name]
-    kinds: dict[Kind, str] = {"stand-in": "stand-ins", "reduced": "reduced runs"}
-    found = []
-    for kind, words in kinds.items():
-        names = [
-            name
-            for name in based_on
-            if any(caveat.status == kind for caveat in caveats.get(name, ()))
+    needed = [need for need in with_needs([name], notebooks) if need != name]
+    for kind, words in BASES.items():
+        found = [
+            need
+            for need in needed
+            if any(caveat.kind == kind for caveat in caveats.get(need, ()))
         ]
-        if names:
-            found.append(Caveat(kind, f"Based on {words}: {', '.join(names)}"))
-    return found
+        if found:
+            yield Caveat(kind, f"Based on {words}: {', '.join(found)}")

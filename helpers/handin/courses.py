@@ -9,47 +9,29 @@ from helpers.base.errors import ExportError
 
 
 @dataclass(frozen=True)
-class Report:
-    """A PDF in an archive.
-
-    Attributes:
-        file: its name there.
-        title: of the report; empty takes the first notebook's.
-        notebooks: whose no-code view it is.
-        paper: the notebook whose paper it is instead; it is made by ``python -m helpers
-            paper``.
-        pages: the least and the most that the course allows; None means any number.
-    """
-
-    file: str
-    title: str = ""
-    notebooks: tuple[str, ...] = ()
-    paper: str = ""
-    pages: tuple[int, int] | None = None
-
-
-@dataclass(frozen=True)
 class Part:
     """One archive.
 
     Attributes:
         name: of the file, without ``.zip``.
-        title: what it is about.
+        title: what it is about; also the title of its report.
         notebooks: whose code is in it, besides the library; they must have been run on
             the real data.
-        executed: whether the executed notebooks are handed in too, as ``.ipynb`` and as
-            pages.
-        report: the written part; None where the notebooks are.
+        report: the PDF in it, their no-code view; empty where the executed notebooks
+            are handed in instead, as ``.ipynb`` and as pages.
+        paper: the notebook whose paper is the report: ``python -m helpers paper``.
+        pages: the least and the most that a report may have; None means any number.
         results: files of runs, by their path in the archive.
-        commands: lines for its README, run in ``code/``, that use what is in it.
+        commands: what its README shows of ``python -m helpers``, run in ``code/``.
         most_bytes: how large it may be; None means any size.
     """
 
     name: str
     title: str
     notebooks: tuple[str, ...]
-    executed: bool = False
-    report: Report | None = None
+    report: str = ""
+    paper: str = ""
+    pages: tuple[int, int] | None = None
     results: Mapping[str, str] = field(default_factory=dict)
     commands: tuple[str, ...] = ()
     most_bytes: int | None = None
@@ -78,36 +60,78 @@ class Course:
     loose_report: bool = False
 
 
-def _named(assignment: str, *names: str) -> tuple[str, ...]:
-    return tuple(f"{assignment}/{name}" for name in names)
+def _named(assignment: str, names: str) -> tuple[str, ...]:
+    return tuple(f"{assignment}/{name}" for name in names.split())
 
 
 CALTECH101 = _named(
-    "caltech101", "01_lenet5", "02_improved_cnn", "03_activations", "04_resnet18"
+    "caltech101", "01_lenet5 02_improved_cnn 03_activations 04_resnet18"
 )
 CIFAR10 = _named(
     "cifar10",
-    "01_convnet",
-    "02_batch_norm",
-    "03_augmentation",
-    "04_dropout",
-    "05_pretrained_vgg",
+    "01_convnet 02_batch_norm 03_augmentation 04_dropout 05_pretrained_vgg",
 )
-LINES = _named(
-    "lines", "01_foundations", "02_own_network", "03_multi_head", "04_visualization"
-)
+LINES = _named("lines", "01_foundations 02_own_network 03_multi_head 04_visualization")
 ARTISTS_FACES = _named(
     "artists_faces",
-    *("01_simple_cnn", "02_regularization", "03_architecture", "04_transformed_data"),
-    *("05_face_mlp", "06_alexnet_features", "07_alexnet_finetuning", "08_report"),
+    "01_simple_cnn 02_regularization 03_architecture 04_transformed_data 05_face_mlp "
+    "06_alexnet_features 07_alexnet_finetuning 08_report",
 )
 CLIPART = _named(
+    "clipart", "01_resnet50 02_own_network 03_ablation 04_inspection 05_report"
+)
+
+
+LINES_PARTS = (
+    Part(
+        "1",
+        "Foundations of convolutional networks",
+        LINES[:2],
+        "report.pdf",
+        pages=(3, 4),
+        results={
+            "models/listed_lines.pt": "lines/01_foundations/model.pt",
+            "models/listed_mnist.pt": "lines/01_foundations/model_mnist.pt",
+            "models/own_lines.pt": "lines/02_own_network/model.pt",
+            "models/own_mnist.pt": "lines/02_own_network/model_mnist.pt",
+        },
+        commands=("predict ../models/own_mnist.pt IMAGES --names -o labels.txt",),
+    ),
+    Part(
+        "2",
+        "One network with four heads",
+        LINES[2:3],
+        "report.pdf",
+        pages=(3, 4),
+        results={"models/multi_head.pt": "lines/03_multi_head/model.pt"},
+        commands=("predict ../models/multi_head.pt IMAGES --names -o labels.txt",),
+    ),
+    Part(
+        "3",
+        "What these networks see",
+        LINES[3:],
+        "report.pdf",
+        pages=(3, 4),
+        commands=(
+            "visualize lines/02_own_network --kind activations --image IMAGE -o a.png",
+            "visualize lines/03_multi_head --kind filters -o filters.png",
+            "visualize MODEL.pt --kind heatmap --image IMAGE --layer LAYER -o h.png",
+        ),
+    ),
+)
+CLIPART_PART = Part(
     "clipart",
-    "01_resnet50",
-    "02_own_network",
-    "03_ablation",
-    "04_inspection",
-    "05_report",
+    "Clip art",
+    CLIPART,
+    "document.pdf",
+    paper="clipart/05_report",
+    results={
+        "models/A.pt": "clipart/01_resnet50/model_a.pt",
+        "models/B.pt": "clipart/01_resnet50/model_b.pt",
+        "models/C.pt": "clipart/02_own_network/model.pt",
+        "test_predictions.txt": "clipart/02_own_network/test_predictions.txt",
+    },
+    commands=("predict ../models/C.pt TEST_FOLDER -o test_predictions.txt",),
 )
 
 COURSES = {
@@ -116,7 +140,7 @@ COURSES = {
         "Caltech-101: LeNet-5, an improved CNN, its activations, ResNet-18",
         "Deep Learning Course, Assignment 2, 2024",
         "the notebook as .ipynb and as .pdf or .html",
-        (Part("caltech101", "Caltech-101", CALTECH101, executed=True),),
+        (Part("caltech101", "Caltech-101", CALTECH101),),
     ),
     "cifar10": Course(
         "CIFAR-10",
@@ -126,11 +150,9 @@ COURSES = {
         (
             Part(
                 "cifar10",
-                "CIFAR-10",
+                "Convolutional networks on CIFAR-10",
                 CIFAR10,
-                report=Report(
-                    "report.pdf", "Convolutional networks on CIFAR-10", CIFAR10
-                ),
+                "report.pdf",
                 most_bytes=10_000_000,
             ),
         ),
@@ -142,71 +164,7 @@ COURSES = {
         "Mandi, 2019",
         "1.zip, 2.zip and 3.zip in GROUP.zip: code, README and a report of 3 to 4 "
         "pages each, models in 1 and 2",
-        (
-            Part(
-                "1",
-                "1. Foundations of convolutional networks",
-                LINES[:2],
-                report=Report(
-                    "report.pdf",
-                    "Foundations of convolutional networks",
-                    LINES[:2],
-                    pages=(3, 4),
-                ),
-                results={
-                    "models/listed_lines.pt": "lines/01_foundations/model.pt",
-                    "models/listed_mnist.pt": "lines/01_foundations/model_mnist.pt",
-                    "models/own_lines.pt": "lines/02_own_network/model.pt",
-                    "models/own_mnist.pt": "lines/02_own_network/model_mnist.pt",
-                },
-                commands=(
-                    (
-                        "python -m helpers predict ../models/own_mnist.pt IMAGES --names "
-                        "-o labels.txt"
-                    ),
-                ),
-            ),
-            Part(
-                "2",
-                "2. One network with four heads",
-                LINES[2:3],
-                report=Report(
-                    "report.pdf",
-                    "One network with four heads",
-                    LINES[2:3],
-                    pages=(3, 4),
-                ),
-                results={"models/multi_head.pt": "lines/03_multi_head/model.pt"},
-                commands=(
-                    (
-                        "python -m helpers predict ../models/multi_head.pt IMAGES --names "
-                        "-o labels.txt"
-                    ),
-                ),
-            ),
-            Part(
-                "3",
-                "3. What these networks see",
-                LINES[3:],
-                report=Report(
-                    "report.pdf", "What these networks see", LINES[3:], pages=(3, 4)
-                ),
-                commands=(
-                    (
-                        "python -m helpers visualize lines/02_own_network --kind "
-                        "activations --image IMAGE -o maps.png"
-                    ),
-                    (
-                        "python -m helpers visualize lines/03_multi_head --kind filters -o "
-                        "filters.png"
-                    ),
-                    (
-                        "python -m helpers visualize MODEL.pt --kind heatmap --image IMAGE "
-                        "--layer LAYER -o heatmap.png"
-                    ),
-                ),
-            ),
-        ),
+        LINES_PARTS,
         bundled=True,
     ),
     "artists_faces": Course(
@@ -219,9 +177,9 @@ COURSES = {
                 "artists_faces",
                 "Artists and faces",
                 ARTISTS_FACES,
-                report=Report(
-                    "report.pdf", paper="artists_faces/08_report", pages=(6, 8)
-                ),
+                "report.pdf",
+                paper="artists_faces/08_report",
+                pages=(6, 8),
             ),
         ),
         loose_report=True,
@@ -232,26 +190,7 @@ COURSES = {
         "Deep Learning, Homework 2, Tsinghua University, 2019",
         "one archive with code, document, the models A, B and C, and C's predictions "
         "for the test set",
-        (
-            Part(
-                "clipart",
-                "Clip art",
-                CLIPART,
-                report=Report("document.pdf", paper="clipart/05_report"),
-                results={
-                    "models/A.pt": "clipart/01_resnet50/model_a.pt",
-                    "models/B.pt": "clipart/01_resnet50/model_b.pt",
-                    "models/C.pt": "clipart/02_own_network/model.pt",
-                    "test_predictions.txt": "clipart/02_own_network/test_predictions.txt",
-                },
-                commands=(
-                    (
-                        "python -m helpers predict ../models/C.pt TEST_FOLDER -o "
-                        "test_predictions.txt"
-                    ),
-                ),
-            ),
-        ),
+        (CLIPART_PART,),
     ),
 }
 

@@ -15,15 +15,15 @@ if TYPE_CHECKING:
     from bs4 import BeautifulSoup
     from nbformat import NotebookNode
 
-TAG = "report"  # of the cells that make up a short report; a notebook without any gives all of its cells
-SHOWN = (
-    "text/markdown",
-    "text/html",
-    "image/png",
-    "image/jpeg",
-    "image/svg+xml",
-    "text/latex",
-)
+TAG = "report"  # of the cells that make up a short report
+SHOWN = {
+    *("text/markdown", "text/html", "text/latex"),
+    *("image/png", "image/jpeg", "image/svg+xml"),
+}
+STAMP = """\
+#set page("a4", fill: none)
+#place(center + horizon, rotate(-45deg, text(110pt, rgb("#a3231a40"))[{word}]))
+"""
 
 
 def make_report(
@@ -49,7 +49,7 @@ def make_report(
     """
     if not paths:
         raise ExportError("A report is made of at least one notebook.")
-    from helpers.export.typst import html_to_pdf  # noqa: PLC0415
+    from helpers.export.typst import html_to_pdf
 
     pages = [_page(path) for path in paths]
     return html_to_pdf(str(_joined(pages, title)), compact=compact)
@@ -63,7 +63,7 @@ def write_report(
     compact: bool = False,
     limits: tuple[int, int] | None = None,
 ) -> int:
-    """Writes a report, whole or not at all.
+    """Writes a report, whole or not at all, and counts its pages.
 
     Args:
         paths: as of ``make_report``, like ``title`` and ``compact``.
@@ -71,9 +71,6 @@ def write_report(
         title: of the report.
         compact: how it is set.
         limits: the least and the most pages; None means any number.
-
-    Returns:
-        How many pages it has.
 
     Raises:
         ExportError: as ``make_report``; it has too few or too many pages; the file
@@ -102,8 +99,8 @@ def count_pages(pdf: bytes) -> int:
     Raises:
         ExportError: it is no PDF, or a damaged one.
     """
-    from pypdf import PdfReader  # noqa: PLC0415
-    from pypdf.errors import PyPdfError  # noqa: PLC0415
+    from pypdf import PdfReader
+    from pypdf.errors import PyPdfError
 
     try:
         return len(PdfReader(BytesIO(pdf)).pages)
@@ -113,16 +110,16 @@ def count_pages(pdf: bytes) -> int:
 
 def stamped(pdf: bytes, word: str) -> bytes:
     """The same PDF with ``word`` in large pale letters across every page."""
-    import typst  # noqa: PLC0415
-    from pypdf import PdfReader, PdfWriter  # noqa: PLC0415
+    import typst
+    from pypdf import PdfReader, PdfWriter
 
-    source = f'#set page("a4", fill: none)\n#place(center + horizon, rotate(-45deg, text(110pt, rgb("#a3231a40"))[{word}]))'
-    [stamp] = PdfReader(BytesIO(typst.compile(source.encode()))).pages
-    writer, stamped_pdf = PdfWriter(clone_from=BytesIO(pdf)), BytesIO()
+    stamp = typst.compile(STAMP.format(word=word).encode())
+    over = PdfReader(BytesIO(stamp)).pages[0]
+    writer, output = PdfWriter(clone_from=BytesIO(pdf)), BytesIO()
     for page in writer.pages:
-        page.merge_page(stamp)
-    writer.write(stamped_pdf)
-    return stamped_pdf.getvalue()
+        page.merge_page(over)
+    writer.write(output)
+    return output.getvalue()
 
 
 def without_code(notebook: NotebookNode) -> NotebookNode:
@@ -136,14 +133,13 @@ def without_code(notebook: NotebookNode) -> NotebookNode:
             "The notebook has no outputs: a report is made of one that has been "
             "executed."
         )
-    first = notebook.cells[0]
-    whole = not any(TAG in cell.metadata.get("tags", []) for cell in notebook.cells)
-    if not whole:
-        first.source = next(
-            (line for line in first.source.splitlines() if line.startswith("# ")), ""
-        )
+    tagged = [TAG in cell.metadata.get("tags", []) for cell in notebook.cells]
+    if any(tagged):
+        first = notebook.cells[0]
+        title = (line for line in first.source.splitlines() if line.startswith("# "))
+        first.source, tagged[0] = next(title, ""), True
     for number, cell in enumerate(notebook.cells, start=1):
-        chosen = whole or cell is first or TAG in cell.metadata.get("tags", [])
+        chosen = not any(tagged) or tagged[number - 1]
         if cell.cell_type == "code":
             cell.source = ""
             cell.outputs = [
@@ -166,14 +162,14 @@ def _is_shown(output: NotebookNode, cell: int, *, chosen: bool) -> bool:
         return False
     about = output.metadata.get("text/markdown", {})
     return "warning" in about or (
-        chosen and "code" not in about and any(mime in output.data for mime in SHOWN)
+        chosen and "code" not in about and not SHOWN.isdisjoint(output.data)
     )
 
 
 def _page(path: Path) -> BeautifulSoup:
-    from bs4 import BeautifulSoup  # noqa: PLC0415
+    from bs4 import BeautifulSoup
 
-    from helpers.export.html import OfflineHTMLExporter  # noqa: PLC0415
+    from helpers.export.html import OfflineHTMLExporter
 
     record = path.with_name("metrics.json")
     if record.is_file() and (status := RunRecord.load(record).status) != "complete":
@@ -182,36 +178,33 @@ def _page(path: Path) -> BeautifulSoup:
             "reported."
         )
     resources = {"metadata": {"name": path.stem, "path": str(path.resolve().parent)}}
-    html, _ = OfflineHTMLExporter().from_notebook_node(
-        without_code(read_notebook(path)), resources
-    )
+    notebook = without_code(read_notebook(path))
+    html, _ = OfflineHTMLExporter().from_notebook_node(notebook, resources)
     return BeautifulSoup(html, "html.parser")
 
 
 def _joined(pages: Sequence[BeautifulSoup], title: str) -> BeautifulSoup:
-    """One page of several: each becomes a section of the first, and its headings go
-    down a level.
+    """One page of several: each becomes a section of the first, its headings a level
+    further down.
     """
-    first, several = pages[0], len(pages) > 1
+    first = pages[0]
     [main], [name] = first("main"), first("title")
     name.string = title or name.get_text()
-    if several:
-        for page in pages:
-            for level in range(5, 0, -1):
-                for heading in page(f"h{level}"):
-                    heading.name = f"h{level + 1}"
-        for page in pages[1:]:
-            [more] = page("main")
-            main.extend(list(more.contents))
-    if not main("h1"):
-        main.insert(0, first.new_tag("h1"))
-    heading = main("h1")[0]
-    heading.string = name.get_text()
-    dates = sorted(
+    dates = [
         str(tag["content"])
         for page in pages
         for tag in page.select('meta[name="date"]')
-    )
+    ]
     for tag in first.select('meta[name="date"]'):
-        tag["content"] = dates[-1]
+        tag["content"] = max(dates)
+    if len(pages) > 1:
+        for heading in [
+            h for page in pages for h in page(["h1", "h2", "h3", "h4", "h5"])
+        ]:
+            heading.name = f"h{int(heading.name[1]) + 1}"
+    for page in pages[1:]:
+        main.extend(list(page("main")[0].contents))
+    if not main("h1"):
+        main.insert(0, first.new_tag("h1"))
+    main("h1")[0].string = name.get_text()
     return first

@@ -1,122 +1,105 @@
-"""What the runs have reached: a table, the reference records in git, and README's table
-made from them.
-"""
+"""What the runs have reached, as tables: in the terminal, RESULTS.md and README."""
 
 from __future__ import annotations
 
 import csv
 import io
+from collections import Counter
 from collections.abc import Iterator, Sequence
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from helpers.base.declared import find_notebooks, read_notebook
+from helpers.base.declared import find_notebooks
 from helpers.base.errors import ExportError
-from helpers.base.files import ROOT, exports_dir, notebooks_dir, write_atomic
+from helpers.base.files import ROOT, exports_dir, write_atomic
 from helpers.base.markdown import markdown_table
-from helpers.base.record import RunRecord, format_metric
-from helpers.base.runs import run_command
-from helpers.handin.caveats import Caveat, inherited, own_caveats
+from helpers.base.record import VERDICTS, RunRecord, reached, said
+from helpers.handin.caveats import inherited, own_caveats
+from helpers.handin.courses import COURSES
+from helpers.handin.reference import collect_reference
 
 BEGIN, END = "<!-- results:begin -->", "<!-- results:end -->"
 HEADER = (
-    "Notebook",
-    "Section",
-    "Requirement",
-    "Result",
-    "Met",
-    "Data",
-    "Device",
-    "Time",
+    *("Notebook", "Section", "Asked or claimed", "Measured", "Verdict"),
+    *("Data", "Device", "Time"),
 )
-# What need not be the notebook's own value: neither of the first changes what is
-# trained, and the table says of the others which pretrained network was at hand.
-FREE = {"source", "jobs", "backbone", "layer", "weights"}
-PREDICTIONS = "test_predictions.txt"  # what a course asks to hand in of a test set whose labels it keeps
-REDUCED = "reduced"
-HEADLINES = (
-    "test_accuracy",
-    "valid_accuracy",
-)  # what stands for a model, the first that it has
 METRIC_HEADER = (
-    "notebook",
-    "status",
-    "data",
-    "model",
-    "metric",
-    "mean",
-    "std",
-    "ci95",
-    "seeds",
-    "device",
-    "seconds",
+    *("notebook", "status", "data", "model", "metric", "mean", "std", "ci95", "values"),
+    *("over", "device", "seconds"),
 )
+README_HEADER = ("Assignment", "Goals, measured", "Asked in all", "Data", "Device")
+EMPHASISED = ("missed", "contradicted")
+PAGE = """\
+# Results
 
+What each notebook is asked for and what it claims, with what was measured: the mean \
+over seeds (in cross-validation, over repeats of all folds) ± 95 % confidence \
+interval. A claim has no section. *Reduced* runs had fewer epochs, seeds or images \
+than the notebook's own experiment.
 
-def reference_dir() -> Path:
-    """The records of the real runs, in git."""
-    return ROOT / "exports" / "reference"
+Written by `python -m helpers results --write` from the records in \
+[exports/reference](exports/reference).
+"""
 
 
 def collect(folder: Path | None = None) -> list[RunRecord]:
     """The record of each run folder in ``folder`` (None: the exports), by notebook."""
-    return [
-        RunRecord.load(path)
-        for path in sorted((folder or exports_dir()).glob("*/*/metrics.json"))
-    ]
-
-
-def collect_reference(folder: Path | None = None) -> list[RunRecord]:
-    """The records in git, by notebook; ``folder`` other than None stands for
-    ``exports/reference``.
-    """
-    return [
-        RunRecord.load(path)
-        for path in sorted((folder or reference_dir()).glob("*/*.json"))
-    ]
+    paths = sorted((folder or exports_dir()).glob("*/*/metrics.json"))
+    return [RunRecord.load(path) for path in paths]
 
 
 def result_rows(records: Sequence[RunRecord]) -> list[tuple[str, ...]]:
-    """The table of results, as text under ``HEADER``.
+    """The table of results, as text under ``HEADER``: a row for each finding.
 
-    A notebook has one row for each of its requirements, or else for the accuracy of
-    each of its models. One that loads models or results of reduced runs says so.
+    A run without findings, or that did not complete, has one row. One that loads models
+    or results of reduced runs or stand-ins says so.
     """
     notebooks = find_notebooks()
-    caveats = {record.notebook: own_caveats(record) for record in records}
+    caveats = {record.notebook: [*own_caveats(record)] for record in records}
     rows: list[tuple[str, ...]] = []
     for record in records:
-        circumstances = _circumstances(
-            record, inherited(record.notebook, notebooks, caveats)
-        )
-        rows += [
-            (record.notebook, *finding, *circumstances) for finding in _findings(record)
-        ]
+        data = describe_data(record)
+        if record.reduced:
+            data += f"; reduced: {record.reduction}"
+        for caveat in inherited(record.notebook, notebooks, caveats):
+            data += f"; {caveat.text[0].lower()}{caveat.text[1:]}"
+        run = (data, str(record.environment.get("device", "–")), format_time(record))
+        rows += [(record.notebook, *finding, *run) for finding in _findings(record)]
     return rows
 
 
+def describe_data(record: RunRecord) -> str:
+    """The data of a run, and the pretrained network that it starts from, in words."""
+    data = record.data
+    text = f"{data.get('source', 'unknown')} {data.get('name', '')}".strip()
+    if backbone := data.get("backbone"):
+        text += f", {'random ' if record.untrained else ''}{backbone}"
+    return text
+
+
 def format_time(record: RunRecord) -> str:
-    """How long a run took; if it has found its networks trained, how long that took,
-    whenever it was.
-    """
-    trainings = (
+    """How long a run took; where it found its networks trained, how long that took."""
+    trainings = sum(
         sum(summary["values"])
         for _, metric, summary in _metrics(record)
         if metric == "train_seconds"
     )
-    seconds = max(record.seconds, sum(trainings))
+    seconds = max(record.seconds, trainings)
     return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"
+
+
+def count_verdicts(findings: Sequence[dict[str, Any]]) -> str:
+    """How many findings have which verdict, ``3 met, 1 missed``; empty if none."""
+    counts = Counter(finding["verdict"] for finding in findings)
+    return ", ".join(f"{counts[name]} {name}" for name in VERDICTS if counts[name])
 
 
 def text_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """A table for the terminal, in aligned columns."""
     table = [header, *rows]
     widths = [max(map(len, column)) for column in zip(*table, strict=True)]
-    lines = [
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))
-        for row in table
-    ]
-    return "\n".join(line.rstrip() for line in lines)
+    return "\n".join("  ".join(map(str.ljust, row, widths)).rstrip() for row in table)
 
 
 def csv_table(header: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
@@ -128,209 +111,116 @@ def csv_table(header: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
 
 def metric_rows(records: Sequence[RunRecord]) -> list[tuple[Any, ...]]:
     """Every metric of every model, one to a row, under ``METRIC_HEADER``."""
-    rows = []
-    for record in records:
-        for model, metric, summary in _metrics(record):
-            numbers = (
-                summary["mean"],
-                summary["std"],
-                summary["ci95"],
-                len(summary["values"]),
-            )
-            source, device = (
-                record.data.get("source", ""),
-                record.environment.get("device", ""),
-            )
-            rows.append(
-                (
-                    record.notebook,
-                    record.status,
-                    source,
-                    model,
-                    metric,
-                    *numbers,
-                    device,
-                    record.seconds,
-                )
-            )
-    return rows
-
-
-def save_reference(
-    record: RunRecord, *, notebooks: Path | None = None, reference: Path | None = None
-) -> Path:
-    """Keeps the record of a real run in git, as
-    ``exports/reference/<assignment>/<notebook>.json``.
-
-    The run's predictions for an unlabelled test set, where it has written some, are
-    kept beside it.
-
-    Args:
-        record: the run.
-        notebooks: the folder of notebooks; None takes the project's own.
-        reference: the folder of kept records; None takes the project's own.
-
-    Raises:
-        ExportError: it is no evidence: it did not complete, ran on drawn images, with
-            random weights for pretrained ones or with other parameters than the
-            notebook's own (another backbone may be used, and fewer epochs, seeds or
-            images: the table says so), or holds a path that only exists on this
-            machine.
-    """
-    if record.status != "complete":
-        raise _refusal(
-            record,
-            "its status is "
-            f"{record.status}{f' ({record.error})' if record.error else ''}",
-        )
-    if record.drawn:
-        raise _refusal(
-            record,
-            f"it ran on {record.data.get('source', 'unknown')} data, not on the real "
-            "data set",
-        )
-    if record.untrained:
-        raise _refusal(
-            record,
-            f"its {record.data['backbone']} had random weights, not pretrained ones",
-        )
-    if changed := other_values(record, notebooks):
-        raise _refusal(
-            record,
-            "it did not run with the notebook's own values of "
-            f"{', '.join(sorted(changed))}",
-        )
-    if found := next(
+    return [
         (
-            text
-            for text in _texts(vars(record))
-            if Path(text).is_absolute() or str(ROOT) in text
-        ),
-        None,
-    ):
-        raise _refusal(
-            record, f"it holds the path {found}, which is of this machine only"
+            *(record.notebook, record.status, record.data.get("source", "")),
+            *(model, metric, summary["mean"], summary["std"], summary["ci95"]),
+            *(len(summary["values"]), summary.get("over", "seeds")),
+            *(record.environment.get("device", ""), record.seconds),
         )
-    path = (reference or reference_dir()) / f"{record.notebook}.json"
-    record.save(path)
-    predictions = exports_dir() / record.notebook / PREDICTIONS
-    if predictions.is_file():
-        with write_atomic(path.with_name(PREDICTIONS)) as temporary:
-            temporary.write_bytes(predictions.read_bytes())
-    return path
-
-
-def other_values(record: RunRecord, notebooks: Path | None = None) -> set[str]:
-    """The parameters that make a run another experiment than the notebook's own, or a
-    smaller form of that.
-
-    Args:
-        record: the run.
-        notebooks: the folder of notebooks; None takes the project's own.
-    """
-    declared = read_notebook(
-        (notebooks or notebooks_dir()) / f"{record.notebook}.ipynb"
-    )
-    defaults = {
-        name: parameter.default for name, parameter in declared.parameters.items()
-    }
-    changed = {
-        name
-        for name in defaults | record.parameters
-        if record.parameters.get(name, ...) != defaults.get(name, ...)
-    }
-    # A run from before a default was raised is smaller as well, but does not say so.
-    return (
-        changed
-        - FREE
-        - set(record.reduced).intersection(declared.reductions(record.parameters))
-    )
+        for record in records
+        for model, metric, summary in _metrics(record)
+    ]
 
 
 def results_markdown(records: Sequence[RunRecord], notebooks: str = "notebooks") -> str:
-    """The table of results in Markdown, with what one should not miss emphasised.
+    """The table of results in Markdown.
 
     Args:
         records: the runs.
-        notebooks: where the links to the notebooks lead, from where the table stands;
-            README's place by default.
+        notebooks: where the links to the notebooks lead, from where the table stands.
     """
-    rows = [
-        (
-            f"[{name}]({notebooks}/{name}.ipynb)",
-            *(section, requirement, value),
-            "**no**" if met == "no" else met,
-            data.replace(f" {REDUCED}", f" *{REDUCED}*"),
-            *rest,
-        )
-        for name, section, requirement, value, met, data, *rest in result_rows(records)
-    ]
+    rows = []
+    for name, section, text, number, verdict, data, *run in result_rows(records):
+        link = f"[{name}]({notebooks}/{name}.ipynb)"
+        about = data.replace(" reduced", " *reduced*")
+        rows.append((link, section, text, number, _emphasised(verdict), about, *run))
     return markdown_table(HEADER, rows)
 
 
-def readme_table(reference: Path | None = None) -> str:
-    """README's table of results, from the records in git."""
-    return results_markdown(collect_reference(reference))
+def results_page(records: Sequence[RunRecord]) -> str:
+    """RESULTS.md: the table of results of each assignment."""
+    parts = [PAGE]
+    for assignment, runs in _by_assignment(records):
+        parts.append(f"## {_subject(assignment)}\n\n{results_markdown(runs)}\n")
+    return "\n".join(parts)
 
 
-def update_readme(readme: Path | None = None, reference: Path | None = None) -> bool:
-    """Puts the table between README's two markers.
+def readme_table(records: Sequence[RunRecord]) -> str:
+    """README's table: for each assignment the goals, and how much of it is met."""
+    rows = []
+    for assignment, runs in _by_assignment(records):
+        asked = [row for run in runs for row in run.findings if row["section"]]
+        devices = {str(run.environment.get("device", "–")) for run in runs}
+        subject = f"[{_subject(assignment)}](notebooks/{assignment})"
+        goals = "<br>".join(goal for run in runs for goal in _goals(run))
+        data = "<br>".join(dict.fromkeys(map(describe_data, runs)))
+        rows.append(
+            (subject, goals, count_verdicts(asked), data, ", ".join(sorted(devices)))
+        )
+    return markdown_table(README_HEADER, rows)
+
+
+def write_tables(folder: Path = ROOT, reference: Path | None = None) -> list[str]:
+    """Writes RESULTS.md, and the table between README's two markers.
+
+    Args:
+        folder: where both lie.
+        reference: the folder of records; None takes the project's own.
 
     Returns:
-        Whether that changed anything.
+        The names of the files that have changed.
 
     Raises:
         ExportError: there is no README, or it has no such markers.
     """
-    readme = readme or ROOT / "README.md"
-    try:
-        text = readme.read_text(encoding="utf-8")
-    except OSError as error:
-        raise ExportError(
-            f"{readme} cannot be read ({error.strerror}): its table is that of the "
-            "repository."
-        ) from error
-    before, begin, rest = text.partition(BEGIN)
+    records = collect_reference(reference)
+    readme, page = folder / "README.md", folder / "RESULTS.md"
+    old = {path: path.read_text("utf-8") for path in (readme, page) if path.is_file()}
+    new = {
+        readme: _with_table(old.get(readme, ""), readme_table(records)),
+        page: results_page(records),
+    }
+    changed = [path for path, text in new.items() if old.get(path) != text]
+    for path in changed:
+        with write_atomic(path) as temporary:
+            temporary.write_text(new[path], encoding="utf-8")
+    return [path.name for path in changed]
+
+
+def _with_table(readme: str, table: str) -> str:
+    before, begin, rest = readme.partition(BEGIN)
     _, end, after = rest.partition(END)
     if not begin or not end:
         raise ExportError(
-            f"{readme} has no place for the results. Expected a line {BEGIN} and, "
-            f"below it, a line {END}."
+            "README.md has no place for the results. Expected a line "
+            f"{BEGIN} and, below it, a line {END}."
         )
-    updated = f"{before}{begin}\n\n{readme_table(reference)}\n\n{end}{after}"
-    if updated != text:
-        with write_atomic(readme) as temporary:
-            temporary.write_text(updated, encoding="utf-8")
-    return updated != text
+    return f"{before}{begin}\n\n{table}\n\n{end}{after}"
 
 
 def _findings(record: RunRecord) -> Iterator[tuple[str, str, str, str]]:
-    """Section, requirement, result and whether it is met, as text; at least one row."""
-    if record.status != "complete":
-        yield (
-            "–",
-            "–",
-            f"{record.status}: {record.error}" if record.error else record.status,
-            "–",
-        )
+    """Section, text, number and verdict of each finding; at least one row."""
+    if record.status != "complete" or not record.findings:
+        reason = f": {record.error}" if record.error else ""
+        yield "–", "–", f"{record.status}{reason}", "–"
         return
-    for row in record.requirements:
-        met = {True: "yes", False: "no", None: "–"}[row["met"]]
-        yield row["section"], row["text"], record.reached(row), met
-    if record.requirements:
-        return
-    measured = False
-    for model, metrics in record.results.items():
-        if metric := next((name for name in HEADLINES if name in metrics), None):
-            measured = True
-            yield (
-                "–",
-                f"{model}: {metric.replace('_', ' ')}",
-                format_metric(metric, metrics[metric]),
-                "–",
-            )
-    if not measured:
-        yield "–", "–", record.status, "–"
+    for row in record.findings:
+        verdict = said(row, record.replaced)
+        yield row["section"] or "–", row["text"], reached(row), verdict
+
+
+def _goals(record: RunRecord) -> Iterator[str]:
+    reduced = " (*reduced*)" if record.reduced else ""
+    for row in record.findings:
+        if row["section"].endswith("goal"):
+            verdict = _emphasised(said(row, record.replaced))
+            yield f"{row['text']}: {reached(row)}, {verdict}{reduced}"
+
+
+def _emphasised(verdict: str) -> str:
+    name, _, _ = verdict.partition(",")
+    return verdict.replace(name, f"**{name}**") if name in EMPHASISED else verdict
 
 
 def _metrics(record: RunRecord) -> Iterator[tuple[str, str, dict[str, Any]]]:
@@ -339,37 +229,13 @@ def _metrics(record: RunRecord) -> Iterator[tuple[str, str, dict[str, Any]]]:
             yield model, metric, summary
 
 
-def _circumstances(
-    record: RunRecord, based_on: Sequence[Caveat]
-) -> tuple[str, str, str]:
-    """Data, device and time, in words; ``based_on`` is what holds for the runs whose
-    models or results it loads.
-    """
-    data = " ".join(filter(None, (record.data.get("source"), record.data.get("name"))))
-    if backbone := record.data.get("backbone"):
-        data += f", {'random ' if record.data['weights'] == 'random' else ''}{backbone}"
-    if record.reduced:
-        data += f"; {REDUCED}: {record.reduction}"
-    data += "".join(
-        f"; {caveat.text[0].lower()}{caveat.text[1:]}" for caveat in based_on
-    )
-    return data or "–", str(record.environment.get("device", "–")), format_time(record)
+def _by_assignment(
+    records: Sequence[RunRecord],
+) -> Iterator[tuple[str, list[RunRecord]]]:
+    for assignment, runs in groupby(records, lambda run: run.notebook.split("/")[0]):
+        yield assignment, list(runs)
 
 
-def _texts(value: Any) -> Iterator[str]:
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, dict):
-        for item in value.values():
-            yield from _texts(item)
-    elif isinstance(value, list | tuple):
-        for item in value:
-            yield from _texts(item)
-
-
-def _refusal(record: RunRecord, reason: str) -> ExportError:
-    command = run_command(record.notebook)
-    return ExportError(
-        f"The run of {record.notebook} is no reference: {reason}. On the real data: "
-        f"{command}"
-    )
+def _subject(assignment: str) -> str:
+    course = COURSES.get(assignment)
+    return course.subject if course else assignment

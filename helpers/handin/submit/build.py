@@ -1,11 +1,15 @@
-"""Builds what is handed in for an assignment, all of it or, while something is missing,
+"""Builds what is handed in for an assignment: all of it or, while something is missing,
 nothing.
 """
 
 from __future__ import annotations
 
+import hashlib
+import io
+import json
 import platform
 import re
+import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -15,15 +19,22 @@ from typing import Any
 from helpers.base.environment import commit
 from helpers.base.errors import ConfigError, ExportError
 from helpers.base.files import write_atomic
-from helpers.base.record import RunRecord
 from helpers.base.runs import exports_root
 from helpers.handin.courses import Course, find_course
 from helpers.handin.report import stamped
-from helpers.handin.submit.archive import check_archive, make_archive
 from helpers.handin.submit.gather import Gathered, gather
-from helpers.handin.submit.readme import bundle_readme, part_readme
+from helpers.handin.submit.readme import make_readme
 
-NO_GROUP = "group"
+MANIFEST = "MANIFEST.json"
+EPOCH = (
+    1980,
+    1,
+    1,
+    0,
+    0,
+    0,
+)  # the oldest date in a ZIP: when it was built is not in it
+PACKED = (".zip", ".pt", ".pdf", ".png")  # packing these again saves next to nothing
 
 
 class IncompleteError(ExportError):
@@ -89,43 +100,54 @@ def submit(
         )
     exports = exports_root(quick=quick)
     gathered = [gather(part, exports, quick=quick) for part in course.parts]
-    missing = [
-        *_general_faults(course, group, quick=quick),
-        *_faults_of_parts(gathered),
-    ]
+    missing = ["the real runs: these are quick ones"] if quick else []
+    if course.bundled and not group:
+        missing.append("the group, which names the archive: --group ID")
+    for item in gathered:
+        place = f"{item.part.name}.zip: " if course.bundled else ""
+        missing += [f"{place}{fault}" for fault in item.missing]
     files = _assemble(assignment, course, gathered, group, missing)
-    if faults := list(_faults_of_archives(course, files)):
-        missing += faults
-        files = _assemble(
-            assignment, course, gathered, group, missing
-        )  # which says so inside
+    if too_large := list(_too_large(course, files)):
+        missing += too_large
+        files = _assemble(assignment, course, gathered, group, missing)
     if missing and not draft:
         raise IncompleteError(assignment, missing)
     folder = out or exports / "submit" / assignment
     _write(folder, files)
-    for stale in (
-        {path for path in folder.glob("*-draft.*") if path.name not in files}
-        if out is None
-        else ()
-    ):
-        stale.unlink()  # in a folder of our own: what it lacked is there now, or something else is
-    notes = [note for item in gathered for note in item.notes]
-    return Submission(
-        tuple(folder / name for name in files), tuple(missing), tuple(notes)
-    )
+    if out is None:  # our own folder: what an earlier draft lacked may be there now
+        for path in folder.glob("*-draft.*"):
+            if path.name not in files:
+                path.unlink()
+    notes = tuple(note for item in gathered for note in item.notes)
+    return Submission(tuple(folder / name for name in files), tuple(missing), notes)
 
 
-def _general_faults(course: Course, group: str, *, quick: bool) -> Iterator[str]:
-    if quick:
-        yield "the real runs: these are quick ones"
-    if course.bundled and not group:
-        yield "the group, which names the archive: --group ID"
+def make_archive(files: Mapping[str, bytes], about: Mapping[str, Any]) -> bytes:
+    """A ZIP archive of files and of ``MANIFEST.json``, which lists them.
 
+    Of the same files it is always the same, byte for byte.
 
-def _faults_of_parts(gathered: Sequence[Gathered]) -> Iterator[str]:
-    for item in gathered:
-        place = f"{item.part.name}.zip: " if len(gathered) > 1 else ""
-        yield from (f"{place}{fault}" for fault in item.missing)
+    Args:
+        files: contents by path, with ``/`` between folders.
+        about: what else the manifest says.
+    """
+    listed = [
+        {
+            "path": path,
+            "bytes": len(content),
+            "sha256": hashlib.sha256(content).hexdigest(),
+        }
+        for path, content in sorted(files.items())
+    ]
+    manifest = json.dumps({**about, "files": listed}, indent=2, ensure_ascii=False)
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        for path, content in sorted({**files, MANIFEST: manifest.encode()}.items()):
+            entry = zipfile.ZipInfo(path, EPOCH)
+            entry.external_attr = 0o644 << 16
+            stored = zipfile.ZIP_STORED if path.endswith(PACKED) else None
+            archive.writestr(entry, content, stored, compresslevel=9)
+    return buffer.getvalue()
 
 
 def _assemble(
@@ -136,84 +158,64 @@ def _assemble(
     missing: Sequence[str],
 ) -> dict[str, bytes]:
     """The files that are handed in, by name."""
-    suffix = (f"-{group}" if group and not course.bundled else "") + (
-        "-draft" if missing else ""
-    )
+    draft = "-draft" if missing else ""
+    suffix = f"-{group}{draft}" if group and not course.bundled else draft
     about = {
         "assignment": assignment,
         "group": group,
         "draft": bool(missing),
         "missing": list(missing),
+        "commit": commit(),
+        "python": platform.python_version(),
     }
-    about |= {"commit": commit(), "python": platform.python_version()}
     archives: dict[str, bytes] = {}
     loose: dict[str, bytes] = {}
     for item in gathered:
-        files = dict(item.files)
-        report = item.part.report and item.part.report.file
-        if report and report in files:
-            files[report] = (
-                stamped(files[report], "Draft") if missing else files[report]
-            )
-            loose |= (
-                {f"{item.part.name}{suffix}.pdf": files[report]}
-                if course.loose_report
-                else {}
-            )
-        readme = part_readme(
-            course, item.part, group=group, missing=missing, records=item.records
-        )
-        data = {name: _origin(record) for name, record in item.records.items()}
-        own = {"title": item.part.title, "data": data, "notes": item.notes}
-        archives[item.part.name] = make_archive(
-            files | {"README.md": readme.encode()}, about | own
-        )
+        part, files = item.part, dict(item.files)
+        if pdf := files.get(part.report):
+            pdf = files[part.report] = stamped(pdf, "Draft") if missing else pdf
+            if course.loose_report:
+                loose[f"{part.name}{suffix}.pdf"] = pdf
+        files["README.md"] = make_readme(course, group, missing, part, item.records)
+        own = {"title": part.title, "data": _origins(item), "notes": item.notes}
+        archives[part.name] = make_archive(files, about | own)
     if not course.bundled:
-        return {
-            f"{name}{suffix}.zip": content for name, content in archives.items()
-        } | loose
-    readme = bundle_readme(course, group=group, missing=missing)
-    inside = {"README.md": readme.encode()} | {
-        f"{name}.zip": content for name, content in archives.items()
-    }
-    return {
-        f"{group or NO_GROUP}{suffix}.zip": make_archive(
-            inside, about | {"title": course.title}
-        )
-    } | loose
+        return {f"{name}{suffix}.zip": zip_ for name, zip_ in archives.items()} | loose
+    inside = {f"{name}.zip": content for name, content in archives.items()}
+    inside["README.md"] = make_readme(course, group, missing)
+    bundle = make_archive(inside, about | {"title": course.title})
+    return {f"{group or 'group'}{suffix}.zip": bundle} | loose
 
 
-def _origin(record: RunRecord) -> dict[str, Any]:
-    """Which data a run was about, on what it ran, and with which code and versions."""
+def _origins(item: Gathered) -> dict[str, dict[str, Any]]:
+    """Which data each run was about, and with which values and versions it ran."""
     return {
-        **record.data,
-        "parameters": record.parameters,
-        "reduced": record.reduced,
-        "environment": record.environment,
+        name: {
+            **record.data,
+            "parameters": record.parameters,
+            "reduced": record.reduced,
+            "environment": record.environment,
+        }
+        for name, record in item.records.items()
     }
 
 
-def _faults_of_archives(course: Course, files: Mapping[str, bytes]) -> Iterator[str]:
-    """What is wrong with archives that are built."""
+def _too_large(course: Course, files: Mapping[str, bytes]) -> Iterator[str]:
     limits = [part.most_bytes for part in course.parts if part.most_bytes]
     for name, content in files.items():
-        if not name.endswith(".zip"):
-            continue
-        yield from (f"{name}: {fault}" for fault in check_archive(content))
         if limits and len(content) > min(limits):
             yield (
                 f"{name} has {len(content) / 1e6:.1f} MB, at most "
-                f"{min(limits) / 1e6:g} MB are asked for: cells "
-                "tagged `report` make its report shorter"
+                f"{min(limits) / 1e6:g} MB are asked for: cells tagged `report` make "
+                "its report shorter"
             )
 
 
 def _write(folder: Path, files: Mapping[str, bytes]) -> None:
     """Writes all files or, if one of them cannot be written, none."""
     try:
-        with (
-            ExitStack() as stack
-        ):  # each file takes its place only when all of them are written
+        # Each file takes its place only when all of them are written.
+        with ExitStack() as stack:
             for name, content in files.items():
                 stack.enter_context(write_atomic(folder / name)).write_bytes(content)
     except OSError as error:

@@ -1,34 +1,39 @@
-"""What goes into one archive: taken from the runs, looked at, and what is wrong with it
-listed.
-"""
+"""What goes into one archive: taken from the runs and looked at, faults listed."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
+
+import yaml
 
 from helpers.base.declared import find_notebooks, with_needs
+from helpers.base.errors import ExportError, ModelError
+from helpers.base.files import ROOT, notebooks_dir
 from helpers.base.record import RunRecord
-from helpers.base.runs import run_command
+from helpers.base.runs import load_records, run_command
+from helpers.export.pages import read_notebook
 from helpers.handin.caveats import Caveat, inherited, own_caveats
-from helpers.handin.courses import Part, Report
+from helpers.handin.courses import Part
+from helpers.handin.reference import other_values
 from helpers.handin.report import count_pages, fault_of_length, make_report
-from helpers.handin.results import other_values
-from helpers.handin.submit.contents import (
-    code_files,
-    executed_files,
-    faults_of_result,
-    not_executed,
-)
+from helpers.runner.plan import read_quick_settings
+
+PROJECT = ("pyproject.toml", "requirements.txt", "constraints.txt", "data/README.md")
+# What else lies about among the code is nobody's.
+CODE = {".py", ".j2", ".css", ".js", ".json", ".lua", ".typ", ".tex", ".sty"}
 
 
-@dataclass(frozen=True)
+@dataclass
 class Gathered:
     """What goes into an archive, but for its README and its manifest.
 
     Attributes:
         part: what the archive is.
+        exports: the folder of run folders.
+        quick: whether these are quick runs.
         records: of the runs that it is about, by notebook.
         files: contents by path.
         missing: what the course asks for and is not there, or not as it should be, a
@@ -37,10 +42,28 @@ class Gathered:
     """
 
     part: Part
-    records: dict[str, RunRecord]
-    files: dict[str, bytes]
-    missing: list[str]
-    notes: list[str]
+    exports: Path
+    quick: bool
+    records: dict[str, RunRecord] = field(default_factory=dict)
+    files: dict[str, bytes] = field(default_factory=dict)
+    missing: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    def run_again(self, notebook: str) -> str:
+        """What a user types to run a notebook."""
+        return run_command(notebook, quick=self.quick)
+
+    def executed(self, notebook: str) -> Path | None:
+        """The executed notebook; None, and a fault, where its run has left none."""
+        path = self.exports / notebook / "notebook.ipynb"
+        if path.is_file():
+            return path
+        if notebook in self.records:
+            self.missing.append(
+                f"{notebook} was not run headless, which leaves an executed notebook: "
+                f"{self.run_again(notebook)}"
+            )
+        return None
 
 
 def gather(part: Part, exports: Path, *, quick: bool) -> Gathered:
@@ -55,101 +78,170 @@ def gather(part: Part, exports: Path, *, quick: bool) -> Gathered:
         ExportError: a record, a notebook or a paper is damaged.
     """
     notebooks = find_notebooks()
-    paths = {
-        name: exports / name / "metrics.json"
-        for name in with_needs(part.notebooks, notebooks)
-    }
-    records = {
-        name: RunRecord.load(path) for name, path in paths.items() if path.is_file()
-    }
-    own = {name: own_caveats(record) for name, record in records.items()}
-    caveats = {
-        name: [*own.get(name, ()), *inherited(name, notebooks, own)]
-        for name in part.notebooks
-    }
-    missing = [
-        fault
-        for name in part.notebooks
-        for fault in _faults_of_run(name, records.get(name), caveats[name], quick=quick)
-    ]
-    files = {
-        f"code/{path}": content for path, content in code_files(part.notebooks).items()
-    }
-    for name in part.notebooks if part.executed else ():
-        executed, faults = executed_files(exports, name, quick=quick)
-        files |= executed
-        missing += faults if name in records else []
+    records = load_records(exports, with_needs(part.notebooks, notebooks))
+    own = {name: [*own_caveats(record)] for name, record in records.items()}
+    found = Gathered(part, exports, quick)
+    found.records = {name: records[name] for name in part.notebooks if name in records}
+    code = code_files(part.notebooks)
+    found.files = {f"code/{path}": content for path, content in code.items()}
+    for name in part.notebooks:
+        caveats = [*own.get(name, ()), *inherited(name, notebooks, own)]
+        _check_run(found, name, caveats)
+        if not part.report:
+            _add_executed(found, name)
     for path, source in part.results.items():
-        missing += faults_of_result(
-            path, exports / source, source.rpartition("/")[0], quick=quick
-        )
-        if (exports / source).is_file():
-            files[path] = (exports / source).read_bytes()
+        _add_result(found, path, source)
     if part.report:
-        pdf, faults = _report(part.report, exports, records, quick=quick)
-        missing += [f"{part.report.file} {fault}" for fault in faults]
-        files |= {part.report.file: pdf} if pdf else {}
-    reported = {
-        name: record for name, record in records.items() if name in part.notebooks
+        _add_report(found)
+    return found
+
+
+def code_files(notebooks: Iterable[str]) -> dict[str, bytes]:
+    """The library, the notebooks without outputs, and all that they need, by path.
+
+    Args:
+        notebooks: names; what they need comes along.
+
+    Raises:
+        ExportError: this copy of the project does not hold all of that.
+    """
+    names = with_needs(notebooks, find_notebooks())
+    sources = {
+        f"notebooks/{name}.ipynb": notebooks_dir() / f"{name}.ipynb" for name in names
     }
-    notes = [
-        note
-        for name, record in reported.items()
-        for note in _notes(name, record, caveats[name])
-    ]
-    return Gathered(part, reported, files, missing, notes)
-
-
-def _faults_of_run(
-    name: str, record: RunRecord | None, caveats: Sequence[Caveat], *, quick: bool
-) -> Iterator[str]:
-    """Why a run cannot be handed in, a sentence each."""
-    again = run_command(name, quick=quick)
-    if record is None:
-        yield f"{name} has not been run: {again}"
-    elif record.status != "complete":
-        yield f"{name} did not complete ({record.status}): {again}"
-    else:
-        for caveat in caveats:
-            if caveat.status == "stand-in":
-                yield f"{name}: {caveat.text} With the real thing (data/README.md): {again}"
-
-
-def _notes(name: str, record: RunRecord, caveats: Sequence[Caveat]) -> Iterator[str]:
-    """What whoever hands a run in should know of it."""
-    yield from (
-        f"{name}: {caveat.text}" for caveat in caveats if caveat.status == "reduced"
-    )
-    if changed := other_values(record):
-        yield f"{name}: not the notebook's own values of {', '.join(sorted(changed))}"
-
-
-def _report(
-    report: Report, exports: Path, records: Mapping[str, RunRecord], *, quick: bool
-) -> tuple[bytes, list[str]]:
-    """The PDF, empty if it cannot be made, and what is wrong with it."""
-    option = " --quick" if quick else ""
-    if report.paper:
-        path = exports / report.paper / "paper.pdf"
+    paths = [path for path in (ROOT / "helpers").rglob("*") if _is_code(path)]
+    paths += [ROOT / name for name in PROJECT]
+    folders = {path.parent for path in sources.values()}
+    paths += [path for folder in folders for path in folder.glob("[!.]*.bib")]
+    for path in [*paths, *sources.values()]:
         if not path.is_file():
-            return b"", [
-                f"has not been made: python -m helpers paper {report.paper}{option}"
-            ]
-        pdf, faults = path.read_bytes(), []
+            raise ExportError(
+                f"This copy of the project has no {path.relative_to(ROOT)}: what is "
+                "handed in is built from the whole repository."
+            )
+    settings = read_quick_settings()
+    quick = {name: settings[name] for name in settings if name in names}
+    return {
+        **{path.relative_to(ROOT).as_posix(): path.read_bytes() for path in paths},
+        **{name: _cleared(path) for name, path in sources.items()},
+        "notebooks/quick.yaml": yaml.safe_dump(quick, sort_keys=False).encode(),
+    }
+
+
+def _check_run(found: Gathered, name: str, caveats: Sequence[Caveat]) -> None:
+    """Why a run cannot be handed in, or what should be known of it."""
+    record, again = found.records.get(name), found.run_again(name)
+    if record is None:
+        found.missing.append(f"{name} has not been run: {again}")
+        return
+    if record.status != "complete":
+        found.missing.append(f"{name} did not complete ({record.status}): {again}")
+    for caveat in caveats:
+        if caveat.kind == "reduced":
+            found.notes.append(f"{name}: {caveat.text}")
+        elif record.status == "complete":
+            real = f"With the real thing (data/README.md): {again}"
+            found.missing.append(f"{name}: {caveat.text} {real}")
+    if changed := other_values(record):
+        values = ", ".join(changed)
+        found.notes.append(f"{name}: not the notebook's own values of {values}")
+
+
+def _add_executed(found: Gathered, name: str) -> None:
+    """An executed notebook, without this machine's paths, and its pages."""
+    path = found.executed(name)
+    if path is None:
+        return
+    notebook, short = read_notebook(path), name.partition("/")[2]
+    for key in ("input_path", "output_path"):
+        notebook.metadata.get("papermill", {}).pop(key, None)
+    found.files[f"{short}.ipynb"] = _written(notebook)
+    pages = [path.with_suffix(suffix) for suffix in (".pdf", ".html")]
+    there = {f"{short}{page.suffix}": page for page in pages if page.is_file()}
+    found.files |= {file: page.read_bytes() for file, page in there.items()}
+    if not there:  # a course takes either
+        command = f"python -m helpers export {name}{' --quick' if found.quick else ''}"
+        found.missing.append(f"{name} has no page beside its notebook: {command}")
+
+
+def _add_result(found: Gathered, path: str, source: str) -> None:
+    """A model, or predictions in the form that the course shows."""
+    file, again = found.exports / source, found.run_again(source.rpartition("/")[0])
+    if file.suffix == ".pt":
+        from helpers.models.saved import load_model
+
+        try:
+            load_model(file, trained_on="real")
+        except ModelError as error:
+            found.missing.append(f"{path}: {str(error).rstrip('.')}: {again}")
+    elif not file.is_file():
+        found.missing.append(
+            f"{path} is not there: put the test set where data/README.md says, then "
+            f"{again}"
+        )
+    elif not _is_prediction(file.read_text(encoding="utf-8")):
+        found.missing.append(
+            f"{path} is not of the form that the course shows (id,label, then 0001, "
+            f"2): {again}"
+        )
+    if file.is_file():
+        found.files[path] = file.read_bytes()
+
+
+def _is_prediction(text: str) -> bool:
+    header, *rows = text.splitlines() or [""]
+    labels = [row.partition(", ")[2] for row in rows]
+    return header == "id,label" and bool(rows) and all(map(str.isdecimal, labels))
+
+
+def _add_report(found: Gathered) -> None:
+    """The paper that was made, or a report made of the runs."""
+    part = found.part
+    if part.paper:
+        paper = found.exports / part.paper / "paper.pdf"
+        if not paper.is_file():
+            option = " --quick" if found.quick else ""
+            command = f"python -m helpers paper {part.paper}{option}"
+            found.missing.append(f"{part.report} has not been made: {command}")
+            return
+        pdf = paper.read_bytes()
     else:
-        paths = {name: exports / name / "notebook.ipynb" for name in report.notebooks}
-        faults = [
-            f"lacks a part: {not_executed(name, quick=quick)}"
-            for name, path in paths.items()
-            if name in records and not path.is_file()
+        paths = [found.executed(name) for name in found.records]
+        done = [
+            path
+            for path, record in zip(paths, found.records.values(), strict=True)
+            if path and record.status == "complete"
         ]
-        done = {name for name, record in records.items() if record.status == "complete"}
-        there = [
-            path for name, path in paths.items() if name in done and path.is_file()
-        ]
-        if not there:
-            return b"", [*faults, "has no run to report on"]
-        pdf = make_report(there, title=report.title, compact=report.pages is not None)
-    if fault := fault_of_length(count_pages(pdf), report.pages):
-        faults.append(f"{fault}: CONTRIBUTING.md says what a report is made of")
-    return pdf, faults
+        if not done:
+            found.missing.append(f"{part.report} has no run to report on")
+            return
+        pdf = make_report(done, title=part.title, compact=part.pages is not None)
+    found.files[part.report] = pdf
+    if fault := fault_of_length(count_pages(pdf), part.pages):
+        found.missing.append(
+            f"{part.report} {fault}: CONTRIBUTING.md says what a report is made of"
+        )
+
+
+def _is_code(path: Path) -> bool:
+    parts = path.relative_to(ROOT).parts
+    hidden = any(part.startswith((".", "__pycache__")) for part in parts)
+    return path.suffix in CODE and path.is_file() and not (path.is_symlink() or hidden)
+
+
+def _cleared(path: Path) -> bytes:
+    """A notebook as it is in the repository, also where it has been run in place."""
+    notebook = read_notebook(path)
+    for key in ("papermill", "widgets"):
+        notebook.metadata.pop(key, None)
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            cell.outputs, cell.execution_count = [], None
+    return _written(notebook)
+
+
+def _written(notebook: Any) -> bytes:
+    import nbformat
+
+    text = nbformat.writes(notebook)  # type: ignore[no-untyped-call]
+    return f"{text}\n".encode()

@@ -12,18 +12,11 @@ import nbformat
 import pytest
 from PIL import Image
 
-from helpers.base.record import RunRecord, summarize
+from helpers.base.record import RunRecord
 
 AddNotebook = Callable[..., None]
 AddRun = Callable[..., Path]
 FILES = ("notebook.html", "notebook.pdf", "paper.pdf")
-ASKED = {
-    "section": "1(b)",
-    "text": "at least 71 %",
-    "threshold": 0.71,
-    "value": 0.85,
-    "metric": ["cnn", "valid_accuracy"],
-}
 
 
 def png(width: int = 900, height: int = 400) -> str:
@@ -45,32 +38,26 @@ def shown(name: str, *, alt: str, picture: str | None = None) -> Any:
 
 
 @pytest.fixture
-def add_notebook(notebooks: Path) -> AddNotebook:
-    """Declares the notebook ``<assignment>/<notebook>``."""
+def add_notebook(write_notebook: Callable[..., Path]) -> AddNotebook:
+    """Declares a notebook with a place in the gallery."""
 
     def add(
         name: str,
         *,
-        title: str | None = None,
+        title: str = "",
         needs: Sequence[str] = (),
         headline: Sequence[str] | None = None,
     ) -> None:
-        gallery = {"figure": "curves"} | (
-            {"headline": list(headline)} if headline else {}
-        )
-        heading = nbformat.v4.new_markdown_cell(f"# {title or name.partition('/')[2]}")
-        notebook = nbformat.v4.new_notebook(
-            cells=[heading], metadata={"needs": list(needs), "gallery": gallery}
-        )
-        path = notebooks / f"{name}.ipynb"
-        path.parent.mkdir(exist_ok=True)
-        nbformat.write(notebook, path)
+        gallery: dict[str, Any] = {"figure": "curves"}
+        if headline:
+            gallery["headline"] = list(headline)
+        write_notebook(name, title=title, needs=list(needs), gallery=gallery)
 
     return add
 
 
 @pytest.fixture
-def add_run(exports: Path) -> AddRun:
+def add_run(exports: Path, real_run: Callable[..., RunRecord]) -> AddRun:
     """Writes the run folder of a notebook: a record with these changes, and what else a
     run leaves.
     """
@@ -82,18 +69,8 @@ def add_run(exports: Path) -> AddRun:
         cells: Sequence[Any] | None = None,
         **changes: Any,
     ) -> Path:
-        record = RunRecord(
-            name,
-            status="complete",
-            data={"name": "shapes", "source": "real", "splits": {"train": 8}},
-            parameters={"epochs": 60},
-            results={"cnn": {"valid_accuracy": summarize([0.84, 0.85, 0.86])}},
-            requirements=[ASKED | {"met": True}],
-            environment={"device": "cpu"},
-            seconds=90.0,
-        )
         folder = exports / name
-        RunRecord(**(vars(record) | changes)).save(folder / "metrics.json")
+        real_run(name, **changes).save(folder / "metrics.json")
         cells = [shown("curves", alt=f"Curves of {name}")] if cells is None else cells
         nbformat.write(
             nbformat.v4.new_notebook(cells=list(cells)), folder / "notebook.ipynb"
@@ -110,33 +87,23 @@ def add_run(exports: Path) -> AddRun:
 
 
 @pytest.fixture
-def every_state(exports: Path, add_notebook: AddNotebook, add_run: AddRun) -> None:
+def every_state(
+    exports: Path,
+    add_notebook: AddNotebook,
+    add_run: AddRun,
+    finding: Callable[..., dict[str, Any]],
+) -> None:
     """Two assignments, all states, and two files to hand in."""
-    missed = ASKED | {
-        "section": "1(c)",
-        "text": "at least 99 %",
-        "threshold": 0.99,
-        "met": False,
-    }
-    unjudged = [ASKED | {"met": None}]
+    unjudged = [finding(verdict="not judged")]
+    drawn = {"name": "shapes", "source": "synthetic"}
+    untrained = {"backbone": "alexnet", "weights": "random"}
+    real = {"name": "shapes", "source": "real"}
     runs: dict[str, dict[str, Any] | None] = {
-        "caltech101/01_met": {},
-        "caltech101/02_unmet": {"requirements": [ASKED | {"met": True}, missed]},
-        "caltech101/03_complete": {"requirements": [], "cells": []},
-        "caltech101/04_reduced": {"parameters": {"epochs": 6}, "reduced": ["epochs"]},
-        "course/01_drawn": {
-            "data": {"name": "shapes", "source": "synthetic"},
-            "requirements": unjudged,
-        },
-        "course/02_random": {
-            "data": {
-                "name": "shapes",
-                "source": "real",
-                "backbone": "alexnet",
-                "weights": "random",
-            },
-            "requirements": unjudged,
-        },
+        "caltech101/01_judged": {},
+        "caltech101/02_complete": {"findings": [], "cells": []},
+        "caltech101/03_reduced": {"parameters": {"epochs": 6}, "reduced": ["epochs"]},
+        "course/01_drawn": {"data": drawn, "findings": unjudged},
+        "course/02_random": {"data": real | untrained, "findings": unjudged},
         "course/03_running": {"status": "running", "files": ()},
         "course/04_failed": {
             "status": "failed",

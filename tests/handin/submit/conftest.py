@@ -121,9 +121,9 @@ def all_runs(
                 (exports / source).write_bytes(
                     saved_model("real") if source.endswith(".pt") else predictions
                 )
-            if part.report and part.report.paper:
+            if part.paper:
                 pages = "#pagebreak()\n".join(["page\n"] * 7)
-                (exports / part.report.paper / "paper.pdf").write_bytes(
+                (exports / part.paper / "paper.pdf").write_bytes(
                     typst.compile(pages.encode())
                 )
 

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-from helpers.export.pandoc import TEMPLATES
+from pathlib import Path
 
 
 def render(template: str, **values: object) -> str:
     """Fills a template.
 
     Args:
-        template: its path below ``templates/``; in HTML, values are escaped.
+        template: its name in ``templates/``; in HTML, values are escaped.
         values: what it uses; one that it lacks is an error.
     """
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape  # noqa: PLC0415
+    from jinja2 import (
+        Environment,
+        FileSystemLoader,
+        StrictUndefined,
+        select_autoescape,
+    )
 
     environment = Environment(
-        loader=FileSystemLoader(TEMPLATES),
-        autoescape=select_autoescape(("html", "html.j2")),
+        loader=FileSystemLoader(Path(__file__).parent / "templates"),
+        autoescape=select_autoescape(("html.j2",)),
         undefined=StrictUndefined,
         keep_trailing_newline=True,
     )

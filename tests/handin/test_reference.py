@@ -1,0 +1,147 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from helpers.base.errors import ExportError
+from helpers.base.files import ROOT
+from helpers.base.record import RunRecord
+from helpers.handin.reference import save_reference
+from helpers.handin.results import result_rows
+
+RealRun = Callable[..., RunRecord]
+Save = Callable[[RunRecord], Path]
+PRETRAINED = {
+    "name": "shapes",
+    "source": "real",
+    "backbone": "squeezenet1_1",
+    "weights": "squeezenet1_1.pth",
+}
+
+
+@pytest.fixture
+def kept(tmp_path: Path) -> Path:
+    return tmp_path / "reference"
+
+
+@pytest.fixture
+def save(
+    notebooks: Path, write_notebook: Callable[..., Path], kept: Path
+) -> Callable[..., Path]:
+    """Keeps a run of a notebook with these parameters."""
+    own = 'epochs: int = 60  # passes\nsource: str = "real"  # which data'
+
+    def saved(record: RunRecord, *parameters: str) -> Path:
+        write_notebook("course/01_a", parameters="\n".join(parameters) or own)
+        return save_reference(record, notebooks=notebooks, reference=kept)
+
+    return saved
+
+
+def test_a_real_run_is_kept_as_it_is(save: Save, real_run: RealRun, kept: Path) -> None:
+    path = save(real_run())
+    assert path == kept / "course/01_a.json"
+    assert RunRecord.load(path) == real_run()
+
+
+def test_predictions_are_kept_beside_the_record(
+    save: Save, real_run: RealRun, exports: Path, kept: Path
+) -> None:
+    save(real_run())
+    assert [path.name for path in (kept / "course").iterdir()] == ["01_a.json"]
+    written = exports / "course/01_a/test_predictions.txt"
+    written.parent.mkdir(parents=True)
+    written.write_text("id,label\n0001, 2\n")
+    save(real_run())
+    beside = kept / "course/test_predictions.txt"
+    assert beside.read_bytes() == written.read_bytes()
+
+
+def test_a_run_with_another_backbone_is_kept_and_says_which(
+    save: Callable[..., Path], real_run: RealRun
+) -> None:
+    own = (
+        'backbone: str = "alexnet"  # which',
+        'layer: str = "conv4"  # to',
+        'weights: str = "imagenet"  # whose',
+    )
+    chosen = {
+        "backbone": "squeezenet1_1",
+        "layer": "features.7",
+        "weights": "squeezenet1_1.pth",
+    }
+    path = save(real_run(parameters=chosen, data=PRETRAINED), *own)
+    assert {row[5] for row in result_rows([RunRecord.load(path)])} == {
+        "real shapes, squeezenet1_1"
+    }
+    untrained = real_run(parameters=chosen, data=PRETRAINED | {"weights": "random"})
+    assert result_rows([untrained])[0][5] == "real shapes, random squeezenet1_1"
+    with pytest.raises(
+        ExportError, match="its squeezenet1_1 had random weights, not pretrained ones"
+    ):
+        save(untrained, *own)
+
+
+def test_a_smaller_run_is_kept_and_says_in_what_it_is_smaller(
+    save: Callable[..., Path], real_run: RealRun
+) -> None:
+    own = (
+        "epochs: int = 60  # passes",
+        "train_limit: int | None = None  # images",
+        "lr: float = 0.1  # rate",
+    )
+    values = {"epochs": 6, "train_limit": 900, "lr": 0.1}
+    smaller = ["epochs", "train_limit"]
+    kept = RunRecord.load(save(real_run(parameters=values, reduced=smaller), *own))
+    assert kept.parameters == values
+    assert {row[5] for row in result_rows([kept])} == {
+        "real shapes; reduced: epochs 6, train_limit 900"
+    }
+    for other in ({"lr": 0.2}, {"epochs": 61}):
+        with pytest.raises(
+            ExportError, match=f"the notebook's own values of {next(iter(other))}"
+        ):
+            save(real_run(parameters=values | other, reduced=smaller), *own)
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"status": "running"}, "its status is running"),
+        (
+            {"status": "failed", "error": "cell 3 raised"},
+            r"its status is failed \(cell 3 raised\)",
+        ),
+        (
+            {"data": {"name": "shapes", "source": "synthetic"}},
+            "it ran on synthetic data",
+        ),
+        ({"data": {}}, "it ran on unknown data"),
+        (
+            {"parameters": {"epochs": 2, "source": "auto"}},
+            "the notebook's own values of epochs",
+        ),
+        (
+            {"parameters": {"epochs": 60, "rate": 1}},
+            "the notebook's own values of rate",
+        ),
+        ({"parameters": {}}, "the notebook's own values of epochs"),
+        (
+            {"environment": {"data": ["/home/me/data"]}},
+            "it holds the path /home/me/data",
+        ),
+        ({"environment": {"note": f"in {ROOT}"}}, "it holds the path in "),
+    ],
+)
+def test_what_is_no_evidence_is_refused(
+    save: Save, real_run: RealRun, kept: Path, changes: dict[str, Any], reason: str
+) -> None:
+    with pytest.raises(
+        ExportError,
+        match=rf"The run of course/01_a is no reference: .*{reason}.*run course/01_a$",
+    ):
+        save(real_run(**changes))
+    assert not kept.exists()
