@@ -1,9 +1,7 @@
-"""A notebook as one HTML page that opens offline: no script, no link to a style, font
-or image.
+"""A notebook as one HTML page that opens offline.
 
 nbconvert's own template loads MathJax, require.js and mermaid from the network. Here
-maths is MathML, which browsers draw by themselves, images are embedded, and the page's
-content security policy forbids the rest.
+maths is MathML, which browsers draw by themselves, and images are embedded.
 """
 
 from __future__ import annotations
@@ -17,12 +15,11 @@ from bs4 import BeautifulSoup
 from nbconvert.exporters.templateexporter import TemplateExporter
 from nbconvert.preprocessors import Preprocessor
 from nbformat import NotebookNode
-from traitlets import default
 from traitlets.config import Config
 
 from helpers.export.marks import (
-    LEFT_OUT,
     find_bibliography,
+    is_left_out,
     labelled_table,
     markdown_of,
     pandoc_marks,
@@ -51,16 +48,12 @@ class PreparePage(Preprocessor):
         self, nb: NotebookNode, resources: dict[str, Any]
     ) -> tuple[NotebookNode, dict[str, Any]]:
         """Replaces Markdown by HTML, in place; in a paper, with its marks resolved."""
-        pieces = [
-            (cell, *piece) for cell in nb.cells for piece in _markdown_pieces(cell)
-        ]
+        pieces = [(cell, *piece) for cell in nb.cells for piece in _pieces(cell)]
         texts = [text for _, text, _ in pieces]
         if "paper" in nb.metadata:
-            left_out = [
-                LEFT_OUT in cell.metadata.get("tags", []) for cell, *_ in pieces
-            ]
             bibliography = find_bibliography(nb, _folder(resources))
-            html = paper_to_html([*map(pandoc_marks, texts)], left_out, bibliography)
+            absent = [is_left_out(cell) for cell, *_ in pieces]
+            html = paper_to_html([*map(pandoc_marks, texts)], absent, bibliography)
         else:
             html = markdown_to_html(texts)
         for (*_, replace_by), rendered in zip(pieces, html, strict=True):
@@ -74,33 +67,21 @@ class OfflineHTMLExporter(TemplateExporter):
     export_from_notebook = "HTML (offline)"
     output_mimetype = "text/html"
 
-    def __init__(self, config: Config | None = None, **kwargs: Any) -> None:
-        super().__init__(config, **kwargs)  # type: ignore[no-untyped-call]
-        self.register_preprocessor(PreparePage, enabled=True)  # type: ignore[no-untyped-call]
-        self.register_filter("fold_progress", fold_progress)  # type: ignore[no-untyped-call]
-
-    @default("file_extension")
-    def _file_extension(self) -> str:
-        return ".html"
-
-    @default("template_name")
-    def _template_name(self) -> str:
-        return "cnn_html"
-
-    @default("template_extension")
-    def _template_extension(self) -> str:
-        return ".html.j2"
-
-    @default("extra_template_basedirs")
-    def _template_folders(self) -> list[str]:
-        return [str(TEMPLATES)]
-
     @property
     def default_config(self) -> Config:
-        """Which format of an output is shown, and that streams are joined."""
+        """The template, what is done before it, and which formats are shown."""
         config = Config(super().default_config)
-        config.NbConvertBase.display_data_priority = SHOWN
+        config.OfflineHTMLExporter.update(
+            file_extension=".html",
+            template_name="cnn_html",
+            template_extension=".html.j2",
+            extra_template_basedirs=[str(TEMPLATES)],
+            preprocessors=[PreparePage],
+            filters={"fold_progress": fold_progress},
+        )
+        config.PreparePage.enabled = True
         config.CoalesceStreamsPreprocessor.enabled = True
+        config.NbConvertBase.display_data_priority = SHOWN
         return config
 
     def from_notebook_node(
@@ -123,7 +104,7 @@ def _folder(resources: dict[str, Any]) -> Path:
     return Path(resources.get("metadata", {}).get("path") or ".")
 
 
-def _markdown_pieces(cell: NotebookNode) -> Iterator[tuple[str, Callable[[str], None]]]:
+def _pieces(cell: NotebookNode) -> Iterator[tuple[str, Callable[[str], None]]]:
     """Each Markdown text of a cell, and what puts its HTML in its place."""
     if cell.cell_type == "markdown":
         yield markdown_of(cell), partial(cell.__setitem__, "source")

@@ -1,6 +1,4 @@
-"""The marks of a paper in a notebook: ``@fig:curves``, ``$$ … $$ {#eq:field}``,
-captions.
-"""
+"""The marks of a paper in a notebook: references, labels, captions."""
 
 from __future__ import annotations
 
@@ -18,11 +16,16 @@ EQUATION = re.compile(r"(\$\$(?:(?!\$\$).)+\$\$)\s*(\{#eq:[\w-]+\})", re.DOTALL)
 BEFORE_BRACKET = re.compile(r"(@(?:fig|tab|sec|eq):[\w-]+)(?=\s+\[)")
 
 
-def pandoc_marks(text: str) -> str:
-    """The same Markdown, with the marks that pandoc would read otherwise put its way.
+def is_left_out(cell: NotebookNode) -> bool:
+    """Whether the paper of a notebook lacks a cell."""
+    return LEFT_OUT in cell.metadata.get("tags", [])
 
-    It knows labels on spans but not on formulas, and takes a bracket behind
-    ``@fig:curves`` as part of the reference.
+
+def pandoc_marks(text: str) -> str:
+    """Puts marks as pandoc reads them.
+
+    It knows labels of spans, not of formulas, and takes a bracket behind
+    ``@fig:curves`` for a part of it.
     """
     return BEFORE_BRACKET.sub(r"[\1]", EQUATION.sub(r"[\1]\2", text))
 

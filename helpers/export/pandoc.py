@@ -10,7 +10,6 @@ from pathlib import Path
 from helpers.base.errors import ExportError
 
 TEMPLATES = Path(__file__).parent / "templates"
-NOTEBOOK_MARKDOWN = "gfm+footnotes"
 # pandoc's own Markdown has what a paper needs; these are the habits of GitHub's that
 # notebooks rely on.
 PAPER_MARKDOWN = (
@@ -21,22 +20,26 @@ PAPER_MARKDOWN = (
 
 def markdown_to_html(texts: Sequence[str]) -> list[str]:
     """Renders GitHub's Markdown with maths, as MathML, and footnotes."""
-    return _to_html({"texts": texts, "format": NOTEBOOK_MARKDOWN, "left_out": []})
+    return _to_html(texts=texts, format="gfm+footnotes", left_out=[])
 
 
 def paper_to_html(
     texts: Sequence[str], left_out: Sequence[bool], bibliography: Path | None
 ) -> list[str]:
-    """Renders the Markdown of a paper, its references as numbers, names and links.
+    """Renders a paper's Markdown, its references as numbers, names and links.
 
     Args:
         texts: one after the other, as in the paper.
         left_out: of each text, whether the paper lacks it and its labels.
         bibliography: the BibTeX file of what is cited.
     """
-    paper = {"texts": texts, "format": PAPER_MARKDOWN, "left_out": left_out}
-    sources = str(bibliography.resolve()) if bibliography else []
-    return _to_html(paper | {"paper": True, "bibliography": sources})
+    return _to_html(
+        texts=texts,
+        format=PAPER_MARKDOWN,
+        left_out=left_out,
+        paper=True,
+        bibliography=str(bibliography.resolve()) if bibliography else [],
+    )
 
 
 def html_to_typst(page: str, *, compact: bool = False) -> str:
@@ -85,10 +88,6 @@ def pandoc(*arguments: str | Path, text: str, folder: Path | None = None) -> str
     return done.stdout
 
 
-def _to_html(job: dict[str, object]) -> list[str]:
-    if not job["texts"]:
-        return []
-    html: list[str] = json.loads(
-        pandoc("lua", TEMPLATES / "markdown.lua", text=json.dumps(job))
-    )
-    return html
+def _to_html(**job: object) -> list[str]:
+    html = pandoc("lua", TEMPLATES / "markdown.lua", text=json.dumps(job))
+    return list(json.loads(html))

@@ -273,7 +273,7 @@ def test_a_table_as_the_last_thing_of_a_text_keeps_its_last_row(tmp_path: Path) 
         ("", "is not a Jupyter notebook"),
         ("[]", "is not a Jupyter notebook"),
         ("{}", "is not a Jupyter notebook"),
-        (b"\xff\xfe", "cannot be read"),
+        (b"\xff\xfe", "is not a Jupyter notebook"),
         (
             json.dumps(
                 {"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": [{}]}

@@ -1,6 +1,4 @@
-"""A notebook's paper: its source with the figures in ``paper/``, and ``paper.pdf`` once
-every check has passed.
-"""
+"""A notebook's paper: its source in ``paper/``, and ``paper.pdf`` once it is sound."""
 
 from __future__ import annotations
 
@@ -19,42 +17,30 @@ from helpers.export.marks import find_bibliography
 from helpers.export.pages import read_notebook, source_folders, write_export
 from helpers.export.pandoc import PAPER_MARKDOWN, TEMPLATES, pandoc
 from helpers.export.paper.latex import faults_of, set_with_latex
-from helpers.export.paper.manuscript import Manuscript, read_manuscript
+from helpers.export.paper.manuscript import read_manuscript
 
 OWN_STYLE = TEMPLATES / "paper" / "paper.sty"
 
 
-def make_paper(
-    notebook: NotebookNode, folder: Path
-) -> tuple[Manuscript, dict[str, bytes]]:
-    """Turns an executed notebook into the source of its paper.
+def make_paper(notebook: NotebookNode, folder: Path) -> dict[str, bytes]:
+    """The files of an executed notebook's paper, by path: see ``paper_files``.
 
     Args:
         notebook: executed.
         folder: where it lies, with ``figures/`` beside it.
 
-    Returns:
-        What the notebook says, and the files of the paper, by path: ``paper.tex``, the
-        figures, the bibliography and the style.
-
     Raises:
         ExportError: what ``read_manuscript`` and ``paper_files`` refuse; a bibliography
             that is not there.
     """
-    manuscript = read_manuscript(notebook, folder)
+    text, about = read_manuscript(notebook, folder)
     bibliography = find_bibliography(notebook, folder)
-    if (named := notebook.metadata["paper"].get("bibliography")) and not bibliography:
+    if (named := about.pop("bibliography", "")) and not bibliography:
         raise ExportError(
             f"The bibliography {named} is not in {folder.resolve()}: put the BibTeX "
             "file there, beside the notebook."
         )
-    about = {
-        "title": manuscript.title,
-        "authors": manuscript.authors,
-        "abstract": manuscript.abstract,
-    }
-    folders = source_folders(notebook, folder)
-    return manuscript, paper_files(manuscript.text, about, folders, bibliography)
+    return paper_files(text, about, source_folders(notebook, folder), bibliography)
 
 
 def paper_files(
@@ -124,7 +110,8 @@ def write_paper(path: Path) -> Path:
     target, folder = path.with_name("paper.pdf"), path.with_name("paper")
     for stale in (target, folder / "draft.pdf"):
         stale.unlink(missing_ok=True)
-    manuscript, files = make_paper(read_notebook(path), path.parent)
+    notebook = read_notebook(path)
+    files = make_paper(notebook, path.parent)
     for name, content in files.items():
         write_export(folder / name, content)
     try:
@@ -132,7 +119,8 @@ def write_paper(path: Path) -> Path:
     except ExportError as error:
         source = folder / "paper.tex"
         raise ExportError(f"{error} The paper's source is {source}.") from error
-    if faults := faults_of(log, files["paper.tex"].decode(), manuscript.pages):
+    limits = notebook.metadata["paper"].get("pages")
+    if faults := faults_of(log, files["paper.tex"].decode(), limits):
         draft = folder / "draft.pdf"
         write_export(draft, pdf)
         raise ExportError(

@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -22,6 +23,12 @@ INSTALL = (
     if sys.platform == "darwin"
     else f"apt-get install -y --no-install-recommends {PACKAGES}"
 )
+# Unbroken lines in the log, and the same bytes from the same source.
+SETTINGS = {
+    "max_print_line": "10000",
+    "SOURCE_DATE_EPOCH": "0",
+    "FORCE_SOURCE_DATE": "1",
+}
 SECONDS = 180  # that one run of a program may take
 TOLERANCE = 5.0  # points that a line may stick out: under two millimetres are not seen
 
@@ -88,13 +95,12 @@ def set_with_latex(files: dict[str, bytes]) -> tuple[bytes, str]:
         _latex(folder)
         if "references.bib" in files:
             _call(folder, "bibtex", "paper")
-            _latex(folder)
-        _latex(folder)
-        log = _latex(folder)
+        for _ in range(3):  # citations, what moves because of them, and then nothing
+            log = _latex(folder)
         return (folder / "paper.pdf").read_bytes(), log
 
 
-def faults_of(log: str, source: str, limits: tuple[int, int] | None) -> list[str]:
+def faults_of(log: str, source: str, limits: Sequence[int] | None) -> list[str]:
     """What is wrong with a paper though TeX was content, a sentence each.
 
     Args:
@@ -119,6 +125,13 @@ def faults_of(log: str, source: str, limits: tuple[int, int] | None) -> list[str
     return faults
 
 
+def error_of(log: str) -> str:
+    """What TeX stopped at; empty if it did not."""
+    if found := ERROR.search(log):
+        return f"{found[2]} (line {found[1]})" if found[2] else found[3]
+    return ""
+
+
 def _latex(folder: Path) -> str:
     """Runs XeLaTeX once and returns its log."""
     options = ("-interaction=nonstopmode", "-halt-on-error", "-file-line-error")
@@ -136,27 +149,12 @@ def _latex(folder: Path) -> str:
     raise ExportError(f"LaTeX stopped at an error: {error}")
 
 
-def error_of(log: str) -> str:
-    """What TeX stopped at; empty if it did not."""
-    if found := ERROR.search(log):
-        return f"{found[2]} (line {found[1]})" if found[2] else found[3]
-    return ""
-
-
-def _call(
-    folder: Path, program: str, *arguments: str
-) -> subprocess.CompletedProcess[str]:
-    # Unbroken lines in the log, and the same bytes from the same source.
-    settings = {
-        "max_print_line": "10000",
-        "SOURCE_DATE_EPOCH": "0",
-        "FORCE_SOURCE_DATE": "1",
-    }
+def _call(folder: Path, *command: str) -> subprocess.CompletedProcess[str]:
     try:
         return subprocess.run(  # the programs are our own choice  # noqa: S603
-            [program, *arguments],
+            command,
             cwd=folder,
-            env=os.environ | settings,
+            env=os.environ | SETTINGS,
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
@@ -165,4 +163,4 @@ def _call(
             check=False,
         )
     except subprocess.TimeoutExpired as error:
-        raise ExportError(f"{program} did not end within {SECONDS} s.") from error
+        raise ExportError(f"{command[0]} did not end within {SECONDS} s.") from error

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from nbformat import NotebookNode
 
 from helpers.base.errors import ExportError
-from helpers.export.marks import LEFT_OUT, labelled_table, markdown_of, pandoc_marks
+from helpers.export.marks import (
+    LEFT_OUT,
+    is_left_out,
+    labelled_table,
+    markdown_of,
+    pandoc_marks,
+)
 
 ABSTRACT = "abstract"
 EXAMPLE = (
@@ -21,32 +26,17 @@ EXAMPLE = (
 TITLE = re.compile(r"^# +(.+?) *#*$", re.MULTILINE)
 
 
-@dataclass(frozen=True)
-class Manuscript:
-    """A paper before it is set.
-
-    Attributes:
-        title: of the paper.
-        authors: each with ``name`` and, if given, ``affiliation`` and ``email``.
-        abstract: Markdown.
-        text: Markdown; its pictures are files beside the notebook.
-        pages: the least and the most pages allowed; None means any number.
-    """
-
-    title: str
-    authors: list[dict[str, str]]
-    abstract: str
-    text: str
-    pages: tuple[int, int] | None
-
-
-def read_manuscript(notebook: NotebookNode, folder: Path) -> Manuscript:
+def read_manuscript(notebook: NotebookNode, folder: Path) -> tuple[str, dict[str, Any]]:
     """Gathers the text of a paper.
 
     Args:
         notebook: executed; cells tagged ``not-in-paper`` are left out, one tagged
             ``abstract`` is the abstract.
         folder: the run folder, where ``figures/`` has the pictures as vectors.
+
+    Returns:
+        The text, in Markdown, its pictures being files beside the notebook; and the
+        notebook's entry ``paper``, with ``title`` and ``abstract``.
 
     Raises:
         ExportError: the metadata are wrong, there is no abstract or title, a cell
@@ -55,11 +45,11 @@ def read_manuscript(notebook: NotebookNode, folder: Path) -> Manuscript:
     paper = _metadata(notebook)
     texts: dict[bool, list[str]] = {True: [], False: []}
     for number, cell in enumerate(notebook.cells, start=1):
-        tags = cell.metadata.get("tags", [])
-        if LEFT_OUT not in tags:
-            texts[ABSTRACT in tags] += _texts(cell, number, folder)
-    cells = (cell.source for cell in notebook.cells if cell.cell_type == "markdown")
-    headings = [found[1] for source in cells if (found := TITLE.search(source))]
+        if not is_left_out(cell):
+            is_abstract = ABSTRACT in cell.metadata.get("tags", [])
+            texts[is_abstract] += _texts(cell, number, folder)
+    sources = (cell.source for cell in notebook.cells if cell.cell_type == "markdown")
+    headings = TITLE.findall("\n".join(sources))
     title = paper.get("title") or next(iter(headings), "")
     abstract = re.sub(r"^#+ .*\n", "", "\n\n".join(texts[True])).strip()
     if not title:
@@ -72,14 +62,13 @@ def read_manuscript(notebook: NotebookNode, folder: Path) -> Manuscript:
             f"`{ABSTRACT}`."
         )
     text = pandoc_marks("\n\n".join(texts[False]))
-    pages = tuple(paper["pages"]) if "pages" in paper else None
-    return Manuscript(title, paper["authors"], abstract, text, pages)
+    return text, paper | {"title": title, "abstract": abstract}
 
 
 def _metadata(notebook: NotebookNode) -> dict[str, Any]:
     paper = notebook.metadata.get("paper")
     if isinstance(paper, dict) and _is_sound(**paper):
-        return paper
+        return dict(paper)
     raise ExportError(
         f'The notebook\'s metadata need an entry "paper" such as {EXAMPLE}, "title" '
         f"beside these if the first heading is none; they have {paper!r}."
@@ -118,26 +107,25 @@ def _texts(cell: NotebookNode, number: int, folder: Path) -> Iterator[str]:
                 "it becomes a paper."
             )
         if output.output_type != "stream":  # progress, for those who watch
-            yield _shown(output.data, output.metadata, number, folder)
+            yield _shown(output, number, folder)
 
 
-def _shown(
-    data: NotebookNode, metadata: NotebookNode, number: int, folder: Path
-) -> str:
+def _shown(output: NotebookNode, number: int, folder: Path) -> str:
     """One output as Markdown."""
-    if "application/vnd.jupyter.widget-view+json" in data:
-        return ""
-    if "text/markdown" in data:
-        return _markdown(data["text/markdown"], metadata.get("text/markdown", {}))
-    if "text/latex" in data:
-        return str(data["text/latex"])
-    if "image/png" in data:
-        return _figure(metadata.get("image/png", {}), number, folder)
-    if "text/html" in data:
-        return f"```{{=html}}\n{data['text/html']}\n```"
+    match output.data:
+        case {"application/vnd.jupyter.widget-view+json": _}:
+            return ""
+        case {"text/markdown": text}:
+            return _markdown(text, output.metadata.get("text/markdown", {}))
+        case {"text/latex": text}:
+            return str(text)
+        case {"image/png": _}:
+            return _figure(output.metadata.get("image/png", {}), number, folder)
+        case {"text/html": html}:
+            return f"```{{=html}}\n{html}\n```"
     raise ExportError(
         f"Cell {number} shows plain text, which is no part of a paper "
-        f"({_line(data.get('text/plain', ''))[:60]}). Show it with run.say or "
+        f"({_line(output.data.get('text/plain', ''))[:60]}). Show it with run.say or "
         "run.table, end the cell's last line with a semicolon, or tag the cell "
         f"`{LEFT_OUT}`."
     )

