@@ -385,15 +385,13 @@ def results(context: click.Context, /, *, quick: bool, **styles: bool) -> None:
     if not records:
         command = f"python -m helpers run{' --quick' if quick else ''}"
         raise ExportError(f"There are no results yet: {command}")
-    if styles["metrics"]:
-        text = found.csv_table(found.METRIC_HEADER, found.metric_rows(records))
-    elif styles["csv"]:
-        text = found.csv_table(found.HEADER, found.result_rows(records))
-    elif styles["markdown"]:
-        text = found.results_markdown(records)
-    else:
-        text = found.text_table(found.HEADER, found.result_rows(records))
-    click.echo(text.rstrip("\n"))
+    shown = {
+        "metrics": found.metrics_csv,
+        "csv": found.results_csv,
+        "markdown": found.results_markdown,
+    }
+    show = next((shown[name] for name in shown if styles[name]), found.results_text)
+    click.echo(show(records).rstrip("\n"))
 
 
 @results.command("save")

@@ -28,15 +28,13 @@ class Caveat(NamedTuple):
 def own_caveats(record: RunRecord, *, quick: bool = False) -> Iterator[Caveat]:
     """The caveats of a run itself, whatever it builds on."""
     if record.drawn:
-        name = record.data.get("name", "unknown data")
-        reason = f"Synthetic data: drawn images in place of {name}."
-        if "source" not in record.data:
-            reason = "The run does not say what data it is about."
+        reason = "The run does not say what data it is about."
+        if "source" in record.data:
+            reason = f"Synthetic data: drawn images in place of {record.data['name']}."
         yield Caveat("stand-in", f"{reason} Not a result.")
     if record.untrained:
-        backbone = record.data.get("backbone", "the network")
-        reason = f"Random weights: {backbone} is not pretrained. Not a result."
-        yield Caveat("stand-in", reason)
+        reason = "Random weights in place of pretrained ones."
+        yield Caveat("stand-in", f"{reason} Not a result.")
     if record.reduced:
         yield Caveat("reduced", f"Reduced run: {record.reduction}")
     elif quick:
@@ -51,7 +49,7 @@ def inherited(
     """The caveats of the runs that a notebook builds on, one for each kind.
 
     Args:
-        name: of the notebook that loads models or results of others.
+        name: of the notebook.
         notebooks: all that are declared.
         caveats: each run's own, by notebook.
     """

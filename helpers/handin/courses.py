@@ -14,15 +14,14 @@ class Part:
 
     Attributes:
         name: of the file, without ``.zip``.
-        title: what it is about; also the title of its report.
-        notebooks: whose code is in it, besides the library; they must have been run on
-            the real data.
-        report: the PDF in it, their no-code view; empty where the executed notebooks
-            are handed in instead, as ``.ipynb`` and as pages.
-        paper: the notebook whose paper is the report: ``python -m helpers paper``.
+        title: of the archive and its report.
+        notebooks: whose code is in it, besides the library.
+        report: the PDF in it, the notebooks' no-code view; empty where the executed
+            notebooks are handed in instead, with their pages.
+        paper: the notebook whose paper is the report.
         pages: the least and the most that a report may have; None means any number.
         results: files of runs, by their path in the archive.
-        commands: what its README shows of ``python -m helpers``, run in ``code/``.
+        commands: of ``python -m helpers``, for its README, run in ``code/``.
         most_bytes: how large it may be; None means any size.
     """
 
@@ -44,7 +43,7 @@ class Course:
     Attributes:
         subject: of the assignment, in a word or two.
         title: of the assignment.
-        source: which course, when and where, as far as its text says so.
+        source: which course, when and where.
         asked: the course's own rule, in our words.
         parts: the archives.
         bundled: whether they go into one archive, which is named after the group.

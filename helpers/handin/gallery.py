@@ -34,11 +34,12 @@ STATES = {
     "timeout": "Out of time",
 }
 NOTES = {"stand-in": "; not a result", "reduced": "; reduced run"}
+WORDS = (reached, said, count_verdicts, describe_data, format_time)
 WIDTH, HEIGHT = 720, 480  # pixels at most: sharp where a card is half as wide
 
 
 class Thumbnail(NamedTuple):
-    """A small picture within the page: its ``data:`` URL, what it shows, its pixels."""
+    """A small picture as a ``data:`` URL, what it shows, and its size in pixels."""
 
     url: str
     alt: str
@@ -48,18 +49,17 @@ class Thumbnail(NamedTuple):
 
 @dataclass(frozen=True)
 class Card:
-    """One notebook in the gallery. What a run has not left is None or empty.
+    """One notebook in the gallery.
 
     Attributes:
         notebook: what its file declares.
-        record: of its run.
-        kind: ``complete``, ``reduced`` or ``stand-in``, or why it is none of these.
+        record: of its run; None if there is none.
+        kind: ``complete``, ``reduced`` or ``stand-in``; else one of ``STATES``.
         command: what starts it.
-        links: addresses of the files that there are, by kind; relative to the page.
-        caveats: why its numbers are no results, or those of a smaller experiment.
-        figure: the picture that stands for it; a complete run's only.
-        headline: likewise the number, how many values it is the mean of, and what it
-            measures.
+        links: addresses of the files that there are, relative to the page, by kind.
+        caveats: of a complete run, like what follows.
+        figure: the picture that stands for it.
+        headline: a number, how many values it is the mean of, and what it measures.
     """
 
     notebook: DeclaredNotebook
@@ -90,9 +90,8 @@ def write_gallery(
         The page, and how many of its notebooks have been run.
 
     Raises:
-        ExportError: the record or the executed notebook of a run cannot be read, or the
-            page cannot be written; an earlier page stays as it was.
-        NotebookError: a notebook is not declared as it should be.
+        ExportError: a record or an executed notebook cannot be read, or the page cannot
+            be written; an earlier page stays as it was.
     """
     root, notebooks = exports_root(quick=quick), find_notebooks(folder)
     records = load_records(root, [notebook.name for notebook in notebooks])
@@ -108,11 +107,7 @@ def write_gallery(
         archives=list(_archives(root)),
         states=STATES,
         quick=quick,
-        reached=reached,
-        said=said,
-        count_verdicts=count_verdicts,
-        describe_data=describe_data,
-        format_time=format_time,
+        **{words.__name__: words for words in WORDS},
     )
     write_export(root / "index.html", page.encode())
     return root / "index.html", len(records)

@@ -32,15 +32,13 @@ def collect_reference(folder: Path | None = None) -> list[RunRecord]:
 def save_reference(
     record: RunRecord, *, notebooks: Path | None = None, reference: Path | None = None
 ) -> Path:
-    """Keeps a real run, with its predictions for an unlabelled test set if it has any.
+    """Keeps a real run in ``exports/reference``, and with it the predictions for an
+    unlabelled test set that it may have made.
 
     Args:
         record: the run.
         notebooks: the folder of notebooks; None takes the project's own.
-        reference: the folder of kept records; None takes the project's own.
-
-    Returns:
-        The file, ``exports/reference/<assignment>/<notebook>.json``.
+        reference: the folder of kept records; likewise.
 
     Raises:
         ExportError: it is no evidence: it did not complete, ran on drawn images, with
@@ -64,11 +62,7 @@ def save_reference(
 
 def other_values(record: RunRecord, notebooks: Path | None = None) -> list[str]:
     """The parameters that make a run neither the notebook's own experiment nor a
-    reduced form of it.
-
-    Args:
-        record: the run.
-        notebooks: the folder of notebooks; None takes the project's own.
+    reduced form of it; ``notebooks`` other than None is the folder of notebooks.
     """
     folder = notebooks or notebooks_dir()
     declared = read_notebook(folder / f"{record.notebook}.ipynb")
@@ -87,11 +81,9 @@ def _faults(record: RunRecord, notebooks: Path | None) -> Iterator[str]:
         reason = f" ({record.error})" if record.error else ""
         yield f"its status is {record.status}{reason}"
     if record.drawn:
-        source = record.data.get("source", "unknown")
-        yield f"it ran on {source} data, not on the real data set"
+        yield f"it ran on {record.data.get('source', 'unknown')} data, not on real data"
     if record.untrained:
-        backbone = record.data["backbone"]
-        yield f"its {backbone} had random weights, not pretrained ones"
+        yield f"its {record.data['backbone']} had random weights, not pretrained ones"
     if changed := other_values(record, notebooks):
         yield f"it did not run with the notebook's own values of {', '.join(changed)}"
     for text in _texts(vars(record)):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from helpers.base.errors import ExportError
 from helpers.base.record import RunRecord
@@ -29,7 +29,7 @@ STAMP = """\
 def make_report(
     paths: Sequence[Path], *, title: str = "", compact: bool = False
 ) -> bytes:
-    """Sets the no-code view of executed notebooks as one PDF.
+    """The no-code view of executed notebooks as one PDF, always of the same bytes.
 
     Of each notebook it shows text, figures and tables, no code and no progress. Where
     some cells of a notebook are tagged ``report``, it shows its title and those only,
@@ -39,9 +39,6 @@ def make_report(
         paths: of the notebooks, in the order of the report.
         title: of the report; empty takes that of the first notebook.
         compact: in two columns and a small type, for courses that count pages.
-
-    Returns:
-        The PDF; of the same notebooks, always the same bytes.
 
     Raises:
         ExportError: there is no notebook, or one that cannot be read, was not executed,
@@ -59,24 +56,22 @@ def write_report(
     paths: Sequence[Path],
     output: Path,
     *,
-    title: str = "",
-    compact: bool = False,
     limits: tuple[int, int] | None = None,
+    **options: Any,
 ) -> int:
-    """Writes a report, whole or not at all, and counts its pages.
+    """Writes a report and returns how many pages it has.
 
     Args:
-        paths: as of ``make_report``, like ``title`` and ``compact``.
-        output: the file.
-        title: of the report.
-        compact: how it is set.
+        paths: as of ``make_report``, like ``options``.
+        output: the file, written whole or not at all.
         limits: the least and the most pages; None means any number.
+        options: title and compact.
 
     Raises:
         ExportError: as ``make_report``; it has too few or too many pages; the file
             cannot be written.
     """
-    pdf = make_report(paths, title=title, compact=compact)
+    pdf = make_report(paths, **options)
     pages = count_pages(pdf)
     if fault := fault_of_length(pages, limits):
         raise ExportError(
@@ -129,10 +124,7 @@ def without_code(notebook: NotebookNode) -> NotebookNode:
         ExportError: a cell failed, or none has been executed.
     """
     if not any(cell.get("outputs") for cell in notebook.cells):
-        raise ExportError(
-            "The notebook has no outputs: a report is made of one that has been "
-            "executed."
-        )
+        raise ExportError("The notebook has no outputs: run it before it is reported.")
     tagged = [TAG in cell.metadata.get("tags", []) for cell in notebook.cells]
     if any(tagged):
         first = notebook.cells[0]
@@ -155,8 +147,7 @@ def without_code(notebook: NotebookNode) -> NotebookNode:
 def _is_shown(output: NotebookNode, cell: int, *, chosen: bool) -> bool:
     if output.output_type == "error":
         raise ExportError(
-            f"Cell {cell} failed ({output.ename}): run the notebook again before it is "
-            "reported."
+            f"Cell {cell} failed ({output.ename}): run the notebook again."
         )
     if output.output_type == "stream":
         return False
@@ -174,8 +165,7 @@ def _page(path: Path) -> BeautifulSoup:
     record = path.with_name("metrics.json")
     if record.is_file() and (status := RunRecord.load(record).status) != "complete":
         raise ExportError(
-            f"The run of {path} did not complete ({status}): run it again before it is "
-            "reported."
+            f"The run of {path} did not complete ({status}): run it again."
         )
     resources = {"metadata": {"name": path.stem, "path": str(path.resolve().parent)}}
     notebook = without_code(read_notebook(path))
@@ -190,13 +180,9 @@ def _joined(pages: Sequence[BeautifulSoup], title: str) -> BeautifulSoup:
     first = pages[0]
     [main], [name] = first("main"), first("title")
     name.string = title or name.get_text()
-    dates = [
-        str(tag["content"])
-        for page in pages
-        for tag in page.select('meta[name="date"]')
-    ]
+    dates = [tag for page in pages for tag in page.select('meta[name="date"]')]
     for tag in first.select('meta[name="date"]'):
-        tag["content"] = max(dates)
+        tag["content"] = max(str(date["content"]) for date in dates)
     if len(pages) > 1:
         for heading in [
             h for page in pages for h in page(["h1", "h2", "h3", "h4", "h5"])

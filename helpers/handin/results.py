@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -24,22 +22,15 @@ HEADER = (
     *("Notebook", "Section", "Asked or claimed", "Measured", "Verdict"),
     *("Data", "Device", "Time"),
 )
-METRIC_HEADER = (
-    *("notebook", "status", "data", "model", "metric", "mean", "std", "ci95", "values"),
-    *("over", "device", "seconds"),
-)
 README_HEADER = ("Assignment", "Goals, measured", "Asked in all", "Data", "Device")
 EMPHASISED = ("missed", "contradicted")
 PAGE = """\
 # Results
 
-What each notebook is asked for and what it claims, with what was measured: the mean \
-over seeds (in cross-validation, over repeats of all folds) ± 95 % confidence \
-interval. A claim has no section. *Reduced* runs had fewer epochs, seeds or images \
-than the notebook's own experiment.
-
-Written by `python -m helpers results --write` from the records in \
-[exports/reference](exports/reference).
+What each notebook is asked for, by section, and what it claims: mean over seeds or
+repeats of cross-validation ± 95 % confidence interval. *Reduced* runs had fewer epochs,
+seeds or images than the notebook's own experiment. Written by
+`python -m helpers results --write` from [exports/reference](exports/reference).
 """
 
 
@@ -52,8 +43,7 @@ def collect(folder: Path | None = None) -> list[RunRecord]:
 def result_rows(records: Sequence[RunRecord]) -> list[tuple[str, ...]]:
     """The table of results, as text under ``HEADER``: a row for each finding.
 
-    A run without findings, or that did not complete, has one row. One that loads models
-    or results of reduced runs or stand-ins says so.
+    A run without any has one row too. What builds on reduced runs or stand-ins says so.
     """
     notebooks = find_notebooks()
     caveats = {record.notebook: [*own_caveats(record)] for record in records}
@@ -95,32 +85,42 @@ def count_verdicts(findings: Sequence[dict[str, Any]]) -> str:
     return ", ".join(f"{counts[name]} {name}" for name in VERDICTS if counts[name])
 
 
-def text_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A table for the terminal, in aligned columns."""
-    table = [header, *rows]
+def results_text(records: Sequence[RunRecord]) -> str:
+    """The table of results for a terminal, in aligned columns."""
+    table = [HEADER, *result_rows(records)]
     widths = [max(map(len, column)) for column in zip(*table, strict=True)]
     return "\n".join("  ".join(map(str.ljust, row, widths)).rstrip() for row in table)
 
 
-def csv_table(header: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
-    """A table as CSV."""
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows([header, *rows])
-    return text.getvalue()
+def results_csv(records: Sequence[RunRecord]) -> str:
+    """The table of results as CSV."""
+    return _csv(dict(zip(HEADER, row, strict=True)) for row in result_rows(records))
 
 
-def metric_rows(records: Sequence[RunRecord]) -> list[tuple[Any, ...]]:
-    """Every metric of every model, one to a row, under ``METRIC_HEADER``."""
-    return [
-        (
-            *(record.notebook, record.status, record.data.get("source", "")),
-            *(model, metric, summary["mean"], summary["std"], summary["ci95"]),
-            *(len(summary["values"]), summary.get("over", "seeds")),
-            *(record.environment.get("device", ""), record.seconds),
-        )
+def metrics_csv(records: Sequence[RunRecord]) -> str:
+    """Every metric of every model as CSV, one to a row."""
+    return _csv(
+        {
+            "notebook": record.notebook,
+            "status": record.status,
+            "data": record.data.get("source", ""),
+            "model": model,
+            "metric": metric,
+            **{name: summary[name] for name in ("mean", "std", "ci95")},
+            "values": len(summary["values"]),
+            "over": summary.get("over", "seeds"),
+            "device": record.environment.get("device", ""),
+            "seconds": record.seconds,
+        }
         for record in records
         for model, metric, summary in _metrics(record)
-    ]
+    )
+
+
+def _csv(rows: Iterable[dict[str, Any]]) -> str:
+    import pandas as pd
+
+    return pd.DataFrame(rows).to_csv(index=False)
 
 
 def results_markdown(records: Sequence[RunRecord], notebooks: str = "notebooks") -> str:
@@ -172,7 +172,7 @@ def write_tables(folder: Path = ROOT, reference: Path | None = None) -> list[str
         The names of the files that have changed.
 
     Raises:
-        ExportError: there is no README, or it has no such markers.
+        ExportError: README has no such markers.
     """
     records = collect_reference(reference)
     readme, page = folder / "README.md", folder / "RESULTS.md"

@@ -75,13 +75,14 @@ def test_the_time_is_that_of_training_where_it_was_found_done(
     )
 
 
-def test_the_terminals_table_has_aligned_columns() -> None:
-    assert results.text_table(("a", "b"), [("long", "3")]) == "a     b\nlong  3"
+def test_the_terminals_table_has_aligned_columns(real_run: RealRun) -> None:
+    header, *rows = results.results_text([real_run()]).splitlines()
+    starts = {row.index("real shapes") for row in rows}
+    assert starts == {header.index("Data")}
 
 
 def test_csv_has_the_rows_of_the_table(real_run: RealRun) -> None:
-    text = results.csv_table(results.HEADER, results.result_rows([real_run()]))
-    rows = list(csv.DictReader(io.StringIO(text)))
+    rows = list(csv.DictReader(io.StringIO(results.results_csv([real_run()]))))
     assert [
         (row["Section"], row["Asked or claimed"], row["Verdict"]) for row in rows
     ] == [
@@ -92,8 +93,7 @@ def test_csv_has_the_rows_of_the_table(real_run: RealRun) -> None:
 
 
 def test_every_metric_is_a_row_of_its_own(real_run: RealRun) -> None:
-    text = results.csv_table(results.METRIC_HEADER, results.metric_rows([real_run()]))
-    rows = list(csv.DictReader(io.StringIO(text)))
+    rows = list(csv.DictReader(io.StringIO(results.metrics_csv([real_run()]))))
     assert [
         (row["metric"], float(row["mean"]), row["values"], row["over"]) for row in rows
     ] == [

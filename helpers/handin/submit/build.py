@@ -12,9 +12,8 @@ import re
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from helpers.base.environment import commit
 from helpers.base.errors import ConfigError, ExportError
@@ -38,29 +37,16 @@ PACKED = (".zip", ".pt", ".pdf", ".png")  # packing these again saves next to no
 
 
 class IncompleteError(ExportError):
-    """Something that a course asks for is missing.
-
-    Attributes:
-        missing: all of it, a sentence each.
-    """
+    """What a course asks for is ``missing``, a sentence each."""
 
     def __init__(self, assignment: str, missing: Sequence[str]) -> None:
-        self.missing = list(missing)
-        super().__init__(
-            f"{assignment} cannot be handed in yet. Missing: {'; '.join(missing)}. As "
-            "a draft all the same: --draft"
-        )
+        self.missing = missing
+        faults = "; ".join(missing)
+        super().__init__(f"{assignment} cannot be handed in yet. Missing: {faults}")
 
 
-@dataclass(frozen=True)
-class Submission:
-    """What was built.
-
-    Attributes:
-        files: that are handed in.
-        missing: what makes them a draft; empty if they are none.
-        notes: what whoever hands them in should know.
-    """
+class Submission(NamedTuple):
+    """The files that were built, what makes them a draft, and what to know of them."""
 
     files: tuple[Path, ...]
     missing: tuple[str, ...]
@@ -81,8 +67,7 @@ def submit(
         assignment: its name, ``lines``.
         group: the group's identifier, which names the archive of ``lines``.
         out: the folder; None takes ``exports/submit/<assignment>``.
-        draft: build it with what there is; the files say in their names and inside that
-            they are a draft.
+        draft: build it with what there is; names and contents say that it is a draft.
         quick: take the quick runs, which make a draft only.
 
     Raises:

@@ -36,8 +36,7 @@ class Gathered:
         quick: whether these are quick runs.
         records: of the runs that it is about, by notebook.
         files: contents by path.
-        missing: what the course asks for and is not there, or not as it should be, a
-            sentence each.
+        missing: what is not there, or not as it should be, a sentence each.
         notes: what whoever hands it in should know, likewise.
     """
 
@@ -68,11 +67,6 @@ class Gathered:
 
 def gather(part: Part, exports: Path, *, quick: bool) -> Gathered:
     """Gathers what there is for an archive, and what there is not.
-
-    Args:
-        part: what the archive is to be.
-        exports: the folder of run folders.
-        quick: whether these are quick runs.
 
     Raises:
         ExportError: a record, a notebook or a paper is damaged.

@@ -126,7 +126,7 @@ def test_a_complete_run_shows_number_figure_findings_and_files(build: Build) -> 
         ),
         (
             "course/02_random",
-            "Random weights: alexnet is not pretrained. Not a result.",
+            "Random weights in place of pretrained ones. Not a result.",
             "; not a result",
         ),
         ("caltech101/03_reduced", "Reduced run: epochs 6", "; reduced run"),

@@ -256,7 +256,7 @@ def test_all_that_is_missing_is_listed_and_nothing_is_written(
             "lines. Not a result."
         ),
         "lines/03_multi_head did not complete (failed)",
-        "3.zip: lines/04_visualization: Random weights: ",
+        "3.zip: lines/04_visualization: Random weights in place of pretrained ones. ",
         "3.zip: lines/04_visualization: Based on stand-ins: lines/02_own_network",
         "2.zip: report.pdf has no run to report on",
     ):
