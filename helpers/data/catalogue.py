@@ -57,11 +57,10 @@ class DataSet:
         title: its name in prose.
         folder: its own folder below the data folder, and below ``synthetic/`` there.
         image_size: side of the square images in pixels.
-        licence: on what terms it may be used.
-        homepage: where it is described; empty for a set that is generated.
         load: reads classes and splits from the folder, and raises a DataError that
             names what is missing or broken; takes a side in pixels where ``any_size``.
         draw: draws the stand-in into an empty folder, in the layout of the real set.
+        homepage: where it is described; empty for a set that is generated.
         archives: the official download, where there is one.
         lay_out: makes the set's folder (second argument) of the user's download
             (first).
@@ -76,10 +75,9 @@ class DataSet:
     title: str
     folder: str
     image_size: int
-    licence: str
-    homepage: str
     load: Callable[..., Loaded]
     draw: Callable[[Path], None]
+    homepage: str = ""
     archives: tuple[Archive, ...] = ()
     lay_out: Callable[[Path, Path], None] | None = None
     make: Callable[[Path], bool] | None = None
@@ -128,7 +126,6 @@ _MNIST = DataSet(
     title="MNIST (training set, 60 : 40)",
     folder="MNIST",
     image_size=mnist.IMAGE_SIZE,
-    licence="CC BY-SA 3.0",
     homepage="https://yann.lecun.com/exdb/mnist/",
     load=mnist.load_60_40,
     draw=mnist.draw,
@@ -162,7 +159,6 @@ _ALL = (
         title="Caltech-101",
         folder="caltech101",
         image_size=caltech101.IMAGE_SIZE,
-        licence="CC BY 4.0",
         homepage="https://data.caltech.edu/records/mzrjq-6wc02",
         load=caltech101.load,
         draw=caltech101.draw,
@@ -180,7 +176,6 @@ _ALL = (
         title="CIFAR-10",
         folder=cifar10.FOLDER,
         image_size=cifar10.IMAGE_SIZE,
-        licence="none stated",
         homepage="https://www.cs.toronto.edu/~kriz/cifar.html",
         load=cifar10.load,
         draw=cifar10.draw,
@@ -198,8 +193,6 @@ _ALL = (
         title="the line dataset",
         folder="lines",
         image_size=lines.IMAGE_SIZE,
-        licence="none needed",
-        homepage="",
         load=lines.load,
         draw=lines.draw,
         make=lines.make,
@@ -217,7 +210,6 @@ _ALL = (
         title="the artists' paintings",
         folder="artists",
         image_size=artists.IMAGE_SIZE,
-        licence="for coursework",
         homepage="https://web.mit.edu/zoya/www/",
         load=artists.load,
         draw=artists.draw,
@@ -228,7 +220,6 @@ _ALL = (
         title="FaceScrub",
         folder="facescrub",
         image_size=facescrub.IMAGE_SIZE,
-        licence="research use only",
         homepage="https://vintage.winklerbros.net/facescrub.html",
         load=facescrub.load,
         draw=facescrub.draw,
@@ -241,7 +232,6 @@ _ALL = (
         title="clip art",
         folder="clipart",
         image_size=clipart.IMAGE_SIZE,
-        licence="non-commercial research and education",
         homepage="https://www.hemanthdv.org/officeHomeDataset.html",
         load=clipart.load,
         draw=clipart.draw,

@@ -6,18 +6,13 @@ H.-W. Ng, S. Winkler: A data-driven approach to cleaning large face datasets (IC
 
 from __future__ import annotations
 
-import hashlib
 import re
-from collections.abc import Iterable
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
-import pandas as pd
-
 from helpers.base.errors import DataError
-from helpers.base.files import write_atomic
 from helpers.data import synthetic
-from helpers.data.images import image_files, load_folder_split
+from helpers.data.images import load_folder_split
 from helpers.data.splits import Loaded
 
 IMAGE_SIZE = 112
@@ -38,7 +33,7 @@ COLUMNS = ("actor", "image_id", "face_id", "url", "bbox", "sha256")
 LINE = re.compile(
     r"[^\t]+\t\d+\t\d+\t[^\t]+\t-?\d+(,-?\d+){3}\t[0-9a-fA-F]{64}", re.ASCII
 )
-MANIFEST = "manifest.csv"  # written last: with it, the set is whole
+MANIFEST = "manifest.csv"  # the faces that are there; with it, the set is whole
 
 
 @dataclass(frozen=True)
@@ -90,13 +85,6 @@ def draw(folder: Path) -> None:
         size=IMAGE_SIZE,
         layout="faces/{name}/{name}_{number:05d}.jpg",
     )
-    box = f"0,0,{IMAGE_SIZE},{IMAGE_SIZE}"
-    faces = []
-    for actor, name in ACTORS.items():
-        for number, file in enumerate(image_files(folder / "faces" / name), start=1):
-            sha256 = hashlib.sha256(file.read_bytes()).hexdigest()
-            faces.append(Face(actor, str(number), str(number), "", box, sha256))
-    write_manifest(folder, faces)
 
 
 def read_lists(folder: Path) -> tuple[list[Face], list[str]]:
@@ -126,13 +114,6 @@ def read_lists(folder: Path) -> tuple[list[Face], list[str]]:
             else:
                 malformed.append(f"{path.name}, line {number}: {line}")
     return list(faces.values()), malformed
-
-
-def write_manifest(folder: Path, faces: Iterable[Face]) -> None:
-    """Writes which faces are there, in order of their files."""
-    rows = sorted((face.file, *astuple(face)) for face in faces)
-    with write_atomic(folder / MANIFEST) as temporary:
-        pd.DataFrame(rows, columns=["file", *COLUMNS]).to_csv(temporary, index=False)
 
 
 def _counts(total: int) -> tuple[int, int, int]:

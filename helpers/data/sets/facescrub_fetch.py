@@ -14,7 +14,7 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from enum import StrEnum
 from pathlib import Path
 from threading import Event
@@ -33,11 +33,11 @@ from helpers.base.files import write_atomic
 from helpers.data.images import open_image
 from helpers.data.sets.facescrub import (
     ACTORS,
+    COLUMNS,
     MANIFEST,
     Face,
     check_counts,
     read_lists,
-    write_manifest,
 )
 
 LOST = "lost.csv"
@@ -143,7 +143,8 @@ def collect_faces(folder: Path, limits: Limits | None = None) -> None:
         kept = [face for face in faces if (folder / face.file).is_file()]
         tqdm.write(report(kept, losses))
         check_counts(folder)
-        write_manifest(folder, kept)
+        rows = sorted((face.file, *astuple(face)) for face in kept)
+        _write_csv(folder / MANIFEST, ("file", *COLUMNS), rows)
     except OSError as error:
         raise DataError(
             f"{folder} could not be read or written ({error}). Free some space, or "
@@ -285,9 +286,11 @@ def read_losses(folder: Path) -> list[Loss]:
     return list(map(Loss._make, table.itertuples(index=False)))
 
 
-def _write_losses(folder: Path, losses: Sequence[Loss]) -> None:
-    with write_atomic(folder / LOST) as temporary:
-        pd.DataFrame(losses, columns=Loss._fields).to_csv(temporary, index=False)
+def _write_csv(
+    path: Path, columns: Sequence[str], rows: Sequence[tuple[str, ...]]
+) -> None:
+    with write_atomic(path) as temporary:
+        pd.DataFrame(rows, columns=list(columns)).to_csv(temporary, index=False)
 
 
 def _gather(
@@ -311,7 +314,7 @@ def _gather(
     finally:
         stop.set()
         pool.shutdown(cancel_futures=True)
-        _write_losses(folder, losses)
+        _write_csv(folder / LOST, Loss._fields, losses)
 
 
 def _fetch(

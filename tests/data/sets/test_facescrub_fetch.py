@@ -7,6 +7,7 @@ import io
 import struct
 import threading
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -191,9 +192,8 @@ def test_what_the_web_does_is_told_apart(
     assert causes(lists.folder) == expected
     assert website.asked("/no-box.jpg") == 0
     with (lists.folder / MANIFEST).open(newline="") as file:
-        assert [row["url"] for row in csv.DictReader(file)] == [
-            face.url for face in kept
-        ]
+        rows = list(csv.DictReader(file))
+    assert rows == [{"file": face.file} | asdict(face) for face in kept]
     printed = capsys.readouterr().out
     assert "4 faces kept, 14 lost" in printed
     for cause, count in (

@@ -6,13 +6,8 @@ from pathlib import Path
 import pytest
 
 from helpers.base.errors import DataError
-from helpers.data.sets.facescrub import ACTORS, LISTS, Face, read_lists, write_manifest
-from helpers.data.sets.facescrub_fetch import (
-    Cause,
-    Loss,
-    _write_losses,
-    read_losses,
-)
+from helpers.data.sets.facescrub import ACTORS, LISTS, Face, read_lists
+from helpers.data.sets.facescrub_fetch import LOST, Cause, Loss, _write_csv, read_losses
 
 SHA256 = "0123456789abcdef" * 4
 HADER = f"Bill Hader\t11\t6375\thttp://a.org/1.jpg\t1,2,30,40\t{SHA256}"
@@ -86,22 +81,6 @@ def test_a_missing_list_says_what_to_put_where(tmp_path: Path) -> None:
         read_lists(tmp_path)
 
 
-def test_the_manifest_is_sorted_by_file(tmp_path: Path) -> None:
-    write_lists(tmp_path, HADER.replace("6375", "9") + f"\n{HADER}\n", HARMON)
-    faces, _ = read_lists(tmp_path)
-    write_manifest(tmp_path, reversed(faces))
-    with (tmp_path / "manifest.csv").open(newline="") as file:
-        rows = list(csv.DictReader(file))
-    columns = ["file", "actor", "image_id", "face_id", "url", "bbox", "sha256"]
-    assert list(rows[0]) == columns
-    assert [row["file"].rpartition("/")[2] for row in rows] == [
-        "hader_00009.jpg",
-        "hader_06375.jpg",
-        "harmon_32306.jpg",
-    ]
-    assert rows[0]["bbox"] == "1,2,30,40"
-
-
 def test_losses_are_read_as_they_were_written(tmp_path: Path) -> None:
     assert read_losses(tmp_path) == []
     losses = [
@@ -114,7 +93,7 @@ def test_losses_are_read_as_they_were_written(tmp_path: Path) -> None:
         ),
         Loss("Bill Hader", "", Cause.MALFORMED, "two\nlines", ""),
     ]
-    _write_losses(tmp_path, losses)
+    _write_csv(tmp_path / LOST, Loss._fields, losses)
     assert read_losses(tmp_path) == losses
 
 
