@@ -33,8 +33,7 @@ class Outcome:
     Attributes:
         name: the notebook.
         folder: its run folder.
-        status: as in its record, or ``skipped``: it did not start, because a model that
-            it needs was not made.
+        status: as in its record, or ``skipped``: what it needs was not made.
         reason: why it is not ``ok``, in one line; empty if it is.
         hint: what the user can do about that.
         seconds: wall time.

@@ -38,11 +38,6 @@ class Job:
         """The run folder."""
         return self.exports / self.notebook.name
 
-    @property
-    def command(self) -> str:
-        """What a user types to run this notebook."""
-        return run_command(self.notebook.name, quick=self.quick)
-
 
 def make_plan(
     names: Sequence[str],
@@ -62,7 +57,7 @@ def make_plan(
 
     Raises:
         NotebookError: a name is unknown, or the needs cannot be met.
-        ExportError: a record of a run that is needed cannot be read.
+        ExportError: the record of a run that is needed cannot be read.
         ConfigError: a parameter is unknown to all these notebooks, or ill-typed.
     """
     folder = folder or notebooks_dir()
@@ -103,8 +98,8 @@ def read_quick_settings(folder: Path | None = None) -> dict[str, dict[str, Any]]
         isinstance(values, dict) for values in content.values()
     ):
         raise ConfigError(
-            f"{path} must map each notebook to its parameters, such as `caltech101/01: "
-            f"{{epochs: 1}}`."
+            f"{path} must map each notebook to its parameters, such as "
+            "`caltech101/01_lenet5: {epochs: 1}`."
         )
     notebooks = {notebook.name: notebook for notebook in find_notebooks(folder)}
     if unknown := sorted(set(content) - set(notebooks)):

@@ -9,6 +9,7 @@ from typing import Any
 
 from helpers.base.errors import ExportError
 from helpers.base.record import RunRecord, Status
+from helpers.base.runs import run_command
 from helpers.runner.execute import Export, Outcome, close_record, execute
 from helpers.runner.plan import Job, make_plan
 
@@ -26,14 +27,13 @@ def run_notebooks(
     """Runs notebooks and exports them; one that fails stops only those that need it.
 
     Args:
-        names: assignments (``caltech101``) or notebooks (``caltech101/01_lenet5``);
-            none means all.
-        quick: take the settings of ``quick.yaml`` and write to ``exports/quick``.
-        parameters: values, text or typed, for the notebooks that declare them.
+        names: as of ``make_plan``, like ``quick``, ``parameters`` and ``folder``.
+        quick: write to ``exports/quick``, too.
+        parameters: values for the notebooks that declare them.
         jobs: notebooks that run side by side.
-        timeout: seconds that each notebook may take; None for no limit.
-        export: makes documents of each complete notebook; None makes none.
-        folder: the folder of notebooks; None takes the project's own.
+        timeout: as of ``execute``, like ``export``.
+        export: makes documents of each complete notebook.
+        folder: the folder of notebooks.
 
     Returns:
         One outcome per notebook, in the order in which they ran.
@@ -82,7 +82,7 @@ def _skipped(job: Job, outcomes: Mapping[str, Outcome]) -> Outcome | None:
     for need in job.notebook.needs:
         if need in outcomes and outcomes[need].status != "complete":
             reason = f"it needs what {need} makes, which did not complete"
-            hint = f"then: {job.command}"
+            hint = f"then: {run_command(job.notebook.name, quick=job.quick)}"
             return Outcome(job.notebook.name, job.folder, "skipped", reason, hint)
     return None
 

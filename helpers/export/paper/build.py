@@ -85,9 +85,8 @@ def paper_files(
             folder=work,
         )
         shutil.copy(style, work)
-        if bibliography and "\\bibliography{" in (work / "paper.tex").read_text(
-            "utf-8"
-        ):
+        source = (work / "paper.tex").read_text(encoding="utf-8")
+        if bibliography and "\\bibliography{" in source:
             shutil.copy(bibliography, work / "references.bib")
         files = sorted(path for path in work.rglob("*") if path.is_file())
         return {file.relative_to(work).as_posix(): file.read_bytes() for file in files}
@@ -103,9 +102,8 @@ def write_paper(path: Path) -> Path:
         The PDF.
 
     Raises:
-        ExportError: the notebook makes no paper, or not one that passes the checks:
-            then the source is there, if it could be made, and what was set, as
-            ``paper/draft.pdf``; an earlier ``paper.pdf`` is gone.
+        ExportError: the notebook makes no paper, or one with faults: then what was set
+            is ``paper/draft.pdf``, and an earlier ``paper.pdf`` is gone.
     """
     target, folder = path.with_name("paper.pdf"), path.with_name("paper")
     for stale in (target, folder / "draft.pdf"):

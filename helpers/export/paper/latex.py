@@ -80,8 +80,7 @@ def set_with_latex(files: dict[str, bytes]) -> tuple[bytes, str]:
         The PDF and the log of the last run.
 
     Raises:
-        ExportError: TeX is not installed, or not completely, or stopped at an error in
-            the text.
+        ExportError: TeX is not (completely) installed, or stopped at an error.
     """
     if missing := missing_programs():
         raise ExportError(

@@ -18,7 +18,6 @@ from helpers.export.marks import (
     pandoc_marks,
 )
 
-ABSTRACT = "abstract"
 EXAMPLE = (
     '{"authors": [{"name": "…", "affiliation": "…", "email": "…"}], '
     '"bibliography": "….bib", "pages": [6, 8]}'
@@ -46,21 +45,16 @@ def read_manuscript(notebook: NotebookNode, folder: Path) -> tuple[str, dict[str
     texts: dict[bool, list[str]] = {True: [], False: []}
     for number, cell in enumerate(notebook.cells, start=1):
         if not is_left_out(cell):
-            is_abstract = ABSTRACT in cell.metadata.get("tags", [])
+            is_abstract = "abstract" in cell.metadata.get("tags", [])
             texts[is_abstract] += _texts(cell, number, folder)
     sources = (cell.source for cell in notebook.cells if cell.cell_type == "markdown")
     headings = TITLE.findall("\n".join(sources))
     title = paper.get("title") or next(iter(headings), "")
     abstract = re.sub(r"^#+ .*\n", "", "\n\n".join(texts[True])).strip()
     if not title:
-        raise ExportError(
-            "The paper has no title: start the notebook with a heading, `# Title`."
-        )
+        raise ExportError("The paper has no title: begin the notebook with `# Title`.")
     if not abstract:
-        raise ExportError(
-            "The paper has no abstract: tag the cell that says or shows it "
-            f"`{ABSTRACT}`."
-        )
+        raise ExportError("The paper has no abstract: tag its cell `abstract`.")
     text = pandoc_marks("\n\n".join(texts[False]))
     return text, paper | {"title": title, "abstract": abstract}
 
@@ -103,8 +97,7 @@ def _texts(cell: NotebookNode, number: int, folder: Path) -> Iterator[str]:
     for output in cell.get("outputs", []):
         if output.output_type == "error":
             raise ExportError(
-                f"Cell {number} failed ({output.ename}): run the notebook again before "
-                "it becomes a paper."
+                f"Cell {number} failed ({output.ename}): run the notebook again."
             )
         if output.output_type != "stream":  # progress, for those who watch
             yield _shown(output, number, folder)

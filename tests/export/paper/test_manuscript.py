@@ -124,7 +124,7 @@ def test_what_has_no_place_in_a_paper_is_named(
 
 
 @pytest.mark.parametrize(
-    ("number", "message"), [(0, "no title: start"), (1, "no abstract: tag the cell")]
+    ("number", "message"), [(0, "no title: begin"), (1, "no abstract: tag its cell")]
 )
 def test_title_and_abstract_are_needed(
     notebook: nbformat.NotebookNode, folder: Path, number: int, message: str
