@@ -48,6 +48,10 @@ def _values(_context: object, _option: object, texts: Sequence[str]) -> dict[str
     return values
 
 
+def _run_all(*, quick: bool) -> str:
+    return f"python -m helpers run{' --quick' if quick else ''}"
+
+
 def _fail_if(condition: object) -> None:
     if condition:
         raise click.exceptions.Exit(1)
@@ -75,8 +79,7 @@ formats_option = click.option(
 )
 @click.version_option(package_name="cnn-course-notebooks")
 def main() -> None:
-    """University assignments on convolutional networks: run the notebooks, export them,
-    use their models.
+    """University assignments on convolutional networks.
 
     A NAME is an assignment (caltech101) or one of its notebooks (caltech101/01_lenet5,
     or 01_lenet5).
@@ -107,9 +110,7 @@ def data() -> None:
 @data.command("fetch")
 @some_names
 def data_fetch(names: Sequence[str]) -> None:
-    """Download, verify and lay out NAMES: from official archives; facescrub picture by
-    picture, with a report.
-    """
+    """Download, verify and lay out NAMES; facescrub picture by picture."""
     from helpers.data.download import fetch
 
     for name in names:
@@ -122,8 +123,7 @@ def data_fetch(names: Sequence[str]) -> None:
 def data_convert(name: str, source: Path) -> None:
     """Lay out NAME of what you have downloaded: SOURCE, an archive or a folder.
 
-    For a set without an address that stays, which is clipart: SOURCE is Office-Home's
-    archive, or the course's own.
+    For clipart: Office-Home's archive, or the course's own.
     """
     from helpers.data.download import convert
 
@@ -144,9 +144,7 @@ def data_make(names: Sequence[str]) -> None:
 @data.command("check")
 @any_names
 def data_check(names: Sequence[str]) -> None:
-    """Read data sets (all, or NAMES; unchanged files from the cache); exit 1 if one is
-    broken.
-    """
+    """Read data sets (all, or NAMES) and exit with 1 if one is broken."""
     from helpers.data.catalogue import CATALOGUE, data_status
 
     broken = False
@@ -192,14 +190,12 @@ def run(
     """Run notebooks (all, or NAMES) and export them.
 
     Those that load another's model run after it. What a run leaves behind is in
-    exports/<assignment>/<notebook>/, of a quick run in exports/quick/. Parameters:
-    python -m helpers list NAME.
+    exports/<assignment>/<notebook>/, of a quick run in exports/quick/.
     """
     from helpers.export.pages import export_notebook
     from helpers.runner.run import report, run_notebooks
 
-    # A machine that is shut down sends SIGTERM: end as after Ctrl-C, with a true
-    # record.
+    # A machine that is shut down sends SIGTERM: end as after Ctrl-C.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     export = None if no_export else partial(export_notebook, formats=formats.split(","))
     outcomes = run_notebooks(names, export=export, **options)
@@ -231,7 +227,7 @@ def paper(name: str, *, quick: bool) -> None:
     """Make a paper of an executed notebook: paper.pdf.
 
     NAME is a notebook whose metadata name authors, such as artists_faces/08_report, or
-    the path of an .ipynb file. Its source goes to paper/. LaTeX sets it: see doctor.
+    an .ipynb file. Its source goes to paper/.
     """
     from helpers.base.runs import executed_notebooks
     from helpers.export.paper.build import write_paper
@@ -257,8 +253,8 @@ def paper(name: str, *, quick: bool) -> None:
 def report(names: Sequence[str], output: Path, *, quick: bool, **options: Any) -> None:
     """Make a report of executed notebooks: text, figures and tables, without the code.
 
-    Of a notebook with cells tagged `report` it shows these; of another, all cells.
-    NAMES are joined in this order. With --pages, a report of another length is refused.
+    Of a notebook with cells tagged `report` it shows these. With --pages, a report of
+    another length is refused.
     """
     from helpers.base.runs import executed_notebooks
     from helpers.handin.report import write_report
@@ -282,8 +278,6 @@ def submit(assignment: str, **options: Any) -> None:
     """Build and check what the course of ASSIGNMENT wants handed in.
 
     What is missing is listed in full, and nothing is built unless --draft says so.
-    Every archive holds its code, a README with the commands to run it, and
-    MANIFEST.json.
     """
     from helpers.handin.submit.build import IncompleteError
     from helpers.handin.submit.build import submit as build
@@ -296,12 +290,9 @@ def submit(assignment: str, **options: Any) -> None:
             click.echo(f"  - {fault}", err=True)
         click.echo("As a draft all the same: --draft", err=True)
         raise click.exceptions.Exit(1) from None
-    for fault in submission.missing:
-        click.echo(f"missing: {fault}")
-    for note in submission.notes:
-        click.echo(f"note: {note}")
-    for file in submission.files:
-        click.echo(file)
+    lines = [f"missing: {fault}" for fault in submission.missing]
+    lines += [f"note: {note}" for note in submission.notes]
+    click.echo("\n".join([*lines, *map(str, submission.files)]))
 
 
 @main.command()
@@ -345,10 +336,9 @@ def predict(model: str, images: Path, output: Path, **options: bool) -> None:
 def visualize(model: str, kind: str, output: Path, **options: Any) -> None:
     """Draw what a saved network sees, as .png, .pdf or .svg.
 
-    MODEL is a model.pt, or the notebook that saved it. What is left out is chosen and
-    said. Kinds: the maps of its layers (activations), what its filters respond to,
-    found by gradient ascent (filters), where it finds what speaks for a class
-    (heatmap), which pixels matter for it (saliency).
+    MODEL is a model.pt, or the notebook that saved it. Kinds: the maps of its layers
+    (activations), what its filters respond to (filters), where it finds what speaks for
+    a class (heatmap), which pixels matter for it (saliency).
     """
     from helpers.viewer.visualize import write_picture
 
@@ -383,8 +373,7 @@ def results(context: click.Context, /, *, quick: bool, **styles: bool) -> None:
             "note: nothing was run here; kept in exports/reference are:", err=True
         )
     if not records:
-        command = f"python -m helpers run{' --quick' if quick else ''}"
-        raise ExportError(f"There are no results yet: {command}")
+        raise ExportError(f"There are no results yet: {_run_all(quick=quick)}")
     shown = {
         "metrics": found.metrics_csv,
         "csv": found.results_csv,
@@ -397,11 +386,7 @@ def results(context: click.Context, /, *, quick: bool, **styles: bool) -> None:
 @results.command("save")
 @any_names
 def results_save(names: Sequence[str]) -> None:
-    """Keep real runs in exports/reference.
-
-    Copies metrics.json of the runs NAMES (without NAMES: of all) to where git keeps
-    them; refuses what is no evidence, with the reason.
-    """
+    """Keep real runs (all, or NAMES) in exports/reference, if they are evidence."""
     from helpers.base.declared import resolve
     from helpers.handin.reference import save_reference
     from helpers.handin.results import collect
@@ -426,25 +411,18 @@ def results_save(names: Sequence[str]) -> None:
 @main.command()
 @quick_option
 def gallery(*, quick: bool) -> None:
-    """Make a web page of all notebooks and their runs: exports/index.html, of quick
-    runs exports/quick/index.html.
-    """
+    """Make a web page of all notebooks and their runs: exports/index.html."""
     from helpers.handin.gallery import write_gallery
 
     page, runs = write_gallery(quick=quick)
     if not runs:
-        command = f"python -m helpers run{' --quick' if quick else ''}"
-        click.echo(f"note: no notebook has been run yet: {command}")
+        click.echo(f"note: no notebook has been run yet: {_run_all(quick=quick)}")
     click.echo(page)
 
 
 @main.command()
 def doctor() -> None:
-    """Say what works on this machine.
-
-    That is: which packages are installed, which export routes work, which data sets are
-    there and where networks are trained. Exit 1 if something is not as it should be.
-    """
+    """Check packages, device, export routes and data; exit with 1 if one is broken."""
     from helpers.doctor import examine
 
     healthy = True

@@ -215,7 +215,8 @@ def _goals(record: RunRecord) -> Iterator[str]:
     for row in record.findings:
         if row["section"].endswith("goal"):
             verdict = _emphasised(said(row, record.replaced))
-            yield f"{row['text']}: {reached(row)}, {verdict}{reduced}"
+            section = row["section"].removesuffix("goal")
+            yield f"{section}{row['text']}: {reached(row)}, {verdict}{reduced}"
 
 
 def _emphasised(verdict: str) -> str:

@@ -140,7 +140,7 @@ def test_readme_takes_a_line_for_each_assignment_and_keeps_the_rest(
     begin, end = results.BEGIN, results.END
     assert text == f"# Title\n\n{begin}\n\n{table}\n\n{end}\n\nmore\n"
     _, _, clipart, lines = table.splitlines()
-    goal = "a loss \\| below 0.5: 0.60 ± 0.25 nats (3 seeds), **missed**"
+    goal = "1(c), a loss \\| below 0.5: 0.60 ± 0.25 nats (3 seeds), **missed**"
     assert clipart.startswith(
         f"| [Clip art](notebooks/clipart) | {goal} (*reduced*) | 1 met, 1 missed |"
     )

@@ -1,3 +1,1 @@
-"""What each course wants handed in, built from the runs and checked: ``python -m
-helpers submit``.
-"""
+"""What each course wants handed in, built from the runs and checked."""

@@ -96,9 +96,9 @@ def test_a_complete_run_shows_number_figure_findings_and_files(build: Build) -> 
     assert [
         [words(cell) for cell in row("td")] for row in found.select("details tr")[1:]
     ] == [
-        ["1(b): at least 71 %", "85.0 ± 2.5 % (3 seeds)", "met"],
-        ["1(c), goal: a loss | below 0.5", "0.60 ± 0.25 nats (3 seeds)", "missed"],
-        ["Depth helps.", "+1.3 ± 2.0 points (3 seeds)", "not shown"],
+        ["1(b): at least 71 % 85.0 ± 2.5 % (3 seeds)", "met"],
+        ["1(c), goal: a loss | below 0.5 0.60 ± 0.25 nats (3 seeds)", "missed"],
+        ["Depth helps. +1.3 ± 2.0 points (3 seeds)", "not shown"],
     ]
     assert (found.img["alt"], found.img["width"], found.img["height"]) == (
         "Curves of caltech101/01_judged",
