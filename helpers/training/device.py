@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import ctypes
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
+from typing import Any
 
 import torch
+import torch.nn.functional as F
+from torch import Tensor
+from torch.nn.modules.utils import _pair
+from torch.overrides import TorchFunctionMode
 
 from helpers.base.errors import ConfigError
 
@@ -34,8 +39,61 @@ class Arithmetic:
         autocast = torch.autocast(
             self.device.type, dtype=self.dtype, enabled=self.dtype != torch.float32
         )
-        with autocast:
+        on_onednn = self.device.type == "cpu" and self.dtype == torch.bfloat16
+        with autocast, _IdleTapsInFloat32() if on_onednn else nullcontext():
             yield
+
+
+class _IdleTapsInFloat32(TorchFunctionMode):
+    """Computes convolutions in float32 whose filters have idle taps.
+
+    A tap is idle where it meets nothing but padding: all but the middle one of 3×3 on
+    maps of 1×1. Its gradient is zero, which oneDNN does not always write in bfloat16
+    (with a stride of 2, or a large filter): whatever lay in that memory is then taken
+    for it. Seen in PyTorch 2.15 with oneDNN 3.13.
+    """
+
+    def __torch_function__(
+        self,
+        func: Callable[..., Any],
+        types: Iterable[type],
+        args: tuple[Any, ...] = (),
+        kwargs: Mapping[str, Any] | None = None,
+    ) -> Any:
+        """Looks at one call of PyTorch's functions."""
+        call = partial(func, **(kwargs or {}))
+        if func is not F.conv2d or not _has_idle_taps(*args, **call.keywords):
+            return call(*args)
+        with torch.autocast("cpu", enabled=False):
+            floats = [a.float() if isinstance(a, Tensor) else a for a in args]
+            return call(*floats).bfloat16()
+
+
+def _has_idle_taps(  # noqa: PLR0917
+    images: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,  # noqa: ARG001
+    stride: Any = 1,
+    padding: Any = 0,
+    dilation: Any = 1,
+    groups: int = 1,  # noqa: ARG001
+) -> bool:
+    """Whether ``F.conv2d`` of these arguments has taps that meet no pixel."""
+    if isinstance(padding, str):
+        return padding == "same"
+    settings = (_pair(setting) for setting in (stride, padding, dilation))
+    sides = zip(images.shape[-2:], weight.shape[-2:], *settings, strict=True)
+    return any(_idles(*side) for side in sides)
+
+
+@cache
+def _idles(side: int, taps: int, stride: int, padding: int, dilation: int) -> bool:
+    """Whether some tap lies outside wherever the filter is, along one axis."""
+    starts = range(-padding, side + padding - dilation * (taps - 1), stride)
+    return not all(
+        any(0 <= start + tap * dilation < side for start in starts)
+        for tap in range(taps)
+    )
 
 
 def choose_device(name: str = "auto") -> torch.device:
@@ -72,7 +130,7 @@ def choose_dtype(precision: str, device: torch.device) -> torch.dtype:
 
 
 def has_fast_bf16(device: torch.device) -> bool:
-    """Whether the device has bfloat16 in hardware; emulated it is slower than fp32."""
+    """Whether the device has bfloat16 in hardware; on_onednn it is slower than fp32."""
     if device.type == "cuda":
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     if device.type == "cpu":

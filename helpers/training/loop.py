@@ -33,8 +33,8 @@ from helpers.training.optimizers import Schedule, decayed_parameters, make_optim
 # TrainConfig, makes the same settings give other weights: all is then trained again.
 VERSION = 2
 
-# Added to the seed of dropout and mixup, which would otherwise draw the very numbers that
-# the batches' generator draws for order and augmentation; seeds are a million apart.
+# Added to the seed of dropout and mixup, which would otherwise draw the same numbers as
+# the batches' generator for order and augmentation; seeds are a million apart.
 OTHER_STREAM = 500_000
 
 
@@ -68,7 +68,7 @@ def fit(
         ConfigError: there is no test split to watch.
     """
     run = TrainingRun(model, splits, config, folder, watch_test=watch_test)
-    # Each epoch seeds the random numbers anew, so that resuming needs no memory of them.
+    # Each epoch seeds the random numbers anew: resuming needs no memory of them.
     devices = [run.device] if run.device.type == "cuda" else []
     with torch.random.fork_rng(devices):
         while not run.finished:
@@ -136,7 +136,7 @@ class TrainingRun:
 
     @property
     def judged(self) -> nn.Module:
-        """The network that is evaluated and kept: the averaged one where there is one."""
+        """The network that is evaluated and kept: the averaged one, if there is one."""
         return self.model if self.average is None else self.average.module
 
     def one_epoch(self) -> Row:
@@ -171,7 +171,7 @@ class TrainingRun:
         return row
 
     def endless_steps(self) -> Iterator[int]:
-        """Optimizer steps without end or evaluation, for timing; yields their images."""
+        """Optimizer steps without end, for timing; yields how many images they see."""
         self.model.train()
         for epoch in itertools.count():
             for images, labels in self.train_batches.epoch(epoch):
@@ -199,7 +199,7 @@ class TrainingRun:
         return ((values * size).sum() / seen).item(), (correct.cpu() / seen).item()
 
     def _step(self, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-        """One optimizer step: the batch's mean loss and number of correct predictions."""
+        """One optimizer step: the mean loss and the number of correct predictions."""
         targets = F.one_hot(labels, self.num_classes).float()  # (B, K)
         if self.mix is not None:
             images, targets = self.mix(images, labels)

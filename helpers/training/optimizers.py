@@ -17,11 +17,9 @@ WEIGHTED = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d)
 
 def decayed_parameters(model: nn.Module) -> list[nn.Parameter]:
     """What regularisation applies to: matrices and filters, not biases or norms."""
-    return [
-        module.weight
-        for module in model.modules()
-        if isinstance(module, WEIGHTED) and module.weight.requires_grad
-    ]
+    layers = (m for m in model.modules() if isinstance(m, WEIGHTED))
+    weights = [layer.get_parameter("weight") for layer in layers]
+    return [weight for weight in weights if weight.requires_grad]
 
 
 def make_optimizer(

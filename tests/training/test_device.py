@@ -5,9 +5,16 @@ import sys
 
 import pytest
 import torch
+import torch.nn.functional as F
 
 from helpers.base.errors import ConfigError
-from helpers.training.device import choose_device, choose_dtype, has_fast_bf16
+from helpers.training.device import (
+    _has_idle_taps,
+    choose_arithmetic,
+    choose_device,
+    choose_dtype,
+    has_fast_bf16,
+)
 
 
 def test_an_unknown_device_is_refused() -> None:
@@ -52,3 +59,45 @@ print(plain, faults())
     ).stdout
     plain, kept = map(int, output.split())
     assert kept < plain / 10
+
+
+def test_convolutions_with_idle_taps_give_the_same_gradients_each_time() -> None:
+    torch.manual_seed(0)
+    images = torch.randn(64, 192, 1, 1)
+    weight = torch.randn(192, 1, 3, 3, requires_grad=True)
+    arithmetic = choose_arithmetic(torch.device("cpu"), "bf16")
+    for _ in range(20):
+        junk = [torch.full((size,), float("nan")) for size in (1728, 2048, 3456) * 20]
+        del junk  # what lies in freed memory
+        with arithmetic.in_use():
+            maps = F.conv2d(images, weight, stride=2, padding=1, groups=192)
+        assert maps.dtype == torch.bfloat16
+        (gradient,) = torch.autograd.grad(maps.float().sum(), weight)
+        assert gradient[:, 0, 1, 1].abs().min() > 0
+        gradient[:, 0, 1, 1] = 0
+        assert gradient.eq(0).all()
+
+
+@pytest.mark.parametrize(
+    ("side", "taps", "stride", "padding", "dilation", "idle"),
+    [
+        (1, 3, 2, 1, 1, True),
+        (2, 3, 2, 1, 1, True),
+        (3, 3, 2, 1, 1, False),
+        (2, 3, 1, 1, 1, False),
+        (2, 3, 1, 2, 2, True),
+        (3, 3, 1, 2, 2, False),
+        (1, 5, 1, 2, 1, True),
+        (8, 5, 2, 2, 1, False),
+        (4, 1, 2, 0, 1, False),
+    ],
+)
+def test_a_tap_is_idle_where_it_meets_no_pixel(
+    side: int, taps: int, stride: int, padding: int, dilation: int, idle: bool
+) -> None:
+    images, weight = torch.ones(1, 1, side, side), torch.ones(1, 1, taps, taps)
+    weight.requires_grad_()
+    maps = F.conv2d(images, weight, None, stride, padding, dilation)
+    (gradient,) = torch.autograd.grad(maps.sum(), weight)  # how often each is used
+    assert bool((gradient == 0).any()) == idle
+    assert _has_idle_taps(images, weight, None, stride, padding, dilation) == idle

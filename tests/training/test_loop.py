@@ -456,3 +456,16 @@ def test_a_checkpoint_of_other_threads_says_that_they_give_other_bits(
     write_checkpoint(tmp_path / "checkpoint.pt", state)
     with pytest.raises(TrainingError, match=r"other bits: set OMP_NUM_THREADS=12"):
         fit(small_net(), corners, QUICK, folder=tmp_path)
+
+
+def test_the_smallest_maps_give_the_same_bits_each_time_in_bf16(
+    corners: Splits,
+) -> None:
+    config = replace(QUICK, batch_size=64, precision="bf16", epochs=1)
+    finals = []
+    for _ in range(4):
+        torch.manual_seed(0)
+        model = StrokeNet(4)  # on 16×16 pixels its last maps are 1×1
+        fit(model, corners, config)
+        finals.append(weights(model))
+    assert all(same(finals[0], other) for other in finals[1:])
