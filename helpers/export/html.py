@@ -113,7 +113,8 @@ def _pieces(cell: NotebookNode) -> Iterator[tuple[str, Callable[[str], None]]]:
         text = data.get("text/markdown", data.get("text/latex"))
         about = output.get("metadata", {}).get("text/markdown", {})
         if "caption_of" in about:
-            text = f"::: {{#fig:{about['caption_of']}}}\n{text}\n:::"
+            caption = text.removeprefix("*").removesuffix("*")
+            text = f"::: {{#fig:{about['caption_of']}}}\n{caption}\n:::"
         elif about.get("table") and about.get("caption"):
             text = labelled_table(about)
         if text and "text/html" not in data:

@@ -32,7 +32,7 @@ def figure(name: str) -> Any:
         ),
         new_output(
             "display_data",
-            data={"text/markdown": f"*The {name} of @lecun1998.*"},
+            data={"text/markdown": f"*The *{name}* of @lecun1998.*"},
             metadata={"text/markdown": {"caption_of": name}},
         ),
     ]
@@ -98,7 +98,7 @@ def test_references_become_numbers_that_lead_there(tmp_path: Path) -> None:
         "see Figure 2",
     ):
         assert wanted in text
-    assert not any(mark in text for mark in ("@", ":::", "{"))
+    assert not any(mark in text for mark in ("@", ":::", "{", "*"))
     links = [str(link["href"]) for link in page.main("a")]
     assert links[:3] == ["#tab:nets", "#fig:both", "#fig:curves"]
     assert all(page.find(id=link[1:]) for link in links)
