@@ -40,12 +40,12 @@ def check_packages(path: Path | None = None) -> Iterator[Check]:
     for requirement in environment.requirements(path):
         name, wanted = requirement.name, requirement.specifier
         try:
-            version = metadata.version(name)
+            detail = metadata.version(name)
+            fits = wanted.contains(detail, prereleases=True)
         except metadata.PackageNotFoundError:
-            yield Check("package", name, ok=False, detail=f"missing: {INSTALL}")
-            continue
-        fits = wanted.contains(version, prereleases=True)
-        detail = version if fits else f"{version}, wanted {wanted}: {INSTALL}"
+            detail, fits = "missing", False
+        if not fits:
+            detail += f", wanted {wanted}: {INSTALL}"
         yield Check("package", name, fits, detail)
 
 
@@ -76,11 +76,11 @@ def _check(
     topic: str, name: str, look: Callable[[], str], todo: str = INSTALL
 ) -> Check:
     try:
-        return Check(topic, name, ok=True, detail=look())
+        return Check(topic, name, True, look())
     except ExportError as error:
-        return Check(topic, name, ok=False, detail=str(error))
+        return Check(topic, name, False, str(error))
     except (ImportError, OSError, RuntimeError, LookupError) as error:
-        return Check(topic, name, ok=False, detail=f"{error}: {todo}")
+        return Check(topic, name, False, f"{error}: {todo}")
 
 
 def _device() -> str:
@@ -96,8 +96,7 @@ def _html() -> str:
     import pypandoc
 
     pypandoc.convert_text("$x^2$", "html", format="markdown", extra_args=["--mathml"])
-    pandoc = pypandoc.get_pandoc_version()
-    return f"nbconvert {metadata.version('nbconvert')}, pandoc {pandoc}"
+    return f"pandoc {pypandoc.get_pandoc_version()}"
 
 
 def _typst() -> str:
@@ -105,14 +104,12 @@ def _typst() -> str:
     import typst
 
     typst.compile(pypandoc.convert_text("$x^2$", "typst", format="markdown").encode())
-    return f"typst {metadata.version('typst')}, jupyter nbconvert --to typst_pdf"
+    return "jupyter nbconvert --to typst_pdf"
 
 
 def _latex() -> str:
     from helpers.export.paper.build import paper_files
     from helpers.export.paper.latex import set_with_latex
 
-    set_with_latex(
-        paper_files("$x^2$", {"title": "A line", "authors": [{"name": "N"}]})
-    )
+    set_with_latex(paper_files("$x^2$", {"title": "A", "authors": [{"name": "B"}]}))
     return "xelatex, bibtex"

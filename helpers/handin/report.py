@@ -169,7 +169,8 @@ def _page(path: Path) -> BeautifulSoup:
         )
     resources = {"metadata": {"name": path.stem, "path": str(path.resolve().parent)}}
     notebook = without_code(read_notebook(path))
-    html, _ = OfflineHTMLExporter().from_notebook_node(notebook, resources)
+    exporter = OfflineHTMLExporter()  # type: ignore[no-untyped-call]
+    html, _ = exporter.from_notebook_node(notebook, resources)
     return BeautifulSoup(html, "html.parser")
 
 

@@ -15,14 +15,17 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from helpers.base.environment import commit
+from helpers.base.declared import find_notebooks, with_needs
+from helpers.base.environment import commit, installed_packages
 from helpers.base.errors import ConfigError, ExportError
 from helpers.base.files import write_atomic
+from helpers.base.record import RunRecord
 from helpers.base.runs import exports_root
 from helpers.handin.courses import Course, find_course
 from helpers.handin.report import stamped
+from helpers.handin.results import results_markdown
 from helpers.handin.submit.gather import Gathered, gather
-from helpers.handin.submit.readme import make_readme
+from helpers.handin.template import render
 
 MANIFEST = "MANIFEST.json"
 EPOCH = (
@@ -161,13 +164,13 @@ def _assemble(
             pdf = files[part.report] = stamped(pdf, "Draft") if missing else pdf
             if course.loose_report:
                 loose[f"{part.name}{suffix}.pdf"] = pdf
-        files["README.md"] = make_readme(course, group, missing, part, item.records)
+        files["README.md"] = _readme(course, group, missing, item)
         own = {"title": part.title, "data": _origins(item), "notes": item.notes}
         archives[part.name] = make_archive(files, about | own)
     if not course.bundled:
         return {f"{name}{suffix}.zip": zip_ for name, zip_ in archives.items()} | loose
     inside = {f"{name}.zip": content for name, content in archives.items()}
-    inside["README.md"] = make_readme(course, group, missing)
+    inside["README.md"] = _readme(course, group, missing)
     bundle = make_archive(inside, about | {"title": course.title})
     return {f"{group or 'group'}{suffix}.zip": bundle} | loose
 
@@ -183,6 +186,35 @@ def _origins(item: Gathered) -> dict[str, dict[str, Any]]:
         }
         for name, record in item.records.items()
     }
+
+
+def _readme(
+    course: Course, group: str, missing: Sequence[str], item: Gathered | None = None
+) -> bytes:
+    """The README of an archive; without ``item``, of the one that holds the others."""
+    part, runs = (item.part, list(item.records.values())) if item else (None, [])
+    needed = with_needs(part.notebooks, find_notebooks()) if part else ()
+    text = render(
+        "README.md.j2",
+        course=course,
+        part=part,
+        group=group,
+        missing=missing,
+        needed=" ".join(needed),
+        results=results_markdown(runs, "code/notebooks") if runs else "",
+        runs=sorted(set(map(_versions, runs))),
+        python=platform.python_version(),
+        packages=sorted(installed_packages().items()),
+    )
+    return text.encode()
+
+
+def _versions(record: RunRecord) -> str:
+    """What a run ran with, in words."""
+    known = {"device": "an unknown device"} | record.environment
+    names = {"python": "Python", "torch": "torch", "torchvision": "torchvision"}
+    words = [f"{word} {known[name]}" for name, word in names.items() if name in known]
+    return ", ".join([*words, f"on {known['device']}"])
 
 
 def _too_large(course: Course, files: Mapping[str, bytes]) -> Iterator[str]:
