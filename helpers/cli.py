@@ -340,7 +340,7 @@ def visualize(model: str, kind: str, output: Path, **options: Any) -> None:
     (activations), what its filters respond to (filters), where it finds what speaks for
     a class (heatmap), which pixels matter for it (saliency).
     """
-    from helpers.viewer.visualize import write_picture
+    from helpers.viewer.pictures import write_picture
 
     for note in write_picture(model, kind, output, **options):
         click.echo(f"note: {note}")

@@ -1,6 +1,4 @@
-"""A saved network looked into: from a model, an image and a layer to a picture, and the
-same as a widget.
-"""
+"""A saved network used: predictions, pictures of what it does, and a widget of these."""
 
 from helpers.viewer.browser import NetworkBrowser
 from helpers.viewer.pictures import KINDS, Picture, draw_picture, suitable_layers

@@ -1,8 +1,4 @@
-"""A widget for JupyterLab: choose image, layer and kind, and see what the network does.
-
-Without a browser there is nothing to choose: the first choice is drawn, and exports
-leave the widget out.
-"""
+"""A widget for JupyterLab: choose image, layer and kind, and see what the network does."""
 
 from __future__ import annotations
 
@@ -27,11 +23,9 @@ ALL_LAYERS = ("all layers", None)
 
 
 class NetworkBrowser(widgets.VBox):  # type: ignore[misc]
-    """Menus for kind, layer, class and image, the image, and the picture that belongs
-    to the choice.
+    """Menus for kind, layer, class and image, and for the head that is explained.
 
-    A network with several heads has one menu more: the head that heatmap and saliency
-    explain.
+    Without a browser the first choice is drawn, and exports leave the widget out.
 
     Args:
         saved: the network.
@@ -68,20 +62,18 @@ class NetworkBrowser(widgets.VBox):  # type: ignore[misc]
             options=layers, value=layer, description="layer"
         )
         heads = heads_of(saved.model)
-        factors = [] if heads is None else list(heads.factors)
-        heads_offered = [("all heads", None), *((name, name) for name in factors)]
-        self.head_menu = widgets.Dropdown(options=heads_offered, description="head")
+        offered = [] if heads is None else [(name, name) for name in heads.factors]
+        self.head_menu = widgets.Dropdown(
+            options=[("all heads", None), *offered], description="head"
+        )
         self.class_menu = widgets.Dropdown(
             options=[(names[label], label) for label in present], description="class"
         )
         self.image_menu = widgets.Dropdown(
             options=self._images_of(present[0]), description="image"
         )
-        self._image, self._picture, self._notes = (
-            widgets.Image(width=160),
-            widgets.Image(),
-            widgets.HTML(),
-        )
+        self._image, self._picture = widgets.Image(width=160), widgets.Image()
+        self._notes = widgets.HTML()
         self._shown: tuple[Any, ...] = ()
         self._show()
         self.kind_menu.observe(self._offer_layers, "value")
@@ -89,17 +81,11 @@ class NetworkBrowser(widgets.VBox):  # type: ignore[misc]
         for menu in (self.layer_menu, self.head_menu, self.image_menu):
             menu.observe(self._show, "value")
         menus = [self.kind_menu, self.layer_menu, self.class_menu, self.image_menu]
-        menus[2:2] = [self.head_menu] if factors else []
-        super().__init__(
-            [
-                widgets.HBox([widgets.VBox(menus), self._image]),
-                self._notes,
-                self._picture,
-            ]
-        )
+        menus[2:2] = [self.head_menu] if offered else []
+        top = widgets.HBox([widgets.VBox(menus), self._image])
+        super().__init__([top, self._notes, self._picture])
 
     def _images_of(self, label: int) -> list[tuple[str, int]]:
-        """The file names and indices of one class."""
         indices = (self._split.labels == label).nonzero().flatten().tolist()
         return [(self._split.ids[i].rpartition("/")[2], i) for i in indices]
 
@@ -110,8 +96,7 @@ class NetworkBrowser(widgets.VBox):  # type: ignore[misc]
     def _offer_layers(self, change: dict[str, Any]) -> None:
         kept = self.layer_menu.value
         layers = suitable_layers(self._saved, change["new"])
-        # New options also pick the first of them: do not draw it before the choice is
-        # made.
+        # New options also pick the first of them: do not draw that.
         self.layer_menu.unobserve(self._show, "value")
         self.layer_menu.options = [ALL_LAYERS, *((name, name) for name in layers)]
         self.layer_menu.value = kept if kept in layers else None
@@ -121,8 +106,7 @@ class NetworkBrowser(widgets.VBox):  # type: ignore[misc]
 
     def _show(self, _change: Any = None) -> None:
         kind, index = self.kind_menu.value, self.image_menu.value
-        # Filters do not depend on the image and the head, and activations not on the
-        # head: do not draw them again.
+        # Draw anew only what depends on the image or the head.
         choice = (
             kind,
             self.layer_menu.value,

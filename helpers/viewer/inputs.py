@@ -1,6 +1,4 @@
-"""What a user gives, as a saved network needs it: any image, and a class or head by its
-name.
-"""
+"""What a user gives, as a saved network needs it: any image, a class or head by name."""
 
 from __future__ import annotations
 
@@ -44,8 +42,7 @@ def read_image(
     if saved.channels not in MODES:
         raise ModelError(
             f"This {type(saved.model).__name__} takes {saved.channels} maps of another "
-            "network, no image: choose the "
-            "model that holds both."
+            "network, no image: choose the model that holds both."
         )
     if image is None:
         blank = torch.full((saved.channels, side, side), 128, dtype=torch.uint8)
@@ -59,25 +56,17 @@ def read_image(
     if image.dtype != torch.uint8 or image.ndim != 3 or image.shape[0] not in MODES:
         raise DataError(
             f"The image is a tensor of shape {tuple(image.shape)} and type "
-            f"{image.dtype}. Expected uint8 (C, H, W), "
-            "0–255, with one or three channels."
+            f"{image.dtype}. Expected uint8 (C, H, W), 0–255, with one or three "
+            "channels."
         )
     channels, height, width = image.shape
     found = image.cpu()
-    if (channels, saved.channels) == (3, 1):
-        found = (
-            tv.rgb_to_grayscale(found.float()).round().to(torch.uint8)
-        )  # in integers it would round down
+    if (channels, saved.channels) == (3, 1):  # in integers it would round down
+        found = tv.rgb_to_grayscale(found.float()).round().to(torch.uint8)
     if (height, width) != (side, side):
-        found = tv.resize(
-            found,
-            [side, side],
-            interpolation=tv.InterpolationMode.BICUBIC,
-            antialias=True,
-        )
-    return found.expand(saved.channels, -1, -1).contiguous(), _changes(
-        saved, width, height, channels, MODES[channels]
-    )
+        found = tv.resize(found, [side, side], tv.InterpolationMode.BICUBIC)
+    changes = _changes(saved, width, height, channels, MODES[channels])
+    return found.expand(saved.channels, -1, -1).contiguous(), changes
 
 
 def parse_target(saved: SavedModel, target: Target) -> Target:
@@ -85,9 +74,8 @@ def parse_target(saved: SavedModel, target: Target) -> Target:
 
     Args:
         saved: the network.
-        target: what ``Target`` allows; text may also be the name of a class, the index
-            of one, or ``head=class`` with the name or index of one of the head's
-            classes. A class's name goes before its index.
+        target: what ``Target`` allows; text may also be a class's name or else index,
+            or ``head=class`` with the name or index of one of the head's classes.
 
     Raises:
         ModelError: nothing has this name; the message lists what there is.
@@ -103,27 +91,18 @@ def parse_target(saved: SavedModel, target: Target) -> Target:
     head, equals, name = target.partition("=")
     if equals and head in factors:
         return head, _find(name, factors[head], f"head {head!r}", "")
-    also = (
-        f"; or a head, or head=class, of the heads {', '.join(factors)}"
-        if factors
-        else ""
-    )
+    heads_too = f"; or a head, or head=class, of the heads {', '.join(factors)}"
+    also = heads_too if factors else ""
     return _find(target, saved.classes, "the network", also)
 
 
 def class_names(saved: SavedModel, target: Target) -> Sequence[str]:
-    """The names of the classes among which ``target`` is one: the head's, or those of
-    the whole network.
-    """
-    head = (
-        target
-        if isinstance(target, str)
-        else target[0]
-        if isinstance(target, tuple)
-        else None
-    )
+    """The classes among which ``target`` is one: the head's, or the network's."""
+    head = target[0] if isinstance(target, tuple) else target
     heads = heads_of(saved.model)
-    return saved.classes if head is None or heads is None else heads.factors[head]
+    if heads is None or not isinstance(head, str):
+        return saved.classes
+    return heads.factors[head]
 
 
 def _find(text: str, classes: Sequence[str], where: str, also: str) -> int:
@@ -131,9 +110,8 @@ def _find(text: str, classes: Sequence[str], where: str, also: str) -> int:
         return list(classes).index(text)
     if text.isdecimal() and int(text) < len(classes):
         return int(text)
-    if len(classes) <= LISTED:
-        known = ", ".join(classes)
-    else:
+    known = ", ".join(classes)
+    if len(classes) > LISTED:
         near = get_close_matches(text, classes, n=3, cutoff=0.4) or classes[:3]
         known = f"{len(classes)} classes, such as {', '.join(near)}"
     raise ModelError(
@@ -145,11 +123,10 @@ def _find(text: str, classes: Sequence[str], where: str, also: str) -> int:
 def _changes(
     saved: SavedModel, width: int, height: int, channels: int, mode: str
 ) -> list[str]:
-    changes = []
-    if (width, height) != (saved.image_size, saved.image_size):
+    side, changes = saved.image_size, []
+    if (width, height) != (side, side):
         changes.append(
-            f"The image of {width}×{height} pixels was resized to "
-            f"{saved.image_size}×{saved.image_size}."
+            f"The image of {width}×{height} pixels was resized to {side}×{side}."
         )
     if channels != saved.channels or mode not in ("L", "RGB", *MODES.values()):
         changes.append(
