@@ -10,7 +10,6 @@ from helpers.plots.classes import (
     plot_class_accuracy,
     plot_class_counts,
     plot_confusion_matrix,
-    plot_most_confused,
 )
 from helpers.plots.curves import (
     plot_comparison,
@@ -48,7 +47,6 @@ __all__ = [
     "plot_history",
     "plot_image_grid",
     "plot_learning_curves",
-    "plot_most_confused",
     "plot_receptive_field",
     "plot_response",
     "plot_responses",

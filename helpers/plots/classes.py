@@ -1,4 +1,4 @@
-"""How many images each class has, how well it is recognised, and what it is taken for."""
+"""Each class: its images, how well it is recognised, and what it is taken for."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ import pandas as pd
 import torch
 from matplotlib.axes import Axes
 from matplotlib.colors import PowerNorm
-from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -23,17 +22,15 @@ from helpers.plots.style import (
     SMALL,
     SPLIT_COLORS,
     SPLIT_NAMES,
+    label_values,
     new_axes,
-    percent_axis,
 )
 
 NAMED_CLASSES = 25  # a matrix names this many classes at its axes; more would overlap
 
 
 def plot_class_counts(splits: Splits, *, ax: Axes | None = None) -> Axes:
-    """Images per class and split, stacked, the largest class first; with few classes,
-    each is named.
-    """
+    """Images per class and split, stacked, the largest class first."""
     counts = {
         name: torch.bincount(split.labels, minlength=len(splits.classes))
         for name, split in splits.parts.items()
@@ -64,16 +61,12 @@ def plot_class_counts(splits: Splits, *, ax: Axes | None = None) -> Axes:
     else:
         ax.set_xlabel(f"the {len(names)} classes, largest first")
         for rank, place in ((0, (12, -4)), (len(names) - 1, (-50, 35))):
-            text, arrow = (
-                f"{names[rank]}: {below[rank]:.0f}",
-                {"arrowstyle": "-", "color": "gray"},
-            )
             ax.annotate(
-                text,
+                f"{names[rank]}: {below[rank]:.0f}",
                 (rank, below[rank]),
                 place,
                 textcoords="offset points",
-                arrowprops=arrow,
+                arrowprops={"arrowstyle": "-", "color": "gray"},
             )
     ax.legend()
     return ax
@@ -104,25 +97,17 @@ def plot_class_accuracy(
     ]
     shown = sorted(known)[:lowest]
     ax = new_axes(ax, PAGE_WIDTH, 0.8 + 0.2 * len(shown))
-    bars = ax.barh(
-        [name.replace("_", " ") for _, name in shown],
-        [v for v, _ in shown],
-        color=COLORS[0],
-        height=0.7,
-    )
-    ax.bar_label(
-        bars, [f"{100 * value:.0f}" for value, _ in shown], padding=3, fontsize=SMALL
-    )
+    values = [value for value, _ in shown]
+    names = [name.replace("_", " ") for _, name in shown]
+    bars = ax.barh(names, values, color=COLORS[0], height=0.7)
+    percents = [f"{100 * value:.0f}" for value in values]
+    ax.bar_label(bars, percents, padding=3, fontsize=SMALL)
     mean = float(np.mean([value for value, _ in known]))
-    ax.axvline(
-        mean,
-        color="black",
-        linestyle=":",
-        label=f"mean of all {len(known)} classes: {100 * mean:.1f} %",
-    )
+    label = f"mean of all {len(known)} classes: {100 * mean:.1f} %"
+    ax.axvline(mean, color="black", linestyle=":", label=label)
     ax.invert_yaxis()
     ax.set_xlim(0, 1.02)
-    percent_axis(ax, "x", quantity)
+    label_values(ax, "x", quantity)
     ax.legend(loc="lower right", bbox_to_anchor=(1, 1), borderaxespad=0)
     return ax
 
@@ -134,12 +119,10 @@ def plot_confusion_matrix(
     *,
     ax: Axes | None = None,
 ) -> Axes:
-    """For each true class (row), the share of its images that is predicted as each
-    class (column).
+    """For each true class (row), the share of it predicted as each class (column).
 
-    The colour grows with the square root of the share, so that a single error in a
-    class is seen. With many classes the axes count them instead of naming them;
-    ``plot_most_confused`` names what stands out off the diagonal.
+    The colour grows with the square root of the share, so that a single error is seen.
+    With many classes the axes count them; ``most_confused`` names what stands out.
 
     Args:
         labels: true classes, ``int64`` (N,).
@@ -161,15 +144,8 @@ def plot_confusion_matrix(
         for (row, column), value in np.ndenumerate(share):
             if counts[row, column]:
                 color = "white" if value > 0.35 else "black"
-                ax.text(
-                    column,
-                    row,
-                    f"{100 * value:.0f}",
-                    ha="center",
-                    va="center",
-                    color=color,
-                    fontsize=SMALL,
-                )
+                text = ax.text(column, row, f"{100 * value:.0f}", color=color)
+                text.set(ha="center", va="center", fontsize=SMALL)
     by_number = "" if few else ", by number"
     ax.set_xlabel(f"predicted class{by_number}")
     ax.set_ylabel(f"true class{by_number}")
@@ -184,7 +160,7 @@ def plot_confusion_matrix(
 def most_confused(
     labels: Tensor, predictions: Tensor, classes: Sequence[str], *, count: int = 10
 ) -> pd.DataFrame:
-    """The ``count`` pairs of classes that are taken for one another most often.
+    """The pairs of classes that are confused most often, as a table.
 
     Args:
         labels: true classes, ``int64`` (N,).
@@ -194,51 +170,18 @@ def most_confused(
 
     Returns:
         ``true class``, ``predicted class``, ``images`` (taken for it) and ``of``
-        (images of the true class); most images first, and among equals the larger share
-        of the class.
+        (images of the true class); most images first, then the larger share.
     """
     counts = _confusion(labels, predictions, len(classes))
     sizes = counts.sum(axis=1)
     np.fill_diagonal(counts, 0)
     rows = [
-        {
-            "true class": classes[i],
-            "predicted class": classes[j],
-            "images": int(counts[i, j]),
-            "of": int(sizes[i]),
-        }
+        (classes[i], classes[j], int(counts[i, j]), int(sizes[i]))
         for i, j in zip(*counts.nonzero(), strict=True)
     ]
-    rows.sort(key=lambda row: (-row["images"], row["of"]))
-    return pd.DataFrame(
-        rows[:count], columns=["true class", "predicted class", "images", "of"]
-    )
-
-
-def plot_most_confused(
-    labels: Tensor,
-    predictions: Tensor,
-    classes: Sequence[str],
-    *,
-    count: int = 10,
-    ax: Axes | None = None,
-) -> Axes:
-    """A bar for each pair that ``most_confused`` finds; the arguments are the same."""
-    pairs = most_confused(labels, predictions, classes, count=count)
-    names = [
-        f"{a} → {b}".replace("_", " ")
-        for a, b in zip(pairs["true class"], pairs["predicted class"], strict=True)
-    ]
-    ax = new_axes(ax, PAGE_WIDTH, 0.7 + 0.22 * len(names))
-    bars = ax.barh(names, pairs["images"], color=COLORS[0], height=0.7)
-    ax.bar_label(
-        bars, [f"of {size}" for size in pairs["of"]], padding=3, fontsize=SMALL
-    )
-    ax.invert_yaxis()
-    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
-    ax.set_xlabel("images (true class → predicted class)")
-    ax.margins(x=0.1)
-    return ax
+    rows.sort(key=lambda row: (-row[2], row[3]))
+    columns = ["true class", "predicted class", "images", "of"]
+    return pd.DataFrame(rows[:count], columns=columns)
 
 
 def _confusion(labels: Tensor, predictions: Tensor, classes: int) -> NDArray[np.int64]:

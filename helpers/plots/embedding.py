@@ -16,8 +16,7 @@ MARKERS = "osD^vP*X<>ph"
 def plot_embedding(
     points: Tensor, labels: Tensor, classes: Sequence[str], *, ax: Axes | None = None
 ) -> Axes:
-    """Points in the colour and shape of their class, and a legend that names the
-    classes.
+    """Points in the colour and shape of their class, which the legend names.
 
     Args:
         points: (N, 2).

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import cycle
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -20,7 +21,7 @@ LINES = ("-", "--", ":", "-.")
 def plot_receptive_field(
     image: Tensor, boxes: Mapping[str, Box], *, ax: Axes | None = None
 ) -> Axes:
-    """What the middle units of some layers see of an image, one box for each layer.
+    """What the middle units of some layers see of an image, a box for each layer.
 
     Args:
         image: (C, H, W) with one or three channels; ``uint8`` 0–255 or float 0–1.
@@ -32,20 +33,11 @@ def plot_receptive_field(
     ax.imshow(
         picture, cmap="gray", vmin=0, vmax=255 if picture.dtype == np.uint8 else 1
     )
-    for i, (name, box) in enumerate(boxes.items()):
-        _frame(
-            ax,
-            box,
-            color=COLORS[i % len(COLORS)],
-            line=LINES[i % len(LINES)],
-            name=name,
-        )
-    ax.legend(
-        loc="upper left",
-        bbox_to_anchor=(1.02, 1),
-        borderaxespad=0,
-        title="height × width\nin pixels",
-    )
+    looks = zip(cycle(COLORS), cycle(LINES), strict=False)
+    for (name, box), (color, line) in zip(boxes.items(), looks, strict=False):
+        _frame(ax, box, color=color, line=line, name=name)
+    title = "height × width\nin pixels"
+    ax.legend(loc="upper left", bbox_to_anchor=(1.02, 1), borderaxespad=0, title=title)
     ax.axis("off")
     return ax
 
@@ -53,8 +45,7 @@ def plot_receptive_field(
 def plot_footprint(
     footprint: Tensor, box: Box | None = None, *, ax: Axes | None = None
 ) -> Axes:
-    """How much of a unit's gradient reaches each pixel, on a logarithmic scale; white
-    where there is none.
+    """How much of a unit's gradient reaches each pixel, on a logarithmic scale.
 
     Args:
         footprint: (H, W), not negative, as ``gradient_footprint`` gives it.
@@ -64,8 +55,7 @@ def plot_footprint(
     values = footprint.detach().cpu().numpy()
     values = np.ma.masked_equal(values / values.max(), 0)
     ax = new_axes(ax, 4.2, 3.0)
-    # At the rim of a deep layer's field the gradient is many powers of ten smaller than
-    # in the middle.
+    # At the rim of a deep layer's field it is many powers of ten smaller.
     shown = ax.imshow(
         values, cmap="viridis", norm=LogNorm(values.min(), 1), interpolation="nearest"
     )
@@ -85,19 +75,7 @@ def _frame(
     top, left, bottom, right = box
     height, width = bottom - top, right - left
     label = f"{name}: {height} × {width}"
-    frame = Rectangle(
-        (left - 0.5, top - 0.5),
-        width,
-        height,
-        fill=False,
-        ec=color,
-        ls=line,
-        lw=1.8,
-        label=label,
-    )
-    frame.set_path_effects(
-        [withStroke(linewidth=3.2, foreground="white")]
-    )  # seen on any picture
-    ax.add_patch(frame).set_clip_on(
-        False
-    )  # a frame around the whole image is as thick as the others
+    white = withStroke(linewidth=3.2, foreground="white")  # seen on any picture
+    frame = Rectangle((left - 0.5, top - 0.5), width, height, fill=False, label=label)
+    frame.set(ec=color, ls=line, lw=1.8, path_effects=[white])
+    ax.add_patch(frame).set_clip_on(False)  # around a whole image it is as thick

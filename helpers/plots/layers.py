@@ -1,6 +1,4 @@
-"""What the layers of a network make of images, layer below layer: maps, filters,
-heatmaps.
-"""
+"""What the layers of a network make of images: maps, filters, heatmaps."""
 
 from __future__ import annotations
 
@@ -10,13 +8,22 @@ from collections.abc import Mapping, Sequence
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.colors import CenteredNorm, Normalize
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from torch import Tensor
 
 from helpers.base.errors import ConfigError
-from helpers.plots.style import COLORS, PAGE_WIDTH, SMALL, page_blocks
+from helpers.plots.style import (
+    COLORS,
+    PAGE_WIDTH,
+    SMALL,
+    color_scale,
+    head_figure,
+    map_colors,
+    page_blocks,
+)
 
 HEADING = 0.2  # inches
 TITLE = 0.3  # inches
@@ -25,11 +32,9 @@ TITLE = 0.3  # inches
 def plot_activation_layers(
     maps: Mapping[str, Tensor], *, title: str = "", columns: int = 8
 ) -> Figure:
-    """Maps of several layers, a block for each; every layer has a scale of its own,
-    which its heading tells.
+    """Maps of several layers, a block for each.
 
-    As in ``plot_activation_grid``, a scale ends where all but the highest 0.5 % of the
-    values lie, and diverges from zero where a layer has negative values.
+    Every layer has its own scale of ``map_colors``, which its heading tells.
 
     Args:
         maps: by heading, such as the layer's name: (maps, h, w).
@@ -45,26 +50,17 @@ def plot_activation_layers(
         maps.items(), tops, tops[1:], strict=False
     ):
         pictures = values.detach().float().cpu().numpy()
-        limit = max(float(np.quantile(np.abs(pictures), 0.995)), 1e-6)
-        signed = bool(pictures.min() < 0)
+        colors, norm = map_colors(pictures)
         box = (0, 1 - end / tops[-1], 1, (end - start - HEADING) / tops[-1])
         ax = figure.add_axes(box)
         ax.axis("off")
-        norm = CenteredNorm(0, limit) if signed else Normalize(0, limit)
         # One picture of all maps, for hundreds of axes would take seconds to draw.
-        ax.imshow(
-            _mosaic(pictures, columns),
-            cmap="PuOr_r" if signed else "viridis",
-            norm=norm,
-            aspect="auto",
-        )
-        scale = (
-            f"purple −{limit:.3g}, white 0, orange {limit:.3g}"
-            if signed
-            else f"dark 0, bright {limit:.3g}"
-        )
+        ax.imshow(_mosaic(pictures, columns), cmap=colors, norm=norm, aspect="auto")
+        limit = f"{norm.vmax:.3g}"
+        signed = f"purple −{limit}, white 0, orange {limit}"
+        scale = signed if norm.vmin else f"dark 0, bright {limit}"
         _head(figure, ax, f"{heading}   ({scale})")
-    _title(figure, title)
+    head_figure(figure, title)
     return figure
 
 
@@ -90,16 +86,13 @@ def plot_filters(
         counts, columns, above=above, heading=HEADING, top=TITLE if title else 0
     )
     for (heading, pictures), axes in zip(images.items(), blocks, strict=True):
-        for ax, picture in zip(
-            axes, pictures.detach().cpu().movedim(1, -1).numpy(), strict=True
-        ):
+        texts = titles[heading] if titles else [""] * len(axes)
+        shown = pictures.detach().cpu().movedim(1, -1).numpy()
+        for ax, picture, text in zip(axes, shown, texts, strict=True):
             ax.imshow(picture, cmap="gray", vmin=0, vmax=1)
-        for ax, text in zip(
-            axes, titles[heading] if titles else [], strict=bool(titles)
-        ):
             ax.set_title(text, fontsize=SMALL, pad=2)
         _head(figure, axes[0], heading, above)
-    _title(figure, title)
+    head_figure(figure, title)
     return figure
 
 
@@ -120,24 +113,18 @@ def plot_heatmaps(
         titles: N headings, such as the class that is explained.
         overlay: whether heat is laid over the image in gray, or stands alone.
         label: what the heat is, at the scale of colours.
-        columns: pictures per row; None puts four to eight into one row, so that few are
-            not blown up.
+        columns: pictures per row; None puts four to eight into one.
     """
     columns = columns or min(max(1 + len(heat), 4), 8)
     letters = round(15 * PAGE_WIDTH / columns)
-    names = [
-        textwrap.fill(name.replace(".", ". "), letters).replace(". ", ".")
-        for name in heat
-    ]  # broken at its dots
-    above, heading = (
-        0.03 + 0.11 * max(1 + name.count("\n") for name in ["", *names]),
-        HEADING if titles else 0.0,
-    )
+    spaced = (textwrap.fill(name.replace(".", ". "), letters) for name in heat)
+    names = [name.replace(". ", ".") for name in spaced]  # broken at its dots
+    above = 0.03 + 0.11 * max(1 + name.count("\n") for name in ["", *names])
     figure, blocks = page_blocks(
         [1 + len(heat)] * len(images),
         columns,
         above=above,
-        heading=heading,
+        heading=HEADING if titles else 0.0,
         bottom=0.56,
     )
     pictures = images.detach().cpu().movedim(1, -1).numpy()  # (N, H, W, C)
@@ -151,30 +138,17 @@ def plot_heatmaps(
             if overlay:
                 ax.imshow(picture.mean(axis=-1), cmap="gray", vmin=0, vmax=1)
             # Where there is no heat the image shows through.
-            ax.imshow(
-                values,
-                cmap="inferno",
-                norm=Normalize(0, 1),
-                alpha=0.25 + 0.6 * values if overlay else None,
-            )
+            alpha = 0.25 + 0.6 * values if overlay else None
+            ax.imshow(values, cmap="inferno", vmin=0, vmax=1, alpha=alpha)
             ax.set_title(name, fontsize=SMALL, pad=2)
         if titles:
             _head(figure, axes[0], titles[i].replace("_", " "), above)
-    height = figure.get_figheight()
-    scale = figure.add_axes((0.25, 0.42 / height, 0.5, 0.08 / height))
-    figure.colorbar(
-        plt.cm.ScalarMappable(Normalize(0, 1), "inferno"),
-        scale,
-        orientation="horizontal",
-    )
-    scale.set_xlabel(label, fontsize=SMALL + 1)
-    scale.tick_params(labelsize=SMALL)
+    color_scale(figure, ScalarMappable(Normalize(0, 1), "inferno"), label, "neither")
     return figure
 
 
 def plot_units(values: Mapping[str, Tensor], *, title: str = "") -> Figure:
-    """What the units of fully connected layers put out for one image: a bar for each
-    unit.
+    """What fully connected layers put out for one image: a bar for each unit.
 
     Args:
         values: by layer: (units,).
@@ -187,13 +161,8 @@ def plot_units(values: Mapping[str, Tensor], *, title: str = "") -> Figure:
         len(values), figsize=size, squeeze=False, layout="constrained"
     )
     for ax, (layer, units) in zip(rows[:, 0], values.items(), strict=True):
-        ax.bar(
-            range(len(units)),
-            units.detach().float().cpu().numpy(),
-            width=0.9,
-            color=COLORS[0],
-            linewidth=0,
-        )
+        heights = units.detach().float().cpu().numpy()
+        ax.bar(range(len(units)), heights, width=0.9, color=COLORS[0], linewidth=0)
         ax.axhline(0, color="black", linewidth=0.5)
         ax.margins(x=0.01)
         ax.set(xlabel=f"unit of {layer}", ylabel="activation")
@@ -202,42 +171,17 @@ def plot_units(values: Mapping[str, Tensor], *, title: str = "") -> Figure:
 
 
 def _mosaic(pictures: NDArray[np.float32], columns: int) -> NDArray[np.float32]:
-    """Pictures (n, h, w) in rows, with narrow gaps of NaN, which is not drawn; all of
-    it (rows, columns).
-    """
+    """Pictures (n, h, w) in rows, with gaps of NaN, which is not drawn; all (H, W)."""
     count, height, width = pictures.shape
-    zoom = -(
-        -48 // max(height, width)
-    )  # so that the gap is as narrow beside small maps as beside large ones
+    zoom = -(-48 // max(height, width))  # small maps have gaps as narrow as large ones
+    large = pictures.repeat(zoom, axis=1).repeat(zoom, axis=2)
     frame = ((0, -count % columns), (1, 1), (1, 1))
-    tiles = np.pad(
-        pictures.repeat(zoom, axis=1).repeat(zoom, axis=2),
-        frame,
-        constant_values=np.nan,
-    )
+    tiles = np.pad(large, frame, constant_values=np.nan)
     rows = tiles.reshape(-1, columns, *tiles.shape[1:])  # (rows, columns, h, w)
-    mosaic: NDArray[np.float32] = rows.transpose(0, 2, 1, 3).reshape(
-        rows.shape[0] * rows.shape[2], -1
-    )
-    return mosaic
+    return np.block([list(row) for row in rows])
 
 
 def _head(figure: Figure, first: Axes, text: str, above: float = 0.0) -> None:
     """Writes ``text`` above the first frame of a block."""
-    box = first.get_position()
-    figure.text(
-        box.x0,
-        box.y1 + (above + 0.05) / figure.get_figheight(),
-        text,
-        fontsize=SMALL + 1,
-    )
-
-
-def _title(figure: Figure, title: str) -> None:
-    if title:
-        figure.suptitle(
-            title.replace("_", " "),
-            fontsize=10,
-            y=1 - 0.05 / figure.get_figheight(),
-            va="top",
-        )
+    box, up = first.get_position(), (above + 0.05) / figure.get_figheight()
+    figure.text(box.x0, box.y1 + up, text, fontsize=SMALL + 1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
@@ -14,9 +15,10 @@ from helpers.plots.style import (
     PAGE_WIDTH,
     SMALL,
     SPLIT_COLORS,
+    SPLIT_LOOKS,
     SPLIT_NAMES,
+    label_values,
     new_axes,
-    percent_axis,
 )
 
 Response = Mapping[float, Sequence[float]]  # by strength, one value per repeat
@@ -30,8 +32,7 @@ def plot_response(
     chance: float | None = None,
     ax: Axes | None = None,
 ) -> Axes:
-    """Accuracy against the strength of a transformation: means with their 95 %
-    t-intervals.
+    """Accuracy against the strength of a transformation: means with 95 % t-intervals.
 
     Args:
         response: by strength, in ascending order, shares (0–1): one per repeat.
@@ -41,19 +42,12 @@ def plot_response(
         ax: where to draw; None makes a figure.
     """
     ax = new_axes(ax, 4.0, 3.0)
-    summaries = [summarize(values) for values in response.values()]
-    means, halves = (
-        [s["mean"] for s in summaries],
-        [s["ci95"] or 0.0 for s in summaries],
-    )
-    ax.errorbar(
-        list(response), means, yerr=halves, fmt="o-", color=COLORS[0], ms=3.5, capsize=2
-    )
+    _draw_means(ax, response, fmt="o-", color=COLORS[0])
     if neutral is not None:
         ax.axvline(neutral, color=COLORS[2], linestyle=":", zorder=0)
     if chance is not None:
         ax.axhline(chance, color=COLORS[1], linestyle="--", zorder=0)
-    percent_axis(ax, "y", "accuracy")
+    label_values(ax, "y", "accuracy")
     ax.set_xlabel(quantity)
     return ax
 
@@ -66,8 +60,7 @@ def plot_responses(
     chance: float | None = None,
     columns: int = 3,
 ) -> Figure:
-    """A small picture for each of several transformations, on one scale of accuracy;
-    see ``plot_response``.
+    """``plot_response`` of several transformations, on one scale of accuracy.
 
     Args:
         responses: by the transformation's name.
@@ -85,15 +78,10 @@ def plot_responses(
         squeeze=False,
         layout="constrained",
     )
-    for i, (ax, (name, response)) in enumerate(
-        zip(grid.flat, responses.items(), strict=False)
-    ):
+    for i, (name, response) in enumerate(responses.items()):
+        ax, quantity = grid.flat[i], quantities[name]
         plot_response(
-            response,
-            quantity=quantities[name],
-            neutral=neutral[name],
-            chance=chance,
-            ax=ax,
+            response, quantity=quantity, neutral=neutral[name], chance=chance, ax=ax
         )
         ax.set_title(name, fontsize=SMALL + 2)
         ax.xaxis.label.set_size(SMALL)
@@ -113,8 +101,7 @@ def plot_sweep(
     chance: float | None = None,
     ax: Axes | None = None,
 ) -> Axes:
-    """Accuracy on several splits against a setting that was swept: means with their 95
-    % t-intervals.
+    """Accuracy on several splits against a setting: means with 95 % t-intervals.
 
     Args:
         curves: by the split's name (``train``, ``valid``, ``test``), by the setting's
@@ -124,31 +111,21 @@ def plot_sweep(
         ax: where to draw; None makes a figure.
     """
     ax = new_axes(ax, 5.0, 3.0)
-    lines = {"train": "o--", "valid": "s-", "test": "D:"}
     for split, response in curves.items():
-        summaries = [summarize(values) for values in response.values()]
-        means, halves = (
-            [s["mean"] for s in summaries],
-            [s["ci95"] or 0.0 for s in summaries],
-        )
-        color, label = SPLIT_COLORS[split], SPLIT_NAMES[split]
-        ax.errorbar(
-            list(response),
-            means,
-            yerr=halves,
-            fmt=lines[split],
-            color=color,
-            label=label,
-            ms=3.5,
-            capsize=2,
-        )
+        look, color = "".join(reversed(SPLIT_LOOKS[split])), SPLIT_COLORS[split]
+        _draw_means(ax, response, fmt=look, color=color, label=SPLIT_NAMES[split])
     if chance is not None:
         ax.axhline(chance, color="gray", linestyle=":", zorder=0, label="guessing")
-    low, high = ax.get_ylim()
-    ax.set_ylim(
-        max(low, 0.0), min(high, 1.02)
-    )  # an interval of few seeds may reach beyond what there is
-    percent_axis(ax, "y", "accuracy")
+    low, high = ax.get_ylim()  # an interval of few seeds reaches beyond what there is
+    ax.set_ylim(max(low, 0.0), min(high, 1.02))
+    label_values(ax, "y", "accuracy")
     ax.set_xlabel(quantity)
     ax.legend()
     return ax
+
+
+def _draw_means(ax: Axes, response: Response, **style: Any) -> None:
+    summaries = [summarize(values) for values in response.values()]
+    means = [summary["mean"] for summary in summaries]
+    halves = [summary["ci95"] or 0.0 for summary in summaries]
+    ax.errorbar(list(response), means, yerr=halves, ms=3.5, capsize=2, **style)

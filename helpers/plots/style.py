@@ -1,6 +1,4 @@
-"""The look that all figures share: sizes for a page 16 cm wide, colours for
-colour-blind readers.
-"""
+"""The look of all figures: a page 16 cm wide, colours for colour-blind readers."""
 
 from __future__ import annotations
 
@@ -8,24 +6,28 @@ from collections.abc import Sequence
 from typing import Literal
 
 import matplotlib.pyplot as plt
+import numpy as np
 import seaborn as sns
 from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import CenteredNorm, Normalize
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
+from numpy.typing import NDArray
 
 PAGE_WIDTH = 6.3  # inches: 16 cm
 SMALL = 7  # points: names in grids, numbers at bars
 
 COLORS: list[tuple[float, float, float]] = list(sns.color_palette("colorblind"))
 SPLIT_COLORS = {"train": COLORS[1], "valid": COLORS[0], "test": COLORS[2]}
+# Line and marker.
+SPLIT_LOOKS = {"train": ("--", "o"), "valid": ("-", "s"), "test": (":", "D")}
 PERCENT = FuncFormatter(lambda share, _: f"{100 * share:g}")
 SPLIT_NAMES = {"train": "training", "valid": "validation", "test": "test"}
 
 
 def use_style() -> None:
-    """Sets the look that all figures share, those that a notebook draws itself
-    included.
-    """
+    """Sets the look of all figures, those that a notebook draws itself included."""
     sns.set_theme(
         context="paper",
         style="ticks",
@@ -43,19 +45,13 @@ def use_style() -> None:
 
 def new_axes(ax: Axes | None, width: float, height: float) -> Axes:
     """The given axes, or new ones in a figure of that size in inches."""
-    return (
-        ax
-        if ax is not None
-        else plt.subplots(figsize=(width, height), layout="constrained")[1]
-    )
+    return ax or plt.subplots(figsize=(width, height), layout="constrained")[1]
 
 
 def page_grid(
     count: int, columns: int, *, above: float, top: float = 0.0, bottom: float = 0.0
 ) -> tuple[Figure, list[Axes]]:
-    """A figure as wide as the page with ``count`` square frames; each has a title's
-    height ``above`` it, in inches.
-    """
+    """``page_blocks`` with a single block of ``count`` frames."""
     figure, (axes,) = page_blocks([count], columns, above=above, top=top, bottom=bottom)
     return figure, axes
 
@@ -81,31 +77,56 @@ def page_blocks(
     """
     cell, gap = PAGE_WIDTH / columns, 0.04
     rows = [-(-count // columns) for count in counts]
-    width, height = (
-        PAGE_WIDTH,
-        top + len(counts) * heading + sum(rows) * (cell + above) + bottom,
-    )
-    figure, side = plt.figure(figsize=(width, height)), cell - gap
+    height = top + len(counts) * heading + sum(rows) * (cell + above) + bottom
+    figure = plt.figure(figsize=(PAGE_WIDTH, height))
+    size = ((cell - gap) / PAGE_WIDTH, (cell - gap) / height)
     blocks, ceiling = [], height - top
     for count, lines in zip(counts, rows, strict=True):
         ceiling -= heading
-        places = [divmod(i, columns) for i in range(count)]
-        lows = [ceiling - (row + 1) * (cell + above) + gap / 2 for row, _ in places]
-        lefts = [column * cell + gap / 2 for _, column in places]
-        sizes = (side / width, side / height)
-        blocks.append(
-            [
-                figure.add_axes((x / width, y / height, *sizes))
-                for x, y in zip(lefts, lows, strict=True)
-            ]
-        )
+        block = []
+        for row, column in (divmod(i, columns) for i in range(count)):
+            left = column * cell + gap / 2
+            low = ceiling - (row + 1) * (cell + above) + gap / 2
+            block.append(figure.add_axes((left / PAGE_WIDTH, low / height, *size)))
+        blocks.append(block)
         ceiling -= lines * (cell + above)
     for frame in figure.axes:
         frame.axis("off")
     return figure, blocks
 
 
-def percent_axis(ax: Axes, axis: Literal["x", "y"], quantity: str) -> None:
-    """Labels an axis of shares in percent."""
-    (ax.xaxis if axis == "x" else ax.yaxis).set_major_formatter(PERCENT)
-    ax.set(**{f"{axis}label": f"{quantity} (%)"})
+def label_values(
+    ax: Axes, axis: Literal["x", "y"], quantity: str, *, share: bool = True
+) -> None:
+    """Labels an axis of values, which are in percent if they are shares (0–1)."""
+    if share:
+        (ax.xaxis if axis == "x" else ax.yaxis).set_major_formatter(PERCENT)
+    ax.set(**{f"{axis}label": f"{quantity} (%)" if share else quantity})
+
+
+def color_scale(figure: Figure, shown: ScalarMappable, label: str, extend: str) -> None:
+    """A horizontal scale of colours at the bottom, in 0.56 inches left free there."""
+    height = figure.get_figheight()
+    scale = figure.add_axes((0.25, 0.42 / height, 0.5, 0.08 / height))
+    bar = figure.colorbar(shown, scale, orientation="horizontal", extend=extend)
+    bar.set_label(label, fontsize=SMALL + 1)
+    scale.tick_params(labelsize=SMALL)
+
+
+def map_colors(maps: NDArray[np.float32]) -> tuple[str, Normalize]:
+    """Colours of activations, diverging from zero where some are negative.
+
+    They end where all but the highest 0.5 % of the values lie: a single bright pixel
+    would otherwise leave the rest dark.
+    """
+    top = max(float(np.quantile(np.abs(maps), 0.995)), 1e-6)
+    if maps.min() < 0:
+        return "PuOr_r", CenteredNorm(0, top)
+    return "viridis", Normalize(0, top)
+
+
+def head_figure(figure: Figure, title: str) -> None:
+    """Writes a title, if any, at the top of a figure without margins."""
+    if title:
+        top = 1 - 0.05 / figure.get_figheight()
+        figure.suptitle(title.replace("_", " "), fontsize=10, y=top, va="top")

@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-from io import BytesIO
-
 import matplotlib.pyplot as plt
 import numpy as np
 import torch
@@ -12,7 +10,6 @@ from helpers.plots import (
     plot_class_accuracy,
     plot_class_counts,
     plot_confusion_matrix,
-    plot_most_confused,
 )
 
 
@@ -48,9 +45,7 @@ def test_confusion_matrix_has_the_true_class_in_rows() -> None:
     ]
 
 
-def test_confusion_matrix_of_many_classes_names_none_of_them_and_keeps_its_labels_in_the_figure() -> (
-    None
-):
+def test_confusion_matrix_of_many_classes_names_none_and_fits_the_figure() -> None:
     labels = torch.arange(101)
     ax = plot_confusion_matrix(
         labels, labels.roll(1), [f"a_long_class_name_{i}" for i in range(101)]
@@ -71,14 +66,11 @@ def test_most_confused_pairs_in_order() -> None:
         ["c", "b", 1, 3],
     ]
     assert len(most_confused(labels, predictions, ["a", "b", "c"], count=1)) == 1
-    ax = plot_most_confused(labels, predictions, ["a", "b", "c"], count=2)
-    assert [tick.get_text() for tick in ax.get_yticklabels()] == ["a → b", "b → a"]
 
 
-def test_no_confusion_at_all_is_an_empty_table_and_still_a_figure() -> None:
+def test_no_confusion_at_all_is_an_empty_table() -> None:
     labels = torch.arange(3)
     assert most_confused(labels, labels, ["a", "b", "c"]).empty
-    plot_most_confused(labels, labels, ["a", "b", "c"]).get_figure().savefig(BytesIO())
 
 
 def test_class_counts_are_stacked_largest_first() -> None:

@@ -37,9 +37,7 @@ def test_history_of_one_run_has_two_lines_that_differ_in_more_than_colour() -> N
     assert list(valid.get_xdata()) == list(range(1, 21))
 
 
-def test_history_of_several_seeds_is_their_mean_and_range_even_where_one_stopped_early() -> (
-    None
-):
+def test_history_of_seeds_is_mean_and_range_even_where_one_stopped_early() -> None:
     ax = plot_history([make_history(0), make_history(2, epochs=10)])
     assert list(ax.lines[0].get_ydata())[8:12] == [10, 11, 11, 12]
     assert len(ax.collections) == 2

@@ -43,9 +43,7 @@ def test_activation_grid_has_one_scale_for_all_maps() -> None:
     assert bar.get_xlabel() == "activation"
 
 
-def test_activation_grid_of_negative_values_is_centred_on_zero_and_of_dead_maps_is_drawn() -> (
-    None
-):
+def test_activation_grid_is_centred_on_zero_and_draws_dead_maps() -> None:
     low, high = plot_activation_grid(torch.randn(3, 4, 4)).axes[0].images[0].get_clim()
     assert low == -high
     plot_activation_grid(torch.zeros(1, 2, 2)).savefig(BytesIO())
