@@ -344,13 +344,13 @@ def _move_average(
     the average after 1 / (1 - decay) steps.
     """
     if not averages[0].is_floating_point():  # the counters of batch normalisation
-        torch._foreach_copy_(averages, currents)  # noqa: SLF001
+        torch._foreach_copy_(averages, currents)
         return
     # A tensor all the way: a number would make the host wait for the device.
     weight = 1 - ((1 + steps) / (10 + steps)).clamp(max=decay)
     changes = torch._foreach_sub(currents, averages)  # noqa: SLF001
-    torch._foreach_mul_(changes, weight)  # noqa: SLF001
-    torch._foreach_add_(averages, changes)  # noqa: SLF001
+    torch._foreach_mul_(changes, weight)
+    torch._foreach_add_(averages, changes)
 
 
 def _make_mix(config: TrainConfig, num_classes: int) -> nn.Module | None:

@@ -88,7 +88,7 @@ class HeadsObjective(nn.Module):
         return self.fixed if self.log_variances is None else (-self.log_variances).exp()
 
     def forward(self, outputs: Tensor, targets: Tensor) -> Tensor:
-        """Outputs (B, D) and soft targets of combined classes (B, K) to the mean loss."""
+        """Outputs (B, D) and soft targets (B, K) of joint classes to the mean loss."""
         own = marginals(targets, self.heads.factors)
         smoothing, loss = self.config.label_smoothing, _LOSSES[self.config.loss]
         losses = [

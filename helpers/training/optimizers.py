@@ -76,7 +76,7 @@ def _parameter_groups(
 
 
 class Schedule:
-    """The learning rate over time: it moves at every step, or at the end of an epoch."""
+    """The learning rate, which moves at every step or at the end of an epoch."""
 
     def __init__(
         self, optimizer: Optimizer, config: TrainConfig, steps_per_epoch: int

@@ -1,4 +1,4 @@
-"""A saved network used: predictions, pictures of what it does, and a widget of these."""
+"""A saved network used: predictions, pictures of what it does, and a widget."""
 
 from helpers.viewer.browser import NetworkBrowser
 from helpers.viewer.pictures import KINDS, Picture, draw_picture, suitable_layers

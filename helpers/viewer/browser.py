@@ -1,4 +1,4 @@
-"""A widget for JupyterLab: choose image, layer and kind, and see what the network does."""
+"""A widget for JupyterLab: choose an image and see what the network does."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a user gives, as a saved network needs it: any image, a class or head by name."""
+"""What a user gives, as a network needs it: any image, a class or head by name."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One picture of what a saved network does: activations, filters, heatmap or saliency."""
+"""What a saved network does: activations, filters, heatmap or saliency."""
 
 from __future__ import annotations
 

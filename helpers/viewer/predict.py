@@ -99,7 +99,7 @@ def find_model(name: str, *, quick: bool = False) -> Path:
 
 @contextmanager
 def written_whole(output: Path) -> Iterator[Path]:
-    """As ``write_atomic``; raises ``ExportError`` where ``output`` cannot be written."""
+    """As ``write_atomic``; raises ``ExportError`` where that is impossible."""
     try:
         with write_atomic(output) as temporary:
             yield temporary

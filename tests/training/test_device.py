@@ -79,25 +79,25 @@ def test_convolutions_with_idle_taps_give_the_same_gradients_each_time() -> None
 
 
 @pytest.mark.parametrize(
-    ("side", "taps", "stride", "padding", "dilation", "idle"),
+    ("side", "taps", "settings", "idle"),  # stride, padding and dilation
     [
-        (1, 3, 2, 1, 1, True),
-        (2, 3, 2, 1, 1, True),
-        (3, 3, 2, 1, 1, False),
-        (2, 3, 1, 1, 1, False),
-        (2, 3, 1, 2, 2, True),
-        (3, 3, 1, 2, 2, False),
-        (1, 5, 1, 2, 1, True),
-        (8, 5, 2, 2, 1, False),
-        (4, 1, 2, 0, 1, False),
+        (1, 3, (2, 1, 1), True),
+        (2, 3, (2, 1, 1), True),
+        (3, 3, (2, 1, 1), False),
+        (2, 3, (1, 1, 1), False),
+        (2, 3, (1, 2, 2), True),
+        (3, 3, (1, 2, 2), False),
+        (1, 5, (1, 2, 1), True),
+        (8, 5, (2, 2, 1), False),
+        (4, 1, (2, 0, 1), False),
     ],
 )
 def test_a_tap_is_idle_where_it_meets_no_pixel(
-    side: int, taps: int, stride: int, padding: int, dilation: int, idle: bool
+    side: int, taps: int, settings: tuple[int, int, int], idle: bool
 ) -> None:
     images, weight = torch.ones(1, 1, side, side), torch.ones(1, 1, taps, taps)
     weight.requires_grad_()
-    maps = F.conv2d(images, weight, None, stride, padding, dilation)
+    maps = F.conv2d(images, weight, None, *settings)
     (gradient,) = torch.autograd.grad(maps.sum(), weight)  # how often each is used
     assert bool((gradient == 0).any()) == idle
-    assert _has_idle_taps(images, weight, None, stride, padding, dilation) == idle
+    assert _has_idle_taps(images, weight, None, *settings) == idle

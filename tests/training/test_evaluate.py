@@ -13,7 +13,7 @@ FACTORS = {"row": ("top", "bottom"), "column": ("left", "middle", "right")}
 
 @pytest.fixture
 def evaluation() -> Evaluation:
-    """Sixty guesses, half of them right; no image is a fox, and none is taken for one."""
+    """Sixty guesses, half of them right; no image is a fox or taken for one."""
     generator = torch.Generator().manual_seed(0)
     labels = torch.arange(60) % 5
     logits = torch.randn(60, 6, generator=generator) + 2 * F.one_hot(labels, 6)

@@ -290,9 +290,10 @@ torch.set_num_threads(1)
 corners = Splits("corners", "synthetic", tuple("abcd"), squares(128, 0), squares(32, 1))
 torch.manual_seed(0)
 model = ImprovedCNN(4, widths=(4, 8), dropout=0.1)
-config = TrainConfig(epochs=6, batch_size=16, lr=0.05, augment=Augment(flip=0.5, rotate=10))
+augment = Augment(flip=0.5, rotate=10)
+config = TrainConfig(epochs=6, batch_size=16, lr=0.05, augment=augment)
 
-if sys.argv[2] == "slow":  # announce each step, so that the kill falls in the middle of an epoch
+if sys.argv[2] == "slow":  # announce each step: the kill falls in mid-epoch
     forward = model.forward
     def announced(images):
         if model.training:
