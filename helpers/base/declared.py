@@ -7,6 +7,7 @@ from __future__ import annotations
 import ast
 import io
 import json
+import subprocess
 import tokenize
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ __all__ = [
     "Showcase",
     "find_notebooks",
     "parse_value",
+    "read_checked_in",
     "read_notebook",
     "resolve",
     "with_needs",
@@ -172,9 +174,31 @@ def read_notebook(path: Path) -> DeclaredNotebook:
         NotebookError: the file is no notebook, or its parameters, its needs or what
             stands for it in the gallery are not declared as they should be.
     """
+    try:
+        return _declare(path, path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise NotebookError(
+            f"{path} cannot be read ({error.strerror}). Expected a notebook."
+        ) from error
+
+
+def read_checked_in(path: Path) -> DeclaredNotebook:
+    """What a notebook declares as it is checked in: the experiment that counts.
+
+    Whoever edits the cell of parameters runs another one. Without git, the file counts.
+    """
+    command = ["git", "-C", str(path.parent), "show", f"HEAD:./{path.name}"]
+    try:
+        done = subprocess.run(command, capture_output=True, check=True)  # noqa: S603
+        return _declare(path, done.stdout.decode())
+    except (OSError, subprocess.CalledProcessError, NotebookError):
+        return read_notebook(path)
+
+
+def _declare(path: Path, text: str) -> DeclaredNotebook:
     name = f"{path.resolve().parent.name}/{path.stem}"
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(text)
         cells = [
             (cell["cell_type"], _text(cell), cell["metadata"].get("tags", []))
             for cell in content["cells"]
@@ -183,10 +207,6 @@ def read_notebook(path: Path) -> DeclaredNotebook:
             content["metadata"].get("needs", []),
             content["metadata"].get("gallery"),
         )
-    except OSError as error:
-        raise NotebookError(
-            f"{path} cannot be read ({error.strerror}). Expected a notebook."
-        ) from error
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise NotebookError(
             f"{path} is not a notebook of format 4 ({error!r}). Save it again in "

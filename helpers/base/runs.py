@@ -1,14 +1,24 @@
-"""Where runs lie, and which of them a user means."""
+"""Where runs lie, which of them a user means, and how a finished one takes its place.
+
+A run is written in ``.unfinished/`` and moved as a whole once it has ended. Full runs
+lie in ``exports/``, quick ones in ``exports/quick/``, those of JupyterLab in
+``exports/trial/``; one that is less than what it would replace goes to ``lesser/``.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import os
+import shutil
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from helpers.base.declared import resolve
 from helpers.base.errors import NotebookError
-from helpers.base.files import exports_dir
+from helpers.base.files import exports_dir, write_atomic
 from helpers.base.record import RunRecord
+
+GIVEN = "CNN_RUN_FOLDER"  # the folder that the runner gives to the kernel
+TRIAL, LESSER, QUICK = "trial", "lesser", "quick"
 
 
 def run_command(name: str, *, quick: bool = False) -> str:
@@ -18,11 +28,68 @@ def run_command(name: str, *, quick: bool = False) -> str:
 
 def exports_root(*, quick: bool) -> Path:
     """Where run folders go; quick runs have a folder of their own."""
-    return exports_dir() / "quick" if quick else exports_dir()
+    return exports_dir() / QUICK if quick else exports_dir()
+
+
+def unfinished(root: Path, name: str) -> Path:
+    """An empty folder for a run of notebook ``name``, to be moved by ``place``."""
+    folder = root / ".unfinished" / name
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    return folder
+
+
+def work_dir(name: str) -> Path:
+    """Where the trainings of notebook ``name`` keep what they resume from."""
+    return exports_dir() / ".work" / name
+
+
+def place(folder: Path, root: Path, name: str) -> Path:
+    """Moves a finished run to its place below ``root``, and says where that is.
+
+    What was there before goes, unless it is worth more: a run on real data more than
+    one on drawn images, the whole experiment more than a reduced one.
+    """
+    target = root / name
+    if root.name != QUICK and _worth(target) > _worth(folder):
+        target = root / LESSER / name
+    target.parent.mkdir(parents=True, exist_ok=True)
+    old = folder.with_name(f"{folder.name}.old")
+    shutil.rmtree(old, ignore_errors=True)
+    if target.exists():
+        target.rename(old)
+    folder.rename(target)
+    shutil.rmtree(old, ignore_errors=True)
+    return target
+
+
+def find_run(name: str, *, source: str | None = None) -> Path:
+    """The folder of the best complete run of a notebook; its usual place without any.
+
+    A headless run takes what runs of its own kind have left; in JupyterLab a trial or
+    a quick run will do where there is no full one.
+
+    Args:
+        name: of the notebook.
+        source: ``real`` or ``synthetic`` to go before runs on the other.
+    """
+    found = [folder for folder in _places(name) if _is_complete(folder)]
+    fitting = [
+        f for f in found if RunRecord.load(_record(f)).data.get("source") == source
+    ]
+    return next(iter(fitting or found), exports_dir() / name)
+
+
+def kind_of(folder: Path) -> str:
+    """What a run folder holds: a ``full``, a ``trial`` or a ``quick`` run."""
+    parts = folder.parts[-4:-2]
+    return next((kind for kind in (TRIAL, QUICK) if kind in parts), "full")
 
 
 def executed_notebooks(names: Sequence[str], *, quick: bool = False) -> list[Path]:
     """The executed notebooks that a user means.
+
+    One that was executed and saved in JupyterLab is copied to its trial run.
 
     Args:
         names: assignments, notebooks or paths of ``.ipynb`` files; none means every run
@@ -41,10 +108,13 @@ def executed_notebooks(names: Sequence[str], *, quick: bool = False) -> list[Pat
             found.append(Path(name))
             continue
         for notebook in resolve(name):
-            found.append(root / notebook.name / "notebook.ipynb")
-            if not found[-1].is_file():
+            path = root / notebook.name / "notebook.ipynb"
+            if not path.is_file() and not quick:
+                path = _saved_in_jupyterlab(notebook.name, notebook.path)
+            if not path.is_file():
                 command = run_command(notebook.name, quick=quick)
                 raise NotebookError(f"{notebook.name} has not been run: {command}")
+            found.append(path)
     return found
 
 
@@ -58,7 +128,43 @@ def load_records(root: Path, names: Iterable[str]) -> dict[str, RunRecord]:
     Raises:
         ExportError: a record is damaged or of another version.
     """
-    paths = {name: root / name / "metrics.json" for name in names}
+    paths = {name: _record(root / name) for name in names}
     return {
         name: RunRecord.load(path) for name, path in paths.items() if path.is_file()
     }
+
+
+def _record(folder: Path) -> Path:
+    return folder / "metrics.json"
+
+
+def _is_complete(folder: Path) -> bool:
+    path = _record(folder)
+    return path.is_file() and RunRecord.load(path).status == "complete"
+
+
+def _worth(folder: Path) -> tuple[bool, bool]:
+    """Whether a run is complete and a result, and whether it is a whole one."""
+    if not _is_complete(folder):
+        return False, False
+    record = RunRecord.load(_record(folder))
+    return not (record.drawn or record.untrained), not record.reduced
+
+
+def _places(name: str) -> Iterator[Path]:
+    root = exports_dir()
+    yield root / name
+    if GIVEN not in os.environ:
+        yield root / TRIAL / name
+        yield root / LESSER / name
+        yield root / QUICK / name
+
+
+def _saved_in_jupyterlab(name: str, notebook: Path) -> Path:
+    """A trial run's copy of a notebook that was saved with its outputs."""
+    path = exports_dir() / TRIAL / name / "notebook.ipynb"
+    text = notebook.read_text(encoding="utf-8")
+    if path.parent.is_dir() and '"output_type"' in text:
+        with write_atomic(path) as temporary:
+            temporary.write_text(text, encoding="utf-8")
+    return path

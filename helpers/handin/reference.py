@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from helpers.base.declared import read_notebook
+from helpers.base.declared import read_checked_in
 from helpers.base.errors import ExportError
 from helpers.base.files import ROOT, exports_dir, notebooks_dir, write_atomic
 from helpers.base.record import RunRecord
@@ -65,7 +65,7 @@ def other_values(record: RunRecord, notebooks: Path | None = None) -> list[str]:
     reduced form of it; ``notebooks`` other than None is the folder of notebooks.
     """
     folder = notebooks or notebooks_dir()
-    declared = read_notebook(folder / f"{record.notebook}.ipynb")
+    declared = read_checked_in(folder / f"{record.notebook}.ipynb")
     own = {name: parameter.default for name, parameter in declared.parameters.items()}
     # A run from before a default was raised is smaller as well, but does not say so.
     reduced = set(record.reduced).intersection(declared.reductions(record.parameters))

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from helpers.base.errors import ModelError
 from helpers.base.files import exports_dir
+from helpers.base.runs import QUICK, find_run, run_command
 from helpers.base.tensors import write_tensors
 from helpers.models.heads import class_logits
 from helpers.models.registry import create_model
@@ -88,20 +89,23 @@ def save_model(path: Path, model: nn.Module, **about: Any) -> None:
     write_tensors(path, content)
 
 
-def load_model(source: Path | str, *, trained_on: str | None = None) -> SavedModel:
+def load_model(
+    source: Path | str, *, folder: Path | None = None, trained_on: str | None = None
+) -> SavedModel:
     """Loads a network that a notebook has saved.
 
     Args:
         source: a path to a ``model.pt``, or the notebook that saved it
             (``caltech101/01_lenet5``), with the file's name where it saves several
             (``lines/01_foundations/model_mnist``).
+        folder: the run folder of that notebook; None takes the best run there is.
         trained_on: ``real`` or ``synthetic`` to refuse the other; None takes either.
 
     Raises:
         ModelError: there is no such file, it is not a model of this project, or it was
             trained on other data.
     """
-    path = _model_path(source)
+    path = _model_path(source, folder)
     expected = "Expected a model.pt that a notebook of this project has written."
     content = read_file(path, expected)
     if not isinstance(content, dict) or content.get("format") != FORMAT:
@@ -127,7 +131,7 @@ def load_model(source: Path | str, *, trained_on: str | None = None) -> SavedMod
     return SavedModel(model.eval(), **about)
 
 
-def _model_path(source: Path | str) -> Path:
+def _model_path(source: Path | str, folder: Path | None) -> Path:
     path = Path(source)
     if path.suffix in (".pt", ".pth"):
         if not path.is_file():
@@ -135,11 +139,12 @@ def _model_path(source: Path | str) -> Path:
         return path
     several = len(path.parts) > 2
     notebook, stem = (path.parent, path.name) if several else (path, "model")
-    saved = exports_dir() / notebook / f"{stem}.pt"
+    name = notebook.as_posix()
+    saved = (folder or find_run(name)) / f"{stem}.pt"
     if not saved.is_file():
-        quick = " --quick" if exports_dir().name == "quick" else ""
+        command = run_command(name, quick=exports_dir().name == QUICK)
         raise ModelError(
-            f"The model of notebook {notebook.as_posix()} is not there ({saved}). Run "
-            f"it first: python -m helpers run {notebook.as_posix()}{quick}"
+            f"The model of notebook {name} is not there ({saved}). Run it first: "
+            f"{command}"
         )
     return saved

@@ -10,8 +10,9 @@ import pandas as pd
 
 from helpers.base.errors import NotebookError
 from helpers.base.estimate import Estimate, estimate, welch
-from helpers.base.files import ROOT, exports_dir
+from helpers.base.files import ROOT
 from helpers.base.record import RunRecord
+from helpers.base.runs import find_run
 
 
 class Reports(Mapping[str, RunRecord]):
@@ -70,7 +71,7 @@ def completed_runs(notebooks: Sequence[str], asked_by: str) -> dict[str, RunReco
         NotebookError: some of them have not been run to their end; the message names
             all of those.
     """
-    paths = {name: exports_dir() / name / "metrics.json" for name in notebooks}
+    paths = {name: find_run(name) / "metrics.json" for name in notebooks}
     records = {
         name: RunRecord.load(path) for name, path in paths.items() if path.is_file()
     }
@@ -91,6 +92,13 @@ def notices(records: Mapping[str, RunRecord]) -> list[str]:
     results, or smaller ones.
     """
     said = []
+    # Only the first with its assignment: a list of long names breaks lines badly.
+    first = next(iter(records))
+    shared = f"{first.partition('/')[0]}/"
+    records = {
+        name if name == first else name.removeprefix(shared): record
+        for name, record in records.items()
+    }
     if drawn := [name for name, record in records.items() if record.drawn]:
         said.append(
             "> **SYNTHETIC DATA**\n>\n"
@@ -151,7 +159,7 @@ def saved_file(source: str, suffix: str) -> Path:
         NotebookError: that notebook has not been run, or has no such figure or table.
     """
     notebook, _, name = source.rpartition("/")
-    path = exports_dir() / notebook / "figures" / f"{name}.{suffix}"
+    path = find_run(notebook) / "figures" / f"{name}.{suffix}"
     if not path.is_file():
         raise NotebookError(
             f"There is no {'table' if suffix == 'csv' else 'figure'} {name} of "

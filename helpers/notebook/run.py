@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import inspect
+import os
 import platform
 import random
 import time
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
@@ -15,14 +17,23 @@ import torchvision
 from numpy.typing import ArrayLike
 from torch import nn
 
-from helpers.base.declared import read_notebook
+from helpers.base.declared import read_checked_in, read_notebook
 from helpers.base.environment import commit, cpu_name
 from helpers.base.errors import NotebookError
 from helpers.base.estimate import Estimate, estimate, exact, judge
-from helpers.base.files import PAGES, exports_dir, notebooks_dir
+from helpers.base.files import exports_dir, notebooks_dir
 from helpers.base.record import RunRecord, summarize
+from helpers.base.runs import (
+    GIVEN,
+    TRIAL,
+    find_run,
+    kind_of,
+    place,
+    unfinished,
+    work_dir,
+)
 from helpers.data.splits import Splits
-from helpers.models.saved import save_model
+from helpers.models.saved import SavedModel, load_model, save_model
 from helpers.notebook.display import findings_table, show_finding, show_text
 from helpers.notebook.others import (
     Reports,
@@ -64,11 +75,15 @@ def start_run(name: str) -> Run:
         {key: namespace[key] for key in declared.parameters if key in namespace}
     )
     namespace.update(given)
-    own = {key: parameter.default for key, parameter in declared.parameters.items()}
-    run = Run(name, own | given, reduced=declared.reductions(given))
+    # What is reduced is judged by the experiment as it is checked in: an edited cell
+    # of parameters is another one, wherever the run comes from.
+    checked_in = read_checked_in(declared.path)
+    own = {key: p.default for key, p in checked_in.parameters.items()}
+    values = {key: p.default for key, p in declared.parameters.items()} | given
+    run = Run(name, values, reduced=checked_in.reductions(values))
     if run.reduced:
         smaller = [
-            f"{key} {given[key]} (of {own[key] or 'all'})" for key in run.reduced
+            f"{key} {values[key]} (of {own[key] or 'all'})" for key in run.reduced
         ]
         run.warn(
             f"> **REDUCED RUN**\n>\n> {', '.join(smaller)}: less than the notebook's "
@@ -84,7 +99,7 @@ class Run(Page):
         name: the notebook's name.
         parameters: their values in this run.
         reduced: which of them make this run smaller than the notebook's own experiment.
-        folder: ``exports/<assignment>/<notebook>``.
+        folder: what it fills; ``finish`` moves it to its place.
         work: where training keeps what it resumes from.
         device: what the networks run on.
     """
@@ -92,17 +107,15 @@ class Run(Page):
     def __init__(
         self, name: str, parameters: Mapping[str, Any], *, reduced: Sequence[str] = ()
     ) -> None:
-        super().__init__(exports_dir() / name)
+        given = os.environ.get(GIVEN)
+        super().__init__(Path(given) if given else unfinished(_trials(), name))
         self._started = time.perf_counter()
         self.name = name
         self.parameters = dict(parameters)
         self.reduced = tuple(reduced)
-        self.work = self.folder / "work"
+        self.work = work_dir(name)
         self.device = choose_device(self.parameters.get("device", "auto"))
         self._data: tuple[Splits, ...] = ()
-        # What an earlier run left must not pass for this one's.
-        for stale in ("notebook.ipynb", *PAGES):
-            (self.folder / stale).unlink(missing_ok=True)
         _seed_everything(self.parameters.get("seed", 0))
         use_style()
         environment = _environment(self.device)
@@ -171,6 +184,28 @@ class Run(Page):
         for notice in notices(records):
             self.warn(notice)
         return Reports(records)
+
+    def load_model(self, source: str, *, trained_on: str | None = None) -> SavedModel:
+        """Loads a network that another notebook has saved, the best that there is.
+
+        Says so where it is that of a trial or quick run, or of a reduced one.
+
+        Args:
+            source: the notebook (``caltech101/01_lenet5``), with the file's name where
+                it saves several (``lines/01_foundations/model_mnist``).
+            trained_on: ``real`` or ``synthetic`` to refuse the other.
+
+        Raises:
+            ModelError: as ``helpers.models.load_model``.
+        """
+        name = "/".join(source.split("/")[:2])
+        folder = find_run(name, source=trained_on)
+        saved = load_model(source, folder=folder, trained_on=trained_on)
+        kind, record = kind_of(folder), RunRecord.load(folder / "metrics.json")
+        if kind != "full" or record.reduced:
+            how = f": {record.reduction}" if record.reduced else ""
+            self.warn(f"> The network of `{name}` is that of a {kind} run{how}.")
+        return saved
 
     def use_backbone(self, name: str, weights: str, *, course: str = "") -> None:
         """Notes which pretrained network the results rest on.
@@ -462,9 +497,15 @@ class Run(Page):
         )
 
     def finish(self) -> None:
-        """Marks the run as complete, and shows all findings once more."""
+        """Marks the run as complete, and shows all findings once more.
+
+        In JupyterLab or a script it takes its place among the trials now; headless, the
+        runner moves it when its documents are made.
+        """
         self._record.status = "complete"
         self._save()
+        if GIVEN not in os.environ:
+            self.folder = place(self.folder, _trials(), self.name)
         if self._record.findings:
             self.say(findings_table(self._record))
         show_text(
@@ -484,6 +525,10 @@ class Run(Page):
     def _save(self) -> None:
         self._record.seconds = round(time.perf_counter() - self._started, 3)
         self._record.save(self.folder / "metrics.json")
+
+
+def _trials() -> Path:
+    return exports_dir() / TRIAL
 
 
 def _ungroup(

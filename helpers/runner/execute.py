@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Literal, TextIO
 import click
 
 from helpers.base.errors import ExportError
-from helpers.base.files import PAGES, write_atomic
+from helpers.base.files import write_atomic
 from helpers.base.record import RunRecord, Status
+from helpers.base.runs import GIVEN, place, unfinished
 from helpers.runner.plan import Job
 from helpers.runner.progress import LogStream
 
@@ -72,25 +73,28 @@ def execute(
         The outcome; a notebook that fails is an outcome too, not an exception.
     """
     start = time.monotonic()
-    outcome = Outcome(job.notebook.name, job.folder)
-    _start_record(job)
+    folder = unfinished(job.exports, job.notebook.name)
+    outcome = Outcome(job.notebook.name, folder)
+    _start_record(job, folder)
     click.echo(f"{outcome.name}  running")
-    with (job.folder / "run.log").open("w", encoding="utf-8") as log:
+    with (folder / "run.log").open("w", encoding="utf-8") as log:
         _run(job, outcome, timeout, log)
     outcome.seconds = time.monotonic() - start
     close_record(outcome)
     end = "complete in" if outcome.ok else f"{outcome.status} after"
     click.echo(f"{outcome.name}  {end} {outcome.seconds:.0f} s")
     if export and outcome.ok:
-        notebook = job.folder / "notebook.ipynb"
         try:
-            outcome.files = tuple(export(notebook))
+            outcome.files = tuple(export(folder / "notebook.ipynb"))
         except ExportError as error:
             outcome.reason = f"not exported: {error}"
             outcome.hint = (
                 "the run itself is safe; once this is settled: python -m helpers "
-                f"export {notebook}"
+                f"export {outcome.name}{' --quick' if job.quick else ''}"
             )
+    if outcome.status == "complete":
+        outcome.folder = place(folder, job.exports, outcome.name)
+        outcome.files = tuple(outcome.folder / file.name for file in outcome.files)
     return outcome
 
 
@@ -107,15 +111,12 @@ def close_record(outcome: Outcome) -> None:
         record.save(path)
 
 
-def _start_record(job: Job) -> None:
-    # What an earlier run left must not pass for this one's, however this one ends.
-    for stale in PAGES:
-        (job.folder / stale).unlink(missing_ok=True)
+def _start_record(job: Job, folder: Path) -> None:
     defaults = {
         name: parameter.default for name, parameter in job.notebook.parameters.items()
     }
     record = RunRecord(job.notebook.name, parameters=defaults | job.parameters)
-    record.save(job.folder / "metrics.json")
+    record.save(folder / "metrics.json")
 
 
 def _run(job: Job, outcome: Outcome, timeout: float | None, log: TextIO) -> None:
@@ -125,7 +126,7 @@ def _run(job: Job, outcome: Outcome, timeout: float | None, log: TextIO) -> None
 
     traceback = ""
     try:
-        _papermill(job, timeout, log)
+        _papermill(job, outcome.folder, timeout, log)
     except PapermillExecutionError as error:
         outcome.fail("failed", *_cause(error, job))
         traceback = ANSI.sub("", "\n".join(error.traceback))
@@ -147,16 +148,16 @@ def _run(job: Job, outcome: Outcome, timeout: float | None, log: TextIO) -> None
         log.write(f"\n{traceback}\n{outcome.status}: {outcome.reason}\n")
 
 
-def _papermill(job: Job, timeout: float | None, log: TextIO) -> None:
+def _papermill(job: Job, folder: Path, timeout: float | None, log: TextIO) -> None:
     import papermill  # noqa: PLC0415
     from papermill.log import logger  # noqa: PLC0415
 
     logger.setLevel("CRITICAL")  # whatever it would report is in the outcome
     deadline = time.monotonic() + timeout if timeout else None
-    with _exports_in(job.exports):
+    with _environment(CNN_EXPORTS=str(job.exports), **{GIVEN: str(folder)}):
         papermill.execute_notebook(
             job.notebook.path,
-            job.folder / "notebook.ipynb",
+            folder / "notebook.ipynb",
             parameters=job.parameters,
             kernel_name="python3",
             language="python",
@@ -175,14 +176,18 @@ def _papermill(job: Job, timeout: float | None, log: TextIO) -> None:
 
 
 @contextmanager
-def _exports_in(folder: Path) -> Iterator[None]:
-    """Names the folder of all runs to the kernel, in what it inherits."""
-    before = os.environ.get("CNN_EXPORTS", "")
-    os.environ["CNN_EXPORTS"] = str(folder)
+def _environment(**values: str) -> Iterator[None]:
+    """Says to the kernel, in what it inherits, where its run is to go."""
+    before = {name: os.environ.get(name) for name in values}
+    os.environ.update(values)
     try:
         yield
     finally:
-        os.environ["CNN_EXPORTS"] = before
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
 
 
 def _cause(error: PapermillExecutionError, job: Job) -> tuple[str, str]:

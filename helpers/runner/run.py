@@ -90,16 +90,14 @@ def _skipped(job: Job, outcomes: Mapping[str, Outcome]) -> Outcome | None:
 def _close_unfinished(jobs: Sequence[Job], status: Status, reason: str) -> None:
     """The records of notebooks that were running when the runner was stopped."""
     for job in jobs:
+        folder = job.exports / ".unfinished" / job.notebook.name
         try:
-            record = RunRecord.load(job.folder / "metrics.json")
+            record = RunRecord.load(folder / "metrics.json")
         except ExportError:
-            continue  # it had not started
+            continue  # it had not started, or has ended
         if record.status == "running":
-            close_record(
-                Outcome(
-                    job.notebook.name, job.folder, status, reason, "", record.seconds
-                )
-            )
+            name, seconds = job.notebook.name, record.seconds
+            close_record(Outcome(name, folder, status, reason, "", seconds))
 
 
 def _shown(path: Path) -> Path:

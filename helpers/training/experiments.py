@@ -260,7 +260,7 @@ def train_point(
             "best": history.best_weights,
         }
         write_checkpoint(point, {"config": settings, **kept})
-        shutil.rmtree(unfinished)
+        shutil.rmtree(unfinished, ignore_errors=True)
     else:
         history = History(finished["rows"], finished.get("best"))
         print(f"{label}: {len(history)} epochs, trained before")

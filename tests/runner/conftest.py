@@ -11,7 +11,7 @@ import pytest
 FINISH = """\
 import os, pathlib
 from helpers.base.record import RunRecord
-path = pathlib.Path(os.environ["CNN_EXPORTS"]) / name / "metrics.json"
+path = pathlib.Path(os.environ["CNN_RUN_FOLDER"]) / "metrics.json"
 record = RunRecord.load(path)
 record.status = "complete"
 record.save(path)

@@ -207,7 +207,7 @@ def test_an_interrupted_runner_leaves_a_true_record(
         "import os; print(os.getpid(), flush=True)",
         "import time; time.sleep(60)",
     )
-    log = exports / "course/01_a/run.log"
+    log = exports / ".unfinished/course/01_a/run.log"
     # A suite that was started in the background hands on that Ctrl-C is ignored.
     listen = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
     run = (
@@ -227,7 +227,7 @@ def test_an_interrupted_runner_leaves_a_true_record(
         assert runner.wait(60) != 0
     finally:
         runner.kill()
-    record = json.loads((exports / "course/01_a/metrics.json").read_text())
+    record = json.loads((log.parent / "metrics.json").read_text())
     assert (record["status"], record["error"]) == ("killed", "the run was interrupted")
     with pytest.raises(ProcessLookupError):
         os.kill(kernel, 0)

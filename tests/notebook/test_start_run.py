@@ -86,8 +86,8 @@ def test_run_starts_with_defaults_and_leaves_a_record_of_a_running_run(
     tmp_path: Path,
 ) -> None:
     run = start_run(NAME)
-    assert run.folder == tmp_path / "exports" / NAME
-    assert run.work.parent == run.folder
+    assert run.folder == tmp_path / "exports/trial/.unfinished" / NAME
+    assert run.work == tmp_path / "exports/.work" / NAME
     assert run.parameters == {"epochs": 60, "lr": 0.1, "fast": True, "seed": 7}
     record = record_of(run)
     assert (record["notebook"], record["status"]) == (NAME, "running")
@@ -123,6 +123,20 @@ def test_a_smaller_run_than_the_notebooks_own_says_so(
         assert "reduced" not in record_of(run)
         assert run.reduced == ()
         assert "REDUCED" not in capsys.readouterr().out
+
+
+def test_an_edited_cell_of_parameters_is_another_experiment(
+    toy_notebook: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    git = ["git", "-C", str(toy_notebook.parent)]
+    who = ["-c", "user.name=a", "-c", "user.email=a@b"]
+    for command in (["init", "-q"], ["add", "."], [*who, "commit", "-qm", "a"]):
+        subprocess.run([*git, *command], check=True)
+    text = toy_notebook.read_text()
+    toy_notebook.write_text(text.replace("epochs: int = 60", "epochs: int = 2"))
+    run = start_run(NAME)
+    assert (run.parameters["epochs"], run.reduced) == (2, ("epochs",))
+    assert "epochs 2 (of 60): less" in capsys.readouterr().out
 
 
 def test_parameter_of_the_wrong_type_is_refused() -> None:
@@ -229,6 +243,7 @@ def test_a_run_on_two_sets_is_as_real_as_both_are() -> None:
     run.save_model(
         LeNet5(num_classes=2, image_size=16), **saving, data=real, name="model_toy"
     )
+    run.finish()
     assert load_model(f"{NAME}/model_toy").trained_on == "real"
     with pytest.raises(ModelError, match=f"run {NAME}$"):
         load_model(f"{NAME}/model_other")
@@ -295,6 +310,7 @@ def test_figure_without_alternative_text_or_with_a_bad_name_is_refused() -> None
 def test_a_figure_of_another_run_is_shown_as_its_own() -> None:
     run, other = start_run(NAME), Run("toy/00_zeroth", {})
     other.figure(plt.subplots()[1], "curves", alt="Loss falls.")
+    other.finish()
     run.figure_from("toy/00_zeroth/curves", "first_curves", alt="Loss falls.")
     for suffix in ("png", "pdf"):
         copy, original = (
@@ -368,7 +384,7 @@ def test_a_report_says_what_was_drawn_or_knows_nothing(
     said = capsys.readouterr().out
     assert "SYNTHETIC DATA" in said
     assert "toy/02_ants ran on a drawn stand-in" in said
-    assert "toy/03_cups had random weights" in said
+    assert "03_cups had random weights" in said
     assert (record_of(run)["data"]["source"], record_of(run)["data"]["weights"]) == (
         "synthetic",
         "random",
@@ -411,7 +427,9 @@ def test_a_table_of_another_run_is_shown_as_it_was_saved(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     frame = pd.DataFrame({"net": ["a|b"], "accuracy": [0.123456], "difference": [""]})
-    Run("toy/00_zeroth", {}).table(frame, "nets")
+    other = Run("toy/00_zeroth", {})
+    other.table(frame, "nets")
+    other.finish()
     run = start_run(NAME)
     run.table_from("toy/00_zeroth/nets", columns=["net", "accuracy"], caption="Nets.")
     saved = run.folder / "figures" / "nets.csv"
@@ -441,6 +459,21 @@ def test_results_of_other_notebooks_are_compared() -> None:
         2**0.5 * (reports.estimate(*a).ci95 or 0)
     )
     assert list(reports.findings()["verdict"]) == ["supported"]
+
+
+def test_a_network_of_a_lesser_run_says_so(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    other = Run("toy/00_zeroth", {"epochs": 2}, reduced=("epochs",))
+    other.use_data(make_splits())
+    arguments = {"num_classes": 2, "image_size": 16}
+    network = LeNet5(num_classes=2, image_size=16)
+    other.save_model(network, architecture="lenet5", arguments=arguments)
+    other.finish()
+    capsys.readouterr()
+    start_run(NAME).load_model("toy/00_zeroth", trained_on="real")
+    said = "The network of `toy/00_zeroth` is that of a trial run: epochs 2."
+    assert said in capsys.readouterr().out
 
 
 def test_figures_and_tables_carry_what_a_paper_needs(
@@ -505,7 +538,8 @@ def test_saved_model_knows_the_classes_and_the_normalisation_of_the_data() -> No
     splits = make_splits()
     run.use_data(splits)
     run.save_model(model, **saving)
-    saved = load_model(NAME)
+    run.finish()
+    saved = run.load_model(NAME)
     assert saved.classes == ("ant", "cup")
     assert (saved.image_size, saved.channels) == (16, 3)
     assert (saved.mean, saved.std) == splits.channel_stats()
@@ -546,7 +580,8 @@ def test_plain_papermill_from_any_folder_leaves_the_same_files(
     values = ["-p", "epochs", "2", "-r", "lr", "1e-3", "-r", "fast", "false"]
     subprocess.run([*command, *values], cwd=tmp_path, check=True, capture_output=True)
 
-    record = json.loads((tmp_path / "exports" / NAME / "metrics.json").read_text())
+    left = tmp_path / "exports/trial" / NAME
+    record = json.loads((left / "metrics.json").read_text())
     assert record["status"] == "complete"
     assert record["parameters"] == {"epochs": 2, "lr": 0.001, "fast": False, "seed": 7}
     outputs = [
@@ -565,7 +600,7 @@ def test_plain_papermill_from_any_folder_leaves_the_same_files(
     ]
     assert len(pictures) == 1, "a figure is not displayed twice"
     assert pictures[0].metadata["image/png"]["alt"] == "An empty pair of axes."
-    assert (tmp_path / "exports" / NAME / "figures" / "nothing.pdf").is_file()
+    assert (left / "figures" / "nothing.pdf").is_file()
 
 
 def test_commit_is_recorded_where_there_is_git() -> None:

@@ -1,0 +1,73 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from helpers.base.record import RunRecord
+from helpers.base.runs import GIVEN, find_run, kind_of, place, unfinished
+
+NAME = "course/01_a"
+
+
+def make_run(folder: Path, *, source: str = "real", reduced: bool = False) -> Path:
+    record = RunRecord(NAME, "complete", {"source": source}, {"epochs": 1})
+    record.reduced = ["epochs"] if reduced else []
+    record.save(folder / "metrics.json")
+    (folder / "model.pt").write_text(f"{source} {reduced}")
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "stays"),
+    [
+        ({}, {"reduced": True}, True),
+        ({"reduced": True}, {"source": "synthetic"}, True),
+        ({}, {}, False),
+        ({"reduced": True}, {}, False),
+        ({"source": "synthetic"}, {"reduced": True}, False),
+    ],
+)
+def test_a_lesser_run_never_replaces_a_greater_one(
+    tmp_path: Path,
+    old: dict[str, object],
+    new: dict[str, object],
+    stays: bool,
+) -> None:
+    there = make_run(tmp_path / NAME, **old)  # type: ignore[arg-type]
+    before = (there / "model.pt").read_text()
+    folder = unfinished(tmp_path, NAME)
+    target = place(make_run(folder, **new), tmp_path, NAME)  # type: ignore[arg-type]
+    assert target == (tmp_path / "lesser" / NAME if stays else there)
+    assert ((there / "model.pt").read_text() == before) == (stays or old == new)
+    assert not folder.exists()
+
+
+def test_a_run_that_has_not_ended_is_in_nobodys_way(tmp_path: Path) -> None:
+    there = make_run(tmp_path / NAME)
+    RunRecord(NAME).save(unfinished(tmp_path, NAME) / "metrics.json")
+    assert RunRecord.load(there / "metrics.json").status == "complete"
+    assert not list(unfinished(tmp_path, NAME).iterdir())
+
+
+def test_the_best_run_is_found_and_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CNN_EXPORTS", str(tmp_path))
+    assert find_run(NAME) == tmp_path / NAME
+    quick = make_run(tmp_path / "quick" / NAME, source="synthetic")
+    assert (find_run(NAME), kind_of(quick)) == (quick, "quick")
+    trial = make_run(tmp_path / "trial" / NAME)
+    assert (find_run(NAME), kind_of(trial)) == (trial, "trial")
+    assert find_run(NAME, source="synthetic") == quick
+    full = make_run(tmp_path / NAME)
+    assert (find_run(NAME), kind_of(full)) == (full, "full")
+
+
+def test_a_headless_run_takes_only_what_its_own_kind_has_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CNN_EXPORTS", str(tmp_path))
+    monkeypatch.setenv(GIVEN, str(tmp_path / ".unfinished"))
+    make_run(tmp_path / "quick" / NAME)
+    assert find_run(NAME) == tmp_path / NAME
