@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Sequence
 
 
@@ -18,3 +19,8 @@ def markdown_table(
     rule = ["--:" if column in right else "---" for column in header]
     cells = [[cell.replace("|", "\\|") for cell in row] for row in (header, *rows)]
     return "\n".join(f"| {' | '.join(line)} |" for line in (cells[0], rule, *cells[1:]))
+
+
+def escaped(text: str) -> str:
+    """Text as Markdown that shows it as it is: names of classes, of rows, of files."""
+    return re.sub(r"([\\`*_\[\]<>#!$~^])", r"\\\1", " ".join(text.split()))

@@ -14,7 +14,7 @@ import pandas as pd
 from IPython.core.getipython import get_ipython
 from IPython.display import display
 
-from helpers.base.markdown import markdown_table
+from helpers.base.markdown import escaped, markdown_table
 from helpers.base.record import RunRecord, reached, said
 
 
@@ -76,11 +76,10 @@ def frame_table(frame: pd.DataFrame) -> str:
     """A Markdown table of a frame without its index; numbers have four significant
     digits.
     """
-    frame = frame.rename(columns=str)
+    frame = frame.rename(columns=lambda name: escaped(str(name)))
     rows = [[_cell(value) for value in row] for row in frame.itertuples(index=False)]
-    return markdown_table(
-        list(frame.columns), rows, right=set(frame.select_dtypes("number").columns)
-    )
+    right = set(frame.select_dtypes("number").columns)
+    return markdown_table(list(frame.columns), rows, right=right)
 
 
 def show_text(text: str) -> None:
@@ -110,7 +109,7 @@ def show_finding(row: Mapping[str, Any], replaced: str = "") -> None:
 
 def _cell(value: Any) -> str:
     if not isinstance(value, float):
-        return str(value)
+        return escaped(str(value))
     if math.isnan(value):
         return "–"
     return f"{value:.0f}" if value.is_integer() else f"{value:.4g}"

@@ -14,6 +14,15 @@ from helpers.base.files import ROOT
 from helpers.base.record import RunRecord
 from helpers.base.runs import find_run
 
+STAND_IN = (
+    "the images are a drawn stand-in for the real ones. No number that comes from them "
+    "is a result, and nothing is judged by it."
+)
+UNTRAINED = (
+    "random weights stand for those learned on ImageNet. No number that comes from "
+    "them is a result, and nothing is judged by it."
+)
+
 
 class Reports(Mapping[str, RunRecord]):
     """The records of other notebooks' runs, by name."""
@@ -87,44 +96,20 @@ def completed_runs(notebooks: Sequence[str], asked_by: str) -> dict[str, RunReco
     return done
 
 
-def notices(records: Mapping[str, RunRecord]) -> list[str]:
-    """What a reader must know of runs before their numbers, as Markdown: which are no
-    results, or smaller ones.
-    """
-    said = []
-    # Only the first with its assignment: a list of long names breaks lines badly.
-    first = next(iter(records))
-    shared = f"{first.partition('/')[0]}/"
-    records = {
-        name if name == first else name.removeprefix(shared): record
-        for name, record in records.items()
-    }
+def banner(title: str, text: str) -> str:
+    """Markdown that no reader passes over."""
+    return f"> **{title}**\n>\n> {text}"
+
+
+def notices(records: Mapping[str, RunRecord]) -> Iterator[str]:
+    """What a reader must know of runs before their numbers: which are no results."""
     if drawn := [name for name, record in records.items() if record.drawn]:
-        said.append(
-            "> **SYNTHETIC DATA**\n>\n"
-            f"> {_listed(drawn)} ran on a drawn stand-in for the real images. Every "
-            "number below that comes from "
-            "there is about the stand-in: none of them is a result, and no requirement "
-            "counts as met."
-        )
+        yield banner("SYNTHETIC DATA", f"{', '.join(drawn)}: {STAND_IN}")
     if blank := [name for name, record in records.items() if record.untrained]:
-        said.append(
-            "> **RANDOM WEIGHTS**\n>\n"
-            f"> {_listed(blank)} had random weights in place of those learned on "
-            "ImageNet. Every number below that "
-            "comes from there is about a network that knows nothing: none of them is a "
-            "result."
-        )
-    if smaller := "; ".join(
-        f"{name} with {record.reduction}"
-        for name, record in records.items()
-        if record.reduced
-    ):
-        said.append(
-            "> **REDUCED RUNS**\n>\n> Some results below are of runs smaller than "
-            f"planned: {smaller}."
-        )
-    return said
+        yield banner("RANDOM WEIGHTS", f"{', '.join(blank)}: {UNTRAINED}")
+    smaller = {n: record.reduction for n, record in records.items() if record.reduced}
+    if said := "; ".join(f"{name} with {how}" for name, how in smaller.items()):
+        yield banner("REDUCED RUNS", f"Smaller than the notebooks' own: {said}.")
 
 
 def data_of_all(records: Collection[RunRecord]) -> dict[str, Any]:
@@ -174,7 +159,3 @@ def short_path(path: Path) -> str:
     machine they were made on.
     """
     return str(path.relative_to(ROOT) if path.is_relative_to(ROOT) else path)
-
-
-def _listed(names: Sequence[str]) -> str:
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

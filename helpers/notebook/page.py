@@ -16,6 +16,7 @@ from torch import nn
 
 from helpers.base.errors import ConfigError
 from helpers.base.files import write_atomic
+from helpers.base.markdown import escaped
 from helpers.data.splits import Splits
 from helpers.notebook.display import frame_table, show_markdown, show_picture, show_text
 from helpers.notebook.others import saved_file
@@ -155,11 +156,11 @@ class Page:
             name,
             alt=f"Images of {splits.name} per class and split, largest class first",
             caption=(
-                f"From {sizes[smallest]} ({splits.classes[smallest]}) to "
-                f"{sizes[largest]} ({splits.classes[largest]}) training images per "
-                "class. Always answering the largest class is right for "
+                f"From {sizes[smallest]} ({escaped(splits.classes[smallest])}) to "
+                f"{sizes[largest]} ({escaped(splits.classes[largest])}) training "
+                "images per class. Always answering the largest class is right for "
                 f"{share:.1%} of the validation images."
-            ).replace("_", " "),
+            ),
         )
 
     def show_model(

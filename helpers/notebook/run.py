@@ -36,7 +36,10 @@ from helpers.data.splits import Splits
 from helpers.models.saved import SavedModel, load_model, save_model
 from helpers.notebook.display import findings_table, show_finding, show_text
 from helpers.notebook.others import (
+    STAND_IN,
+    UNTRAINED,
     Reports,
+    banner,
     completed_runs,
     data_of_all,
     notices,
@@ -85,10 +88,8 @@ def start_run(name: str) -> Run:
         smaller = [
             f"{key} {values[key]} (of {own[key] or 'all'})" for key in run.reduced
         ]
-        run.warn(
-            f"> **REDUCED RUN**\n>\n> {', '.join(smaller)}: less than the notebook's "
-            "own experiment. What follows is about this smaller one."
-        )
+        text = f"{', '.join(smaller)}: less than the notebook's own experiment."
+        run.warn(banner("REDUCED RUN", text))
     return run
 
 
@@ -163,11 +164,7 @@ class Run(Page):
                 f"{len(splits.classes)} classes (chance {1 / len(splits.classes):.1%})."
             )
         if drawn:
-            self.warn(
-                "> **SYNTHETIC DATA**\n>\n> These images are a drawn stand-in for "
-                f"{', '.join(drawn)}. Every number below is about the stand-in: none "
-                "of them is a result, and nothing is judged by them."
-            )
+            self.warn(banner("SYNTHETIC DATA", f"{', '.join(drawn)}: {STAND_IN}"))
 
     def use_results(self, *notebooks: str) -> Reports:
         """What other notebooks have measured, for a run that reports on them.
@@ -225,11 +222,7 @@ class Run(Page):
                 self._record.data["replaces"] = f"{said}; {this}" if said else this
         self._save()
         if self._record.untrained:
-            self.warn(
-                f"> **RANDOM WEIGHTS**\n>\n> {name} was given random weights in place "
-                "of those learned on ImageNet. Every number below is about a network "
-                "that knows nothing: none of them is a result, and nothing is judged."
-            )
+            self.warn(banner("RANDOM WEIGHTS", f"{name}: {UNTRAINED}"))
 
     def train(
         self,

@@ -38,6 +38,7 @@ def use_style() -> None:
             "axes.spines.right": False,
             "axes.titlesize": 10,
             "legend.frameon": False,
+            "text.parse_math": False,  # a dollar in a class name is a dollar
             "pdf.fonttype": 42,  # text stays text: it can be searched and copied
         },
     )

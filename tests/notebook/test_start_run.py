@@ -383,7 +383,7 @@ def test_a_report_says_what_was_drawn_or_knows_nothing(
     run.use_results("toy/02_ants", "toy/03_cups")
     said = capsys.readouterr().out
     assert "SYNTHETIC DATA" in said
-    assert "toy/02_ants ran on a drawn stand-in" in said
+    assert "toy/02_ants: the images are a drawn stand-in" in said
     assert "03_cups had random weights" in said
     assert (record_of(run)["data"]["source"], record_of(run)["data"]["weights"]) == (
         "synthetic",
@@ -406,10 +406,7 @@ def test_a_report_says_what_was_smaller_than_planned(
     smaller.finish()
     capsys.readouterr()
     run.use_results("toy/02_ants")
-    assert (
-        "smaller than planned: toy/02_ants with epochs 2, limit 10."
-        in capsys.readouterr().out
-    )
+    assert "own: toy/02_ants with epochs 2, limit 10." in capsys.readouterr().out
 
 
 def test_a_report_names_every_notebook_that_has_not_been_run() -> None:
@@ -524,6 +521,16 @@ def test_table_is_shown_rounded_and_saved_whole(
         "| net | accuracy | parameters |\n| --- | --: | --: |"
         in capsys.readouterr().out
     )
+
+
+def test_names_are_shown_as_they_are(capsys: pytest.CaptureFixture[str]) -> None:
+    names = ['<img src="/etc/passwd">', "![x](/etc/passwd)", "+ a_b*c", "two\nlines"]
+    start_run(NAME).table(pd.DataFrame({"class": names}), "classes")
+    shown = capsys.readouterr().out
+    assert "<img" not in shown.replace("\\<img", "")
+    assert "![x](" not in shown.replace("\\!\\[x\\]", "")
+    assert "+ a\\_b\\*c |" in shown
+    assert "| two lines |" in shown
 
 
 def test_saved_model_knows_the_classes_and_the_normalisation_of_the_data() -> None:
