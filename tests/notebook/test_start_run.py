@@ -384,7 +384,7 @@ def test_a_report_says_what_was_drawn_or_knows_nothing(
     said = capsys.readouterr().out
     assert "SYNTHETIC DATA" in said
     assert "toy/02_ants: the images are a drawn stand-in" in said
-    assert "03_cups had random weights" in said
+    assert "03_cups: random weights stand for" in said
     assert (record_of(run)["data"]["source"], record_of(run)["data"]["weights"]) == (
         "synthetic",
         "random",
