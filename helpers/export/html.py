@@ -6,27 +6,35 @@ maths is MathML, which browsers draw by themselves, and images are embedded.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import base64
+import copy
+import mimetypes
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote, urlparse
 
+import pygments
 from bs4 import BeautifulSoup
 from nbconvert.exporters.templateexporter import TemplateExporter
-from nbconvert.preprocessors import Preprocessor
 from nbformat import NotebookNode
+from pygments.formatters import HtmlFormatter
+from pygments.lexers import get_lexer_by_name
+from pygments.util import ClassNotFound
 from traitlets.config import Config
 
-from helpers.export.marks import (
+from helpers.base.errors import ExportError
+from helpers.export.pages import source_folders
+from helpers.export.pandoc import (
+    TEMPLATES,
     find_bibliography,
     is_left_out,
     labelled_table,
     markdown_of,
-    pandoc_marks,
+    markdown_to_html,
+    paper_to_html,
 )
-from helpers.export.page import finish_page
-from helpers.export.pages import source_folders
-from helpers.export.pandoc import TEMPLATES, markdown_to_html, paper_to_html
 from helpers.runner.progress import fold_progress
 
 # The first of them that an output has is shown; of a widget and a script, nothing.
@@ -41,26 +49,6 @@ SHOWN = [
 ]
 
 
-class PreparePage(Preprocessor):
-    """Renders all Markdown of a notebook in one call of pandoc, and folds progress."""
-
-    def preprocess(
-        self, nb: NotebookNode, resources: dict[str, Any]
-    ) -> tuple[NotebookNode, dict[str, Any]]:
-        """Replaces Markdown by HTML, in place; in a paper, with its marks resolved."""
-        pieces = [(cell, *piece) for cell in nb.cells for piece in _pieces(cell)]
-        texts = [text for _, text, _ in pieces]
-        if "paper" in nb.metadata:
-            bibliography = find_bibliography(nb, _folder(resources))
-            absent = [is_left_out(cell) for cell, *_ in pieces]
-            html = paper_to_html([*map(pandoc_marks, texts)], absent, bibliography)
-        else:
-            html = markdown_to_html(texts)
-        for (*_, replace_by), rendered in zip(pieces, html, strict=True):
-            replace_by(rendered)
-        return nb, resources
-
-
 class OfflineHTMLExporter(TemplateExporter):
     """nbconvert's exporter ``offline_html``: a self-contained page."""
 
@@ -69,17 +57,15 @@ class OfflineHTMLExporter(TemplateExporter):
 
     @property
     def default_config(self) -> Config:
-        """The template, what is done before it, and which formats are shown."""
+        """The template, and which formats are shown."""
         config = Config(super().default_config)
         config.OfflineHTMLExporter.update(
             file_extension=".html",
             template_name="cnn_html",
             template_extension=".html.j2",
             extra_template_basedirs=[str(TEMPLATES)],
-            preprocessors=[PreparePage],
             filters={"fold_progress": fold_progress},
         )
-        config.PreparePage.enabled = True
         config.CoalesceStreamsPreprocessor.enabled = True
         config.NbConvertBase.display_data_priority = SHOWN
         return config
@@ -92,19 +78,42 @@ class OfflineHTMLExporter(TemplateExporter):
         Raises:
             ExportError: the notebook shows an image file that is not there.
         """
-        html, resources = super().from_notebook_node(nb, resources, **kw)
+        folder = Path((resources or {}).get("metadata", {}).get("path") or ".")
+        rendered = _render_markdown(copy.deepcopy(nb), folder)
+        html, resources = super().from_notebook_node(rendered, resources, **kw)
         page = BeautifulSoup(html, "html.parser")
-        undescribed = finish_page(page, source_folders(nb, _folder(resources)))
-        if undescribed:
-            self.log.warning("%d image(s) have no alternative text.", undescribed)
+        # The page's security policy would keep them from working.
+        for element in page.select("script, iframe, object, embed, link"):
+            element.decompose()
+        if page.title and page.h1:
+            page.title.string = page.h1.get_text(strip=True)
+        _settle_anchors(page)
+        _list_contents(page)
+        _embed_images(page, source_folders(nb, folder))
+        _highlight_code(page)
         return str(page), resources
 
 
-def _folder(resources: dict[str, Any]) -> Path:
-    return Path(resources.get("metadata", {}).get("path") or ".")
+def _render_markdown(notebook: NotebookNode, folder: Path) -> NotebookNode:
+    """Replaces all Markdown by HTML, in place, in one call of pandoc."""
+    paper = "paper" in notebook.metadata
+    pieces = [
+        (cell, *piece) for cell in notebook.cells for piece in _pieces(cell, paper)
+    ]
+    texts = [text for _, text, _ in pieces]
+    if paper:
+        absent = [is_left_out(cell) for cell, *_ in pieces]
+        html = paper_to_html(texts, absent, find_bibliography(notebook, folder))
+    else:
+        html = markdown_to_html(texts)
+    for (*_, replace_by), rendered in zip(pieces, html, strict=True):
+        replace_by(rendered)
+    return notebook
 
 
-def _pieces(cell: NotebookNode) -> Iterator[tuple[str, Callable[[str], None]]]:
+def _pieces(
+    cell: NotebookNode, paper: bool
+) -> Iterator[tuple[str, Callable[[str], None]]]:
     """Each Markdown text of a cell, and what puts its HTML in its place."""
     if cell.cell_type == "markdown":
         yield markdown_of(cell), partial(cell.__setitem__, "source")
@@ -112,10 +121,79 @@ def _pieces(cell: NotebookNode) -> Iterator[tuple[str, Callable[[str], None]]]:
         data = output.get("data", {})
         text = data.get("text/markdown", data.get("text/latex"))
         about = output.get("metadata", {}).get("text/markdown", {})
-        if "caption_of" in about:
+        if paper and "caption_of" in about:
             caption = text.removeprefix("*").removesuffix("*")
             text = f"::: {{#fig:{about['caption_of']}}}\n{caption}\n:::"
-        elif about.get("table") and about.get("caption"):
+        elif paper and about.get("table") and about.get("caption"):
             text = labelled_table(about)
         if text and "text/html" not in data:
             yield text, partial(data.__setitem__, "text/html")
+
+
+def _settle_anchors(page: BeautifulSoup) -> None:
+    """Keeps an anchor's first use only, and makes links that lead nowhere text."""
+    anchors: set[str] = set()
+    for element in page.select("[id]"):
+        if element["id"] in anchors:
+            del element["id"]
+        else:
+            anchors.add(str(element["id"]))
+    for link in page.select('a[href^="#"]'):
+        if unquote(str(link["href"])[1:]) not in anchors:
+            link.unwrap()
+
+
+def _list_contents(page: BeautifulSoup) -> None:
+    """Puts a list of the sections before the text."""
+    headings = page.select("main :is(h2, h3)[id]")
+    if not (page.main and headings):
+        return
+    contents = page.new_tag("nav", attrs={"aria-label": "Contents"})
+    for heading in headings:
+        link = page.new_tag("a", href=f"#{heading['id']}")
+        link["class"] = heading.name
+        link.string = heading.get_text(" ", strip=True)
+        contents.append(link)
+    page.main.insert_before(contents)
+
+
+def _embed_images(page: BeautifulSoup, folders: Sequence[Path]) -> None:
+    """Puts image files into the page; an image on the network becomes a link to it."""
+    for image in page("img"):
+        source = str(image.get("src", ""))
+        scheme = "https" if source.startswith("//") else urlparse(source).scheme
+        if scheme in ("http", "https"):
+            link = page.new_tag("a", href=source)
+            link.string = str(image.get("alt") or source)
+            image.replace_with(link)
+        elif scheme != "data":
+            image["src"] = _data_url(unquote(source), folders)
+
+
+def _data_url(source: str, folders: Sequence[Path]) -> str:
+    for path in (folder / source for folder in folders):
+        if path.is_file():
+            mime = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
+            content = base64.b64encode(path.read_bytes()).decode("ascii")
+            return f"data:{mime};base64,{content}"
+    raise ExportError(
+        f"The notebook shows the image {source}, which is not in "
+        f"{folders[0].resolve()}. "
+        "Put it there, or attach it to its cell (drag it into the cell in JupyterLab)."
+    )
+
+
+def _highlight_code(page: BeautifulSoup) -> None:
+    """Marks up code in languages that pygments knows; the style has the colours."""
+    for block in page.select("pre[class]:has(> code)"):
+        language = str(block["class"][0])
+        try:
+            lexer = get_lexer_by_name(language, stripnl=False, ensurenl=False)
+        except ClassNotFound:
+            continue
+        html = pygments.highlight(
+            block.get_text(), lexer, HtmlFormatter(nowrap=True)
+        ).removesuffix("\n")
+        # Parsed within <pre>, as the parser drops indentation elsewhere.
+        marked = f'<pre class="{language}"><code>{html}</code></pre>'
+        block.replace_with(BeautifulSoup(marked, "html.parser"))

@@ -29,9 +29,8 @@ def export_notebook(
         The files written, in the order of ``formats``.
 
     Raises:
-        ExportError: an unknown format; a file that is missing, or that is no notebook;
-            an image that is missing or broken; a folder that cannot be written to. No
-            file is left half-written.
+        ExportError: an unknown format, no notebook, an image that is missing or
+            broken, or a folder that cannot be written to. No file is half-written.
     """
     if unknown := [name for name in formats if name not in FORMATS]:
         raise ExportError(
@@ -72,9 +71,8 @@ def read_notebook(path: Path) -> NotebookNode:
 
 
 def source_folders(notebook: NotebookNode, folder: Path) -> list[Path]:
-    """Where the relative paths of a notebook in ``folder`` start.
-
-    That is there, or beside the notebook that papermill ran.
+    """Where relative paths of a notebook in ``folder`` start: there, or beside the
+    notebook that papermill ran.
     """
     source = notebook.metadata.get("papermill", {}).get("input_path")
     return [folder, Path(source).parent] if source else [folder]

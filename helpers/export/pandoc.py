@@ -1,13 +1,20 @@
-"""Calls of the pandoc that comes with ``pypandoc_binary``."""
+"""Markdown of notebooks, with the marks of a paper (labels, references, captions), and
+calls of the pandoc that comes with ``pypandoc_binary``.
+"""
 
 from __future__ import annotations
 
 import json
+import re
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
+
+from nbformat import NotebookNode
 
 from helpers.base.errors import ExportError
+from helpers.export.pages import source_folders
 
 TEMPLATES = Path(__file__).parent / "templates"
 # pandoc's own Markdown has what a paper needs; these are the habits of GitHub's that
@@ -16,11 +23,54 @@ PAPER_MARKDOWN = (
     "markdown+lists_without_preceding_blankline+autolink_bare_uris"
     "-blank_before_header-blank_before_blockquote-subscript-superscript-example_lists"
 )
+LEFT_OUT = "not-in-paper"
+EQUATION = re.compile(r"(\$\$(?:(?!\$\$).)+\$\$)\s*(\{#eq:[\w-]+\})", re.DOTALL)
+# A number stays with its interval and its unit: 85.1 ± 0.4 %.
+TIED = re.compile(r"(?<=[\d)]) (?=[±%])|(?<=±) (?=\d)")
+BEFORE_BRACKET = re.compile(r"(@(?:fig|tab|sec|eq):[\w-]+)(?=\s+\[)")
+
+
+def is_left_out(cell: NotebookNode) -> bool:
+    """Whether the paper of a notebook lacks a cell."""
+    return LEFT_OUT in cell.metadata.get("tags", [])
+
+
+def pandoc_marks(text: str) -> str:
+    """Puts marks as pandoc reads them.
+
+    It knows labels of spans, not of formulas, and takes a bracket behind
+    ``@fig:curves`` for a part of it.
+    """
+    text = TIED.sub("\N{NO-BREAK SPACE}", EQUATION.sub(r"[\1]\2", text))
+    return BEFORE_BRACKET.sub(r"[\1]", text)
+
+
+def labelled_table(about: Mapping[str, str]) -> str:
+    """A table that ``run.table`` has shown, with its caption and label."""
+    caption = " ".join(about["caption"].split())
+    return f"{about['source']}\n\n: {caption} {{#tab:{about['table']}}}"
+
+
+def find_bibliography(notebook: NotebookNode, folder: Path) -> Path | None:
+    """The BibTeX file that a notebook in ``folder`` names, if it is there."""
+    paper: Any = notebook.metadata.get("paper")
+    name = paper.get("bibliography") if isinstance(paper, dict) else None
+    places = [place / name for place in source_folders(notebook, folder) if name]
+    return next((path for path in places if path.is_file()), None)
+
+
+def markdown_of(cell: NotebookNode) -> str:
+    """The text of a Markdown cell, with the pictures that are attached to it."""
+    text: str = cell.source
+    for name, formats in cell.get("attachments", {}).items():
+        mime, content = next(iter(formats.items()))
+        text = text.replace(f"(attachment:{name})", f"(data:{mime};base64,{content})")
+    return text
 
 
 def markdown_to_html(texts: Sequence[str]) -> list[str]:
-    """Renders GitHub's Markdown with maths, as MathML, and footnotes."""
-    return _to_html(texts=texts, format="gfm+footnotes", left_out=[])
+    """Renders GitHub's Markdown with maths, as MathML."""
+    return _to_html(texts=texts, format="gfm-footnotes", left_out=[])
 
 
 def paper_to_html(
@@ -28,34 +78,14 @@ def paper_to_html(
 ) -> list[str]:
     """Renders a paper's Markdown, its references as numbers, names and links.
 
-    Args:
-        texts: one after the other, as in the paper.
-        left_out: of each text, whether the paper lacks it and its labels.
-        bibliography: the BibTeX file of what is cited.
+    ``left_out`` says of each text whether the paper lacks it and its labels.
     """
     return _to_html(
-        texts=texts,
+        texts=[*map(pandoc_marks, texts)],
         format=PAPER_MARKDOWN,
         left_out=left_out,
         paper=True,
         bibliography=str(bibliography.resolve()) if bibliography else [],
-    )
-
-
-def html_to_typst(page: str, *, compact: bool = False) -> str:
-    """Turns an HTML page, its pictures being files, into a Typst document.
-
-    ``compact`` sets it in two columns.
-    """
-    typst = TEMPLATES / "typst"
-    return pandoc(
-        "--from=html",
-        "--to=typst",
-        "--wrap=none",
-        f"--template={typst / 'report.typ'}",
-        f"--lua-filter={typst / 'keep.lua'}",
-        *(["--variable=compact"] if compact else []),
-        text=page,
     )
 
 
@@ -82,8 +112,7 @@ def pandoc(*arguments: str | Path, text: str, folder: Path | None = None) -> str
         ) from error
     except OSError as error:
         raise ExportError(
-            f"pandoc did not start ({error}). Install it with: pip install "
-            "pypandoc_binary"
+            f"pandoc did not start ({error}): pip install pypandoc_binary"
         ) from error
     return done.stdout
 

@@ -15,7 +15,7 @@ from traitlets.config import Config
 
 from helpers.base.errors import ExportError
 from helpers.export.html import OfflineHTMLExporter
-from helpers.export.pandoc import html_to_typst
+from helpers.export.pandoc import TEMPLATES, pandoc
 
 
 class TypstPDFExporter(OfflineHTMLExporter):
@@ -63,6 +63,20 @@ def html_to_pdf(html: str, *, compact: bool = False) -> bytes:
             raise ExportError(
                 f"Typst could not set the notebook as a PDF: {error}"
             ) from error
+
+
+def html_to_typst(page: str, *, compact: bool = False) -> str:
+    """Turns an HTML page, its pictures being files, into a Typst document."""
+    folder = TEMPLATES / "typst"
+    return pandoc(
+        "--from=html",
+        "--to=typst",
+        "--wrap=none",
+        f"--template={folder / 'report.typ'}",
+        f"--lua-filter={folder / 'keep.lua'}",
+        *(["--variable=compact"] if compact else []),
+        text=page,
+    )
 
 
 def _images_to_files(page: BeautifulSoup, folder: Path) -> None:

@@ -114,23 +114,7 @@ def test_title_date_and_anchors(tmp_path: Path) -> None:
     assert len(page.select('[id="The-model-(a)"]')) == 1
 
 
-def test_footnotes_of_two_cells_keep_apart(tmp_path: Path) -> None:
-    cells = [
-        new_markdown_cell(f"claim[^n]\n\n[^n]: note {number}") for number in (1, 2)
-    ]
-    page = page_of(tmp_path, *cells)
-    notes = [
-        page.find(id=str(link["href"])[1:]).get_text()
-        for link in page.select("a.footnote-ref")
-    ]
-    assert [
-        note.startswith(f"note {number}") for number, note in enumerate(notes, start=1)
-    ] == [True, True]
-
-
-def test_every_image_is_embedded_and_described(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_every_image_is_embedded(tmp_path: Path) -> None:
     (tmp_path / "a file.png").write_bytes(base64.b64decode(PIXEL))
     attached = new_markdown_cell(
         "![attached](attachment:x.png)", attachments={"x.png": {"image/png": PIXEL}}
@@ -152,12 +136,11 @@ def test_every_image_is_embedded_and_described(
         "in HTML",
         "attached",
         'a "curve"',
-        "Figure without a description",
+        None,
     ]
-    assert [image["alt"] for image in page("img")] == described
+    assert [image.get("alt") for image in page("img")] == described
     assert all(str(image["src"]).startswith("data:image/") for image in page("img"))
     assert page("img")[3]["width"] == "30"
-    assert "1 image(s) have no alternative text" in caplog.text
 
 
 def test_an_image_beside_the_notebook_that_was_run_is_found(tmp_path: Path) -> None:
@@ -208,13 +191,6 @@ def test_contents_lead_to_the_sections(tmp_path: Path) -> None:
         (["h3"], "#A-part", "A part"),
     ]
     assert page_of(tmp_path, new_markdown_cell("# Title")).nav is None
-
-
-def test_a_wide_output_says_how_wide_it_is(tmp_path: Path) -> None:
-    text = "=" * 104 + "\nconv1"
-    output = new_output("stream", name="stdout", text=text)
-    page = page_of(tmp_path, new_code_cell("summary", outputs=[output]))
-    assert page.select_one("pre.output")["style"] == "--columns: 104"
 
 
 def test_streams_are_joined_and_progress_shows_its_last_state(tmp_path: Path) -> None:

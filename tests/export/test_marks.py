@@ -142,7 +142,11 @@ def test_code_unknown_names_and_what_is_left_out_of_the_paper_stay(
     assert "Figure 2" not in text
 
 
-def test_other_notebooks_are_left_alone(tmp_path: Path) -> None:
-    assert "@fig:curves [@he2016]" in text_of(
-        export(tmp_path, [new_markdown_cell("@fig:curves [@he2016]")])
-    )
+def test_other_notebooks_show_references_as_text_and_captions_without_labels(
+    tmp_path: Path,
+) -> None:
+    cells = [new_markdown_cell("@fig:curves [@he2016]"), figure("a"), table("nets")]
+    text = text_of(export(tmp_path, cells))
+    assert "@fig:curves [@he2016]" in text
+    assert "All nets." in text
+    assert not any(mark in text for mark in (":::", "{#", "*All"))

@@ -11,7 +11,7 @@ from pypdf import PdfReader
 
 from helpers.base.errors import ExportError
 from helpers.export.pages import export_notebook
-from helpers.export.pandoc import html_to_typst
+from helpers.export.typst import html_to_typst
 
 PIXEL = (
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9"
@@ -100,15 +100,12 @@ def test_a_data_frame_becomes_a_table_with_numbers_to_the_right() -> None:
     assert "[0], [1.5]," in source
 
 
-def test_code_output_and_notes_are_told_apart() -> None:
+def test_code_and_output_are_told_apart() -> None:
     source = html_to_typst(
         '<pre class="python"><code>x = 1</code></pre><pre class="output">```</pre>'
-        '<div class="warning"><div class="title"><p>Warning</p></div><p>drawn</p></div>'
-        "<p>a<b>b</b></p>"
     )
     assert "```python\nx = 1\n```" in source
     assert "````output\n```\n````" in source
-    assert "#callout[\n#strong[\nWarning" in source
 
 
 def test_a_broken_image_says_so_and_keeps_the_earlier_pdf(tmp_path: Path) -> None:

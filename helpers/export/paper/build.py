@@ -13,9 +13,13 @@ from typing import Any
 from nbformat import NotebookNode
 
 from helpers.base.errors import ExportError
-from helpers.export.marks import find_bibliography
 from helpers.export.pages import read_notebook, source_folders, write_export
-from helpers.export.pandoc import PAPER_MARKDOWN, TEMPLATES, pandoc
+from helpers.export.pandoc import (
+    PAPER_MARKDOWN,
+    TEMPLATES,
+    find_bibliography,
+    pandoc,
+)
 from helpers.export.paper.latex import faults_of, set_with_latex
 from helpers.export.paper.manuscript import read_manuscript
 
@@ -23,11 +27,7 @@ OWN_STYLE = TEMPLATES / "paper" / "paper.sty"
 
 
 def make_paper(notebook: NotebookNode, folder: Path) -> dict[str, bytes]:
-    """The files of an executed notebook's paper, by path: see ``paper_files``.
-
-    Args:
-        notebook: executed.
-        folder: where it lies, with ``figures/`` beside it.
+    """The files of the paper of an executed notebook in ``folder``, by path.
 
     Raises:
         ExportError: what ``read_manuscript`` and ``paper_files`` refuse; a bibliography
@@ -49,13 +49,12 @@ def paper_files(
     folders: Sequence[Path] = (),
     bibliography: Path | None = None,
 ) -> dict[str, bytes]:
-    """The files of a paper, by path.
+    """The LaTeX files of a paper, by path.
 
     Args:
         text: Markdown.
         about: ``title``, ``authors`` and ``abstract``, in Markdown too.
-        folders: where the paths of its pictures start, and where NeurIPS's own style
-            may lie: it is not ours to ship.
+        folders: where pictures, and NeurIPS's own style if it is there, lie.
         bibliography: the BibTeX file of what is cited.
 
     Raises:
@@ -95,12 +94,6 @@ def paper_files(
 def write_paper(path: Path) -> Path:
     """Writes ``paper.pdf`` beside an executed notebook, and its source to ``paper/``.
 
-    Args:
-        path: of the notebook.
-
-    Returns:
-        The PDF.
-
     Raises:
         ExportError: the notebook makes no paper, or one with faults: then what was set
             is ``paper/draft.pdf``, and an earlier ``paper.pdf`` is gone.
@@ -118,7 +111,7 @@ def write_paper(path: Path) -> Path:
         source = folder / "paper.tex"
         raise ExportError(f"{error} The paper's source is {source}.") from error
     limits = notebook.metadata["paper"].get("pages")
-    if faults := faults_of(log, files["paper.tex"].decode(), limits):
+    if faults := faults_of(log, limits):
         draft = folder / "draft.pdf"
         write_export(draft, pdf)
         raise ExportError(

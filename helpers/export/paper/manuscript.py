@@ -10,7 +10,7 @@ from typing import Any
 from nbformat import NotebookNode
 
 from helpers.base.errors import ExportError
-from helpers.export.marks import (
+from helpers.export.pandoc import (
     LEFT_OUT,
     is_left_out,
     labelled_table,
@@ -22,16 +22,14 @@ EXAMPLE = (
     '{"authors": [{"name": "…", "affiliation": "…", "email": "…"}], '
     '"bibliography": "….bib", "pages": [6, 8]}'
 )
+KEYS = {"title", "bibliography", "pages"}  # beside the authors
 TITLE = re.compile(r"^# +(.+?) *#*$", re.MULTILINE)
 
 
 def read_manuscript(notebook: NotebookNode, folder: Path) -> tuple[str, dict[str, Any]]:
-    """Gathers the text of a paper.
+    """Gathers the text of the paper of an executed notebook in ``folder``.
 
-    Args:
-        notebook: executed; cells tagged ``not-in-paper`` are left out, one tagged
-            ``abstract`` is the abstract.
-        folder: the run folder, where ``figures/`` has the pictures as vectors.
+    Cells tagged ``not-in-paper`` are left out, one tagged ``abstract`` is the abstract.
 
     Returns:
         The text, in Markdown, its pictures being files beside the notebook; and the
@@ -56,39 +54,19 @@ def read_manuscript(notebook: NotebookNode, folder: Path) -> tuple[str, dict[str
     if not abstract:
         raise ExportError("The paper has no abstract: tag its cell `abstract`.")
     text = pandoc_marks("\n\n".join(texts[False]))
-    return text, paper | {"title": title, "abstract": abstract}
+    return text, paper | {"title": title, "abstract": pandoc_marks(abstract)}
 
 
 def _metadata(notebook: NotebookNode) -> dict[str, Any]:
-    paper = notebook.metadata.get("paper")
-    if isinstance(paper, dict) and _is_sound(**paper):
-        return dict(paper)
-    raise ExportError(
-        f'The notebook\'s metadata need an entry "paper" such as {EXAMPLE}, "title" '
-        f"beside these if the first heading is none; they have {paper!r}."
-    )
-
-
-def _is_sound(
-    authors: Any = (),
-    title: Any = "",
-    bibliography: Any = "",
-    pages: Any = (1, 1),
-    **unknown: Any,
-) -> bool:
-    if unknown or not (isinstance(title, str) and isinstance(bibliography, str)):
-        return False
-    match pages:
-        case [int(least), int(most)] if 1 <= least <= most:
-            return bool(authors) and all(map(_is_author, authors))
-    return False
-
-
-def _is_author(author: Any) -> bool:
-    match author:
-        case {"name": str(name), **more} if name:
-            return set(more) <= {"affiliation", "email"}
-    return False
+    match notebook.metadata.get("paper"):
+        case {"authors": [{"name": str()}, *_], **rest} as paper if rest.keys() <= KEYS:
+            return dict(paper)
+        case paper:
+            raise ExportError(
+                'The notebook\'s metadata need an entry "paper" such as '
+                f'{EXAMPLE}, "title" beside these if the first heading is none; they '
+                f"have {paper!r}."
+            )
 
 
 def _texts(cell: NotebookNode, number: int, folder: Path) -> Iterator[str]:
@@ -114,13 +92,10 @@ def _shown(output: NotebookNode, number: int, folder: Path) -> str:
             return str(text)
         case {"image/png": _}:
             return _figure(output.metadata.get("image/png", {}), number, folder)
-        case {"text/html": html}:
-            return f"```{{=html}}\n{html}\n```"
     raise ExportError(
-        f"Cell {number} shows plain text, which is no part of a paper "
-        f"({_line(output.data.get('text/plain', ''))[:60]}). Show it with run.say or "
-        "run.table, end the cell's last line with a semicolon, or tag the cell "
-        f"`{LEFT_OUT}`."
+        f"Cell {number} shows plain text or HTML, which is no part of a paper "
+        f"({_line(output.data.get('text/plain', ''))[:60]}): show it with run.say or "
+        f"run.table, end its last line with a semicolon, or tag the cell `{LEFT_OUT}`."
     )
 
 

@@ -1,6 +1,7 @@
 -- Reads a JSON object with a list of Markdown texts, writes the JSON list of the same texts as HTML with MathML.
 -- One process for a whole notebook: pandoc takes longer to start than to convert.
 
+local references = dofile(pandoc.path.join({ pandoc.path.directory(arg[0]), "references.lua" }))
 local input = pandoc.json.decode(io.read("a"))
 local NAMES = { fig = "Figure", tab = "Table", eq = "Equation" }
 
@@ -79,18 +80,14 @@ end
 -- `@fig:name` is "Figure 1", `[-@fig:name]` is "1"; what leads nowhere stays as it is written.
 local function reference(works)
   return function(cite)
-    local inlines = pandoc.Inlines({})
-    for place, citation in ipairs(cite.citations) do
-      local goal = labels[citation.id]
-      if not goal then return not works[citation.id] and cite.content or nil end
-      local text = citation.mode == "SuppressAuthor" and goal.bare or goal.full
-      if place > 1 then inlines:extend({ pandoc.Str(","), pandoc.Space() }) end
-      inlines:extend(citation.prefix)
-      if #citation.prefix > 0 then inlines:insert(pandoc.Space()) end
-      inlines:insert(goal.target and pandoc.Link(text, goal.target) or pandoc.Str(text))
-      inlines:extend(citation.suffix)
+    for _, citation in ipairs(cite.citations) do
+      if not labels[citation.id] then return not works[citation.id] and cite.content or nil end
     end
-    return inlines
+    return references(cite, function(citation)
+      local goal = labels[citation.id]
+      local text = citation.mode == "SuppressAuthor" and goal.bare or goal.full
+      return goal.target and pandoc.Link(text, goal.target) or pandoc.Str(text)
+    end)
   end
 end
 
@@ -113,9 +110,7 @@ if input.paper then document = resolved(document) end
 
 local OPTIONS = { html_math_method = "mathml", highlight_method = "none", wrap_text = "none" }
 local pages = pandoc.List({})
-for place, part in ipairs(document:walk({ Header = anchor_as_in_jupyter }).blocks) do
-  local html = pandoc.write(pandoc.Pandoc(part.content), "html", OPTIONS)
-  -- Notes are numbered anew in each text, and all texts end up in one page: keep their anchors apart.
-  pages:insert((html:gsub('(["#])(fn%a*%d+")', "%1text" .. place .. "-%2")))
+for _, part in ipairs(document:walk({ Header = anchor_as_in_jupyter }).blocks) do
+  pages:insert(pandoc.write(pandoc.Pandoc(part.content), "html", OPTIONS))
 end
 io.write(pandoc.json.encode(pages))

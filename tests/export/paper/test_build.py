@@ -11,7 +11,7 @@ import pytest
 from nbformat.v4 import new_markdown_cell
 
 from helpers.base.errors import ExportError
-from helpers.export.marks import pandoc_marks
+from helpers.export.pandoc import pandoc_marks
 from helpers.export.paper.build import make_paper, paper_files, write_paper
 from helpers.export.paper.latex import INSTALL, missing_programs
 
@@ -100,17 +100,6 @@ def test_the_latex_source_has_all_that_a_paper_has(
         assert wanted in source
     assert "longtable" not in source
     assert "run." not in source
-
-
-def test_a_table_from_html_becomes_one(
-    notebook: nbformat.NotebookNode, folder: Path
-) -> None:
-    html = (
-        "```{=html}\n<table><caption>C</caption><tr><th>a</th><th>b</th></tr>"
-        "<tr><td>1</td><td>2</td></tr></table>\n```"
-    )
-    notebook.cells.append(new_markdown_cell(html))
-    assert "a & b \\\\\n\\midrule\n1 & 2 \\\\" in made(notebook, folder)[1]
 
 
 def test_without_citations_there_is_no_bibliography(
@@ -220,7 +209,7 @@ def test_what_tex_only_notes_is_a_fault(saved: Saved, folder: Path) -> None:
             "; it refers to fig:gone, which is not there (??); it cites nobody, not in "
             "the bibliography (?); "
         ),
-        "pt (“Much too long: ",
+        "pt at lines ",
         "; Table 2 is ",
         "pages, expected are 6 to 8. See ",
     ):

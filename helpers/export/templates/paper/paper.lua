@@ -1,5 +1,7 @@
 -- From a notebook's Markdown to LaTeX: sections, references, figures and tables that float.
 
+local here = pandoc.path.directory(PANDOC_SCRIPT_FILE)
+local references = dofile(pandoc.path.join({ here, "..", "references.lua" }))
 local NAMES = { fig = "Figure", tab = "Table", sec = "Section", eq = "Equation" }
 
 local function refuse(message)
@@ -21,17 +23,6 @@ function meaning.Header(heading)
   return heading
 end
 
--- A number stays with its interval and its unit: 85.1 ± 0.4 %.
-function meaning.Inlines(inlines)
-  for number = 2, #inlines - 1 do
-    local before, after = inlines[number - 1].text or "", inlines[number + 1].text or ""
-    if inlines[number].t == "Space" and (before == "±" or after == "±" or after:match("^%%")) then
-      inlines[number] = pandoc.Str("\u{a0}")
-    end
-  end
-  return inlines
-end
-
 -- ::: {#fig:name}, one picture or several side by side, the caption as a paragraph, :::
 function meaning.Div(div)
   if not div.identifier:match("^fig:") then return nil end
@@ -45,10 +36,6 @@ function meaning.Div(div)
   return pandoc.Figure({ pandoc.Plain(panels) }, caption, { id = div.identifier })
 end
 
-function meaning.RawBlock(raw)
-  if raw.format == "html" then return pandoc.read(raw.text, "html").blocks end
-end
-
 -- Anchors of a page on the screen lead nowhere on paper.
 function meaning.Link(link)
   if link.target:match("^#") then return link.content end
@@ -57,8 +44,7 @@ end
 local checks = { traverse = "topdown" }
 
 function checks.CodeBlock(block)
-  refuse(("The paper shows code (%s): take it out, or tag its cell `not-in-paper`. Names in the running text, "
-    .. "such as `conv4`, may stay."):format(block.text:match("%S[^\n]*")))
+  refuse(("The paper shows code (%s): take it out, or tag its cell `not-in-paper`."):format(block.text:match("%S[^\n]*")))
 end
 
 function checks.Figure(figure)
@@ -82,17 +68,11 @@ function written.Cite(cite)
     cites = true
     return nil
   end
-  local inlines = pandoc.Inlines({})
-  for number, citation in ipairs(cite.citations) do
+  return references(cite, function(citation)
     local kind = citation.id:match("^(%a+):")
     local name = citation.mode ~= "SuppressAuthor" and NAMES[kind] and NAMES[kind] .. "~" or ""
-    if number > 1 then inlines:extend({ pandoc.Str(","), pandoc.Space() }) end
-    inlines:extend(citation.prefix)
-    if #citation.prefix > 0 then inlines:insert(pandoc.Space()) end
-    inlines:insert(latex(("%s\\%s{%s}"):format(name, kind == "eq" and "eqref" or "ref", citation.id)))
-    inlines:extend(citation.suffix)
-  end
-  return inlines
+    return latex(("%s\\%s{%s}"):format(name, kind == "eq" and "eqref" or "ref", citation.id))
+  end)
 end
 
 -- [$$ … $$]{#eq:name}
@@ -128,8 +108,8 @@ end
 function written.Table(table_)
   local simple = pandoc.utils.to_simple_table(table_)
   if #table_.caption.long == 0 then
-    refuse(("The table that begins “%s” has no caption: a line below it, `: caption {#tab:name}`, or "
-      .. "run.table(…, caption=…)."):format(pandoc.utils.stringify(table_.head):sub(1, 40)))
+    refuse(("The table that begins “%s” has no caption: a line below it, `: caption {#tab:name}`.")
+      :format(pandoc.utils.stringify(table_.head):sub(1, 40)))
   end
   local columns = simple.aligns:map(function(align) return COLUMNS[align] or "l" end)
   local lines = pandoc.List({

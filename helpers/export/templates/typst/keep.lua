@@ -1,4 +1,4 @@
--- Keeps what pandoc's Typst writer drops: alternative text, the frame of a note, the look of tables.
+-- Keeps what pandoc's Typst writer drops: alternative text, the look of tables.
 
 local function quoted(text)
   return '"' .. text:gsub("\\", "\\\\"):gsub('"', '\\"'):gsub("%s+", " ") .. '"'
@@ -34,32 +34,20 @@ function Para(paragraph)
   if only and only.t == "RawInline" then return wrapped("#align(center)[", pandoc.Blocks({ paragraph })) end
 end
 
-local notes = { note = true, tip = true, important = true, warning = true, caution = true }
-
 local WIDE = 5 -- columns of a table that do not fit into half a page
 
-local function is_wide(div)
-  local found = false
-  div:walk({ Table = function(table) found = found or #table.colspecs > WIDE end })
-  return found
-end
-
--- A block of its own would cut the space above a heading: only notes and wide tables keep theirs.
+-- A block of its own would cut the space above a heading: only wide tables keep theirs.
 function Div(div)
-  if div.classes:includes("result") and is_wide(div) then return wrapped("#wide[", div.content) end
-  if div.classes:includes("title") then return wrapped("#strong[", div.content) end
-  if div.classes:find_if(function(class) return notes[class] end) then return wrapped("#callout[", div.content) end
+  local wide = false
+  div:walk({ Table = function(table) wide = wide or #table.colspecs > WIDE end })
+  if wide and div.classes:includes("result") then return wrapped("#wide[", div.content) end
   return div.content:map(function(block) return block.t == "Plain" and pandoc.Para(block.content) or block end)
-end
-
-local function strong(plain)
-  return pandoc.Plain({ pandoc.Strong(plain.content) })
 end
 
 function Table(table)
   for _, row in ipairs(table.head.rows) do
     for _, cell in ipairs(row.cells) do
-      cell.contents = cell.contents:walk({ Plain = strong })
+      cell.contents = cell.contents:walk({ Plain = function(plain) return pandoc.Plain(pandoc.Strong(plain.content)) end })
     end
   end
   if table.classes:includes("dataframe") then
