@@ -102,7 +102,8 @@ end
 local parts = pandoc.Blocks({})
 for place, text in ipairs(input.texts) do
   -- Without a line's end, pandoc does not see a table's last row.
-  local blocks = pandoc.read(text .. "\n", input.format).blocks
+  -- In columns without end, no table is given widths because its lines are long.
+  local blocks = pandoc.read(text .. "\n", input.format, { columns = 100000 }).blocks
   parts:insert(pandoc.Div(blocks, { class = input.left_out[place] and "not-in-paper" or "" }))
 end
 local document = pandoc.Pandoc(parts, { bibliography = input.bibliography, ["suppress-bibliography"] = true })
