@@ -93,15 +93,12 @@ class Augment:
     def __call__(
         self, images: Tensor, generator: Generator, *, size: int | None = None
     ) -> Tensor:
-        """Augments a batch.
+        """Augments normalised float images (B, C, H, W) to (B, C, size, size).
 
         Args:
-            images: normalised images (B, C, H, W), float.
+            images: the batch.
             generator: source of every random number, on the images' device.
             size: side in pixels of the result; None keeps the images' own.
-
-        Returns:
-            A batch (B, C, size, size) of the same type.
         """
         size = size or images.shape[-1]
         if self.moves or size != images.shape[-1]:

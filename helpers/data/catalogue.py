@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from helpers.base.errors import ConfigError, DataError
 from helpers.base.files import data_dir
@@ -30,25 +30,6 @@ SOURCES = ("auto", "real", "synthetic")
 
 
 @dataclass(frozen=True)
-class Archive:
-    """One file of an official download.
-
-    Attributes:
-        url: where it is.
-        sha256: hash of the file, in hexadecimal digits.
-        size: its length in bytes.
-        convert: lays the file (first argument) out in the set's new folder (second).
-        mirrors: where else the same file is.
-    """
-
-    url: str
-    sha256: str
-    size: int
-    convert: Callable[[Path, Path], None]
-    mirrors: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
 class DataSet:
     """One data set.
 
@@ -61,14 +42,14 @@ class DataSet:
             names what is missing or broken; takes a side in pixels where ``any_size``.
         draw: draws the stand-in into an empty folder, in the layout of the real set.
         homepage: where it is described; empty for a set that is generated.
-        archives: the official download, where there is one.
-        lay_out: makes the set's folder (second argument) of the user's download
-            (first).
-        make: generates the images unless they are there, and says whether it did.
-        collect: gathers the images file by file; takes up what it began.
+        archives: the official download: URLs to their SHA-256.
+        convert: lays an archive, or the user's download (first argument) out in the
+            set's new folder (second).
+        collect: draws or gathers the images; takes up what it began.
+        generated: whether ``load_data`` collects by itself.
         seal: a file that is written last: without it the set is not there.
         any_size: whether the images can be had at other sides than ``image_size``.
-        factors: what the classes combine, where they do; see ``Splits.factors``.
+        factors: see ``Splits.factors``.
     """
 
     name: str
@@ -78,10 +59,10 @@ class DataSet:
     load: Callable[..., Loaded]
     draw: Callable[[Path], None]
     homepage: str = ""
-    archives: tuple[Archive, ...] = ()
-    lay_out: Callable[[Path, Path], None] | None = None
-    make: Callable[[Path], bool] | None = None
+    archives: Mapping[str, str] = field(default_factory=dict)
+    convert: Callable[[Path, Path], None] | None = None
     collect: Callable[[Path], None] | None = None
+    generated: bool = False
     seal: str = ""
     any_size: bool = False
     factors: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
@@ -99,11 +80,9 @@ class DataSet:
     @property
     def how_to_get(self) -> str:
         """What to do to have the real images, as the second half of a sentence."""
-        if self.make is not None:
-            return f"make it with `python -m helpers data make {self.name}`"
         if self.archives or self.collect:
             return f"get it with `python -m helpers data fetch {self.name}`"
-        if self.lay_out is not None:
+        if self.convert is not None:
             return (
                 f"download it from {self.homepage} and lay it out with "
                 f"`python -m helpers data convert {self.name} ARCHIVE`"
@@ -111,16 +90,7 @@ class DataSet:
         return f"lay it out there as data/README.md says (see {self.homepage})"
 
 
-def _mnist_file(name: str, size: int, sha256: str) -> Archive:
-    return Archive(
-        url=f"https://ossci-datasets.s3.amazonaws.com/mnist/{name}.gz",
-        sha256=sha256,
-        size=size,
-        convert=mnist.convert,
-        mirrors=(f"http://yann.lecun.com/exdb/mnist/{name}.gz",),
-    )
-
-
+_MNIST_URL = "https://ossci-datasets.s3.amazonaws.com/mnist"
 _MNIST = DataSet(
     name="mnist",
     title="MNIST (training set, 60 : 40)",
@@ -129,28 +99,21 @@ _MNIST = DataSet(
     homepage="https://yann.lecun.com/exdb/mnist/",
     load=mnist.load_60_40,
     draw=mnist.draw,
-    archives=(
-        _mnist_file(
-            "train-images-idx3-ubyte",
-            9_912_422,
-            "440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609",
+    convert=mnist.convert,
+    archives={
+        f"{_MNIST_URL}/train-images-idx3-ubyte.gz": (
+            "440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609"
         ),
-        _mnist_file(
-            "train-labels-idx1-ubyte",
-            28_881,
-            "3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c",
+        f"{_MNIST_URL}/train-labels-idx1-ubyte.gz": (
+            "3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c"
         ),
-        _mnist_file(
-            "t10k-images-idx3-ubyte",
-            1_648_877,
-            "8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6",
+        f"{_MNIST_URL}/t10k-images-idx3-ubyte.gz": (
+            "8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6"
         ),
-        _mnist_file(
-            "t10k-labels-idx1-ubyte",
-            4_542,
-            "f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6",
+        f"{_MNIST_URL}/t10k-labels-idx1-ubyte.gz": (
+            "f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6"
         ),
-    ),
+    },
 )
 
 _ALL = (
@@ -162,14 +125,12 @@ _ALL = (
         homepage="https://data.caltech.edu/records/mzrjq-6wc02",
         load=caltech101.load,
         draw=caltech101.draw,
-        archives=(
-            Archive(
-                url="https://data.caltech.edu/records/mzrjq-6wc02/files/caltech-101.zip",
-                sha256="331234750fc7f77520e50d9565e8b6907b03565e30320da1401130db08c61f91",
-                size=137_414_764,
-                convert=caltech101.convert,
+        convert=caltech101.convert,
+        archives={
+            "https://data.caltech.edu/records/mzrjq-6wc02/files/caltech-101.zip": (
+                "331234750fc7f77520e50d9565e8b6907b03565e30320da1401130db08c61f91"
             ),
-        ),
+        },
     ),
     DataSet(
         name="cifar10",
@@ -179,14 +140,12 @@ _ALL = (
         homepage="https://www.cs.toronto.edu/~kriz/cifar.html",
         load=cifar10.load,
         draw=cifar10.draw,
-        archives=(
-            Archive(
-                url="https://www.cs.toronto.edu/~kriz/cifar-10-python.tar.gz",
-                sha256="6d958be074577803d12ecdefd02955f39262c83c16fe9348329d7fe0b5c001ce",
-                size=170_498_071,
-                convert=cifar10.convert,
+        convert=cifar10.convert,
+        archives={
+            "https://www.cs.toronto.edu/~kriz/cifar-10-python.tar.gz": (
+                "6d958be074577803d12ecdefd02955f39262c83c16fe9348329d7fe0b5c001ce"
             ),
-        ),
+        },
     ),
     DataSet(
         name="lines",
@@ -195,7 +154,8 @@ _ALL = (
         image_size=lines.IMAGE_SIZE,
         load=lines.load,
         draw=lines.draw,
-        make=lines.make,
+        collect=lines.make,
+        generated=True,
         factors=lines.FACTORS,
     ),
     _MNIST,
@@ -235,7 +195,7 @@ _ALL = (
         homepage="https://www.hemanthdv.org/officeHomeDataset.html",
         load=clipart.load,
         draw=clipart.draw,
-        lay_out=clipart.lay_out,
+        convert=clipart.convert,
         any_size=True,
     ),
 )
@@ -275,9 +235,16 @@ def load_data(name: str, source: str = "auto", *, size: int | None = None) -> Sp
         raise DataError(
             f"There is no data source {source!r}: known are {', '.join(SOURCES)}."
         )
+    size = data_set.image_size if size is None else size
+    if size != data_set.image_size and not data_set.any_size:
+        raise ConfigError(
+            f"{data_set.title} comes at {data_set.image_size} pixels only, not at "
+            f"{size}: leave the size out."
+        )
+    if size < 1:
+        raise ConfigError(f"Images cannot have a side of {size} pixels: expected 1 up.")
     if source == "auto":
-        source = "real" if data_set.make or data_set.present else "synthetic"
-    size = _checked_size(data_set, size)
+        source = "real" if data_set.generated or data_set.present else "synthetic"
     folder = _real(data_set) if source == "real" else _synthetic(data_set)
     loaded = data_set.load(folder, size) if data_set.any_size else data_set.load(folder)
     return Splits(name, source, *loaded, data_set.factors)
@@ -289,25 +256,7 @@ def source_folder(splits: Splits) -> Path:
     return data_set.path if splits.source == "real" else _synthetic(data_set)
 
 
-def make_data(name: str) -> bool:
-    """Generates a data set, unless it is already there, and says whether it did.
-
-    Raises:
-        DataError: the set is not one that is generated, its folder holds something
-            else, or the disk is full.
-    """
-    data_set = find_data_set(name)
-    if data_set.make is None:
-        generated = ", ".join(other.name for other in CATALOGUE.values() if other.make)
-        raise DataError(
-            f"{data_set.title} is not generated: {data_set.how_to_get}. What can be "
-            f"made: {generated}."
-        )
-    return data_set.make(data_set.path)
-
-
-@dataclass(frozen=True)
-class DataStatus:
+class DataStatus(NamedTuple):
     """Whether the real images can be used, and how many there are or what to do."""
 
     state: Literal["present", "absent", "broken"]
@@ -330,24 +279,9 @@ def data_status(name: str) -> DataStatus:
     )
 
 
-def _checked_size(data_set: DataSet, size: int | None) -> int:
-    if size is None or size == data_set.image_size:
-        return data_set.image_size
-    if not data_set.any_size:
-        raise ConfigError(
-            f"{data_set.title} comes at {data_set.image_size} pixels only, not at "
-            f"{size}: leave the size out."
-        )
-    if size < 1:
-        raise ConfigError(
-            f"Images cannot have a side of {size} pixels: choose a size of at least 1."
-        )
-    return size
-
-
 def _real(data_set: DataSet) -> Path:
-    if data_set.make is not None:
-        data_set.make(data_set.path)
+    if data_set.generated and data_set.collect:
+        data_set.collect(data_set.path)
     if not data_set.present:
         raise DataError(
             f"{data_set.title} is not there: looked for "

@@ -8,7 +8,7 @@ import pooch
 
 from helpers.base.errors import DataError
 from helpers.base.files import data_dir
-from helpers.data.catalogue import Archive, find_data_set
+from helpers.data.catalogue import find_data_set
 from helpers.data.staging import staged
 
 RETRIES = 3  # pooch waits one second before the first, two before the second, …
@@ -26,8 +26,7 @@ def fetch(name: str) -> Path:
 
     Raises:
         DataError: there is no official archive, the download fails or has another
-            SHA-256, the archive is broken or unsafe, or the disk is full. Nothing
-            half-made is left.
+            SHA-256, the archive is broken or unsafe, or the disk is full.
     """
     data_set = find_data_set(name)
     if data_set.present:
@@ -35,15 +34,15 @@ def fetch(name: str) -> Path:
     if data_set.collect is not None:
         data_set.collect(data_set.path)
         return data_set.path
-    if not data_set.archives:
+    if data_set.convert is None or not data_set.archives:
         raise DataError(
             f"{data_set.title} has no official archive to download: "
             f"{data_set.how_to_get}."
         )
-    files = [_download(archive) for archive in data_set.archives]
+    files = [_download(url, sha256) for url, sha256 in data_set.archives.items()]
     with staged(data_set.path) as folder:
-        for archive, file in zip(data_set.archives, files, strict=True):
-            archive.convert(file, folder)
+        for file in files:
+            data_set.convert(file, folder)
     for file in files:
         file.unlink()
     return data_set.path
@@ -61,41 +60,40 @@ def convert(name: str, source: Path) -> Path:
 
     Raises:
         DataError: the set is fetched or made, the source is missing, broken or
-            something else, or the disk is full. Nothing half-made is left.
+            something else, or the disk is full.
     """
     data_set = find_data_set(name)
-    if data_set.lay_out is None:
+    if data_set.convert is None or data_set.archives:
         raise DataError(
             f"{data_set.title} is not made of a download of yours: "
             f"{data_set.how_to_get}."
         )
+    if not source.exists():
+        raise DataError(
+            f"{source} is not there. Expected the downloaded archive, or the folder it "
+            "unpacks to."
+        )
     if not data_set.present:
         with staged(data_set.path) as folder:
-            data_set.lay_out(source, folder)
+            data_set.convert(source, folder)
     return data_set.path
 
 
-def _download(archive: Archive) -> Path:
-    """Pooch keeps a file that is already there with the right hash; a wrong one never
-    gets its name.
-    """
-    folder, file_name = data_dir() / ".downloads", archive.url.rpartition("/")[2]
-    downloader = pooch.HTTPDownloader(progressbar=True, timeout=TIMEOUT)
-    failures = []
-    for url in (archive.url, *archive.mirrors):
-        files = pooch.create(
-            path=folder,
-            base_url="",
-            registry={file_name: f"sha256:{archive.sha256}"},
-            urls={file_name: url},
-            retry_if_failed=RETRIES,
-        )
-        try:
-            return Path(files.fetch(file_name, downloader=downloader))
-        except (OSError, ValueError) as error:  # ValueError: the wrong hash
-            failures.append(f"{url} could not be downloaded ({error})")
-    raise DataError(
-        f"{'; '.join(failures)}. Expected {archive.size:,} bytes with SHA-256 "
-        f"{archive.sha256}. Try again, or put the file there by other means: "
-        f"{folder / file_name}."
+def _download(url: str, sha256: str) -> Path:
+    """Pooch keeps a verified file that is there; a wrong one never gets its name."""
+    folder, name = data_dir() / ".downloads", url.rpartition("/")[2]
+    files = pooch.create(
+        path=folder,
+        base_url="",
+        registry={name: f"sha256:{sha256}"},
+        urls={name: url},
+        retry_if_failed=RETRIES,
     )
+    downloader = pooch.HTTPDownloader(progressbar=True, timeout=TIMEOUT)
+    try:
+        return Path(files.fetch(name, downloader=downloader))
+    except (OSError, ValueError) as error:  # ValueError: the wrong hash
+        raise DataError(
+            f"{url} could not be downloaded ({error}). Expected a file with SHA-256 "
+            f"{sha256}. Try again, or put it there by other means: {folder / name}."
+        ) from error

@@ -7,6 +7,7 @@ import re
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import IO
 
@@ -41,15 +42,14 @@ def load_image(path: Path, *, size: int | None = None, channels: int = 3) -> Ten
 
     Args:
         path: an image file of any mode.
-        size: side in pixels to resize to (both, antialiased); None keeps the file's
-            own.
+        size: side in pixels to resize to (both, antialiased); None keeps its own.
         channels: 1 for grayscale, 3 for RGB.
 
     Returns:
         ``uint8`` tensor (C, H, W), 0–255.
 
     Raises:
-        DataError: the file is missing, truncated or no image; the message names it.
+        DataError: the file is missing, truncated or no image.
     """
     try:
         upright = ImageOps.exif_transpose(open_image(path))
@@ -75,25 +75,20 @@ def _plain(image: Image.Image) -> Image.Image:
     return image
 
 
-def numeric_order(name: str) -> tuple[list[tuple[int, int, str]], str]:
+def numeric_order(name: str) -> tuple[list[str | int], str]:
     """A sort key by which ``2`` comes before ``10`` and ``b`` after ``a``."""
-    parts = re.findall(r"\d+|\D+", name)
-    return [
-        (0, int(part), "") if part.isdecimal() else (1, 0, part) for part in parts
-    ], name
+    parts = re.split(r"(\d+)", name)  # text and numbers by turns
+    return [int(part) if part.isdecimal() else part for part in parts], name
 
 
 def class_folders(folder: Path) -> tuple[str, ...]:
     """The names of the class folders in ``folder``; numbers sort as numbers."""
-    if not folder.is_dir():
-        raise DataError(
-            f"{folder} is not there. Expected a folder with one folder of images per "
-            "class."
-        )
-    names = [f.name for f in folder.iterdir() if f.is_dir() and not is_clutter(f.name)]
+    files = folder.iterdir() if folder.is_dir() else ()
+    names = [f.name for f in files if f.is_dir() and not is_clutter(f.name)]
     if not names:
         raise DataError(
-            f"{folder} holds no class folders. Expected one folder of images per class."
+            f"{folder} holds no class folders, or is not there. Expected one folder of "
+            "images per class."
         )
     return tuple(sorted(names, key=numeric_order))
 
@@ -132,14 +127,12 @@ def identified_files(folder: Path) -> dict[str, Path]:
     return files
 
 
-def load_folder_split(
-    folder: Path, *, classes: Sequence[str] | None = None, size: int
-) -> Split:
+def load_folder_split(folder: Path, *, classes: Sequence[str], size: int) -> Split:
     """Loads one folder of class folders.
 
     Args:
-        folder: holds one folder of images per class.
-        classes: the classes that must be there, by label; None takes those found.
+        folder: holds one folder of images per class, and nothing else.
+        classes: the names of these folders, in the order of the labels.
         size: side in pixels of the decoded images.
 
     Returns:
@@ -150,16 +143,20 @@ def load_folder_split(
             broken.
     """
     found = class_folders(folder)
-    classes = found if classes is None else tuple(classes)
-    _check_classes(folder, found, classes)
-    labels, files = [], []
-    for label, name in enumerate(classes):
-        members = image_files(folder / name)
-        files += members
-        labels += [label] * len(members)
+    wrong = {
+        "missing": sorted(set(classes).difference(found)),
+        "not expected": sorted(set(found).difference(classes)),
+    }
+    if parts := [f"{what}: {', '.join(v[:5])}" for what, v in wrong.items() if v]:
+        raise DataError(
+            f"The class folders of {folder} are not the expected ones "
+            f"({'; '.join(parts)}). Expected the same {len(classes)} in every split."
+        )
+    members = [image_files(folder / name) for name in classes]
+    files = list(chain(*members))
     return Split(
         images=decode(files, size=size),
-        labels=torch.tensor(labels),
+        labels=torch.tensor([n for n, own in enumerate(members) for _ in own]),
         ids=tuple(file.relative_to(folder).as_posix() for file in files),
     )
 
@@ -181,16 +178,3 @@ def decode(files: Sequence[Path], *, size: int) -> Tensor:
         stat = file.stat()
         key.update(f"{file} {stat.st_size} {stat.st_mtime_ns}\n".encode())
     return cached(key.hexdigest()[:24], read)
-
-
-def _check_classes(folder: Path, found: Sequence[str], expected: Sequence[str]) -> None:
-    wrong = {
-        "missing": sorted(set(expected) - set(found)),
-        "not expected": sorted(set(found) - set(expected)),
-    }
-    parts = [f"{what}: {', '.join(v[:5])}" for what, v in wrong.items() if v]
-    if parts:
-        raise DataError(
-            f"The class folders of {folder} are not the expected ones "
-            f"({'; '.join(parts)}). Expected the same {len(expected)} in every split."
-        )

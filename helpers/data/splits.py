@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import islice
+from itertools import chain, islice
 from typing import TypeAlias
 
 import torch
@@ -90,22 +89,13 @@ class Split:
         Returns:
             The parts, each in the order of this split.
         """
-
-        def key(index: int) -> bytes:
-            return shuffle_key(seed, self.ids[index])
-
-        dealt: list[list[int]] = []  # indices, by part
+        dealt = []  # for each class the indices of each part
         for label in self.labels.unique():
             members = (self.labels == label).nonzero().flatten().tolist()
-            members.sort(key=key)
-            sizes = counts(len(members))
-            dealt = dealt or [[] for _ in sizes]
-            deck = iter(members)
-            for part, size in zip(dealt, sizes, strict=True):
-                part.extend(islice(deck, size))
-        return [
-            self.subset(torch.tensor(sorted(part), dtype=torch.int64)) for part in dealt
-        ]
+            deck = iter(sorted(members, key=lambda i: shuffle_key(seed, self.ids[i])))
+            dealt.append([list(islice(deck, size)) for size in counts(len(members))])
+        parts = [sorted(chain(*part)) for part in zip(*dealt, strict=True)]
+        return [self.subset(torch.tensor(part, dtype=torch.int64)) for part in parts]
 
 
 # Class names, training, validation and test images: what a set's module loads.
@@ -123,8 +113,8 @@ class Splits:
         train: what is learned from.
         valid: what everything is selected on.
         test: the last word, or None where the set has none.
-        factors: what the classes combine, where they do: values by name. Of the labels,
-            the last factor changes fastest.
+        factors: what the classes combine, where they do: values by name, the last
+            changing fastest.
         normalisation: mean and standard deviation of each channel, in 0–1; None takes
             those of the training images.
     """
@@ -137,14 +127,6 @@ class Splits:
     test: Split | None = None
     factors: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     normalisation: tuple[tuple[float, ...], tuple[float, ...]] | None = None
-
-    def __post_init__(self) -> None:
-        combinations = math.prod(map(len, self.factors.values()))
-        if self.factors and combinations != len(self.classes):
-            raise ValueError(
-                f"the factors {dict(self.factors)} do not combine to "
-                f"{len(self.classes)} classes"
-            )
 
     @property
     def parts(self) -> dict[str, Split]:

@@ -15,8 +15,7 @@ from helpers.base.errors import DataError
 def staged(folder: Path) -> Iterator[Path]:
     """Yields an empty folder that becomes ``folder`` only if the block succeeds.
 
-    Whatever fails, nothing is left behind. When another process was faster, its folder
-    stays and ours is dropped: both were to hold the same.
+    When another process was faster, its folder stays: both were to hold the same.
 
     Raises:
         DataError: the disk is full or not writable.
@@ -32,8 +31,11 @@ def staged(folder: Path) -> Iterator[Path]:
             made = Path(temporary) / folder.name
             made.mkdir()
             yield made
-            if not folder.exists():
-                _rename(made, folder)
+            try:
+                made.rename(folder)
+            except OSError:
+                if not folder.exists():  # else another process came first
+                    raise
     except OSError as error:
         raise DataError(
             f"{folder} could not be written ({error}); nothing half-made was left "
@@ -43,32 +45,23 @@ def staged(folder: Path) -> Iterator[Path]:
 
 def fill_once(
     folder: Path, fill: Callable[[Path], None], *, marker: str, text: str
-) -> bool:
-    """Has ``fill`` fill ``folder``, unless this version is there; says whether it did.
+) -> None:
+    """Has ``fill`` fill ``folder``, unless this version is already there.
 
     The file ``marker`` in the folder holds ``text``, which tells the version.
 
     Raises:
         DataError: the folder holds something else, or the disk is full or not writable.
     """
-    if folder.exists():  # whole, since staged: perhaps made by another process
+    if folder.exists():  # whole, since staged
         if not (folder / marker).is_file():
             raise DataError(
                 f"{folder} is to be generated but holds something else (it has no "
                 f"{marker}): move it away, and it is made when it is next needed."
             )
         if (folder / marker).read_text(encoding="utf-8") == text:
-            return False
+            return
         shutil.rmtree(folder)  # of another version
     with staged(folder) as temporary:
         fill(temporary)
         (temporary / marker).write_text(text, encoding="utf-8")
-    return True
-
-
-def _rename(temporary: Path, folder: Path) -> None:
-    try:
-        temporary.rename(folder)
-    except OSError:
-        if not folder.exists():  # else another process came first
-            raise

@@ -5,16 +5,13 @@ Augmentation, for training, draws its amounts at random: ``helpers.data.augment`
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from types import MappingProxyType
 
 import torch
 from torch import Tensor
 from torchvision.transforms import InterpolationMode
 from torchvision.transforms.v2 import functional as F
-
-from helpers.base.errors import ConfigError
 
 BILINEAR = InterpolationMode.BILINEAR
 
@@ -25,26 +22,18 @@ class Transformation:
 
     Attributes:
         quantity: what the strength is, with its unit.
-        neutral: the strength that changes nothing.
         strengths: some to try, in ascending order, ``neutral`` among them.
         change: ``uint8`` images (N, C, H, W) and a strength to images alike.
+        neutral: the strength that changes nothing.
     """
 
     quantity: str
-    neutral: float
     strengths: tuple[float, ...]
     change: Callable[[Tensor, float], Tensor]
+    neutral: float = 0.0
 
     def __call__(self, images: Tensor, strength: float) -> Tensor:
-        """Copies of ``uint8`` images (N, C, H, W), changed by ``strength``.
-
-        Raises:
-            ConfigError: the images are not ``uint8``.
-        """
-        if images.dtype != torch.uint8:
-            raise ConfigError(
-                f"Images to be transformed are {images.dtype}: expected uint8, 0–255."
-            )
+        """Copies of ``uint8`` images (N, C, H, W), changed by ``strength``."""
         if strength == self.neutral:
             return images.clone()
         return self.change(images, strength)
@@ -55,15 +44,10 @@ def distance(images: Tensor, others: Tensor) -> float:
     return (images.float() - others.float()).div_(255).square_().mean().sqrt().item()
 
 
-def _affine(images: Tensor, pixels: int, factor: float) -> Tensor:
-    """Scaled, and moved to the right and down."""
+def _affine(images: Tensor, *, pixels: int = 0, factor: float = 1.0) -> Tensor:
+    """Moved to the right and down, or scaled."""
     moved: Tensor = F.affine(
-        images,
-        angle=0.0,
-        translate=[pixels, pixels],
-        scale=factor,
-        shear=[0.0, 0.0],
-        interpolation=BILINEAR,
+        images, 0.0, [pixels, pixels], factor, [0.0, 0.0], interpolation=BILINEAR
     )
     return moved
 
@@ -88,58 +72,47 @@ _SHIFTS = (-0.3, -0.2, -0.1, 0.0, 0.1, 0.2, 0.3)
 _SIZES = (0.5, 0.7, 0.85, 1.0, 1.2, 1.5, 2.0)
 _FACTORS = (0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 2.0)
 _SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)
+_SIGMAS = (0.0, 0.5, 1.0, 1.5, 2.0, 3.0)
+_NOISES = (0.0, 0.02, 0.05, 0.1, 0.2, 0.3)
 
 # What comes in from outside is black, as the paintings' own padding is.
-TRANSFORMATIONS: Mapping[str, Transformation] = MappingProxyType(
-    {
-        "mirror": Transformation(
-            "mirrored (0: no, 1: yes)",
-            0.0,
-            (0.0, 1.0),
-            lambda x, _: F.horizontal_flip(x),
-        ),
-        "upside down": Transformation(
-            "flipped (0: no, 1: yes)", 0.0, (0.0, 1.0), lambda x, _: F.vertical_flip(x)
-        ),
-        "rotation": Transformation(
-            "rotation (degrees)",
-            0.0,
-            _ANGLES,
-            lambda x, angle: F.rotate(x, angle, interpolation=BILINEAR),
-        ),
-        "translation": Transformation(
-            "shift (share of the side)",
-            0.0,
-            _SHIFTS,
-            lambda x, share: _affine(x, round(share * x.shape[-1]), 1.0),
-        ),
-        "scale": Transformation(
-            "size (factor)", 1.0, _SIZES, lambda x, factor: _affine(x, 0, factor)
-        ),
-        "brightness": Transformation(
-            "brightness (factor)", 1.0, _FACTORS, F.adjust_brightness
-        ),
-        "contrast": Transformation(
-            "contrast (factor)", 1.0, _FACTORS, F.adjust_contrast
-        ),
-        "blur": Transformation(
-            "blur (pixels)", 0.0, (0.0, 0.5, 1.0, 1.5, 2.0, 3.0), _blur
-        ),
-        "noise": Transformation(
-            "noise (share of white)", 0.0, (0.0, 0.02, 0.05, 0.1, 0.2, 0.3), _noise
-        ),
-        # The brightest share of the scale: 0.5 inverts what is above medium gray.
-        "invert": Transformation(
-            "inverted (share of the scale)",
-            0.0,
-            _SHARES,
-            lambda x, share: F.solarize(x, threshold=255 * (1 - share)),
-        ),
-        "grayscale": Transformation(
-            "colour taken out (share)",
-            0.0,
-            _SHARES,
-            lambda x, share: F.adjust_saturation(x, 1 - share),
-        ),
-    }
-)
+TRANSFORMATIONS = {
+    "mirror": Transformation(
+        "horizontal flip (0: no, 1: yes)",
+        (0.0, 1.0),
+        lambda x, _: F.horizontal_flip(x),
+    ),
+    "upside down": Transformation(
+        "vertical flip (0: no, 1: yes)", (0.0, 1.0), lambda x, _: F.vertical_flip(x)
+    ),
+    "rotation": Transformation(
+        "rotation (degrees)",
+        _ANGLES,
+        lambda x, angle: F.rotate(x, angle, interpolation=BILINEAR),
+    ),
+    "translation": Transformation(
+        "translation (share of the side)",
+        _SHIFTS,
+        lambda x, share: _affine(x, pixels=round(share * x.shape[-1])),
+    ),
+    "scale": Transformation(
+        "scale (factor)", _SIZES, lambda x, factor: _affine(x, factor=factor), 1.0
+    ),
+    "brightness": Transformation(
+        "brightness (factor)", _FACTORS, F.adjust_brightness, 1.0
+    ),
+    "contrast": Transformation("contrast (factor)", _FACTORS, F.adjust_contrast, 1.0),
+    "blur": Transformation("blur (pixels)", _SIGMAS, _blur),
+    "noise": Transformation("noise (share of white)", _NOISES, _noise),
+    # The brightest share of the scale: 0.5 inverts what is above medium gray.
+    "invert": Transformation(
+        "inverted (share of the scale)",
+        _SHARES,
+        lambda x, share: F.solarize(x, threshold=255 * (1 - share)),
+    ),
+    "grayscale": Transformation(
+        "colour taken out (share)",
+        _SHARES,
+        lambda x, share: F.adjust_saturation(x, 1 - share),
+    ),
+}

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import tarfile
 import zipfile
-from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
@@ -17,30 +16,18 @@ from helpers.data.sets.caltech101 import CLASSES
 COUNTS = {"accordion": 23, "bass": 12, "other": 2}
 
 
-def official_archive(
-    path: Path, *, classes: Sequence[str] = CLASSES, broken: str | None = None
-) -> Path:
+def official_archive(path: Path) -> Path:
     """Writes a zip that holds a tar of class folders, the background class and a stray
     file in it.
-
-    Args:
-        path: the archive to write.
-        classes: its class folders.
-        broken: a class whose first image is cut off.
     """
     inner = io.BytesIO()
     with tarfile.open(fileobj=inner, mode="w:gz", compresslevel=1) as tar:
         _add(tar, "BACKGROUND_Google/tmp", b"stray")
         _add(tar, "BACKGROUND_Google/image_0001.jpg", _image("RGB"))
-        for name in classes:
+        for name in CLASSES:
             for number in range(1, COUNTS.get(name, COUNTS["other"]) + 1):
                 content = _image("L" if number % 3 == 0 else "RGB")
-                is_broken = name == broken and number == 1
-                _add(
-                    tar,
-                    f"{name}/image_{number:04d}.jpg",
-                    content[:300] if is_broken else content,
-                )
+                _add(tar, f"{name}/image_{number:04d}.jpg", content)
     with zipfile.ZipFile(path, "w") as outer:
         outer.writestr(
             "__MACOSX/caltech-101/._101_ObjectCategories.tar.gz", b"resource fork"

@@ -55,34 +55,38 @@ def test_unpacks_files_in_folders(
     "name",
     ["../evil", "a/../../evil", "{absolute}/evil", "..\\evil", "C:\\evil", "C:/evil"],
 )
-def test_refuses_members_outside(
+def test_nothing_is_unpacked_outside(
     tmp_path: Path, make: Callable[[Path, str], Path], name: str
 ) -> None:
-    name = name.format(absolute=tmp_path)
-    archive = make(tmp_path / "archive", name)
-    with pytest.raises(DataError, match="outside its folder"):
-        extract(archive, tmp_path / "out")
-    assert not list(tmp_path.rglob("*evil*"))
+    archive = make(tmp_path / "archive", name.format(absolute=tmp_path))
+    extract(archive, tmp_path / "out")
+    evil = tmp_path.rglob("evil")
+    assert all(path.is_relative_to(tmp_path / "out") for path in evil)
 
 
-@pytest.mark.parametrize("target", ["../../outside", "/etc/passwd", "first.txt"])
 @pytest.mark.parametrize(
-    "kind", [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.FIFOTYPE, tarfile.CHRTYPE]
+    ("kind", "target"),
+    [
+        (tarfile.SYMTYPE, "../../outside"),
+        (tarfile.SYMTYPE, "/etc/passwd"),
+        (tarfile.LNKTYPE, "../../outside"),
+        (tarfile.FIFOTYPE, ""),
+        (tarfile.CHRTYPE, ""),
+    ],
 )
-def test_refuses_links_and_devices_in_tar(
+def test_refuses_devices_and_links_that_lead_outside(
     tmp_path: Path, kind: bytes, target: str
 ) -> None:
     archive = make_tar(tmp_path / "archive", "evil", kind, target)
-    with pytest.raises(DataError, match="'evil' is a link or device"):
+    with pytest.raises(DataError, match=r"can be unpacked here .*evil"):
         extract(archive, tmp_path / "out")
     assert not (tmp_path / "out/evil").exists()
 
 
-def test_refuses_links_in_zip(tmp_path: Path) -> None:
+def test_links_in_a_zip_are_plain_files(tmp_path: Path) -> None:
     archive = make_zip(tmp_path / "archive", "evil", b"/etc/passwd", stat.S_IFLNK)
-    with pytest.raises(DataError, match="'evil' is a link or device"):
-        extract(archive, tmp_path / "out")
-    assert not (tmp_path / "out/evil").exists()
+    extract(archive, tmp_path / "out")
+    assert not (tmp_path / "out/evil").is_symlink()
 
 
 @pytest.mark.parametrize("make", [make_zip, make_tar])

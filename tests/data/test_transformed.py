@@ -6,7 +6,6 @@ import pytest
 import torch
 from torch import Tensor
 
-from helpers.base.errors import ConfigError
 from helpers.data.transformed import TRANSFORMATIONS, distance
 
 
@@ -84,8 +83,3 @@ def test_the_distance_of_black_and_white_is_one() -> None:
     )
     assert distance(black, white) == 1
     assert distance(white, white) == 0
-
-
-def test_images_that_are_normalised_already_are_refused() -> None:
-    with pytest.raises(ConfigError, match="expected uint8"):
-        TRANSFORMATIONS["blur"](torch.zeros(1, 3, 8, 8), 1.0)

@@ -35,9 +35,7 @@ def load(folder: Path, size: int = IMAGE_SIZE) -> Loaded:
 
 def draw(folder: Path) -> None:
     """Draws the stand-in: the same artists, 20 images each, 128×128."""
-    synthetic.draw_class_folders(
-        folder, CLASSES, counts={"all": 20}, size=128, layout="{name}/{number:04d}.png"
-    )
+    synthetic.draw_files(folder, CLASSES, {"{name}/{number:04d}.png": 20}, size=128)
 
 
 def _counts(total: int) -> tuple[int, int]:

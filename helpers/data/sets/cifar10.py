@@ -56,13 +56,7 @@ def convert(archive: Path, folder: Path) -> None:
     """Unpacks the official archive, which is laid out already."""
     with unpacked(archive, beside=folder) as outer:
         for name in MD5:
-            if not (outer / FOLDER / name).is_file():
-                raise DataError(
-                    f"{archive} does not hold {FOLDER}/{name}, as the official archive "
-                    "does: fetch again."
-                )
-        for path in (outer / FOLDER).iterdir():
-            path.rename(folder / path.name)
+            (outer / FOLDER / name).rename(folder / name)
 
 
 def draw(folder: Path) -> None:
@@ -81,12 +75,10 @@ def _check(folder: Path) -> None:
     drawn = (folder / synthetic.MARKER).is_file()
     for name, md5 in MD5.items():
         path = folder / name
-        if not path.is_file():
-            raise DataError(f"{path} is not there: {AGAIN}")
-        if not drawn and calculate_md5(path) != md5:
+        if not path.is_file() or not (drawn or calculate_md5(path) == md5):
             raise DataError(
-                f"{path} is cut short or damaged: its {path.stat().st_size:,} bytes do "
-                f"not have the official MD5, {md5}: {AGAIN}"
+                f"{path} is missing, cut short or damaged: expected a file with the "
+                f"official MD5, {md5}: {AGAIN}"
             )
 
 
@@ -94,13 +86,13 @@ def _read(folder: Path, part: str) -> Split:
     """The images of ``train`` or ``test``; their id is their place: ``train/00042``."""
     try:
         found = _Reader(folder.parent, train=part == "train")
-        pixels = torch.from_numpy(found.data).permute(0, 3, 1, 2).contiguous()
-        ids = tuple(f"{part}/{n:05d}" for n in range(len(pixels)))
-        return Split(pixels, torch.tensor(found.targets), ids)
     except Exception as error:  # unpickling half a file fails in many ways
         raise DataError(
             f"The {part} batches in {folder} cannot be read ({error!r}): {AGAIN}"
         ) from error
+    pixels = torch.from_numpy(found.data).permute(0, 3, 1, 2).contiguous()
+    ids = tuple(f"{part}/{n:05d}" for n in range(len(pixels)))
+    return Split(pixels, torch.tensor(found.targets), ids)
 
 
 def _counts(total: int) -> tuple[int, int]:

@@ -28,7 +28,6 @@ HELD_OUT_SHARE = 0.15  # for validation, and for testing
 SPLIT_SEED = 0  # with another seed results could not be compared
 SPLITS = ("train", "valid")
 NAMES = "classes.txt"
-ANSWERS = "test_labels.txt"
 
 _NAMES = """
     Alarm_Clock Backpack Batteries Bed Bike Bottle Bucket Calculator Calendar Candles
@@ -49,20 +48,27 @@ def load(folder: Path, size: int = IMAGE_SIZE) -> Loaded:
     is no split; but its images are read, that a broken one is known before the day of
     the hand-in.
     """
-    numbers = _numbers(folder / "train")
+    found = class_folders(folder / "train")
+    numbers = tuple(map(str, range(len(found))))
+    if wrong := [name for name in found if name not in numbers]:
+        raise DataError(
+            f"The class folders of {folder / 'train'} are not 0 to {len(found) - 1}: "
+            f"{', '.join(wrong[:5])} does not fit. Expected a folder for each label, "
+            "named by its number without leading zeros: rename them."
+        )
     train, valid = (
         load_folder_split(folder / name, classes=numbers, size=size) for name in SPLITS
     )
     if (test := folder / "test").is_dir():
         decode(list(identified_files(test).values()), size=size)
-    return _names(folder, numbers), train, valid, None
+    return _names(folder / NAMES, len(numbers)), train, valid, None
 
 
-def lay_out(source: Path, folder: Path) -> None:
+def convert(source: Path, folder: Path) -> None:
     """Lays Office-Home's clip art out as the course does its own.
 
     Of each category 70 % are for training, 15 % for validation and 15 % for testing, by
-    a hash of the names. The labels of the test images go to ``test_labels.txt``.
+    a hash of the names.
 
     Args:
         source: Office-Home's archive, what it unpacks to, or its folder Clipart; or the
@@ -73,64 +79,40 @@ def lay_out(source: Path, folder: Path) -> None:
         DataError: there are no class folders, or one has too few images or another
             file.
     """
-    if source.is_dir():
-        _lay_out_folder(source, folder)
-    elif source.is_file():
-        with unpacked(source, beside=folder) as content:
-            _lay_out_folder(content, folder)
-    else:
-        raise DataError(
-            f"{source} is not there. Expected Office-Home's archive, or the folder it "
-            "unpacks to."
-        )
+    with unpacked(source, beside=folder) as content:
+        folders = [content, *(p for p in sorted(content.rglob("*")) if p.is_dir())]
+        for path in folders:
+            if all((path / name).is_dir() for name in SPLITS):
+                shutil.copytree(path, folder, dirs_exist_ok=True)
+                return
+        drawings = [p for p in folders if p.name.lower().replace(" ", "") == "clipart"]
+        _split_categories([content, *drawings][-1], folder)
 
 
 def draw(folder: Path) -> None:
     """Draws the stand-in: 26 images of each of the 65 categories, split likewise."""
-    drawn = folder / "drawn"
-    synthetic.draw_class_folders(
-        drawn, CLASSES, {"all": 26}, size=64, layout="{name}/{number:04d}.jpg"
-    )
-    _split_categories(drawn, folder)
-    shutil.rmtree(drawn)
+    layout = {
+        "train/{name}/{number:04d}.jpg": 18,
+        "valid/{name}/{number:04d}.jpg": 4,
+        "test/{name:0>2}{number:02d}.jpg": 4,
+    }
+    numbers = tuple(map(str, range(len(CLASSES))))
+    synthetic.draw_files(folder, numbers, layout, size=64)
+    (folder / NAMES).write_text("\n".join(CLASSES), encoding="utf-8")
 
 
-def _numbers(folder: Path) -> tuple[str, ...]:
-    """The class folders, which are to be 0, 1, 2 …, in that order."""
-    found = class_folders(folder)
-    expected = tuple(str(label) for label in range(len(found)))
-    if found != expected:
-        wrong = [name for name in found if name not in expected]
+def _names(path: Path, count: int) -> tuple[str, ...]:
+    """The classes' names in ``classes.txt``, or their numbers where it is not there."""
+    if not path.is_file():
+        return tuple(map(str, range(count)))
+    lines = map(str.strip, path.read_text(encoding="utf-8").split("\n"))
+    names = tuple(filter(None, lines))
+    if not len(names) == len(set(names)) == count:
         raise DataError(
-            f"The class folders of {folder} are not 0 to {len(found) - 1}: "
-            f"{', '.join(wrong[:5])} does not fit. Expected a folder for each label, "
-            "named by its number without leading zeros: rename them."
-        )
-    return found
-
-
-def _names(folder: Path, numbers: Sequence[str]) -> tuple[str, ...]:
-    if not (folder / NAMES).is_file():
-        return tuple(numbers)
-    lines = (folder / NAMES).read_text(encoding="utf-8").split("\n")
-    names = tuple(line.strip() for line in lines if line.strip())
-    if len(names) != len(numbers) or len(set(names)) != len(names):
-        raise DataError(
-            f"{folder / NAMES} holds {len(set(names))} different names for "
-            f"{len(numbers)} classes. Expected one on each line, in the order of the "
-            "labels: complete it."
+            f"{path} holds {len(set(names))} different names for {count} classes. "
+            "Expected one on each line, in the order of the labels: complete it."
         )
     return names
-
-
-def _lay_out_folder(source: Path, folder: Path) -> None:
-    folders = [source, *(path for path in sorted(source.rglob("*")) if path.is_dir())]
-    for path in folders:
-        if all((path / name).is_dir() for name in SPLITS):
-            shutil.copytree(path, folder, dirs_exist_ok=True)
-            return
-    categories = (path for path in folders if path.name.lower() == "clipart")
-    _split_categories(next(categories, source), folder)
 
 
 def _split_categories(originals: Path, folder: Path) -> None:
@@ -150,13 +132,10 @@ def _split_categories(originals: Path, folder: Path) -> None:
         _copy(files[2 * held_out :], folder / "train" / str(label))
     # In an order that tells nothing.
     tests.sort(key=lambda pair: shuffle_key(SPLIT_SEED, f"{pair[0]}/{pair[1].name}"))
-    rows = ["id,label\n"]
     (folder / "test").mkdir()
-    for number, (answer, file) in enumerate(tests, start=1):
+    for number, (_, file) in enumerate(tests, start=1):
         shutil.copyfile(file, folder / "test" / f"{number:04d}{file.suffix.lower()}")
-        rows.append(f"{number:04d}, {answer}\n")
-    (folder / ANSWERS).write_text("".join(rows), encoding="utf-8")
-    (folder / NAMES).write_text("\n".join((*names, "")), encoding="utf-8")
+    (folder / NAMES).write_text("\n".join(names) + "\n", encoding="utf-8")
 
 
 def _copy(files: Sequence[Path], folder: Path) -> None:

@@ -70,21 +70,15 @@ def check_counts(folder: Path) -> None:
     if short:
         raise DataError(
             f"{faces} holds too few faces of {', '.join(short)}. Expected at "
-            f"least {LEAST_COUNT} of each actor, {TRAIN_COUNT} for training and one "
-            "each for validation and testing: fetch again what may come yet, or add "
-            "some by other means."
+            f"least {LEAST_COUNT} of each actor, {TRAIN_COUNT} for training: fetch "
+            "again what may come yet, or add some by other means."
         )
 
 
 def draw(folder: Path) -> None:
     """Draws the stand-in: the same actors and layout, 80 images each."""
-    synthetic.draw_class_folders(
-        folder,
-        CLASSES,
-        counts={"all": 80},
-        size=IMAGE_SIZE,
-        layout="faces/{name}/{name}_{number:05d}.jpg",
-    )
+    layout = {"faces/{name}/{name}_{number:05d}.jpg": 80}
+    synthetic.draw_files(folder, CLASSES, layout, size=IMAGE_SIZE)
 
 
 def read_lists(folder: Path) -> tuple[list[Face], list[str]]:
@@ -98,9 +92,8 @@ def read_lists(folder: Path) -> tuple[list[Face], list[str]]:
     for path in (folder / name for name in LISTS):
         if not path.is_file():
             raise DataError(
-                f"{path} is not there. Expected FaceScrub's lists of addresses, "
-                f"{' and '.join(LISTS)}, which the course links to: put both there and "
-                "fetch again."
+                f"{path} is not there. Expected FaceScrub's lists of addresses, which "
+                "the course links to: put both there and fetch again."
             )
         lines = path.read_text(encoding="utf-8-sig", errors="replace").splitlines()
         for number, line in enumerate(lines, start=1):

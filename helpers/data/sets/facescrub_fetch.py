@@ -12,7 +12,7 @@ import ipaddress
 import socket
 import time
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import astuple, dataclass
 from enum import StrEnum
@@ -51,24 +51,22 @@ HEADERS = {
 
 
 class Cause(StrEnum):
-    """Why a face is lost."""
+    """Why a face is lost; asking again may help with the first three."""
 
+    SERVER = "server error"
+    TIMEOUT = "time-out"
+    CONNECTION = "connection"
     MALFORMED = "malformed line"
     BAD_BOX = "bad box"
     BAD_ADDRESS = "bad address"
     NOT_FOUND = "not found"
     REFUSED = "refused"
-    SERVER = "server error"
-    TIMEOUT = "time-out"
-    CONNECTION = "connection"
     TOO_LARGE = "too large"
     WRONG_HASH = "wrong hash"
     NO_IMAGE = "not an image"
 
-    @property
-    def may_pass(self) -> bool:
-        """Whether asking again may help."""
-        return self in {Cause.SERVER, Cause.TIMEOUT, Cause.CONNECTION}
+
+MAY_PASS = (Cause.SERVER, Cause.TIMEOUT, Cause.CONNECTION)
 
 
 class LostError(Exception):
@@ -84,30 +82,21 @@ class Loss(NamedTuple):
 
     actor: str
     face_id: str
-    cause: Cause
+    cause: str
     detail: str
     url: str
 
 
 @dataclass(frozen=True)
 class Limits:
-    """What a download may cost.
+    """What a download may cost."""
 
-    Attributes:
-        timeout: seconds for a connection, and without a byte.
-        deadline: seconds for one attempt, redirects included.
-        max_bytes: size of one file.
-        retries: how often to ask again after what may pass.
-        pause: seconds before the first of them; twice as many before the next.
-        workers: downloads side by side.
-    """
-
-    timeout: float = 10
-    deadline: float = 60
+    timeout: float = 10  # seconds for a connection, and without a byte
+    deadline: float = 60  # seconds for one attempt, redirects included
     max_bytes: int = 32 << 20
-    retries: int = 2
-    pause: float = 1
-    workers: int = 32
+    retries: int = 2  # of what may pass
+    pause: float = 1  # seconds before the first retry; twice as many before the next
+    workers: int = 32  # downloads side by side
 
 
 def collect_faces(folder: Path, limits: Limits | None = None) -> None:
@@ -126,19 +115,20 @@ def collect_faces(folder: Path, limits: Limits | None = None) -> None:
     """
     try:
         faces, malformed = read_lists(folder)
-        losses = [Loss("", "", Cause.MALFORMED, detail, "") for detail in malformed]
-        missing = {
-            (face.face_id, face.url): face
-            for face in faces
-            if not (folder / face.file).is_file()
-        }
+        losses = [Loss("", "", Cause.MALFORMED, line, "") for line in malformed]
         gone = {
             (loss.face_id, loss.url): loss
             for loss in read_losses(folder)
-            if not loss.cause.may_pass
+            if loss.cause not in MAY_PASS
         }
-        losses += [gone[key] for key in missing if key in gone]
-        wanted = [face for key, face in missing.items() if key not in gone]
+        wanted = []
+        for face in faces:
+            if (folder / face.file).is_file():
+                continue
+            if (face.face_id, face.url) in gone:
+                losses.append(gone[face.face_id, face.url])
+            else:
+                wanted.append(face)
         _gather(folder, wanted, losses, limits or Limits())
         kept = [face for face in faces if (folder / face.file).is_file()]
         tqdm.write(report(kept, losses))
@@ -157,16 +147,13 @@ def report(kept: Iterable[Face], losses: Iterable[Loss]) -> str:
     counts = Counter(ACTORS[face.actor] for face in kept)
     causes = Counter(loss.cause for loss in losses)
     total, lost = counts.total(), causes.total()
-    lines = [
+    again = sum(causes[cause] for cause in MAY_PASS)
+    lines = (
         f"FaceScrub: {total:,} faces kept, {lost:,} lost ({LOST} lists them)",
         *(f"  {cause:<15} {count:>6,}" for cause, count in causes.most_common()),
         "  kept: " + ", ".join(f"{name} {counts[name]}" for name in ACTORS.values()),
-    ]
-    if again := sum(causes[cause] for cause in Cause if cause.may_pass):
-        lines.append(
-            f"  {again:,} of the lost may come yet: move {MANIFEST} away, if it is "
-            "there, and fetch again"
-        )
+        f"  {again:,} of the lost may come yet: move {MANIFEST} away and fetch again",
+    )
     return "\n".join(lines)
 
 
@@ -183,7 +170,7 @@ def download(url: str, limits: Limits, stop: Event) -> bytes:
         try:
             return _attempt(url, limits, stop)
         except LostError as lost:
-            if not lost.cause.may_pass or stop.wait(limits.pause * 2**attempt):
+            if lost.cause not in MAY_PASS or stop.wait(limits.pause * 2**attempt):
                 raise
     return _attempt(url, limits, stop)
 
@@ -196,8 +183,13 @@ class _Session(requests.Session):
 
 
 def _attempt(url: str, limits: Limits, stop: Event) -> bytes:
-    end = time.monotonic() + limits.deadline
-    address = url
+    end, address = time.monotonic() + limits.deadline, url
+
+    def check_time() -> None:
+        if stop.is_set() or time.monotonic() > end:
+            detail = f"not done within {limits.deadline:g} s"
+            raise LostError(Cause.TIMEOUT, detail)
+
     try:
         with _Session() as session:
             for _ in range(MAX_REDIRECTS):
@@ -206,9 +198,9 @@ def _attempt(url: str, limits: Limits, stop: Event) -> bytes:
                 ) as response:
                     location = session.get_redirect_target(response)
                     if location is None:
-                        return _read(response, limits, end, stop)
+                        return _read(response, limits.max_bytes, check_time)
                 address = urljoin(address, location)
-                _check_time(limits, end, stop)
+                check_time()
                 if _is_private(address) and not _is_private(url):
                     raise LostError(Cause.REFUSED, f"redirected to {address}")
     except (requests.Timeout, ReadTimeoutError) as error:
@@ -231,7 +223,7 @@ def _is_private(address: str) -> bool:
 
 
 def _read(
-    response: requests.Response, limits: Limits, end: float, stop: Event
+    response: requests.Response, max_bytes: int, check_time: Callable[[], None]
 ) -> bytes:
     if (status := response.status_code) != requests.codes.ok:
         passes = status >= 500 or status in {408, 429}
@@ -239,19 +231,13 @@ def _read(
         cause = Cause.NOT_FOUND if status in {404, 410} else cause
         raise LostError(cause, f"HTTP {status} {response.reason}".strip())
     content = bytearray()
-    # Whatever has arrived, piece by piece: waiting for a full buffer, a server that
-    # drips would never be left.
+    # Piece by piece: waiting for a full buffer, a server that drips is never left.
     while piece := response.raw.read1(CHUNK, decode_content=True):
         content += piece
-        if len(content) > limits.max_bytes:
-            raise LostError(Cause.TOO_LARGE, f"more than {limits.max_bytes:,} bytes")
-        _check_time(limits, end, stop)
+        if len(content) > max_bytes:
+            raise LostError(Cause.TOO_LARGE, f"more than {max_bytes:,} bytes")
+        check_time()
     return bytes(content)
-
-
-def _check_time(limits: Limits, end: float, stop: Event) -> None:
-    if stop.is_set() or time.monotonic() > end:
-        raise LostError(Cause.TIMEOUT, f"not done within {limits.deadline:g} s")
 
 
 def decode(content: bytes, sha256: str) -> Image.Image:
@@ -282,7 +268,6 @@ def read_losses(folder: Path) -> list[Loss]:
     if not (folder / LOST).is_file():
         return []
     table = pd.read_csv(folder / LOST, dtype=str, keep_default_na=False)
-    table["cause"] = table["cause"].map(Cause)
     return list(map(Loss._make, table.itertuples(index=False)))
 
 
@@ -307,10 +292,8 @@ def _gather(
             for faces in pictures.values()
         ]
         done = as_completed(futures)
-        progress = tqdm(done, total=len(futures), desc="FaceScrub", unit="picture")
-        for future in progress:
+        for future in tqdm(done, "FaceScrub", total=len(futures), unit="picture"):
             losses += future.result()
-            progress.set_postfix(lost=len(losses), refresh=False)
     finally:
         stop.set()
         pool.shutdown(cancel_futures=True)

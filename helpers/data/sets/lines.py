@@ -33,6 +33,11 @@ COMBINATIONS = tuple(product(*FACTORS.values()))
 CLASSES = tuple(
     f"{length}×{width} {color} {angle}" for length, width, color, angle in COMBINATIONS
 )
+# In ASCII, for ids: 7x1-red-030.
+STEMS = tuple(
+    f"{length}x{width}-{color}-{angle.removesuffix('°'):0>3}"
+    for length, width, color, angle in COMBINATIONS
+)
 CHANNELS = {"red": 0, "blue": 2}
 
 IMAGES_PER_CLASS = 1000
@@ -45,8 +50,8 @@ FILE = "lines.npz"
 MARKER = "lines.json"
 
 
-def make(folder: Path) -> bool:
-    """Draws the 96,000 images, unless this version is there, and says whether it did.
+def make(folder: Path) -> None:
+    """Draws the 96,000 images, unless this version is already there.
 
     Raises:
         DataError: the folder holds something else, or the disk is full or not writable.
@@ -59,7 +64,7 @@ def make(folder: Path) -> bool:
     }
     text = json.dumps(about, ensure_ascii=False, indent=1) + "\n"
     write = partial(_write, count=IMAGES_PER_CLASS, seed=SEED)
-    return fill_once(folder, write, marker=MARKER, text=text)
+    fill_once(folder, write, marker=MARKER, text=text)
 
 
 def draw(folder: Path) -> None:
@@ -78,13 +83,12 @@ def load(folder: Path) -> Loaded:
         labels = labels.view(len(CLASSES), -1)
     except Exception as error:  # numpy's, zip's and zlib's own
         raise DataError(
-            f"{path} cannot be read ({error}). Expected what `python -m helpers "
-            f"data make lines` writes: move {folder} away, and it is made again."
+            f"{path} cannot be read ({error}): move {folder} away, and it is made "
+            "again."
         ) from error
     each = labels.shape[1]
-    ids = np.array([[f"{stem}/{n:04d}" for n in range(each)] for stem in _stems()])
-    # The images of a class are independent of one another: the first are as random a
-    # choice as any.
+    ids = np.array([[f"{stem}/{n:04d}" for n in range(each)] for stem in STEMS])
+    # The images of a class are independent: the first are as random as any others.
     first, second = round(TRAIN_SHARE * each), round((TRAIN_SHARE + VALID_SHARE) * each)
     train, valid, test = (
         Split(
@@ -120,8 +124,7 @@ def draw_lines(
     cos, sin = math.cos(math.radians(angle)), math.sin(math.radians(angle))
     reach_x = reach_along * abs(cos) + reach_across * abs(sin)
     reach_y = reach_along * abs(sin) + reach_across * abs(cos)
-    # Pixels have their centres at 0 … 27: what is touched lies strictly between -1 and
-    # 28.
+    # Pixels' centres are at 0 … 27: what is touched lies strictly between -1 and 28.
     places_x = rng.uniform(reach_x - 1, IMAGE_SIZE - reach_x, (count, 1, 1))
     places_y = rng.uniform(reach_y - 1, IMAGE_SIZE - reach_y, (count, 1, 1))
     x = np.arange(IMAGE_SIZE) - places_x  # (N, 1, 28)
@@ -143,11 +146,3 @@ def _write(folder: Path, *, count: int, seed: int) -> None:
     np.savez_compressed(
         folder / FILE, images=images.reshape(-1, *images.shape[2:]), labels=labels
     )
-
-
-def _stems() -> list[str]:
-    """Class names in ASCII: ``7x1-red-030``."""
-    return [
-        f"{length}x{width}-{color}-{angle.removesuffix('°'):0>3}"
-        for length, width, color, angle in COMBINATIONS
-    ]

@@ -82,7 +82,7 @@ def test_a_file_that_is_cut_short_is_named(small: Path, name: str, keep: int) ->
     (small / name).write_bytes(content[:keep])
     with pytest.raises(
         DataError,
-        match=rf"{name} is cut short or damaged: .* MD5, .*data fetch cifar10",
+        match=rf"{name} is missing, cut short or damaged: .* MD5, .*data fetch cifar10",
     ):
         load_data("cifar10", source="auto")
     assert data_status("cifar10").state == "broken"
@@ -94,16 +94,16 @@ def test_another_file_is_never_unpickled(small: Path, tmp_path: Path) -> None:
             return Path.touch, (tmp_path / "run",)
 
     (small / "data_batch_5").write_bytes(pickle.dumps(Evil()))
-    with pytest.raises(DataError, match="data_batch_5 is cut short or damaged"):
+    with pytest.raises(
+        DataError, match="data_batch_5 is missing, cut short or damaged"
+    ):
         load_data("cifar10")
     assert not (tmp_path / "run").exists()
 
 
 def test_a_missing_file_is_named(small: Path) -> None:
     (small / "data_batch_4").unlink()
-    with pytest.raises(
-        DataError, match=r"data_batch_4 is not there: move .* get it with"
-    ):
+    with pytest.raises(DataError, match=r"data_batch_4 is missing, .* get it with"):
         load_data("cifar10")
 
 

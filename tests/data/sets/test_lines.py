@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from helpers.base.errors import DataError
 from helpers.base.files import data_dir
-from helpers.data.catalogue import data_status, load_data, make_data
+from helpers.data.catalogue import data_status, load_data
+from helpers.data.download import fetch
 from helpers.data.sets import lines
 from helpers.data.sets.lines import CLASSES, COMBINATIONS, FACTORS, draw_lines
 from helpers.data.splits import Splits
@@ -25,7 +26,7 @@ SIDE = lines.IMAGE_SIZE
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The real data set, all 96,000 images."""
     folder = tmp_path_factory.mktemp("data") / "lines"
-    assert lines.make(folder)
+    lines.make(folder)
     return folder
 
 
@@ -170,12 +171,11 @@ def few(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("few")
 def test_it_is_made_when_it_is_first_asked_for() -> None:
     assert data_status("lines").state == "absent"
-    assert "python -m helpers data make lines" in data_status("lines").detail
+    assert "python -m helpers data fetch lines" in data_status("lines").detail
     splits = load_data("lines")
     assert (splits.source, splits.factors) == ("real", FACTORS)
     assert splits.counts() == {"train": 480, "valid": 96, "test": 384}
     assert data_status("lines").state == "present"
-    assert not make_data("lines")
     assert sorted(path.name for path in data_dir().iterdir()) == ["lines"]
     about = json.loads(
         (data_dir() / "lines" / lines.MARKER).read_text(encoding="utf-8")
@@ -190,7 +190,6 @@ def test_another_version_is_drawn_again(
     before = load_data("lines")
     monkeypatch.setattr(lines, "SEED", 5)
     assert load_data("lines").fingerprint() != before.fingerprint()
-    assert not make_data("lines")
 
 
 @pytest.mark.usefixtures("few")
@@ -201,9 +200,9 @@ def test_an_interrupted_make_leaves_nothing(monkeypatch: pytest.MonkeyPatch) -> 
     with monkeypatch.context() as patch:
         patch.setattr(lines.np, "savez_compressed", interrupt)
         with pytest.raises(KeyboardInterrupt):
-            make_data("lines")
+            fetch("lines")
     assert list(data_dir().iterdir()) == []
-    assert make_data("lines")
+    assert fetch("lines") == data_dir() / "lines"
 
 
 def test_somebody_elses_folder_is_left_alone() -> None:
