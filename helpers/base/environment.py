@@ -5,7 +5,6 @@ from __future__ import annotations
 import platform
 import subprocess
 from collections.abc import Iterator
-from importlib import metadata
 from pathlib import Path
 
 from packaging.requirements import Requirement
@@ -58,14 +57,3 @@ def requirements(path: Path | None = None) -> Iterator[Requirement]:
         text = line.partition("#")[0].strip()
         if text and not text.startswith("-"):
             yield Requirement(text)
-
-
-def installed_packages() -> dict[str, str]:
-    """The version of each package that the project requires and that is installed."""
-    installed = {}
-    for requirement in requirements():
-        try:
-            installed[requirement.name] = metadata.version(requirement.name)
-        except metadata.PackageNotFoundError:
-            continue
-    return installed

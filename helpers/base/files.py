@@ -17,15 +17,18 @@ PAGES = (
 
 
 def data_dir() -> Path:
-    """The folder of data sets: ``$CNN_DATA``, else ``data/`` of the repository."""
-    return Path(os.environ.get("CNN_DATA") or ROOT / "data").expanduser().resolve()
+    """The folder of data sets: ``$CNN_DATA``, else ``data/``."""
+    return _folder("CNN_DATA", "data")
 
 
 def exports_dir() -> Path:
     """The folder of run folders: ``$CNN_EXPORTS``, else ``exports/``."""
-    return (
-        Path(os.environ.get("CNN_EXPORTS") or ROOT / "exports").expanduser().resolve()
-    )
+    return _folder("CNN_EXPORTS", "exports")
+
+
+def _folder(variable: str, usual: str) -> Path:
+    """A relative path starts at the repository, wherever a kernel may work."""
+    return (ROOT / Path(os.environ.get(variable) or usual).expanduser()).resolve()
 
 
 def notebooks_dir() -> Path:

@@ -4,9 +4,11 @@ YAML.
 
 from __future__ import annotations
 
+import ast
 import math
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -73,6 +75,9 @@ def _convert(kind: str, value: Any) -> Any:
 
 def _items(value: Any) -> list[Any]:
     if isinstance(value, str):
+        with suppress(ValueError, SyntaxError):  # a list with its quotes
+            if isinstance(items := ast.literal_eval(value.strip()), list):
+                return items
         text = value.strip().removeprefix("[").removesuffix("]").strip()
         return [item.strip() for item in text.split(",")] if text else []
     if isinstance(value, list | tuple):

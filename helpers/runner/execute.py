@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
+import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Literal, TextIO
 
 import click
@@ -154,7 +157,8 @@ def _papermill(job: Job, folder: Path, timeout: float | None, log: TextIO) -> No
 
     logger.setLevel("CRITICAL")  # whatever it would report is in the outcome
     deadline = time.monotonic() + timeout if timeout else None
-    with _environment(CNN_EXPORTS=str(job.exports), **{GIVEN: str(folder)}):
+    environment = {"CNN_EXPORTS": str(job.exports), GIVEN: str(folder)}
+    with _own_kernel() as kernels, _environment(**environment, JUPYTER_PATH=kernels):
         papermill.execute_notebook(
             job.notebook.path,
             folder / "notebook.ipynb",
@@ -173,6 +177,19 @@ def _papermill(job: Job, folder: Path, timeout: float | None, log: TextIO) -> No
                 deadline and max(0.1, deadline - time.monotonic())
             ),
         )
+
+
+@contextmanager
+def _own_kernel() -> Iterator[str]:
+    """Where Jupyter finds this interpreter as ``python3``, before any other."""
+    with TemporaryDirectory() as folder:
+        kernel = Path(folder) / "kernels" / "python3" / "kernel.json"
+        kernel.parent.mkdir(parents=True)
+        command = [sys.executable, "-m", "ipykernel_launcher", "-f"]
+        spec = {"argv": [*command, "{connection_file}"], "language": "python"}
+        kernel.write_text(json.dumps(spec | {"display_name": "Python 3"}))
+        known = os.environ.get("JUPYTER_PATH")
+        yield os.pathsep.join([folder, known] if known else [folder])
 
 
 @contextmanager

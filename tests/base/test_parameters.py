@@ -88,3 +88,10 @@ def test_only_these_types_may_be_declared() -> None:
             ["dict", "list", "list[list[int]]", "Path", "int | float", "None"],
         )
     )
+
+
+def test_a_list_may_be_written_with_quotes() -> None:
+    parameter = Parameter("images", "list[str]", ["a/b"], "names")
+    assert parse_value(parameter, '["a/b", "c, d"]') == ["a/b", "c, d"]
+    assert parse_value(parameter, "['a/b', 'c, d']") == ["a/b", "c, d"]
+    assert parse_value(parameter, "a/b, c") == ["a/b", "c"]

@@ -60,6 +60,23 @@ def test_a_complete_run_leaves_notebook_record_and_log(
     assert (len(lines), terminal.err) == (3, "")
 
 
+def test_another_kernel_called_python3_runs_nothing(
+    notebooks: Path,
+    write_notebook: WriteNotebook,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    kernel = tmp_path / "jupyter/kernels/python3/kernel.json"
+    kernel.parent.mkdir(parents=True)
+    spec = {"argv": ["false"], "display_name": "Python 3", "language": "python"}
+    kernel.write_text(json.dumps(spec))
+    monkeypatch.setenv("JUPYTER_PATH", str(tmp_path / "jupyter"))
+    write_notebook("01_a", "import sys; print(sys.executable)")
+    [outcome] = run_notebooks(folder=notebooks)
+    assert outcome.ok
+    assert sys.executable in (outcome.folder / "run.log").read_text()
+
+
 def test_quick_runs_never_touch_real_results(
     notebooks: Path, exports: Path, write_notebook: WriteNotebook
 ) -> None:
