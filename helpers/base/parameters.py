@@ -75,10 +75,11 @@ def _convert(kind: str, value: Any) -> Any:
 
 def _items(value: Any) -> list[Any]:
     if isinstance(value, str):
-        with suppress(ValueError, SyntaxError):  # a list with its quotes
-            if isinstance(items := ast.literal_eval(value.strip()), list):
-                return items
         text = value.strip().removeprefix("[").removesuffix("]").strip()
+        with suppress(ValueError, SyntaxError):  # texts with their quotes
+            items = ast.literal_eval(f"[{text}]")
+            if items and all(isinstance(item, str) for item in items):
+                return list(items)
         return [item.strip() for item in text.split(",")] if text else []
     if isinstance(value, list | tuple):
         return list(value)
