@@ -103,6 +103,12 @@ def banner(title: str, text: str) -> str:
 
 def notices(records: Mapping[str, RunRecord]) -> Iterator[str]:
     """What a reader must know of runs before their numbers: which are no results."""
+    first = next(iter(records))  # alone with its assignment: long names break badly
+    shared = first.partition("/")[0] + "/"
+    records = {
+        name if name == first else name.removeprefix(shared): record
+        for name, record in records.items()
+    }
     if drawn := [name for name, record in records.items() if record.drawn]:
         yield banner("SYNTHETIC DATA", f"{', '.join(drawn)}: {STAND_IN}")
     if blank := [name for name, record in records.items() if record.untrained]:
