@@ -20,10 +20,9 @@ class ConvNet(nn.Module):
     Args:
         image_size: at least 2 to the number of blocks.
         hidden_sizes: maps of each block.
-        batch_norm: normalise between convolution and pooling (Ioffe and Szegedy 2015);
-            the convolutions keep their biases, so that nothing else differs.
-        dropout: probability of dropping a value between two blocks (Srivastava et al.
-            2014).
+        batch_norm: between convolution and pooling (Ioffe and Szegedy 2015); the
+            convolutions keep their biases, so that nothing else differs.
+        dropout: between two blocks (Srivastava et al. 2014).
 
     Raises:
         ModelError: ``dropout`` is out of range, or the images are too small.

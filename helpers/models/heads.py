@@ -1,8 +1,7 @@
 """Networks with several heads, for classes that combine factors.
 
-A line is long or short, thin or thick, red or blue, at one of twelve angles; a
-multi-head network answers each factor with a head of its own. All heads' outputs lie
-side by side in one tensor (B, D), which goes wherever a plain classifier's logits go;
+A line is long or short, thin or thick, red or blue, at one of twelve angles: each
+factor has a head of its own. All heads' outputs lie side by side in one tensor (B, D);
 ``class_logits`` turns it into logits of the combined classes.
 """
 
@@ -23,11 +22,10 @@ class Heads:
     """The heads of a network and their places in its output.
 
     A head of two classes is one neuron, for a sigmoid; one of k > 2 classes is k
-    neurons, for a softmax. The combined classes are numbered row by row: the last
-    head's class changes fastest.
+    neurons, for a softmax. Of the combined classes, the last head's changes fastest.
 
     Args:
-        factors: for each head its class names, at least two, in the order of the heads.
+        factors: for each head, in order, its class names.
 
     Raises:
         ModelError: there is no head, or one has fewer than two classes.
@@ -59,10 +57,8 @@ class Heads:
         return dict(zip(self.factors, pairs, strict=True))
 
     def joint_logits(self, outputs: Tensor) -> Tensor:
-        """Outputs (B, D) to log-probabilities (B, K) of the combined classes.
-
-        They are sums of the heads' own, as the heads are independent given the image;
-        so is their cross-entropy.
+        """Outputs (B, D) to log-probabilities (B, K) of the combined classes: sums of
+        the heads' own, which are independent given the image.
         """
         joint = outputs.new_zeros(len(outputs), 1)
         for logits in self.logits(outputs).values():
@@ -77,7 +73,7 @@ def heads_of(model: nn.Module) -> Heads | None:
 
 
 def class_logits(model: nn.Module, outputs: Tensor) -> Tensor:
-    """The outputs of any network to logits (B, K) of its (combined) classes."""
+    """The outputs of any network to logits (B, K) of its classes."""
     heads = heads_of(model)
     return outputs if heads is None else heads.joint_logits(outputs)
 

@@ -29,13 +29,7 @@ def stage(before: int, after: int) -> nn.Module:
 
 
 class ConvStages(nn.Module):
-    """Images to features: a 5×5 convolution, then stages, which halve the maps.
-
-    Args:
-        in_channels: channels of an image.
-        widths: maps after the first convolution, then after each stage.
-        stem_stride: stride of the first convolution.
-    """
+    """Images to features: a 5×5 convolution, then stages, which halve the maps."""
 
     def __init__(
         self, in_channels: int, widths: Sequence[int], stem_stride: int
@@ -61,9 +55,9 @@ class ImprovedCNN(nn.Module):
 
     Args:
         widths: maps after the first convolution, then after each stage.
-        dropout: probability of dropping a feature before the last layer.
-        stem_stride: stride of the first convolution; 2 saves three quarters of the
-            work, 1 is for small images.
+        dropout: of features.
+        stem_stride: of the first convolution: 2 saves three quarters of the work, 1 is
+            for small images.
     """
 
     def __init__(

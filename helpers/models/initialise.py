@@ -18,9 +18,7 @@ INITIALISERS: dict[str, Callable[[Tensor], Tensor]] = {
 def initialise(model: nn.Module, init: str | None) -> None:
     """Draws the weights of convolutions and linear layers anew; biases become zero.
 
-    Args:
-        model: any network.
-        init: one of ``INITIALISERS``, or None to keep PyTorch's default.
+    ``init`` is one of ``INITIALISERS``, or None to keep PyTorch's default.
 
     Raises:
         ModelError: the name is unknown.

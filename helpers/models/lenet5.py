@@ -20,9 +20,9 @@ class LeNet5(nn.Module):
 
     Args:
         image_size: at least 16.
-        batch_norm: normalise before each ReLU.
-        dropout: probability of dropping a value before each of the last two layers.
-        init: ``xavier``, ``he``, or None for PyTorch's default.
+        batch_norm: before each ReLU.
+        dropout: before each of the last two layers.
+        init: as ``initialise`` takes it.
     """
 
     def __init__(

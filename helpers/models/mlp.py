@@ -13,11 +13,10 @@ class MLP(nn.Module):
     """One hidden layer with ReLU.
 
     Args:
-        hidden: units of the hidden layer; the course asks for 300 and 800.
-        dropout: probability of dropping a hidden unit.
-        init: ``xavier``, ``he``, or None for PyTorch's default.
-        standardise: bring each image to mean 0 and standard deviation 1 first, so that
-            its brightness and contrast say nothing.
+        hidden: units; the course asks for 300 and 800.
+        dropout: of hidden units.
+        init: as ``initialise`` takes it.
+        standardise: bring each image to mean 0 and standard deviation 1 first.
     """
 
     def __init__(

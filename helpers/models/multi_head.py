@@ -17,14 +17,12 @@ from helpers.models.registry import register
 class MultiHeadCNN(nn.Module):
     """``ConvStages`` and a classifier for each head, trained end to end.
 
-    A head ends in one neuron for two classes, else in one per class, as ``Heads`` says.
-
     Args:
         num_classes: combinations of the heads' classes.
         in_channels: channels of an image.
-        heads: for each head its class names, in the order of the data set's factors.
+        heads: as ``Heads`` takes them.
         widths: maps, as of ``ConvStages``.
-        hidden: neurons in the hidden layer of each head.
+        hidden: units in the hidden layer of each head.
         stem_stride: as of ``ConvStages``.
 
     Raises:

@@ -17,16 +17,16 @@ class OneConvCNN(nn.Module):
     layer.
 
     By default the network as listed: 32 filters of 7×7 without padding, so that 28×28
-    pixels become 22×22 and, pooled, 11×11; 1024 units. The other arguments are what the
-    assignment asks to try.
+    pixels become 22×22 and, pooled, 11×11. The other arguments are what the assignment
+    asks to try.
 
     Args:
         kernel_size: side of the filters.
-        filters: filters of the first convolution; each further one has twice as many.
+        filters: of the first convolution; each further one has twice as many.
         depth: convolutions, each with ReLU, batch normalisation and downsampling.
         downsampling: ``pool`` (max pooling), or ``stride`` 2 in the convolution.
         hidden: units of the fully connected layer.
-        dropout: probability of dropping one of them.
+        dropout: of these units.
 
     Raises:
         ModelError: an unknown ``downsampling``, or the images are too small for so many

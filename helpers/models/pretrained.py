@@ -41,10 +41,9 @@ class Backbone:
     """A network with the weights it was given.
 
     Attributes:
-        network: torchvision's network, 1,000 classes, on the CPU, in evaluation mode;
-            no ReLU works in place.
-        mean: mean of each channel, in 0–1, to normalise its images with.
-        std: standard deviation of each channel, likewise.
+        network: torchvision's, 1,000 classes, in evaluation mode; no ReLU in place.
+        mean: of each channel, in 0–1, to normalise images with, like ``std``.
+        std: of each channel.
         weights: which weights these are, in words.
         folded: whether batch normalisation is folded into the convolutions. It is then
             the identity and must stay in evaluation mode: statistics of a batch would
@@ -63,13 +62,13 @@ def load_backbone(name: str, weights: str | Path | None) -> Backbone:
 
     Args:
         name: one of ``BACKBONES``.
-        weights: ``imagenet``: torchvision's, downloaded once and checked by hash. A
-            path, or the name of a file in ``data/weights``: a state dict of that
-            network, in any precision. ``random`` and None: random initialisation.
+        weights: ``imagenet``: torchvision's, downloaded once and checked by hash; a
+            path, or the name of a file in ``data/weights``: a state dict in any
+            precision; ``random`` or None.
 
     Raises:
-        ModelError: the name is unknown; the file is missing, damaged, no state dict or
-            that of another network; or the download fails.
+        ModelError: the name is unknown; the file is missing, damaged, or of another
+            network; or the download fails.
     """
     if name not in BACKBONES:
         raise ModelError(
@@ -82,10 +81,8 @@ def load_backbone(name: str, weights: str | Path | None) -> Backbone:
         path = _imagenet_file(name) if downloaded else _find_file(name, str(weights))
         state = read_state_dict(path)
         digest = _checked_digest(path, path.name)
-        if problems := load_weights(network, state):
-            raise ModelError(
-                f"{path} holds the weights of another network than {name}: {problems}."
-            )
+        fault = f"{path} holds the weights of another network than {name}"
+        load_weights(network, state, fault)
         label = f"{path.name}, SHA-256 {digest[:8]}"
     for module in network.modules():
         if hasattr(module, "inplace"):
@@ -98,7 +95,7 @@ def features(network: nn.Module, layer: str) -> nn.Sequential:
     """The layers of a backbone up to and including ``layer``, sharing its weights.
 
     Args:
-        network: one of torchvision's, as ``load_backbone`` gives it.
+        network: as ``load_backbone`` gives it.
         layer: ``features.7``, ``layer3`` or ``avgpool`` as torchvision names them;
             ``features`` for all of that group; ``conv4`` for the fourth convolution of
             a plain chain such as AlexNet, with its normalisation and ReLU.
@@ -127,7 +124,7 @@ def features(network: nn.Module, layer: str) -> nn.Sequential:
 
 
 def _steps(network: nn.Module) -> dict[str, nn.Module]:
-    """The modules that are applied one after the other, up to the classifier."""
+    """The modules before the classifier, in order."""
     steps: dict[str, nn.Module] = {}
     for name, module in network.named_children():
         if name == "features":
@@ -166,8 +163,7 @@ def _imagenet_file(name: str) -> Path:
     except (OSError, ModelError) as error:
         raise ModelError(
             f"The ImageNet weights of {name} could not be downloaded ({error}). Try "
-            f"again; or download {url} elsewhere and put it there: {path}; or name "
-            "another file of such weights as `weights`."
+            f"again; or download {url} elsewhere and put it there: {path}."
         ) from error
     return path
 

@@ -33,10 +33,6 @@ def model_names() -> list[str]:
 def create_model(name: str, **arguments: Any) -> nn.Module:
     """Builds a network with fresh random weights.
 
-    Args:
-        name: one of ``model_names()``.
-        arguments: what the network's constructor takes.
-
     Raises:
         ModelError: the name is unknown, or the arguments do not fit the network.
     """

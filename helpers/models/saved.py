@@ -25,14 +25,14 @@ class SavedModel:
     """A network with what it was trained on.
 
     Attributes:
-        model: the network, in evaluation mode.
+        model: in evaluation mode.
         architecture: its name in the registry.
-        arguments: what its constructor was given.
-        classes: class names, in the order of the logits.
-        image_size: side of the images in pixels.
-        channels: channels of an image.
-        mean: mean of each channel that is subtracted, in 0–1.
-        std: standard deviation of each channel that is divided by, in 0–1.
+        arguments: of its constructor.
+        classes: names, in the order of the logits.
+        image_size: side in pixels.
+        channels: of an image.
+        mean: of each channel, in 0–1.
+        std: of each channel, in 0–1.
         trained_on: ``real`` data, or a ``synthetic`` stand-in.
     """
 
@@ -56,14 +56,8 @@ class SavedModel:
 
     @torch.no_grad()
     def predict(self, images: Tensor, *, batch_size: int = 256) -> Tensor:
-        """Class probabilities.
-
-        Args:
-            images: ``uint8`` (N, channels, image_size, image_size), 0–255.
-            batch_size: images per forward pass.
-
-        Returns:
-            Probabilities (N, K), float32, on the CPU; each row sums to 1.
+        """Images (N, channels, image_size, image_size), ``uint8``, to probabilities
+        (N, K), float32, on the CPU.
         """
         device = next(self.model.parameters()).device
         probabilities = []
@@ -75,12 +69,8 @@ class SavedModel:
 
 
 def save_model(path: Path, model: nn.Module, **about: Any) -> None:
-    """Writes a network to ``path``, atomically.
-
-    Args:
-        path: of the file.
-        model: any registered network.
-        about: all other attributes of ``SavedModel``; sequences may be lists.
+    """Writes a registered network to ``path``, atomically; ``about`` are all other
+    attributes of ``SavedModel``.
     """
     content = vars(SavedModel(model, **about)) | {"format": FORMAT}
     del content["model"]
@@ -95,10 +85,9 @@ def load_model(
     """Loads a network that a notebook has saved.
 
     Args:
-        source: a path to a ``model.pt``, or the notebook that saved it
-            (``caltech101/01_lenet5``), with the file's name where it saves several
-            (``lines/01_foundations/model_mnist``).
-        folder: the run folder of that notebook; None takes the best run there is.
+        source: a ``model.pt``, or the notebook that saved it, with the file's name
+            where it saves several (``lines/01_foundations/model_mnist``).
+        folder: of that notebook's run; None takes the best run there is.
         trained_on: ``real`` or ``synthetic`` to refuse the other; None takes either.
 
     Raises:
@@ -120,11 +109,11 @@ def load_model(
     if "weights" in arguments:
         arguments["weights"] = None  # the file holds what became of pretrained ones
     model = create_model(content["architecture"], **arguments)
-    if problems := load_weights(model, content["state_dict"]):
-        raise ModelError(
-            f"The weights in {path} do not fit {content['architecture']!r} as it is "
-            f"now ({problems}). Run the notebook that saves it again."
-        )
+    fault = (
+        f"The weights in {path} do not fit {content['architecture']!r} as it is now: "
+        "run the notebook that saves it again"
+    )
+    load_weights(model, content["state_dict"], fault)
     about = {field.name: content[field.name] for field in fields(SavedModel)[1:]}
     for name in ("classes", "mean", "std"):
         about[name] = tuple(about[name])

@@ -1,10 +1,8 @@
-"""SimpleCNN: the small network that the course gives to recognise artists, and the
-family around it.
+"""SimpleCNN: the course's small network to recognise artists, and the family around it.
 
 The course hands out its code in class; the defaults here follow the assignment it was
 taken from (MIT 6.867): two 5×5 convolutions with stride 2 and 16 maps, padded so that a
-stride s makes ceil(n / s) of n pixels, ReLU, a fully connected layer of 64 units with
-ReLU and one of logits; pooling and dropout switched off.
+stride s makes ceil(n / s) of n pixels, and a hidden layer of 64 units.
 """
 
 from __future__ import annotations
@@ -26,18 +24,17 @@ class SimpleCNN(nn.Module):
     """Convolutions with ReLU and max pooling if wanted, two fully connected layers.
 
     Args:
-        depths: maps of each convolution. Growing depths with strides make a pyramid;
-            equal depths with stride 1 a flat network.
+        depths: maps of each convolution.
         filter_sizes: side of the filters, odd: one for all convolutions, or for each.
         strides: likewise.
         pooling: whether max pooling follows each convolution.
         pool_size: side of the pooling windows; the last may reach over the edge.
         pool_stride: pixels between two of them.
-        hidden: units of the hidden fully connected layer.
-        dropout: probability of dropping a hidden unit.
-        batch_norm: normalise after each convolution (Ioffe and Szegedy 2015).
+        hidden: units of the hidden layer.
+        dropout: of hidden units.
+        batch_norm: after each convolution (Ioffe and Szegedy 2015).
         local_response: local response normalisation (Krizhevsky et al. 2012).
-        init: ``xavier``, ``he``, or None for PyTorch's default.
+        init: as ``initialise`` takes it.
 
     Raises:
         ModelError: the numbers of filter sizes, strides and depths differ, a filter

@@ -1,15 +1,13 @@
 """StrokeNet: a small network for drawings, made for what is special about them.
 
-A drawing is paper, strokes and flat areas. Its paper has one colour, which says
-nothing. Its strokes are thin and long: they are read along and across, near by and
-further off, and a careless downsampling breaks them. Whether areas are filled or only
-outlined is a matter of the whole picture.
+The background of a drawing has one colour, which says nothing. Strokes are thin and
+long: they are read along and across, near by and further off, and careless downsampling
+breaks them. Whether areas are filled is a matter of the whole picture.
 
-Its parts are known: parallel branches that are concatenated, and 1×n and n×1 filters
-(Inception; Szegedy et al. 2015, 2016), channel gates from global averages
-(squeeze-and-excitation; Hu et al. 2018), blurred downsampling (Zhang 2019). New is that
-the gates share a context: one vector for the whole picture, to which each block adds
-what it has seen. No map bypasses a block, as in ResNet or DenseNet.
+Its parts are known: parallel branches with 1×n and n×1 filters (Inception; Szegedy et
+al. 2015, 2016), channel gates from global averages (squeeze-and-excitation; Hu et al.
+2018), blurred downsampling (Zhang 2019). New is that the gates share a context: one
+vector for the whole picture, to which each block adds what it has seen.
 """
 
 from __future__ import annotations
@@ -30,10 +28,8 @@ POOLINGS = {"max": nn.MaxPool2d, "average": nn.AvgPool2d}
 
 
 def remove_paper(images: Tensor) -> Tensor:
-    """Subtracts the paper's colour: the median of the outermost pixels, of each image
-    (B, C, H, W) and channel.
-
-    Paper is then zero like the padding of a convolution, which draws no frame.
+    """Subtracts the background's colour, the median of the outermost pixels of each
+    image (B, C, H, W) and channel: it is then zero, like the padding of a convolution.
     """
     rim = (images[..., 0, :], images[..., -1, :], images[..., :, 0], images[..., :, -1])
     return images - torch.cat(rim, dim=-1).median(dim=-1).values[..., None, None]
@@ -45,12 +41,6 @@ class StrokeBlock(nn.Module):
     A quarter of the maps each is read along rows (1×5), along columns (5×1), near by
     (3×3) and further off (3×3 with dilation 2), for little more than a quarter of the
     work of 5×5 filters.
-
-    Args:
-        channels: maps that come in.
-        width: maps that come out, a multiple of 4.
-        context: length of the context vector; 0 does without.
-        batch_norm: normalise what was read.
     """
 
     def __init__(
@@ -87,12 +77,7 @@ class StrokePool(nn.Module):
     2019), so that a stroke of one pixel survives wherever it lies.
 
     The blur is learned, for each map its own; its weights are positive with sum 1, and
-    start as a binomial filter's.
-
-    Args:
-        channels: maps.
-        pooling: ``max`` or ``average``.
-        blur: whether the blur follows; otherwise the pooling has stride 2, as usual.
+    start as a binomial filter's. Without ``blur``, the pooling has stride 2, as usual.
     """
 
     def __init__(self, channels: int, pooling: str, *, blur: bool) -> None:
@@ -119,12 +104,12 @@ class StrokeFeatures(nn.Module):
         in_channels: channels of an image.
         widths: maps of the first convolution, then of each stage: multiples of 4.
         depths: blocks of each stage.
-        features: features that come out.
+        features: number of features.
         context: length of the context vector; 0 does without.
-        paper: whether the colour of the paper is subtracted first.
+        paper: whether the background's colour is subtracted first.
         pooling: ``max`` or ``average``.
-        blur: whether a blur follows the pooling, as in ``StrokePool``.
-        batch_norm: normalise in every block, and the features.
+        blur: as in ``StrokePool``.
+        batch_norm: in every block, and of the features.
 
     Raises:
         ModelError: an unknown pooling, or widths and depths that do not fit together.
@@ -194,9 +179,9 @@ class StrokeNet(nn.Module):
     """``StrokeFeatures``, dropout and one linear layer.
 
     Args:
-        features: number of features that the last layer sees.
-        dropout: probability of dropping a feature.
-        init: ``he``, ``xavier``, or None for PyTorch's default.
+        features: number of features.
+        dropout: of features.
+        init: as ``initialise`` takes it.
         options: what else ``StrokeFeatures`` takes.
     """
 

@@ -19,9 +19,9 @@ class FeatureNet(nn.Module):
     """The lower part of a pretrained network: images to maps of one small size.
 
     Args:
-        backbone: one of ``pretrained.BACKBONES``.
+        backbone: as ``load_backbone`` takes it, like ``weights``.
         layer: the last layer that is kept, as ``pretrained.features`` takes it.
-        weights: as ``pretrained.load_backbone`` takes it.
+        weights: which to load.
         size: side in pixels that images are resized to first; None keeps theirs.
         pool: side of the maps after adaptive average pooling.
         frozen: no gradients, and evaluation mode even while the rest trains, so that
@@ -89,11 +89,11 @@ class FeatureClassifier(nn.Module):
     """Fully connected layers on the maps of another network.
 
     Args:
-        in_channels: maps that come in.
+        in_channels: maps.
         image_size: side of the maps.
         hidden: units of each hidden layer; none makes the classifier linear.
-        batch_norm: normalise before the ReLU of each hidden layer.
-        dropout: probability of dropping a value before each layer.
+        batch_norm: before the ReLU of each hidden layer.
+        dropout: before each layer.
         standardise: normalise each map first, by statistics learned in training: some
             networks put out values of a hundred and more.
     """
@@ -133,8 +133,7 @@ class TransferNet(nn.Module):
     """``FeatureNet`` and ``FeatureClassifier`` as one network.
 
     ``features`` and ``head`` also work apart: the head can be trained on features that
-    were computed once. Images are to be normalised with ``features.mean`` and
-    ``features.std``.
+    were computed once. Images are normalised with ``features.mean`` and ``.std``.
 
     Args:
         in_channels: 3, or 1 for gray images, which all three input channels then see.
@@ -142,8 +141,7 @@ class TransferNet(nn.Module):
         options: what else ``FeatureClassifier`` takes.
 
     Raises:
-        ModelError: the images have another number of channels, or as ``load_backbone``
-            and ``features``.
+        ModelError: another number of channels, or as ``load_backbone``, ``features``.
     """
 
     def __init__(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +20,9 @@ PREFIXES = re.compile(r"^(?:(?:module|_orig_mod)\.)+")
 def read_file(path: Path, expected: str) -> Any:
     """The tensors and plain values in a file, on the CPU.
 
-    Args:
-        path: the file.
-        expected: a sentence on what it should be, for the message.
-
     Raises:
-        ModelError: the file is damaged or something else, such as a Git LFS pointer.
+        ModelError: the file is damaged or something else, such as a Git LFS pointer;
+            ``expected`` is a sentence on what it should be.
     """
     with path.open("rb") as file:
         start = file.read(64).lstrip().lower()
@@ -68,30 +65,14 @@ def read_state_dict(path: Path) -> dict[str, Tensor]:
     return {PREFIXES.sub("", str(name)): value for name, value in state.items()}
 
 
-def load_weights(model: nn.Module, state: dict[str, Tensor]) -> str:
-    """Loads a state dict if it fits, in any precision.
+def load_weights(model: nn.Module, state: dict[str, Tensor], fault: str) -> None:
+    """Loads a state dict, in any precision.
 
-    Returns:
-        What does not fit: names that are missing or not known, shapes that differ.
-        Nothing is loaded then. Empty if all is well.
+    Raises:
+        ModelError: ``fault``, and the names and shapes that do not fit.
     """
-    own = model.state_dict()
-    # Older files do not count batches.
-    wanted = [name for name in own if not name.endswith("num_batches_tracked")]
-    problems = {
-        "missing": [name for name in wanted if name not in state],
-        "not known": [name for name in state if name not in own],
-        "of another shape": [
-            f"{name} {tuple(state[name].shape)} instead of {tuple(own[name].shape)}"
-            for name in own
-            if name in state and state[name].shape != own[name].shape
-        ],
-    }
-    if not any(problems.values()):
-        model.load_state_dict(state, strict=False)
-    return "; ".join(f"{what}: {_some(n)}" for what, n in problems.items() if n)
-
-
-def _some(names: Sequence[str]) -> str:
-    rest = f" and {len(names) - 3} more" if len(names) > 3 else ""
-    return ", ".join(names[:3]) + rest
+    try:
+        model.load_state_dict(state)
+    except RuntimeError as error:
+        misfit = textwrap.shorten(str(error), 400, placeholder=" …")
+        raise ModelError(f"{fault}. {misfit}") from error

@@ -114,13 +114,13 @@ def test_files_that_are_not_there_or_hold_no_weights(squeezenet_state: State) ->
 def test_weights_of_another_network_are_named_key_by_key(
     squeezenet_state: State,
 ) -> None:
-    message = r"network than mobilenet_v2: missing: .* and \d+ more; not known: "
+    message = r"network than mobilenet_v2. Error.* Missing key.* …$"
     with pytest.raises(ModelError, match=message):
         load_backbone("mobilenet_v2", saved(squeezenet_state))
     other = squeezenet_state | {"classifier.1.bias": torch.zeros(12)}
     with pytest.raises(
         ModelError,
-        match=r"of another shape: classifier\.1\.bias \(12,\) instead of \(1000,\)",
+        match=r"size mismatch for classifier\.1\.bias: .*\[12\].*\[1000\]",
     ):
         load_backbone("squeezenet1_1", saved(other))
 
