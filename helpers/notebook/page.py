@@ -135,9 +135,12 @@ class Page:
         columns: int = 8,
         seed: int = 3,
         name: str = "samples",
+        without: Sequence[str] = (),
     ) -> None:
-        """Shows training images with the names of their classes."""
-        shown = splits.train.take(count, seed=seed)
+        """Shows training images and their classes, some ``without`` being shown."""
+        hidden = torch.tensor([name in without for name in splits.classes])
+        kept = splits.train.subset((~hidden[splits.train.labels]).nonzero().flatten())
+        shown = kept.take(count, seed=seed)
         titles = [splits.classes[label] for label in shown.labels]
         self.figure(
             plot_image_grid(shown.images, titles=titles, columns=columns),
