@@ -14,6 +14,7 @@ from typing import Any
 import click
 
 from helpers.base.errors import ExportError, HelpersError
+from helpers.base.record import RunRecord
 
 FILE = click.Path(path_type=Path)
 
@@ -29,15 +30,6 @@ class _Commands(click.Group):
             ctx.exit(1)
 
 
-def _pages(_context: object, _option: object, text: str) -> tuple[int, int] | None:
-    if not text:
-        return None
-    least, _, most = text.partition("-")
-    if not (least.isdecimal() and most.isdecimal() and 1 <= int(least) <= int(most)):
-        raise click.BadParameter(f"{text!r} is not of the form 3-4")
-    return int(least), int(most)
-
-
 def _values(_context: object, _option: object, texts: Sequence[str]) -> dict[str, str]:
     values = {}
     for text in texts:
@@ -48,8 +40,12 @@ def _values(_context: object, _option: object, texts: Sequence[str]) -> dict[str
     return values
 
 
-def _run_all(*, quick: bool) -> str:
-    return f"python -m helpers run{' --quick' if quick else ''}"
+def _records(*, quick: bool) -> dict[str, RunRecord]:
+    from helpers.base.declared import find_notebooks
+    from helpers.base.runs import exports_root, load_records
+
+    names = [notebook.name for notebook in find_notebooks()]
+    return load_records(exports_root(quick=quick), names)
 
 
 def _fail_if(condition: object) -> None:
@@ -64,13 +60,6 @@ output_option = click.option(
     "-o", "--output", required=True, type=FILE, help="The file to write."
 )
 quick_option = flag("--quick", help="The quick runs in exports/quick, not the others.")
-formats_option = click.option(
-    "--formats",
-    default="html,pdf",
-    show_default=True,
-    type=click.Choice(("html,pdf", "html", "pdf")),
-    help="What to export to.",
-)
 
 
 @click.group(
@@ -92,11 +81,11 @@ def list_notebooks(names: Sequence[str]) -> None:
     """List the notebooks; with NAMES, their parameters too."""
     from helpers.base.declared import find_notebooks, resolve
 
-    chosen = [n for name in names for n in resolve(name)] if names else find_notebooks()
+    chosen = [n for name in names for n in resolve(name)] or find_notebooks()
     for notebook in chosen:
         click.echo(f"{notebook.name}  {notebook.title}")
         for need in notebook.needs if names else ():
-            click.echo(f"  needs the model or the results of {need}")
+            click.echo(f"  needs {need}")
         for parameter in notebook.parameters.values() if names else ():
             setting = f"{parameter.name}={parameter.default}"
             click.echo(f"  -p {setting}  ({parameter.type}) {parameter.help}")
@@ -128,17 +117,6 @@ def data_convert(name: str, source: Path) -> None:
     from helpers.data.download import convert
 
     click.echo(f"{name}: {convert(name, source)}")
-
-
-@data.command("make")
-@some_names
-def data_make(names: Sequence[str]) -> None:
-    """Generate NAMES: the data sets that everybody draws anew, such as lines."""
-    from helpers.data.catalogue import find_data_set, make_data
-
-    for name in names:
-        done = "made" if make_data(name) else "is already there"
-        click.echo(f"{name}: {find_data_set(name).path} {done}")
 
 
 @data.command("check")
@@ -179,25 +157,18 @@ def data_check(names: Sequence[str]) -> None:
     help="Seconds that each notebook may take.",
 )
 @flag("--no-export", help="Make no HTML and PDF.")
-@formats_option
-def run(
-    names: Sequence[str],
-    *,
-    no_export: bool,
-    formats: str,
-    **options: Any,
-) -> None:
+def run(names: Sequence[str], *, no_export: bool, **options: Any) -> None:
     """Run notebooks (all, or NAMES) and export them.
 
-    Those that load another's model run after it. What a run leaves behind is in
-    exports/<assignment>/<notebook>/, of a quick run in exports/quick/.
+    What a run leaves is in exports/<assignment>/<notebook>/, a quick one in
+    exports/quick/.
     """
     from helpers.export.pages import export_notebook
     from helpers.runner.run import report, run_notebooks
 
     # A machine that is shut down sends SIGTERM: end as after Ctrl-C.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    export = None if no_export else partial(export_notebook, formats=formats.split(","))
+    export = None if no_export else export_notebook
     outcomes = run_notebooks(names, export=export, **options)
     click.echo(f"\n{report(outcomes)}")
     _fail_if(not all(outcome.ok for outcome in outcomes))
@@ -206,8 +177,7 @@ def run(
 @main.command()
 @any_names
 @quick_option
-@formats_option
-def export(names: Sequence[str], *, quick: bool, formats: str) -> None:
+def export(names: Sequence[str], *, quick: bool) -> None:
     """Export executed notebooks again.
 
     NAMES may also be paths of .ipynb files; without NAMES: every run there is.
@@ -216,7 +186,7 @@ def export(names: Sequence[str], *, quick: bool, formats: str) -> None:
     from helpers.export.pages import export_notebook
 
     for path in executed_notebooks(names, quick=quick):
-        for file in export_notebook(path, formats.split(",")):
+        for file in export_notebook(path):
             click.echo(file)
 
 
@@ -226,8 +196,8 @@ def export(names: Sequence[str], *, quick: bool, formats: str) -> None:
 def paper(name: str, *, quick: bool) -> None:
     """Make a paper of an executed notebook: paper.pdf.
 
-    NAME is a notebook whose metadata name authors, such as artists_faces/08_report, or
-    an .ipynb file. Its source goes to paper/.
+    NAME is a notebook whose metadata name authors, or an .ipynb file. The paper's
+    source goes to paper/.
     """
     from helpers.base.runs import executed_notebooks
     from helpers.export.paper.build import write_paper
@@ -239,28 +209,20 @@ def paper(name: str, *, quick: bool) -> None:
 @main.command()
 @some_names
 @output_option
-@click.option("--title", default="", help="Without it, that of the first notebook.")
 @flag("--compact", help="Two columns and a small type.")
-@click.option(
-    "--pages",
-    "limits",
-    default="",
-    metavar="LEAST-MOST",
-    callback=_pages,
-    help="How many pages it may have: 3-4.",
-)
 @quick_option
-def report(names: Sequence[str], output: Path, *, quick: bool, **options: Any) -> None:
+def report(names: Sequence[str], output: Path, *, quick: bool, compact: bool) -> None:
     """Make a report of executed notebooks: text, figures and tables, without the code.
 
-    Of a notebook with cells tagged `report` it shows these. With --pages, a report of
-    another length is refused.
+    Of a notebook with cells tagged `report` it shows these.
     """
     from helpers.base.runs import executed_notebooks
-    from helpers.handin.report import write_report
+    from helpers.export.pages import write_export
+    from helpers.handin.report import count_pages, make_report
 
-    pages = write_report(executed_notebooks(names, quick=quick), output, **options)
-    click.echo(f"{output}: {pages} pages")
+    pdf = make_report(executed_notebooks(names, quick=quick), compact=compact)
+    write_export(output, pdf)
+    click.echo(f"{output}: {count_pages(pdf)} pages")
 
 
 @main.command()
@@ -271,11 +233,10 @@ def report(names: Sequence[str], output: Path, *, quick: bool, **options: Any) -
     metavar="ID",
     help="Who hands it in; it names the archive of lines.",
 )
-@click.option("--out", type=FILE, help="The folder; else exports/submit/ASSIGNMENT.")
 @flag("--draft", help="With what there is, marked as a draft.")
 @quick_option
 def submit(assignment: str, **options: Any) -> None:
-    """Build and check what the course of ASSIGNMENT wants handed in.
+    """Build and check what a course wants handed in: exports/submit/ASSIGNMENT/.
 
     What is missing is listed in full, and nothing is built unless --draft says so.
     """
@@ -305,8 +266,7 @@ def predict(model: str, images: Path, output: Path, **options: bool) -> None:
     """Label images with a saved model.
 
     MODEL is a model.pt, or the notebook that saved it; IMAGES an image or a folder of
-    them. The file has the header id,label and rows such as "0001, 2", sorted by
-    identifier: the name of the image without its suffix.
+    them. The file has the header id,label and rows such as "0001, 2", by image name.
     """
     from helpers.viewer.predict import write_predictions
 
@@ -336,9 +296,8 @@ def predict(model: str, images: Path, output: Path, **options: bool) -> None:
 def visualize(model: str, kind: str, output: Path, **options: Any) -> None:
     """Draw what a saved network sees, as .png, .pdf or .svg.
 
-    MODEL is a model.pt, or the notebook that saved it. Kinds: the maps of its layers
-    (activations), what its filters respond to (filters), where it finds what speaks for
-    a class (heatmap), which pixels matter for it (saliency).
+    MODEL is a model.pt, or the notebook that saved it. Kinds: the maps of its layers,
+    what its filters respond to, where it finds a class, which pixels matter for it.
     """
     from helpers.viewer.pictures import write_picture
 
@@ -349,37 +308,32 @@ def visualize(model: str, kind: str, output: Path, **options: Any) -> None:
 
 @main.group(invoke_without_command=True)
 @quick_option
-@flag("--markdown", help="As a Markdown table.")
-@flag("--csv", help="As CSV.")
 @flag("--metrics", help="Every metric instead, as CSV.")
 @flag("--write", help="Write RESULTS.md and README's table instead.")
 @click.pass_context
-def results(context: click.Context, /, *, quick: bool, **styles: bool) -> None:
+def results(
+    context: click.Context, /, *, quick: bool, metrics: bool, write: bool
+) -> None:
     """Show what the runs have reached, or else those kept in exports/reference."""
     if context.invoked_subcommand:
         return
-    from helpers.base.runs import exports_root
     from helpers.handin import results as found
     from helpers.handin.reference import collect_reference
 
-    if styles["write"]:
+    if write:
         changed = ", ".join(found.write_tables())
         click.echo(f"written: {changed}" if changed else "Both tables are up to date")
         return
-    records = found.collect(exports_root(quick=quick))
+    records = list(_records(quick=quick).values())
     if not records and not quick:
         records = collect_reference()
         click.echo(
             "note: nothing was run here; kept in exports/reference are:", err=True
         )
     if not records:
-        raise ExportError(f"There are no results yet: {_run_all(quick=quick)}")
-    shown = {
-        "metrics": found.metrics_csv,
-        "csv": found.results_csv,
-        "markdown": found.results_markdown,
-    }
-    show = next((shown[name] for name in shown if styles[name]), found.results_text)
+        option = " --quick" if quick else ""
+        raise ExportError(f"There are no results yet: python -m helpers run{option}")
+    show = found.metrics_csv if metrics else found.results_text
     click.echo(show(records).rstrip("\n"))
 
 
@@ -389,9 +343,8 @@ def results_save(names: Sequence[str]) -> None:
     """Keep real runs (all, or NAMES) in exports/reference, if they are evidence."""
     from helpers.base.declared import resolve
     from helpers.handin.reference import save_reference
-    from helpers.handin.results import collect
 
-    records = {record.notebook: record for record in collect()}
+    records = _records(quick=False)
     wanted = [n.name for name in names for n in resolve(name)] or list(records)
     if missing := [name for name in wanted if name not in records]:
         raise ExportError(
@@ -414,10 +367,7 @@ def gallery(*, quick: bool) -> None:
     """Make a web page of all notebooks and their runs: exports/index.html."""
     from helpers.handin.gallery import write_gallery
 
-    page, runs = write_gallery(quick=quick)
-    if not runs:
-        click.echo(f"note: no notebook has been run yet: {_run_all(quick=quick)}")
-    click.echo(page)
+    click.echo(write_gallery(quick=quick))
 
 
 @main.command()

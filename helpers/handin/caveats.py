@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Literal, NamedTuple
 
 from helpers.base.declared import DeclaredNotebook, with_needs
@@ -13,20 +13,26 @@ BASES: dict[Kind, str] = {"stand-in": "stand-ins", "reduced": "reduced runs"}
 
 
 class Caveat(NamedTuple):
-    """Why a run's numbers are not those of the notebook's own experiment.
-
-    Attributes:
-        kind: ``stand-in`` if they are no results at all, ``reduced`` if they are those
-            of a smaller experiment.
-        text: the reason, for a reader.
+    """Why a run's numbers are those of a smaller experiment, or of a stand-in and so
+    no results at all.
     """
 
     kind: Kind
     text: str
 
 
-def own_caveats(record: RunRecord, *, quick: bool = False) -> Iterator[Caveat]:
-    """The caveats of a run itself, whatever it builds on."""
+def caveats_of(
+    records: Mapping[str, RunRecord],
+    notebooks: Sequence[DeclaredNotebook],
+    *,
+    quick: bool = False,
+) -> dict[str, list[Caveat]]:
+    """The caveats of runs, by notebook: their own, and of the runs they build on."""
+    own = {name: [*_own(record, quick)] for name, record in records.items()}
+    return {name: [*own[name], *_inherited(name, notebooks, own)] for name in own}
+
+
+def _own(record: RunRecord, quick: bool) -> Iterator[Caveat]:
     if record.drawn:
         reason = "The run does not say what data it is about."
         if "source" in record.data:
@@ -41,24 +47,15 @@ def own_caveats(record: RunRecord, *, quick: bool = False) -> Iterator[Caveat]:
         yield Caveat("reduced", "Quick run, with settings for seconds")
 
 
-def inherited(
+def _inherited(
     name: str,
-    notebooks: Iterable[DeclaredNotebook],
-    caveats: Mapping[str, Sequence[Caveat]],
+    notebooks: Sequence[DeclaredNotebook],
+    own: Mapping[str, Sequence[Caveat]],
 ) -> Iterator[Caveat]:
-    """The caveats of the runs that a notebook builds on, one for each kind.
-
-    Args:
-        name: of the notebook.
-        notebooks: all that are declared.
-        caveats: each run's own, by notebook.
-    """
     needed = [need for need in with_needs([name], notebooks) if need != name]
     for kind, words in BASES.items():
         found = [
-            need
-            for need in needed
-            if any(caveat.kind == kind for caveat in caveats.get(need, ()))
+            need for need in needed if any(c.kind == kind for c in own.get(need, ()))
         ]
         if found:
             yield Caveat(kind, f"Based on {words}: {', '.join(found)}")

@@ -10,19 +10,16 @@ from helpers.base.errors import ExportError
 
 @dataclass(frozen=True)
 class Part:
-    """One archive.
+    """One archive, ``name.zip``.
 
     Attributes:
-        name: of the file, without ``.zip``.
-        title: of the archive and its report.
         notebooks: whose code is in it, besides the library.
         report: the PDF in it, the notebooks' no-code view; empty where the executed
             notebooks are handed in instead, with their pages.
         paper: the notebook whose paper is the report.
-        pages: the least and the most that a report may have; None means any number.
+        pages: the least and the most that the report may have.
         results: files of runs, by their path in the archive.
         commands: of ``python -m helpers``, for its README, run in ``code/``.
-        most_bytes: how large it may be; None means any size.
     """
 
     name: str
@@ -33,7 +30,6 @@ class Part:
     pages: tuple[int, int] | None = None
     results: Mapping[str, str] = field(default_factory=dict)
     commands: tuple[str, ...] = ()
-    most_bytes: int | None = None
 
 
 @dataclass(frozen=True)
@@ -42,50 +38,45 @@ class Course:
 
     Attributes:
         subject: of the assignment, in a word or two.
-        title: of the assignment.
         source: which course, when and where.
         asked: the course's own rule, in our words.
-        parts: the archives.
-        bundled: whether they go into one archive, which is named after the group.
+        bundled: whether the parts go into one archive, which is named after the group.
         loose_report: whether the report is handed in beside the archive as well.
+        most_bytes: how large a file may be.
     """
 
     subject: str
-    title: str
     source: str
     asked: str
     parts: tuple[Part, ...]
     bundled: bool = False
     loose_report: bool = False
+    most_bytes: int | None = None
 
 
 def _named(assignment: str, names: str) -> tuple[str, ...]:
     return tuple(f"{assignment}/{name}" for name in names.split())
 
 
-CALTECH101 = _named(
-    "caltech101", "01_lenet5 02_improved_cnn 03_activations 04_resnet18"
+CALTECH101_PART = Part(
+    "caltech101",
+    "LeNet-5, an improved CNN, its activations, ResNet-18",
+    _named("caltech101", "01_lenet5 02_improved_cnn 03_activations 04_resnet18"),
 )
-CIFAR10 = _named(
+CIFAR10_PART = Part(
     "cifar10",
-    "01_convnet 02_batch_norm 03_augmentation 04_dropout 05_pretrained_vgg",
+    "Convolutional networks on CIFAR-10",
+    _named(
+        "cifar10",
+        "01_convnet 02_batch_norm 03_augmentation 04_dropout 05_pretrained_vgg",
+    ),
+    "report.pdf",
 )
-LINES = _named("lines", "01_foundations 02_own_network 03_multi_head 04_visualization")
-ARTISTS_FACES = _named(
-    "artists_faces",
-    "01_simple_cnn 02_regularization 03_architecture 04_transformed_data 05_face_mlp "
-    "06_alexnet_features 07_alexnet_finetuning 08_report",
-)
-CLIPART = _named(
-    "clipart", "01_resnet50 02_own_network 03_ablation 04_inspection 05_report"
-)
-
-
 LINES_PARTS = (
     Part(
         "1",
         "Foundations of convolutional networks",
-        LINES[:2],
+        _named("lines", "01_foundations 02_own_network"),
         "report.pdf",
         pages=(3, 4),
         results={
@@ -99,7 +90,7 @@ LINES_PARTS = (
     Part(
         "2",
         "One network with four heads",
-        LINES[2:3],
+        _named("lines", "03_multi_head"),
         "report.pdf",
         pages=(3, 4),
         results={"models/multi_head.pt": "lines/03_multi_head/model.pt"},
@@ -108,7 +99,7 @@ LINES_PARTS = (
     Part(
         "3",
         "What these networks see",
-        LINES[3:],
+        _named("lines", "04_visualization"),
         "report.pdf",
         pages=(3, 4),
         commands=(
@@ -118,10 +109,22 @@ LINES_PARTS = (
         ),
     ),
 )
+ARTISTS_FACES_PART = Part(
+    "artists_faces",
+    "Artists from scratch, faces by transfer",
+    _named(
+        "artists_faces",
+        "01_simple_cnn 02_regularization 03_architecture 04_transformed_data "
+        "05_face_mlp 06_alexnet_features 07_alexnet_finetuning 08_report",
+    ),
+    "report.pdf",
+    paper="artists_faces/08_report",
+    pages=(6, 8),
+)
 CLIPART_PART = Part(
     "clipart",
-    "Clip art",
-    CLIPART,
+    "A ResNet-50 transferred and from scratch, and a network of our own",
+    _named("clipart", "01_resnet50 02_own_network 03_ablation 04_inspection 05_report"),
     "document.pdf",
     paper="clipart/05_report",
     results={
@@ -136,29 +139,19 @@ CLIPART_PART = Part(
 COURSES = {
     "caltech101": Course(
         "Caltech-101",
-        "Caltech-101: LeNet-5, an improved CNN, its activations, ResNet-18",
         "Deep Learning Course, Assignment 2, 2024",
         "the notebook as .ipynb and as .pdf or .html",
-        (Part("caltech101", "Caltech-101", CALTECH101),),
+        (CALTECH101_PART,),
     ),
     "cifar10": Course(
         "CIFAR-10",
-        "CIFAR-10: convolutional networks",
         "Exercise 3: Convolutional Networks",
         "code and report, without images and data, at most 10 MB",
-        (
-            Part(
-                "cifar10",
-                "Convolutional networks on CIFAR-10",
-                CIFAR10,
-                "report.pdf",
-                most_bytes=10_000_000,
-            ),
-        ),
+        (CIFAR10_PART,),
+        most_bytes=10_000_000,
     ),
     "lines": Course(
         "Lines and digits",
-        "Lines and digits: foundations, several heads, visualisation",
         "CS671 Deep Learning and its Applications, Programming Assignment 2, IIT "
         "Mandi, 2019",
         "1.zip, 2.zip and 3.zip in GROUP.zip: code, README and a report of 3 to 4 "
@@ -168,24 +161,13 @@ COURSES = {
     ),
     "artists_faces": Course(
         "Artists and faces",
-        "Artists from scratch, faces by transfer",
         "COMP541 Deep Learning, Assignment 2, Koç University, 2022",
         "one PDF of 6 to 8 pages without code, and the code",
-        (
-            Part(
-                "artists_faces",
-                "Artists and faces",
-                ARTISTS_FACES,
-                "report.pdf",
-                paper="artists_faces/08_report",
-                pages=(6, 8),
-            ),
-        ),
+        (ARTISTS_FACES_PART,),
         loose_report=True,
     ),
     "clipart": Course(
         "Clip art",
-        "Clip art: a ResNet-50 transferred and from scratch, and a network of our own",
         "Deep Learning, Homework 2, Tsinghua University, 2019",
         "one archive with code, document, the models A, B and C, and C's predictions "
         "for the test set",
@@ -198,7 +180,7 @@ def find_course(assignment: str) -> Course:
     """What is handed in for ``assignment``.
 
     Raises:
-        ExportError: there is no such assignment; the message lists those there are.
+        ExportError: there is no such assignment.
     """
     if assignment not in COURSES:
         raise ExportError(
@@ -206,3 +188,8 @@ def find_course(assignment: str) -> Course:
             f"{', '.join(COURSES)}."
         )
     return COURSES[assignment]
+
+
+def subject_of(assignment: str) -> str:
+    """An assignment in a word or two; its name where no course sets it."""
+    return COURSES[assignment].subject if assignment in COURSES else assignment

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from helpers.base.errors import ExportError
-from helpers.base.record import RunRecord
-from helpers.export.pages import read_notebook, write_export
+from helpers.export.pages import read_notebook
 
 if TYPE_CHECKING:
     from bs4 import BeautifulSoup
@@ -20,10 +19,6 @@ SHOWN = {
     *("text/markdown", "text/html", "text/latex"),
     *("image/png", "image/jpeg", "image/svg+xml"),
 }
-STAMP = """\
-#set page("a4", fill: none)
-#place(center + horizon, rotate(-45deg, text(110pt, rgb("#a3231a40"))[{word}]))
-"""
 
 
 def make_report(
@@ -31,61 +26,23 @@ def make_report(
 ) -> bytes:
     """The no-code view of executed notebooks as one PDF, always of the same bytes.
 
-    Of each notebook it shows text, figures and tables, no code and no progress. Where
-    some cells of a notebook are tagged ``report``, it shows its title and those only,
-    and all warnings, such as that its data are a stand-in.
+    It shows text, figures and tables, no code and no progress. Of a notebook with cells
+    tagged ``report`` it shows the title, those cells and all warnings, such as that its
+    data are a stand-in.
 
     Args:
-        paths: of the notebooks, in the order of the report.
+        paths: of at least one notebook, in the order of the report.
         title: of the report; empty takes that of the first notebook.
         compact: in two columns and a small type, for courses that count pages.
 
     Raises:
-        ExportError: there is no notebook, or one that cannot be read, was not executed,
-            or whose run did not complete; a cell failed; an image is missing.
+        ExportError: a notebook cannot be read or was not executed, a cell failed, or an
+            image is missing.
     """
-    if not paths:
-        raise ExportError("A report is made of at least one notebook.")
     from helpers.export.typst import html_to_pdf
 
     pages = [_page(path) for path in paths]
     return html_to_pdf(str(_joined(pages, title)), compact=compact)
-
-
-def write_report(
-    paths: Sequence[Path],
-    output: Path,
-    *,
-    limits: tuple[int, int] | None = None,
-    **options: Any,
-) -> int:
-    """Writes a report and returns how many pages it has.
-
-    Args:
-        paths: as of ``make_report``, like ``options``.
-        output: the file, written whole or not at all.
-        limits: the least and the most pages; None means any number.
-        options: title and compact.
-
-    Raises:
-        ExportError: as ``make_report``; it has too few or too many pages; the file
-            cannot be written.
-    """
-    pdf = make_report(paths, **options)
-    pages = count_pages(pdf)
-    if fault := fault_of_length(pages, limits):
-        raise ExportError(
-            f"The report {fault}. Cells tagged `{TAG}` choose what is in it."
-        )
-    write_export(output, pdf)
-    return pages
-
-
-def fault_of_length(pages: int, limits: tuple[int, int] | None) -> str:
-    """What is wrong with a number of pages; empty if nothing is."""
-    if limits is None or limits[0] <= pages <= limits[1]:
-        return ""
-    return f"has {pages} pages, asked for are {limits[0]} to {limits[1]}"
 
 
 def count_pages(pdf: bytes) -> int:
@@ -103,20 +60,6 @@ def count_pages(pdf: bytes) -> int:
         raise ExportError(f"The PDF is damaged ({error}): make it again.") from error
 
 
-def stamped(pdf: bytes, word: str) -> bytes:
-    """The same PDF with ``word`` in large pale letters across every page."""
-    import typst
-    from pypdf import PdfReader, PdfWriter
-
-    stamp = typst.compile(STAMP.format(word=word).encode())
-    over = PdfReader(BytesIO(stamp)).pages[0]
-    writer, output = PdfWriter(clone_from=BytesIO(pdf)), BytesIO()
-    for page in writer.pages:
-        page.merge_page(over)
-    writer.write(output)
-    return output.getvalue()
-
-
 def without_code(notebook: NotebookNode) -> NotebookNode:
     """Leaves what a report shows of a notebook, in place: see ``make_report``.
 
@@ -130,21 +73,19 @@ def without_code(notebook: NotebookNode) -> NotebookNode:
         first = notebook.cells[0]
         title = (line for line in first.source.splitlines() if line.startswith("# "))
         first.source, tagged[0] = next(title, ""), True
-    for number, cell in enumerate(notebook.cells, start=1):
-        chosen = not any(tagged) or tagged[number - 1]
+    else:
+        tagged = [True] * len(tagged)
+    for number, (cell, chosen) in enumerate(
+        zip(notebook.cells, tagged, strict=True), start=1
+    ):
+        if cell.cell_type == "code" or not chosen:
+            cell.source = ""
         if cell.cell_type == "code":
-            cell.source = ""
-            cell.outputs = [
-                output
-                for output in cell.outputs
-                if _is_shown(output, number, chosen=chosen)
-            ]
-        elif not chosen:
-            cell.source = ""
+            cell.outputs = [o for o in cell.outputs if _is_shown(o, number, chosen)]
     return notebook
 
 
-def _is_shown(output: NotebookNode, cell: int, *, chosen: bool) -> bool:
+def _is_shown(output: NotebookNode, cell: int, chosen: bool) -> bool:
     if output.output_type == "error":
         raise ExportError(
             f"Cell {cell} failed ({output.ename}): run the notebook again."
@@ -162,11 +103,6 @@ def _page(path: Path) -> BeautifulSoup:
 
     from helpers.export.html import OfflineHTMLExporter
 
-    record = path.with_name("metrics.json")
-    if record.is_file() and (status := RunRecord.load(record).status) != "complete":
-        raise ExportError(
-            f"The run of {path} did not complete ({status}): run it again."
-        )
     resources = {"metadata": {"name": path.stem, "path": str(path.resolve().parent)}}
     notebook = without_code(read_notebook(path))
     exporter = OfflineHTMLExporter()  # type: ignore[no-untyped-call]
@@ -175,9 +111,7 @@ def _page(path: Path) -> BeautifulSoup:
 
 
 def _joined(pages: Sequence[BeautifulSoup], title: str) -> BeautifulSoup:
-    """One page of several: each becomes a section of the first, its headings a level
-    further down.
-    """
+    """One page of several: the others become sections of the first."""
     first = pages[0]
     [main], [name] = first("main"), first("title")
     name.string = title or name.get_text()
@@ -185,9 +119,8 @@ def _joined(pages: Sequence[BeautifulSoup], title: str) -> BeautifulSoup:
     for tag in first.select('meta[name="date"]'):
         tag["content"] = max(str(date["content"]) for date in dates)
     if len(pages) > 1:
-        for heading in [
-            h for page in pages for h in page(["h1", "h2", "h3", "h4", "h5"])
-        ]:
+        levels = ["h1", "h2", "h3", "h4", "h5"]
+        for heading in [found for page in pages for found in page(levels)]:
             heading.name = f"h{int(heading.name[1]) + 1}"
     for page in pages[1:]:
         main.extend(list(page("main")[0].contents))

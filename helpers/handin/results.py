@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import groupby
-from pathlib import Path
 from typing import Any
 
 from helpers.base.declared import find_notebooks
 from helpers.base.errors import ExportError
-from helpers.base.files import ROOT, exports_dir, write_atomic
+from helpers.base.files import ROOT, write_atomic
 from helpers.base.markdown import markdown_table
 from helpers.base.record import VERDICTS, RunRecord, reached, said
-from helpers.handin.caveats import inherited, own_caveats
-from helpers.handin.courses import COURSES
+from helpers.handin.caveats import caveats_of
+from helpers.handin.courses import subject_of
 from helpers.handin.reference import collect_reference
 
 BEGIN, END = "<!-- results:begin -->", "<!-- results:end -->"
@@ -22,7 +21,6 @@ HEADER = (
     *("Notebook", "Section", "Asked or claimed", "Measured", "Verdict"),
     *("Data", "Device", "Time"),
 )
-README_HEADER = ("Assignment", "Goals, measured", "Asked in all", "Data", "Device")
 EMPHASISED = ("missed", "contradicted")
 PAGE = """\
 # Results
@@ -34,26 +32,19 @@ seeds or images than the notebook's own experiment. Written by
 """
 
 
-def collect(folder: Path | None = None) -> list[RunRecord]:
-    """The record of each run folder in ``folder`` (None: the exports), by notebook."""
-    paths = sorted((folder or exports_dir()).glob("*/*/metrics.json"))
-    return [RunRecord.load(path) for path in paths]
-
-
 def result_rows(records: Sequence[RunRecord]) -> list[tuple[str, ...]]:
     """The table of results, as text under ``HEADER``: a row for each finding.
 
-    A run without any has one row too. What builds on reduced runs or stand-ins says so.
+    A run without any has one row too. What is no result or a reduced one says so.
     """
-    notebooks = find_notebooks()
-    caveats = {record.notebook: [*own_caveats(record)] for record in records}
+    named = {record.notebook: record for record in records}
+    caveats = caveats_of(named, find_notebooks())
     rows: list[tuple[str, ...]] = []
     for record in records:
-        data = describe_data(record)
-        if record.reduced:
-            data += f"; reduced: {record.reduction}"
-        for caveat in inherited(record.notebook, notebooks, caveats):
-            data += f"; {caveat.text[0].lower()}{caveat.text[1:]}"
+        texts = [text for _, text in caveats[record.notebook]]
+        data = "; ".join(
+            [describe_data(record), *(text[0].lower() + text[1:] for text in texts)]
+        )
         run = (data, str(record.environment.get("device", "–")), format_time(record))
         rows += [(record.notebook, *finding, *run) for finding in _findings(record)]
     return rows
@@ -63,17 +54,15 @@ def describe_data(record: RunRecord) -> str:
     """The data of a run, and the pretrained network that it starts from, in words."""
     data = record.data
     text = f"{data.get('source', 'unknown')} {data.get('name', '')}".strip()
-    if backbone := data.get("backbone"):
-        text += f", {'random ' if record.untrained else ''}{backbone}"
-    return text
+    return f"{text}, {data['backbone']}" if data.get("backbone") else text
 
 
 def format_time(record: RunRecord) -> str:
     """How long a run took; where it found its networks trained, how long that took."""
     trainings = sum(
-        sum(summary["values"])
-        for _, metric, summary in _metrics(record)
-        if metric == "train_seconds"
+        sum(metrics["train_seconds"]["values"])
+        for metrics in record.results.values()
+        if "train_seconds" in metrics
     )
     seconds = max(record.seconds, trainings)
     return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"
@@ -92,17 +81,13 @@ def results_text(records: Sequence[RunRecord]) -> str:
     return "\n".join("  ".join(map(str.ljust, row, widths)).rstrip() for row in table)
 
 
-def results_csv(records: Sequence[RunRecord]) -> str:
-    """The table of results as CSV."""
-    return _csv(dict(zip(HEADER, row, strict=True)) for row in result_rows(records))
-
-
 def metrics_csv(records: Sequence[RunRecord]) -> str:
     """Every metric of every model as CSV, one to a row."""
-    return _csv(
+    import pandas as pd
+
+    rows = [
         {
             "notebook": record.notebook,
-            "status": record.status,
             "data": record.data.get("source", ""),
             "model": model,
             "metric": metric,
@@ -113,23 +98,14 @@ def metrics_csv(records: Sequence[RunRecord]) -> str:
             "seconds": record.seconds,
         }
         for record in records
-        for model, metric, summary in _metrics(record)
-    )
-
-
-def _csv(rows: Iterable[dict[str, Any]]) -> str:
-    import pandas as pd
-
+        for model, metrics in record.results.items()
+        for metric, summary in metrics.items()
+    ]
     return pd.DataFrame(rows).to_csv(index=False)
 
 
 def results_markdown(records: Sequence[RunRecord], notebooks: str = "notebooks") -> str:
-    """The table of results in Markdown.
-
-    Args:
-        records: the runs.
-        notebooks: where the links to the notebooks lead, from where the table stands.
-    """
+    """The table of results in Markdown, with links into the folder ``notebooks``."""
     rows = []
     for name, section, text, number, verdict, data, *run in result_rows(records):
         link = f"[{name}]({notebooks}/{name}.ipynb)"
@@ -140,33 +116,31 @@ def results_markdown(records: Sequence[RunRecord], notebooks: str = "notebooks")
 
 def results_page(records: Sequence[RunRecord]) -> str:
     """RESULTS.md: the table of results of each assignment."""
-    parts = [PAGE]
-    for assignment, runs in _by_assignment(records):
-        parts.append(f"## {_subject(assignment)}\n\n{results_markdown(runs)}\n")
-    return "\n".join(parts)
+    tables = [
+        f"## {subject_of(assignment)}\n\n{results_markdown(runs)}\n"
+        for assignment, runs in _by_assignment(records)
+    ]
+    return "\n".join([PAGE, *tables])
 
 
 def readme_table(records: Sequence[RunRecord]) -> str:
     """README's table: for each assignment the goals, and how much of it is met."""
+    header = ("Assignment", "Goals, measured", "Asked in all", "Data", "Device")
     rows = []
     for assignment, runs in _by_assignment(records):
         asked = [row for run in runs for row in run.findings if row["section"]]
         devices = {str(run.environment.get("device", "–")) for run in runs}
-        subject = f"[{_subject(assignment)}](notebooks/{assignment})"
+        subject = f"[{subject_of(assignment)}](notebooks/{assignment})"
         goals = "<br>".join(goal for run in runs for goal in _goals(run))
         data = "<br>".join(dict.fromkeys(map(describe_data, runs)))
         rows.append(
             (subject, goals, count_verdicts(asked), data, ", ".join(sorted(devices)))
         )
-    return markdown_table(README_HEADER, rows)
+    return markdown_table(header, rows)
 
 
-def write_tables(folder: Path = ROOT, reference: Path | None = None) -> list[str]:
+def write_tables() -> list[str]:
     """Writes RESULTS.md, and the table between README's two markers.
-
-    Args:
-        folder: where both lie.
-        reference: the folder of records; None takes the project's own.
 
     Returns:
         The names of the files that have changed.
@@ -174,13 +148,17 @@ def write_tables(folder: Path = ROOT, reference: Path | None = None) -> list[str
     Raises:
         ExportError: README has no such markers.
     """
-    records = collect_reference(reference)
-    readme, page = folder / "README.md", folder / "RESULTS.md"
+    records = collect_reference()
+    readme, page = ROOT / "README.md", ROOT / "RESULTS.md"
     old = {path: path.read_text("utf-8") for path in (readme, page) if path.is_file()}
-    new = {
-        readme: _with_table(old.get(readme, ""), readme_table(records)),
-        page: results_page(records),
-    }
+    before, begin, rest = old.get(readme, "").partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not begin or not end:
+        raise ExportError(
+            f"README.md needs a line {BEGIN} and, below it, a line {END}."
+        )
+    table = f"{begin}\n\n{readme_table(records)}\n\n{end}"
+    new = {readme: before + table + after, page: results_page(records)}
     changed = [path for path, text in new.items() if old.get(path) != text]
     for path in changed:
         with write_atomic(path) as temporary:
@@ -188,23 +166,10 @@ def write_tables(folder: Path = ROOT, reference: Path | None = None) -> list[str
     return [path.name for path in changed]
 
 
-def _with_table(readme: str, table: str) -> str:
-    before, begin, rest = readme.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not begin or not end:
-        raise ExportError(
-            "README.md has no place for the results. Expected a line "
-            f"{BEGIN} and, below it, a line {END}."
-        )
-    return f"{before}{begin}\n\n{table}\n\n{end}{after}"
-
-
 def _findings(record: RunRecord) -> Iterator[tuple[str, str, str, str]]:
     """Section, text, number and verdict of each finding; at least one row."""
-    if record.status != "complete" or not record.findings:
-        reason = f": {record.error}" if record.error else ""
-        yield "–", "–", f"{record.status}{reason}", "–"
-        return
+    if not record.findings:
+        yield "–", "–", "complete", "–"
     for row in record.findings:
         verdict = said(row, record.replaced)
         yield row["section"] or "–", row["text"], reached(row), verdict
@@ -224,19 +189,8 @@ def _emphasised(verdict: str) -> str:
     return verdict.replace(name, f"**{name}**") if name in EMPHASISED else verdict
 
 
-def _metrics(record: RunRecord) -> Iterator[tuple[str, str, dict[str, Any]]]:
-    for model, metrics in record.results.items():
-        for metric, summary in metrics.items():
-            yield model, metric, summary
-
-
 def _by_assignment(
     records: Sequence[RunRecord],
 ) -> Iterator[tuple[str, list[RunRecord]]]:
     for assignment, runs in groupby(records, lambda run: run.notebook.split("/")[0]):
         yield assignment, list(runs)
-
-
-def _subject(assignment: str) -> str:
-    course = COURSES.get(assignment)
-    return course.subject if course else assignment

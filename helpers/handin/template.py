@@ -2,27 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 
 def render(template: str, **values: object) -> str:
-    """Fills a template.
+    """Fills a template of ``templates/``; in HTML, values are escaped."""
+    import jinja2
 
-    Args:
-        template: its name in ``templates/``; in HTML, values are escaped.
-        values: what it uses; one that it lacks is an error.
-    """
-    from jinja2 import (
-        Environment,
-        FileSystemLoader,
-        StrictUndefined,
-        select_autoescape,
-    )
-
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent / "templates"),
-        autoescape=select_autoescape(("html.j2",)),
-        undefined=StrictUndefined,
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("helpers.handin"),
+        autoescape=jinja2.select_autoescape(("html.j2",)),
+        undefined=jinja2.StrictUndefined,
         keep_trailing_newline=True,
     )
     return environment.get_template(template).render(values)

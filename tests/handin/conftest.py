@@ -17,10 +17,22 @@ ASKED = Estimate(0.85, 0.025, 3, "percent")
 
 
 @pytest.fixture
-def notebooks(tmp_path: Path) -> Path:
-    """An empty folder of notebooks, with the exports folder beside it."""
+def notebooks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty folder in place of the project's notebooks, with the exports beside
+    it.
+    """
     folder = tmp_path / "notebooks"
     folder.mkdir()
+    for module in ("base.declared", "handin.reference"):
+        monkeypatch.setattr(f"helpers.{module}.notebooks_dir", lambda: folder)
+    return folder
+
+
+@pytest.fixture
+def kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder in place of the project's kept records."""
+    folder = tmp_path / "reference"
+    monkeypatch.setattr("helpers.handin.reference.reference_dir", lambda: folder)
     return folder
 
 

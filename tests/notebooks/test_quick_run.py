@@ -78,14 +78,13 @@ def test_what_is_handed_in_has_the_length_and_size_that_is_asked_for(
     outcomes: dict[str, Outcome],
     assignment: str,
     monkeypatch: pytest.MonkeyPatch,
-    tmp_path: Path,
 ) -> None:
     own = [o for name, o in outcomes.items() if name.startswith(f"{assignment}/")]
     if failed := [outcome.name for outcome in own if not outcome.ok]:
         pytest.skip(f"{', '.join(failed)} did not run: see the test of that notebook")
     exports = own[0].folder.parents[2]
     monkeypatch.setenv("CNN_EXPORTS", str(exports))
-    submission = submit(assignment, group="13", draft=True, quick=True, out=tmp_path)
+    submission = submit(assignment, group="13", draft=True, quick=True)
     assert [fault for fault in submission.missing if "asked for" in fault] == []
     # Of drawn images and quick runs, all is there but for the papers, which are set
     # after a run, and the evidence.

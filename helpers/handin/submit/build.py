@@ -7,36 +7,24 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import platform
 import re
 import zipfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from helpers.base.declared import find_notebooks, with_needs
-from helpers.base.environment import commit, installed_packages
+from helpers.base.environment import commit
 from helpers.base.errors import ConfigError, ExportError
 from helpers.base.files import write_atomic
-from helpers.base.record import RunRecord
 from helpers.base.runs import exports_root
 from helpers.handin.courses import Course, find_course
-from helpers.handin.report import stamped
 from helpers.handin.results import results_markdown
 from helpers.handin.submit.gather import Gathered, gather
 from helpers.handin.template import render
 
 MANIFEST = "MANIFEST.json"
-EPOCH = (
-    1980,
-    1,
-    1,
-    0,
-    0,
-    0,
-)  # the oldest date in a ZIP: when it was built is not in it
-PACKED = (".zip", ".pt", ".pdf", ".png")  # packing these again saves next to nothing
 
 
 class IncompleteError(ExportError):
@@ -57,20 +45,14 @@ class Submission(NamedTuple):
 
 
 def submit(
-    assignment: str,
-    *,
-    group: str = "",
-    out: Path | None = None,
-    draft: bool = False,
-    quick: bool = False,
+    assignment: str, *, group: str = "", draft: bool = False, quick: bool = False
 ) -> Submission:
-    """Builds the files that the course wants, checks them, and writes them.
+    """Builds and checks the files that the course wants: ``submit/<assignment>/``.
 
     Args:
         assignment: its name, ``lines``.
-        group: the group's identifier, which names the archive of ``lines``.
-        out: the folder; None takes ``exports/submit/<assignment>``.
-        draft: build it with what there is; names and contents say that it is a draft.
+        group: which names the archive of ``lines``.
+        draft: build it with what there is; names and README say that it is a draft.
         quick: take the quick runs, which make a draft only.
 
     Raises:
@@ -87,7 +69,7 @@ def submit(
             "and underscores."
         )
     exports = exports_root(quick=quick)
-    gathered = [gather(part, exports, quick=quick) for part in course.parts]
+    gathered = [gather(part, exports) for part in course.parts]
     missing = ["the real runs: these are quick ones"] if quick else []
     if course.bundled and not group:
         missing.append("the group, which names the archive: --group ID")
@@ -95,29 +77,23 @@ def submit(
         place = f"{item.part.name}.zip: " if course.bundled else ""
         missing += [f"{place}{fault}" for fault in item.missing]
     files = _assemble(assignment, course, gathered, group, missing)
-    if too_large := list(_too_large(course, files)):
+    if too_large := _too_large(files, course.most_bytes):
         missing += too_large
         files = _assemble(assignment, course, gathered, group, missing)
     if missing and not draft:
         raise IncompleteError(assignment, missing)
-    folder = out or exports / "submit" / assignment
+    folder = exports / "submit" / assignment
     _write(folder, files)
-    if out is None:  # our own folder: what an earlier draft lacked may be there now
-        for path in folder.glob("*-draft.*"):
-            if path.name not in files:
-                path.unlink()
+    for path in folder.glob("*-draft.*"):  # what an earlier draft lacked may be there
+        if path.name not in files:
+            path.unlink()
     notes = tuple(note for item in gathered for note in item.notes)
     return Submission(tuple(folder / name for name in files), tuple(missing), notes)
 
 
-def make_archive(files: Mapping[str, bytes], about: Mapping[str, Any]) -> bytes:
-    """A ZIP archive of files and of ``MANIFEST.json``, which lists them.
-
-    Of the same files it is always the same, byte for byte.
-
-    Args:
-        files: contents by path, with ``/`` between folders.
-        about: what else the manifest says.
+def _archive(files: Mapping[str, bytes], about: Mapping[str, Any]) -> bytes:
+    """A ZIP archive of files by path and of ``MANIFEST.json``, which lists them: of the
+    same files always the same, byte for byte.
     """
     listed = [
         {
@@ -129,12 +105,11 @@ def make_archive(files: Mapping[str, bytes], about: Mapping[str, Any]) -> bytes:
     ]
     manifest = json.dumps({**about, "files": listed}, indent=2, ensure_ascii=False)
     buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+    with zipfile.ZipFile(buffer, "w") as archive:
         for path, content in sorted({**files, MANIFEST: manifest.encode()}.items()):
-            entry = zipfile.ZipInfo(path, EPOCH)
+            entry = zipfile.ZipInfo(path)  # of 1980: when it was built is not in it
             entry.external_attr = 0o644 << 16
-            stored = zipfile.ZIP_STORED if path.endswith(PACKED) else None
-            archive.writestr(entry, content, stored, compresslevel=9)
+            archive.writestr(entry, content, zipfile.ZIP_DEFLATED)
     return buffer.getvalue()
 
 
@@ -154,44 +129,29 @@ def _assemble(
         "draft": bool(missing),
         "missing": list(missing),
         "commit": commit(),
-        "python": platform.python_version(),
     }
     archives: dict[str, bytes] = {}
     loose: dict[str, bytes] = {}
     for item in gathered:
-        part, files = item.part, dict(item.files)
-        if pdf := files.get(part.report):
-            pdf = files[part.report] = stamped(pdf, "Draft") if missing else pdf
-            if course.loose_report:
-                loose[f"{part.name}{suffix}.pdf"] = pdf
-        files["README.md"] = _readme(course, group, missing, item)
-        own = {"title": part.title, "data": _origins(item), "notes": item.notes}
-        archives[part.name] = make_archive(files, about | own)
+        part = item.part
+        readme = {"README.md": _readme(course, group, missing, item)}
+        runs = {name: vars(record) for name, record in item.records.items()}
+        own = {"title": part.title, "runs": runs, "notes": item.notes}
+        archives[part.name] = _archive(item.files | readme, about | own)
+        if course.loose_report and part.report in item.files:
+            loose[f"{part.name}{suffix}.pdf"] = item.files[part.report]
     if not course.bundled:
         return {f"{name}{suffix}.zip": zip_ for name, zip_ in archives.items()} | loose
     inside = {f"{name}.zip": content for name, content in archives.items()}
     inside["README.md"] = _readme(course, group, missing)
-    bundle = make_archive(inside, about | {"title": course.title})
-    return {f"{group or 'group'}{suffix}.zip": bundle} | loose
-
-
-def _origins(item: Gathered) -> dict[str, dict[str, Any]]:
-    """Which data each run was about, and with which values and versions it ran."""
-    return {
-        name: {
-            **record.data,
-            "parameters": record.parameters,
-            "reduced": record.reduced,
-            "environment": record.environment,
-        }
-        for name, record in item.records.items()
-    }
+    bundle = _archive(inside, about | {"title": course.subject})
+    return {f"{group or 'group'}{suffix}.zip": bundle}
 
 
 def _readme(
     course: Course, group: str, missing: Sequence[str], item: Gathered | None = None
 ) -> bytes:
-    """The README of an archive; without ``item``, of the one that holds the others."""
+    """Of an archive; without ``item``, of the one that holds the others."""
     part, runs = (item.part, list(item.records.values())) if item else (None, [])
     needed = with_needs(part.notebooks, find_notebooks()) if part else ()
     text = render(
@@ -202,30 +162,17 @@ def _readme(
         missing=missing,
         needed=" ".join(needed),
         results=results_markdown(runs, "code/notebooks") if runs else "",
-        runs=sorted(set(map(_versions, runs))),
-        python=platform.python_version(),
-        packages=sorted(installed_packages().items()),
     )
     return text.encode()
 
 
-def _versions(record: RunRecord) -> str:
-    """What a run ran with, in words."""
-    known = {"device": "an unknown device"} | record.environment
-    names = {"python": "Python", "torch": "torch", "torchvision": "torchvision"}
-    words = [f"{word} {known[name]}" for name, word in names.items() if name in known]
-    return ", ".join([*words, f"on {known['device']}"])
-
-
-def _too_large(course: Course, files: Mapping[str, bytes]) -> Iterator[str]:
-    limits = [part.most_bytes for part in course.parts if part.most_bytes]
-    for name, content in files.items():
-        if limits and len(content) > min(limits):
-            yield (
-                f"{name} has {len(content) / 1e6:.1f} MB, at most "
-                f"{min(limits) / 1e6:g} MB are asked for: cells tagged `report` make "
-                "its report shorter"
-            )
+def _too_large(files: Mapping[str, bytes], most: int | None) -> list[str]:
+    return [
+        f"{name} has {len(content) / 1e6:.1f} MB, at most {most / 1e6:g} MB are asked "
+        "for: cells tagged `report` make its report shorter"
+        for name, content in files.items()
+        if most and len(content) > most
+    ]
 
 
 def _write(folder: Path, files: Mapping[str, bytes]) -> None:
@@ -236,6 +183,4 @@ def _write(folder: Path, files: Mapping[str, bytes]) -> None:
             for name, content in files.items():
                 stack.enter_context(write_atomic(folder / name)).write_bytes(content)
     except OSError as error:
-        raise ExportError(
-            f"{folder} cannot be written to ({error}): name another folder with --out."
-        ) from error
+        raise ExportError(f"{folder} cannot be written to: {error}") from error

@@ -15,10 +15,10 @@ from helpers.base.files import ROOT, notebooks_dir
 from helpers.base.record import RunRecord
 from helpers.base.runs import load_records, run_command
 from helpers.export.pages import read_notebook
-from helpers.handin.caveats import Caveat, inherited, own_caveats
+from helpers.handin.caveats import Caveat, caveats_of
 from helpers.handin.courses import Part
 from helpers.handin.reference import other_values
-from helpers.handin.report import count_pages, fault_of_length, make_report
+from helpers.handin.report import count_pages, make_report
 from helpers.runner.plan import read_quick_settings
 
 PROJECT = ("pyproject.toml", "requirements.txt", "constraints.txt", "data/README.md")
@@ -33,39 +33,21 @@ class Gathered:
     Attributes:
         part: what the archive is.
         exports: the folder of run folders.
-        quick: whether these are quick runs.
-        records: of the runs that it is about, by notebook.
+        records: of its notebooks' runs.
         files: contents by path.
-        missing: what is not there, or not as it should be, a sentence each.
+        missing: a sentence for each thing that is not there or not as it should be.
         notes: what whoever hands it in should know, likewise.
     """
 
     part: Part
     exports: Path
-    quick: bool
     records: dict[str, RunRecord] = field(default_factory=dict)
     files: dict[str, bytes] = field(default_factory=dict)
     missing: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
-    def run_again(self, notebook: str) -> str:
-        """What a user types to run a notebook."""
-        return run_command(notebook, quick=self.quick)
 
-    def executed(self, notebook: str) -> Path | None:
-        """The executed notebook; None, and a fault, where its run has left none."""
-        path = self.exports / notebook / "notebook.ipynb"
-        if path.is_file():
-            return path
-        if notebook in self.records:
-            self.missing.append(
-                f"{notebook} was not run headless, which leaves an executed notebook: "
-                f"{self.run_again(notebook)}"
-            )
-        return None
-
-
-def gather(part: Part, exports: Path, *, quick: bool) -> Gathered:
+def gather(part: Part, exports: Path) -> Gathered:
     """Gathers what there is for an archive, and what there is not.
 
     Raises:
@@ -73,14 +55,16 @@ def gather(part: Part, exports: Path, *, quick: bool) -> Gathered:
     """
     notebooks = find_notebooks()
     records = load_records(exports, with_needs(part.notebooks, notebooks))
-    own = {name: [*own_caveats(record)] for name, record in records.items()}
-    found = Gathered(part, exports, quick)
+    caveats = caveats_of(records, notebooks)
+    found = Gathered(part, exports)
     found.records = {name: records[name] for name in part.notebooks if name in records}
     code = code_files(part.notebooks)
     found.files = {f"code/{path}": content for path, content in code.items()}
     for name in part.notebooks:
-        caveats = [*own.get(name, ()), *inherited(name, notebooks, own)]
-        _check_run(found, name, caveats)
+        if name not in records:
+            found.missing.append(f"{name} has not been run: {run_command(name)}")
+            continue
+        _check_run(found, name, caveats[name])
         if not part.report:
             _add_executed(found, name)
     for path, source in part.results.items():
@@ -93,21 +77,16 @@ def gather(part: Part, exports: Path, *, quick: bool) -> Gathered:
 def code_files(notebooks: Iterable[str]) -> dict[str, bytes]:
     """The library, the notebooks without outputs, and all that they need, by path.
 
-    Args:
-        notebooks: names; what they need comes along.
-
     Raises:
         ExportError: this copy of the project does not hold all of that.
     """
     names = with_needs(notebooks, find_notebooks())
-    sources = {
-        f"notebooks/{name}.ipynb": notebooks_dir() / f"{name}.ipynb" for name in names
-    }
+    sources = [notebooks_dir() / f"{name}.ipynb" for name in names]
     paths = [path for path in (ROOT / "helpers").rglob("*") if _is_code(path)]
     paths += [ROOT / name for name in PROJECT]
-    folders = {path.parent for path in sources.values()}
+    folders = {path.parent for path in sources}
     paths += [path for folder in folders for path in folder.glob("[!.]*.bib")]
-    for path in [*paths, *sources.values()]:
+    for path in [*paths, *sources]:
         if not path.is_file():
             raise ExportError(
                 f"This copy of the project has no {path.relative_to(ROOT)}: what is "
@@ -117,23 +96,18 @@ def code_files(notebooks: Iterable[str]) -> dict[str, bytes]:
     quick = {name: settings[name] for name in settings if name in names}
     return {
         **{path.relative_to(ROOT).as_posix(): path.read_bytes() for path in paths},
-        **{name: _cleared(path) for name, path in sources.items()},
+        **{path.relative_to(ROOT).as_posix(): _cleared(path) for path in sources},
         "notebooks/quick.yaml": yaml.safe_dump(quick, sort_keys=False).encode(),
     }
 
 
 def _check_run(found: Gathered, name: str, caveats: Sequence[Caveat]) -> None:
     """Why a run cannot be handed in, or what should be known of it."""
-    record, again = found.records.get(name), found.run_again(name)
-    if record is None:
-        found.missing.append(f"{name} has not been run: {again}")
-        return
-    if record.status != "complete":
-        found.missing.append(f"{name} did not complete ({record.status}): {again}")
+    record, again = found.records[name], run_command(name)
     for caveat in caveats:
         if caveat.kind == "reduced":
             found.notes.append(f"{name}: {caveat.text}")
-        elif record.status == "complete":
+        else:
             real = f"With the real thing (data/README.md): {again}"
             found.missing.append(f"{name}: {caveat.text} {real}")
     if changed := other_values(record):
@@ -143,9 +117,7 @@ def _check_run(found: Gathered, name: str, caveats: Sequence[Caveat]) -> None:
 
 def _add_executed(found: Gathered, name: str) -> None:
     """An executed notebook, without this machine's paths, and its pages."""
-    path = found.executed(name)
-    if path is None:
-        return
+    path = found.exports / name / "notebook.ipynb"
     notebook, short = read_notebook(path), name.partition("/")[2]
     for key in ("input_path", "output_path"):
         notebook.metadata.get("papermill", {}).pop(key, None)
@@ -154,13 +126,14 @@ def _add_executed(found: Gathered, name: str) -> None:
     there = {f"{short}{page.suffix}": page for page in pages if page.is_file()}
     found.files |= {file: page.read_bytes() for file, page in there.items()}
     if not there:  # a course takes either
-        command = f"python -m helpers export {name}{' --quick' if found.quick else ''}"
-        found.missing.append(f"{name} has no page beside its notebook: {command}")
+        found.missing.append(
+            f"{name} has no page beside its notebook: python -m helpers export {name}"
+        )
 
 
 def _add_result(found: Gathered, path: str, source: str) -> None:
-    """A model, or predictions in the form that the course shows."""
-    file, again = found.exports / source, found.run_again(source.rpartition("/")[0])
+    """A model, or predictions for the test set."""
+    file, again = found.exports / source, run_command(source.rpartition("/")[0])
     if file.suffix == ".pt":
         from helpers.models.saved import load_model
 
@@ -173,54 +146,38 @@ def _add_result(found: Gathered, path: str, source: str) -> None:
             f"{path} is not there: put the test set where data/README.md says, then "
             f"{again}"
         )
-    elif not _is_prediction(file.read_text(encoding="utf-8")):
-        found.missing.append(
-            f"{path} is not of the form that the course shows (id,label, then 0001, "
-            f"2): {again}"
-        )
     if file.is_file():
         found.files[path] = file.read_bytes()
-
-
-def _is_prediction(text: str) -> bool:
-    header, *rows = text.splitlines() or [""]
-    labels = [row.partition(", ")[2] for row in rows]
-    return header == "id,label" and bool(rows) and all(map(str.isdecimal, labels))
 
 
 def _add_report(found: Gathered) -> None:
     """The paper that was made, or a report made of the runs."""
     part = found.part
-    if part.paper:
-        paper = found.exports / part.paper / "paper.pdf"
-        if not paper.is_file():
-            option = " --quick" if found.quick else ""
-            command = f"python -m helpers paper {part.paper}{option}"
-            found.missing.append(f"{part.report} has not been made: {command}")
-            return
+    done = [found.exports / name / "notebook.ipynb" for name in found.records]
+    paper = found.exports / part.paper / "paper.pdf"
+    if part.paper and paper.is_file():
         pdf = paper.read_bytes()
-    else:
-        paths = [found.executed(name) for name in found.records]
-        done = [
-            path
-            for path, record in zip(paths, found.records.values(), strict=True)
-            if path and record.status == "complete"
-        ]
-        if not done:
-            found.missing.append(f"{part.report} has no run to report on")
-            return
+    elif part.paper:
+        command = f"python -m helpers paper {part.paper}"
+        found.missing.append(f"{part.report} has not been made: {command}")
+        return
+    elif done:
         pdf = make_report(done, title=part.title, compact=part.pages is not None)
+    else:
+        found.missing.append(f"{part.report} has no run to report on")
+        return
     found.files[part.report] = pdf
-    if fault := fault_of_length(count_pages(pdf), part.pages):
+    pages, (least, most) = count_pages(pdf), part.pages or (1, 1000)
+    if not least <= pages <= most:
         found.missing.append(
-            f"{part.report} {fault}: CONTRIBUTING.md says what a report is made of"
+            f"{part.report} has {pages} pages, asked for are {least} to {most}: "
+            "CONTRIBUTING.md says what a report is made of"
         )
 
 
 def _is_code(path: Path) -> bool:
-    parts = path.relative_to(ROOT).parts
-    hidden = any(part.startswith((".", "__pycache__")) for part in parts)
-    return path.suffix in CODE and path.is_file() and not (path.is_symlink() or hidden)
+    hidden = any(part.startswith(".") for part in path.relative_to(ROOT).parts)
+    return path.suffix in CODE and path.is_file() and not hidden
 
 
 def _cleared(path: Path) -> bytes:

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import base64
-import io
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-import nbformat
 import pytest
 from PIL import Image
 
@@ -16,25 +13,7 @@ from helpers.base.record import RunRecord
 
 AddNotebook = Callable[..., None]
 AddRun = Callable[..., Path]
-FILES = ("notebook.html", "notebook.pdf", "paper.pdf")
-
-
-def png(width: int = 900, height: int = 400) -> str:
-    """A picture as an output holds it."""
-    data = io.BytesIO()
-    Image.new("RGB", (width, height), "steelblue").save(data, "PNG")
-    return base64.b64encode(data.getvalue()).decode()
-
-
-def shown(name: str, *, alt: str, picture: str | None = None) -> Any:
-    """A cell with a figure, as ``run.figure`` leaves it."""
-    metadata = {"image/png": {"alt": alt, "width": 600, "figure": name, "caption": ""}}
-    data = {
-        "image/png": png() if picture is None else picture,
-        "text/plain": f"[figure {name}: {alt}]",
-    }
-    output = nbformat.v4.new_output("display_data", data=data, metadata=metadata)
-    return nbformat.v4.new_code_cell("run.figure()", outputs=[output])
+FILES = ("notebook.html", "notebook.pdf", "paper.pdf", "notebook.ipynb")
 
 
 @pytest.fixture
@@ -66,15 +45,14 @@ def add_run(exports: Path, real_run: Callable[..., RunRecord]) -> AddRun:
         name: str,
         *,
         files: Sequence[str] = FILES,
-        cells: Sequence[Any] | None = None,
+        figure: bool = True,
         **changes: Any,
     ) -> Path:
         folder = exports / name
         real_run(name, **changes).save(folder / "metrics.json")
-        cells = [shown("curves", alt=f"Curves of {name}")] if cells is None else cells
-        nbformat.write(
-            nbformat.v4.new_notebook(cells=list(cells)), folder / "notebook.ipynb"
-        )
+        if figure:
+            (folder / "figures").mkdir(exist_ok=True)
+            Image.new("RGB", (900, 400)).save(folder / "figures/curves.png")
         for file in files:
             (folder / file).write_bytes(
                 b"<!DOCTYPE html><title>run</title>"
@@ -93,24 +71,19 @@ def every_state(
     add_run: AddRun,
     finding: Callable[..., dict[str, Any]],
 ) -> None:
-    """Two assignments, all states, and two files to hand in."""
+    """Two assignments, all states."""
     unjudged = [finding(verdict="not judged")]
     drawn = {"name": "shapes", "source": "synthetic"}
     untrained = {"backbone": "alexnet", "weights": "random"}
     real = {"name": "shapes", "source": "real"}
     runs: dict[str, dict[str, Any] | None] = {
         "caltech101/01_judged": {},
-        "caltech101/02_complete": {"findings": [], "cells": []},
+        "caltech101/02_complete": {"findings": [], "figure": False},
         "caltech101/03_reduced": {"parameters": {"epochs": 6}, "reduced": ["epochs"]},
         "course/01_drawn": {"data": drawn, "findings": unjudged},
         "course/02_random": {"data": real | untrained, "findings": unjudged},
-        "course/03_running": {"status": "running", "files": ()},
-        "course/04_failed": {
-            "status": "failed",
-            "error": "cell 3 raised ValueError: <1 & 2>",
-            "files": (),
-        },
-        "course/05_absent": None,
+        "course/03_failed": {"status": "failed", "files": ()},
+        "course/04_absent": None,
     }
     for name, changes in runs.items():
         add_notebook(
@@ -118,7 +91,3 @@ def every_state(
         )
         if changes is not None:
             add_run(name, **changes)
-    for name in ("caltech101-draft.zip", "a report.pdf"):
-        path = exports / "submit" / "caltech101" / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(b"x" * 1500)

@@ -32,35 +32,6 @@ ARGUMENTS = [
     "--disable-background-networking",
     "--disable-component-update",
 ]
-# The contrast of each text with what is behind it (WCAG 2.2, 1.4.3), where it is less
-# than it has to be.
-FAINT = """() => {
-  const canvas = new OffscreenCanvas(1, 1).getContext("2d", {willReadFrequently: true});
-  const channels = (color) => {
-    canvas.clearRect(0, 0, 1, 1); canvas.fillStyle = color; canvas.fillRect(0, 0, 1, 1);
-    return [...canvas.getImageData(0, 0, 1, 1).data];
-  };
-  const light = (color) => channels(color).slice(0, 3).map((value) => value / 255)
-    .map((value) => value <= 0.04045 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4)
-    .reduce((sum, value, i) => sum + value * [0.2126, 0.7152, 0.0722][i], 0);
-  const behind = (element) => {
-    for (; element; element = element.parentElement) {
-      const color = getComputedStyle(element).backgroundColor;
-      if (channels(color)[3] === 255) return color;
-    }
-    return "white";
-  };
-  const faint = [];
-  for (const element of document.body.querySelectorAll("*")) {
-    const own = [...element.childNodes].some(
-      (node) => node.nodeType === 3 && node.textContent.trim());
-    if (!own || !element.checkVisibility() || element.matches("style")) continue;
-    const [a, b] = [light(getComputedStyle(element).color), light(behind(element))];
-    const ratio = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
-    if (ratio < 4.5) faint.push(`${ratio} ${element.className} ${element.textContent}`);
-  }
-  return faint;
-}"""
 
 
 @pytest.fixture(scope="module")
@@ -74,9 +45,8 @@ def browser() -> Iterator[api.Browser]:
 
 
 @pytest.fixture
-def site(every_state: None, notebooks: Path) -> str:
-    page, _ = write_gallery(folder=notebooks)
-    return page.as_uri()
+def site(every_state: None) -> str:
+    return write_gallery().as_uri()
 
 
 @pytest.fixture
@@ -105,19 +75,14 @@ def open_page(browser: api.Browser, site: str) -> Iterator[Open]:
         context.close()
     assert troubles == []
     assert addresses
-    assert {urlparse(address).scheme for address in addresses} <= {"file", "data"}
-
-
-def names(page: api.Page) -> list[str]:
-    """The notebooks whose cards can be seen."""
-    return page.locator(".card:visible .name").all_inner_texts()
+    assert {urlparse(address).scheme for address in addresses} == {"file"}
 
 
 def test_every_link_opens(open_page: Open, site: str) -> None:
     page = open_page()
     links = page.locator("a").evaluate_all("(links) => links.map((link) => link.href)")
     files = [link for link in links if "#" not in link]
-    assert len(files) == 5 * 4 + 2 + 2
+    assert len(files) == 5 * 4
     for link in files:
         assert link.startswith(site.removesuffix("index.html"))
         assert Path(unquote(urlparse(link).path)).stat().st_size > 0
@@ -139,7 +104,7 @@ def test_links_have_names_of_their_own(open_page: Open) -> None:
 
 def test_the_page_has_landmarks_and_headings_in_order(open_page: Open) -> None:
     page = open_page()
-    for role in ("banner", "navigation", "main", "contentinfo"):
+    for role in ("banner", "navigation", "main"):
         assert page.get_by_role(role).count() == 1
     levels = page.locator("h1, h2, h3").evaluate_all(
         "(all) => all.map((heading) => Number(heading.tagName[1]))"
@@ -150,8 +115,12 @@ def test_the_page_has_landmarks_and_headings_in_order(open_page: Open) -> None:
 
 
 def test_all_images_are_loaded_and_described(open_page: Open) -> None:
-    images = open_page().locator("img")
+    page = open_page()
+    images = page.locator("img")
     assert images.count() == 4
+    for image in images.all():
+        image.scroll_into_view_if_needed()
+    page.wait_for_load_state("networkidle")
     assert all(
         images.evaluate_all(
             "(all) => all.map((image) => image.complete && image.naturalWidth > 0)"
@@ -180,26 +149,12 @@ def test_nothing_sticks_out(open_page: Open, width: int) -> None:
         "(all) => all.filter((part) => part.scrollWidth > "
         "part.clientWidth).map((part) => part.textContent)"
     )
-    assert page.locator(".card").evaluate_all(beyond) == []
+    assert page.locator("li").evaluate_all(beyond) == []
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_every_text_can_be_read_in_both_schemes(open_page: Open, scheme: str) -> None:
+def test_it_follows_the_readers_scheme(open_page: Open, scheme: str) -> None:
     page = open_page(color_scheme=scheme)
-    page.locator("summary").evaluate_all(
-        "(all) => all.forEach((summary) => summary.click())"
-    )
-    assert page.evaluate(FAINT) == []
-    paper = page.evaluate("getComputedStyle(document.documentElement).backgroundColor")
-    brightness = sum(map(int, re.findall(r"\d+", paper)[:3])) / 3
-    assert brightness > 200 if scheme == "light" else brightness < 60
-
-
-def test_printed_it_is_bright(open_page: Open) -> None:
-    page = open_page(color_scheme="dark")
-    page.emulate_media(media="print")
-    assert (
-        page.evaluate("getComputedStyle(document.documentElement).backgroundColor")
-        == "rgb(255, 255, 255)"
-    )
-    assert len(names(page)) == 8
+    ink = page.evaluate("getComputedStyle(document.body).color")
+    brightness = sum(map(int, re.findall(r"\d+", ink)[:3])) / 3
+    assert brightness < 60 if scheme == "light" else brightness > 200

@@ -19,7 +19,7 @@ from helpers.handin.submit.build import submit
 def test_the_code_of_an_archive_runs_by_itself(
     drawn_data: Path, tmp_path: Path
 ) -> None:
-    [archive] = submit("caltech101", draft=True, out=tmp_path).files
+    [archive] = submit("caltech101", draft=True).files
     with zipfile.ZipFile(archive) as opened:
         opened.extractall(tmp_path / "unpacked")
     code, environment = tmp_path / "unpacked/code", tmp_path / "environment"
