@@ -51,16 +51,11 @@ def unused(model: nn.Module, *layers: str) -> ModelError:
 
 
 def output_shapes(model: nn.Module, images: Tensor) -> dict[str, tuple[int, ...]]:
-    """The shapes that the layers put out for one image.
-
-    Args:
-        model: any network; it is left as it was.
-        images: what the network takes: float (B, C, H, W); the values do not matter.
+    """The shapes of the layers' outputs for one of ``images`` (B, C, H, W).
 
     Returns:
-        By layer, in the model's order, for layers without layers in them whose output
-        is one tensor: (maps, h, w) or (units,). Layers that the forward pass does not
-        reach are left out.
+        By layer, in the model's order: (maps, h, w) or (units,), for innermost layers
+        that the forward pass reaches and whose output is one tensor.
     """
     shapes: dict[str, tuple[int, ...]] = {}
     leaves = {
@@ -84,19 +79,18 @@ def has_positions(shape: Sequence[int]) -> bool:
 
 
 def layers_with_maps(model: nn.Module, images: Tensor) -> list[str]:
-    """The layers that put out maps of more than one position, as ``output_shapes``."""
+    """The layers of ``output_shapes`` with maps of more than one position."""
     shapes = output_shapes(model, images)
     return [name for name, shape in shapes.items() if has_positions(shape)]
 
 
 @contextmanager
 def capture(model: nn.Module, layers: Sequence[str]) -> Iterator[dict[str, Tensor]]:
-    """Within the block, each forward pass leaves the outputs of ``layers`` in the
-    yielded dictionary: detached copies, on the model's device.
+    """Within the block, in evaluation mode, each forward pass leaves copies of the
+    outputs of ``layers`` in the yielded dictionary.
 
-    The model is in evaluation mode within the block and left as it was. Of a layer that
-    is used several times in one pass the last output counts; that of a convolution is
-    from before an in-place ReLU.
+    Of a layer that is used several times in one pass the last output counts; that of a
+    convolution is from before an in-place ReLU.
 
     Raises:
         ModelError: the model has no such layer, or a layer's output is not one tensor.
@@ -122,12 +116,11 @@ def activations(
 
     Args:
         model: any network; it is left as it was.
-        images: what the network takes, normalised: float (B, C, H, W).
+        images: normalised: float (B, C, H, W).
         layers: names as ``named_modules`` gives them.
 
     Returns:
-        By layer, in the order of ``layers``: float32 on the CPU; of a convolution or
-        the ReLU after it (B, maps, h, w).
+        By layer, in the order of ``layers``: float32 on the CPU.
 
     Raises:
         ModelError: as ``capture``; also where the forward pass does not reach a layer.

@@ -7,9 +7,6 @@ heads together, its log-probability.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 import torch
 from captum.attr import LayerAttribution, LayerGradCam, Saliency
 from torch import Tensor, nn
@@ -66,13 +63,12 @@ def heatmaps(
 
     Args:
         model: a classifier.
-        images: float (B, C, H, W).
+        images: normalised.
         layer: one with maps of more than one position; its last use in a pass counts.
         target: as ``Target`` says.
 
     Returns:
-        Float32 (B, H, W) on the CPU, 0–1: each is divided by its largest value, or all
-        0 where nothing speaks for the class.
+        Float32 (B, H, W) on the CPU, 0–1: each divided by its largest value, or all 0.
 
     Raises:
         ModelError: there is no such layer, head or class, or the layer has no maps.
@@ -92,10 +88,8 @@ def heatmaps(
 
 
 def saliency(model: nn.Module, images: Tensor, *, target: Target = None) -> Tensor:
-    """The absolute gradient of a class's score, the largest of the channels.
-
-    After Simonyan, Vedaldi and Zisserman: Deep Inside Convolutional Networks (ICLR
-    workshop 2014), section 3.
+    """The absolute gradient of a class's score, the largest of the channels (Simonyan,
+    Vedaldi and Zisserman 2014, section 3).
 
     Returns:
         Float32 (B, H, W) on the CPU, in score per unit of the normalised image.
@@ -110,11 +104,8 @@ def saliency(model: nn.Module, images: Tensor, *, target: Target = None) -> Tens
 def guided_backprop(
     model: nn.Module, images: Tensor, *, target: Target = None
 ) -> Tensor:
-    """The gradient of a class's score, of which every ReLU lets only positive parts
-    back.
-
-    After Springenberg et al.: Striving for Simplicity: The All Convolutional Net (ICLR
-    workshop 2015).
+    """The gradient of a class's score that every ReLU lets back only where positive
+    (Springenberg et al.: Striving for Simplicity, 2015).
 
     Returns:
         Float32 (B, C, H, W) on the CPU, of either sign.
@@ -123,8 +114,23 @@ def guided_backprop(
         ModelError: the network has no such head or class, or no ReLU module.
     """
     classes = explained_classes(model, images, target)[0]
-    with _positive_gradients(model):
+    relus = [m for m in model.modules() if isinstance(m, (nn.ReLU, nn.ReLU6))]
+    if not relus:
+        raise ModelError(
+            f"{type(model).__name__} has no nn.ReLU module for guided backpropagation "
+            "to act on: ask for saliency, the plain gradient."
+        )
+
+    def cut(_module: nn.Module, _inputs: tuple[Tensor, ...], output: Tensor) -> None:
+        output.register_hook(lambda gradient: gradient.clamp(min=0))
+
+    # Hooks on the output, unlike captum's on the module, take in-place ReLUs as well.
+    hooks = [relu.register_forward_hook(cut) for relu in relus]
+    try:
         return _gradient(model, images, target, classes)
+    finally:
+        for hook in hooks:
+            hook.remove()
 
 
 class _Scores(nn.Module):
@@ -165,31 +171,6 @@ def _gradient(
             inputs, classes.tolist(), abs=False
         )
     return gradient.detach().float().cpu()
-
-
-@contextmanager
-def _positive_gradients(model: nn.Module) -> Iterator[None]:
-    """Within the block, gradients are cut off below zero before every ReLU.
-
-    A hook on the output, unlike captum's on the module, takes in-place ReLUs as well.
-    """
-    relus = [m for m in model.modules() if isinstance(m, (nn.ReLU, nn.ReLU6))]
-    if not relus:
-        raise ModelError(
-            f"{type(model).__name__} has no nn.ReLU module for guided backpropagation "
-            "to act on (a function in `forward`, or another activation, does not "
-            "count): ask for saliency, the plain gradient."
-        )
-
-    def cut(_module: nn.Module, _inputs: tuple[Tensor, ...], output: Tensor) -> None:
-        output.register_hook(lambda gradient: gradient.clamp(min=0))
-
-    hooks = [relu.register_forward_hook(cut) for relu in relus]
-    try:
-        yield
-    finally:
-        for hook in hooks:
-            hook.remove()
 
 
 def _check_maps(model: nn.Module, images: Tensor, layer: str) -> None:

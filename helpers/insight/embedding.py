@@ -22,8 +22,8 @@ class Embedding:
     Attributes:
         points: float32 (N, 2); its axes have no meaning.
         perplexity: about how many neighbours each image was given.
-        seed: of the random numbers.
-        divergence: Kullback–Leibler divergence that t-SNE is left with, in nats.
+        seed: of what is left to chance.
+        divergence: of Kullback and Leibler, that t-SNE is left with, in nats.
     """
 
     points: Tensor
@@ -74,12 +74,8 @@ def embed(features: Tensor, *, perplexity: float = 30.0, seed: int = 0) -> Embed
 def neighbour_agreement(
     points: Tensor, labels: Tensor, *, neighbours: int = 10
 ) -> float:
-    """The mean share of each point's nearest ``neighbours`` that have its label, 0–1.
-
-    Args:
-        points: (N, D), on the plane or before.
-        labels: ``int64`` (N,).
-        neighbours: how many are asked, at most N - 1.
+    """The mean share of the nearest neighbours of points (N, D) that have their label
+    (N,), 0–1.
     """
     count = min(neighbours, len(points) - 1)
     found = NearestNeighbors(n_neighbors=count).fit(points.numpy())

@@ -1,16 +1,15 @@
 """What a filter responds to: the image that excites it most, by gradient ascent.
 
 After Simonyan, Vedaldi and Zisserman: Deep Inside Convolutional Networks (ICLR workshop
-2014). Of what keeps out noise that only the network sees (Olah, Mordvintsev and
-Schubert: Feature Visualization, Distill 2017), this takes what suits images of 28 to 64
-pixels: the image is blurred by construction, and shifted a little at every step.
+2014). Against noise that only the network sees (Olah, Mordvintsev and Schubert: Feature
+Visualization, Distill 2017), the image is blurred, and shifted a little at every step.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,7 +18,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torchvision.transforms.v2.functional import gaussian_blur
 
-from helpers.base.errors import ConfigError, ModelError
+from helpers.base.errors import ModelError
 from helpers.insight.activations import device_of, find_layer, unused
 from helpers.training.evaluate import evaluation_mode
 
@@ -29,14 +28,14 @@ LEAK = 0.1  # the slope of the ascent where a filter is silent
 
 @dataclass(frozen=True)
 class FilterPictures:
-    """The images that some filters of one layer respond to.
+    """The images that some filters of one layer respond to, on the CPU.
 
     Attributes:
-        layer: the layer's name.
+        layer: its name.
         filters: F indices of its filters, or of its units if it is fully connected.
-        images: float32 (F, C, H, W), 0–1, on the CPU, before normalisation.
+        images: float32 (F, C, H, W), 0–1, before normalisation.
         responses: of each filter to its own image before each step (first to the blank
-            image) and after the last, float32 (steps + 1, F), on the CPU.
+            image) and after the last, float32 (steps + 1, F).
     """
 
     layer: str
@@ -61,37 +60,28 @@ def filter_pictures(
 ) -> FilterPictures:
     """Finds an image for each filter of a layer that excites it, all in one batch.
 
-    The response of a filter is the mean of its map after a ReLU; that of a unit of a
-    fully connected layer is its value. Where a map is negative the ascent still goes
-    uphill, at a tenth of the slope, so that a silent filter is not stuck; of a ReLU the
-    input is looked at. The ascent is Adam's, on the logits of the pixels, from medium
-    grey with faint noise. ``blur=0, jitter=0`` is the plain ascent.
+    The response of a filter is the mean of its map after a ReLU; that of a unit is its
+    value. Where a map is negative the ascent goes on at a tenth of the slope, so that a
+    silent filter is not stuck; of a ReLU the input is looked at. The ascent is Adam's,
+    on the logits of the pixels, from medium grey with faint noise. ``blur=0, jitter=0``
+    is the plain ascent.
 
     Args:
-        model: any network on images of that size; it is left as it was.
-        layer: a layer or block that puts out maps or units; its last use in a pass
-            counts.
+        model: any network; it is left as it was.
+        layer: of maps or units; its last use in a pass counts.
         image_size: side of the images in pixels.
-        mean: mean of each channel, 0–1, as in training.
-        std: standard deviation of each channel, 0–1, as in training.
+        mean: of each channel, 0–1, as in training.
+        std: likewise.
         filters: indices of the filters (or units); None takes all.
         steps: of the ascent.
         lr: length of a step, in logits of the pixels.
-        blur: standard deviation in pixels of the Gaussian blur; 0 for none.
-        jitter: pixels by which the image is shifted at each step, at most, around the
-            edges; 0 for none.
+        blur: standard deviation of the Gaussian blur, in pixels.
+        jitter: pixels by which the image is shifted at most, at each step.
         seed: of the noise and the shifts.
 
     Raises:
-        ModelError: there is no such layer or filter, or the layer puts out neither maps
-            nor units.
-        ConfigError: a number is out of range.
+        ModelError: there is no such layer or filter, or neither maps nor units.
     """
-    if steps < 1 or lr <= 0 or blur < 0 or jitter < 0:
-        raise ConfigError(
-            f"steps={steps}, lr={lr}, blur={blur}, jitter={jitter}: expected at least "
-            "one step, a positive lr, and neither blur nor jitter below 0."
-        )
     device, generator = device_of(model), torch.Generator().manual_seed(seed)
     centre, spread = (
         torch.tensor(values, device=device).view(1, -1, 1, 1) for values in (mean, std)
@@ -128,42 +118,28 @@ def filter_pictures(
     return FilterPictures(layer, tuple(chosen.tolist()), images.cpu(), rows)
 
 
-class _Reached(Exception):  # noqa: N818
-    """No error: the forward pass has come to the layer, the rest does not matter."""
-
-
 @contextmanager
 def _probe(model: nn.Module, layer: str) -> Iterator[Callable[[Tensor], Tensor]]:
     """Within the block, a function from normalised images to the layer's output, of a
     ReLU its input.
-
-    The first call counts how often the layer is used; later ones end at its last use.
     """
     module = find_layer(model, layer)
     seen: list[Tensor] = []
-    uses = 0
 
     def keep(value: Any) -> None:
         if not isinstance(value, Tensor) or value.ndim not in (2, 4):
-            found = type(value).__name__
-            if isinstance(value, Tensor):
-                found = f"tensor of shape {tuple(value.shape)}"
+            shape = tuple(value.shape) if isinstance(value, Tensor) else type(value)
             raise ModelError(
-                f"Layer {layer!r} works on a {found}: choose one of maps (B, maps, h, "
-                "w) or units (B, n)."
+                f"Layer {layer!r} works on {shape}: choose one of maps (B, maps, h, w) "
+                "or units (B, n)."
             )
         seen.append(value.clone())  # before an in-place ReLU writes over it
-        if len(seen) == uses:
-            raise _Reached
 
     def outputs_for(images: Tensor) -> Tensor:
-        nonlocal uses
         seen.clear()
-        with suppress(_Reached):
-            model(images)
+        model(images)
         if not seen:
             raise unused(model, layer)
-        uses = len(seen)
         return seen[-1]
 
     if isinstance(module, nn.ReLU):

@@ -9,14 +9,7 @@ from helpers.base.errors import ConfigError
 
 
 def weight_pictures(weight: Tensor) -> Tensor:
-    """Filters as pictures, each on its own scale, on which zero is mid-gray.
-
-    Args:
-        weight: of a convolution on images (F, C, h, w).
-
-    Returns:
-        Float (F, C, h, w), 0–1, on the CPU.
-    """
+    """Filters (F, C, h, w) as pictures, 0–1, each on its own scale, 0 mid-gray."""
     values = weight.detach().float().cpu()
     largest = values.abs().amax(dim=(1, 2, 3), keepdim=True).clamp(min=1e-12)
     return 0.5 + 0.5 * values / largest
@@ -25,13 +18,10 @@ def weight_pictures(weight: Tensor) -> Tensor:
 def filter_composition(weight: Tensor) -> dict[str, Tensor]:
     """Splits the energy of each filter, the sum of its squared weights, in four.
 
-    A filter is its mean over channels (brightness) and the rest (colour); each of these
-    is its mean over places (plain) and the rest (a pattern, such as an edge). The four
-    are orthogonal, as in an analysis of variance. Random filters have energy in
-    proportion to the dimensions: 1, C - 1, hw - 1 and (C - 1)(hw - 1) of C hw.
-
-    Args:
-        weight: of a convolution on images with several channels (F, C, h, w).
+    A filter (F, C, h, w) is its mean over channels (brightness) and the rest (colour);
+    each of these is its mean over places (plain) and the rest (a pattern, such as an
+    edge). The four are orthogonal, as in an analysis of variance. Random filters have
+    energy in proportion to the dimensions: 1, C - 1, hw - 1 and (C - 1)(hw - 1).
 
     Returns:
         By ``plain brightness``, ``plain colour``, ``brightness pattern`` and ``colour

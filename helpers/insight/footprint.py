@@ -4,15 +4,10 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Mapping, Sequence
-from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.overrides import TorchFunctionMode
 
-from helpers.base.errors import ModelError
 from helpers.insight.activations import find_layer, unused
 from helpers.insight.receptive_field import Box
 
@@ -23,15 +18,9 @@ def gradient_footprint(
     """How much each pixel matters to the middle unit of a layer's map: the gradient at
     a copy of the network in which nothing hides a path.
 
-    Its weights are positive, normalisation is the identity, and average pooling is in
-    place of max pooling: the pixels with a gradient are the receptive field, the values
-    say how many paths lead from a pixel to the unit.
-
-    Args:
-        model: any network; it is left as it was.
-        layer: a name as ``named_modules`` gives it.
-        image_size: side of the square images in pixels.
-        channels: channels of an image.
+    Its weights are positive, normalisation is the identity, and ``nn.MaxPool2d``
+    averages: the pixels with a gradient are the receptive field, the values say how
+    many paths lead from a pixel to the unit.
 
     Returns:
         float32 (image_size, image_size), at least 0.
@@ -48,7 +37,7 @@ def gradient_footprint(
     )
     # Close to zero, where ReLU6 and its like are not yet saturated.
     images = torch.full((1, channels, image_size, image_size), 1e-6, requires_grad=True)
-    with torch.enable_grad(), _AveragePooling():
+    with torch.enable_grad():
         linear(images)
     if not outputs:
         raise unused(model, layer)
@@ -65,43 +54,11 @@ def footprint_box(footprint: Tensor) -> Box:
     return rows[0], columns[0], rows[-1] + 1, columns[-1] + 1
 
 
-class _AveragePooling(TorchFunctionMode):
-    """Within the block, max pooling averages."""
-
-    def __torch_function__(
-        self,
-        func: Any,
-        _types: Any,
-        args: Sequence[Any] = (),
-        kwargs: Mapping[str, Any] | None = None,
-    ) -> Any:
-        name = getattr(func, "__name__", "")
-        substitute = {"max_pool2d": _average, "adaptive_max_pool2d": _adaptive}
-        return substitute.get(name, func)(*args, **(kwargs or {}))
-
-
-def _average(
-    images: Tensor,
-    kernel_size: Any,
-    stride: Any = None,
-    padding: Any = 0,
-    dilation: Any = 1,
-    *,
-    ceil_mode: bool = False,
-    **_options: Any,
-) -> Tensor:
-    if dilation not in (1, (1, 1)):
-        raise ModelError("The footprint of dilated max pooling is not implemented.")
-    return F.avg_pool2d(images, kernel_size, stride, padding, ceil_mode)
-
-
-def _adaptive(images: Tensor, output_size: Any, **_options: Any) -> Tensor:
-    return F.adaptive_avg_pool2d(images, output_size)
-
-
 @torch.no_grad()
 def _open_all_paths(model: nn.Module) -> None:
-    """Random positive weights, no biases, normalisation that is the identity."""
+    """Random positive weights, no biases, normalisation that is the identity, and
+    average pooling.
+    """
     generator = torch.Generator().manual_seed(0)
     for name, parameter in model.named_parameters():
         if parameter.ndim >= 2:
@@ -114,3 +71,12 @@ def _open_all_paths(model: nn.Module) -> None:
             buffer.zero_()
         elif name.endswith("running_var"):
             buffer.fill_(1)
+    for parent in list(model.modules()):
+        for name, pool in parent.named_children():
+            if isinstance(pool, nn.MaxPool2d):
+                average = nn.AvgPool2d(
+                    pool.kernel_size, pool.stride, pool.padding, pool.ceil_mode
+                )
+                parent.add_module(name, average)
+            elif isinstance(pool, nn.AdaptiveMaxPool2d):
+                parent.add_module(name, nn.AdaptiveAvgPool2d(pool.output_size))

@@ -1,10 +1,10 @@
 """The receptive field of a layer: the part of the image that one of its units sees.
 
-It is derived from the operations between image and layer (Araujo, Norris and Sim:
-Computing Receptive Fields of Convolutional Neural Networks, Distill 2019). Along each
-side of the image, a layer has the *size* of a unit's field, the *stride* from one
-unit's field to the next, and the *start* of the first one. A convolution or pooling
-with kernel k, dilation d, stride s and padding p makes of them
+After Araujo, Norris and Sim: Computing Receptive Fields of Convolutional Neural
+Networks (Distill 2019). Along each side of the image, a layer has the *size* of a
+unit's field, the *stride* from one unit's field to the next, and the *start* of the
+first one. A convolution or pooling with kernel k, dilation d, stride s and padding p
+makes of them
 
     size + (k - 1) · d · stride,    stride · s,    start - p · stride.
 
@@ -39,10 +39,10 @@ class Axis:
     """The fields of a row or column of units, in pixels along one side of the image.
 
     Attributes:
-        size: pixels that a unit sees, those of the padding included.
-        stride: pixels from one unit's field to the next; 0 where all see the same.
+        size: of a unit's field, padding included.
+        stride: from one unit's field to the next; 0 where all see the same.
         start: first pixel of the first unit's field; negative in the padding.
-        units: how many units there are.
+        units: how many there are.
         seen: first pixel of the image that any unit sees, and the first after the last
             one: a stride may leave out pixels at the edge.
     """
@@ -54,9 +54,7 @@ class Axis:
     seen: tuple[int, int]
 
     def field(self, unit: int | None = None) -> tuple[int, int]:
-        """First pixel of the image that a unit sees, and the first after the last one;
-        None takes the middle unit.
-        """
+        """First pixel that a unit (None: the middle one) sees, and the first after."""
         first = self.start + self.stride * (self.units // 2 if unit is None else unit)
         return max(first, self.seen[0]), min(first + self.size, self.seen[1])
 
@@ -89,11 +87,8 @@ class Axis:
 
 @dataclass(frozen=True)
 class ReceptiveField:
-    """What the units of one layer see of the image.
-
-    Attributes:
-        rows: the fields from top to bottom.
-        columns: the fields from left to right.
+    """What the units of one layer see of the image, from top to bottom and from left to
+    right.
     """
 
     rows: Axis
@@ -106,13 +101,11 @@ class ReceptiveField:
 
     @property
     def stride(self) -> tuple[int, int]:
-        """Pixels from one unit's field to the next, downwards and to the right."""
+        """Pixels from one unit's field to the next, down and to the right."""
         return self.rows.stride, self.columns.stride
 
     def box(self, row: int | None = None, column: int | None = None) -> Box:
-        """What the unit at ``row`` and ``column`` sees within the image; None takes the
-        middle one.
-        """
+        """What the unit at ``row`` and ``column`` (None: the middle) sees."""
         top, bottom = self.rows.field(row)
         left, right = self.columns.field(column)
         return top, left, bottom, right
@@ -144,13 +137,8 @@ def receptive_fields(
     position by itself; after anything else (a fully connected layer, a global mean,
     pooling into uneven bins) a unit is taken to see all that its input sees.
 
-    Args:
-        model: any network; it is left as it was.
-        image_size: side of the square images in pixels.
-        channels: channels of an image.
-
     Returns:
-        By name, of each layer that puts out one tensor; the field of its last use.
+        By name, of each layer whose output is one tensor, the field of its last use.
     """
     shapes = copy.deepcopy(model).eval().to("meta")
     trace = _Trace()
@@ -175,8 +163,7 @@ def receptive_fields(
 class _Trace(TorchDispatchMode):
     """Within the block, each tensor that comes from the image has a field.
 
-    This sees PyTorch's basic operations, to which all ways to write ReLU or a pooling
-    come down.
+    This sees basic operations, to which all ways to write a pooling come down.
     """
 
     def __init__(self) -> None:

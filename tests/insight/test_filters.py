@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from helpers.base.errors import ConfigError, ModelError
+from helpers.base.errors import ModelError
 from helpers.insight.filters import FilterPictures, filter_pictures
 from helpers.models.lenet5 import LeNet5
 from helpers.models.resnet18 import ResNet18
@@ -161,9 +161,5 @@ def test_what_cannot_be_drawn_is_refused(model: nn.Sequential) -> None:
         find(model, "0", filters=[4])
     with pytest.raises(ModelError, match="has filters"):
         find(model, "0", filters=[])
-    with pytest.raises(
-        ModelError, match=r"'0' works on a tensor of shape \(1, 3, 256\)"
-    ):
+    with pytest.raises(ModelError, match=r"'0' works on \(1, 3, 256\)"):
         find(nn.Sequential(nn.Flatten(2)), "0")
-    with pytest.raises(ConfigError, match="at least one step"):
-        find(model, "0", steps=0)

@@ -230,6 +230,3 @@ def test_pooling_written_as_a_function_is_followed_too() -> None:
 
     field = receptive_field(Functional(), "end", image_size=32)
     assert measures(field) == ((9, 9), (8, 8), (-1, -1))
-    assert field.box() == footprint_box(
-        gradient_footprint(Functional(), "end", image_size=32)
-    )
