@@ -345,7 +345,8 @@ def results_save(names: Sequence[str]) -> None:
     from helpers.handin.reference import save_reference
 
     records = _records(quick=False)
-    wanted = [n.name for name in names for n in resolve(name)] or list(records)
+    named = [n.name for name in names for n in resolve(name)]
+    wanted = named or list(records) or ["any notebook"]
     if missing := [name for name in wanted if name not in records]:
         raise ExportError(
             f"There is no run of {', '.join(missing)} to keep: run it first."

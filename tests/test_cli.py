@@ -268,7 +268,7 @@ def test_predict_reports_one_line(call: Call, tmp_path: Path) -> None:
 def test_results_come_as_table_and_as_csv(call: Call) -> None:
     assert "at least half     55.0 ± 63.5 % (2 seeds)" in call("results").stdout
     assert call("results", "--metrics").stdout.startswith(
-        "notebook,status,data,model,metric,mean"
+        "notebook,data,model,metric,mean"
     )
 
 
@@ -296,22 +296,24 @@ def test_results_save_keeps_or_refuses(
         0,
         str(tmp_path / "reference/course/01_a.json"),
     )
-    record.status = "timeout"
+    record.data["source"] = "synthetic"
     record.save(tmp_path / "exports/course/01_a/metrics.json")
     result = call("results", "save")
     assert result.exit_code == 1
     assert result.stderr.startswith(
-        "refused: The run of course/01_a is no reference: its status is timeout."
+        "refused: The run of course/01_a is no reference: it ran on synthetic data"
     )
-    assert RunRecord.load(tmp_path / "reference/course/01_a.json").status == "complete"
+    kept = RunRecord.load(tmp_path / "reference/course/01_a.json")
+    assert kept.data["source"] == "real"
 
 
 def test_results_save_wants_a_run(call: Call) -> None:
-    result = call("results", "save", "course")
-    assert (result.exit_code, result.stderr) == (
-        1,
-        "error: There is no run of course/01_a to keep: run it first.\n",
-    )
+    for names, missing in ((["course"], "course/01_a"), ([], "any notebook")):
+        result = call("results", "save", *names)
+        assert (result.exit_code, result.stderr) == (
+            1,
+            f"error: There is no run of {missing} to keep: run it first.\n",
+        )
 
 
 def test_data_commands_use_the_catalogue(

@@ -119,7 +119,7 @@ def executed_notebooks(names: Sequence[str], *, quick: bool = False) -> list[Pat
 
 
 def load_records(root: Path, names: Iterable[str]) -> dict[str, RunRecord]:
-    """The record of each of these notebooks that has been run, by name.
+    """The record of each of these notebooks that has a complete run, by name.
 
     Args:
         root: the folder of run folders.
@@ -128,9 +128,10 @@ def load_records(root: Path, names: Iterable[str]) -> dict[str, RunRecord]:
     Raises:
         ExportError: a record is damaged or of another version.
     """
-    paths = {name: _record(root / name) for name in names}
     return {
-        name: RunRecord.load(path) for name, path in paths.items() if path.is_file()
+        name: RunRecord.load(_record(root / name))
+        for name in names
+        if _is_complete(root / name)
     }
 
 
