@@ -25,11 +25,11 @@ class Augment:
 
     Attributes:
         flip: probability of a horizontal flip.
-        rotate: largest rotation, in degrees either way.
+        rotate: largest rotation either way, in degrees.
         scale: largest change of size: factors from 1 / (1 + scale) to 1 + scale.
         translate: largest translation along each axis, as a fraction of the side.
         crop: largest translation in whole pixels: a random crop after padding.
-        shear: largest shear along x, in degrees either way.
+        shear: largest shear along x either way, in degrees.
         elastic: standard deviation of a smooth random displacement of every pixel, as a
             fraction of the side (Simard, Steinkraus and Platt 2003).
         padding: what comes in from outside: ``zeros`` (the mean colour, since images
@@ -95,10 +95,8 @@ class Augment:
     ) -> Tensor:
         """Augments normalised float images (B, C, H, W) to (B, C, size, size).
 
-        Args:
-            images: the batch.
-            generator: source of every random number, on the images' device.
-            size: side in pixels of the result; None keeps the images' own.
+        All random numbers come from ``generator``, on the images' device; without
+        ``size``, in pixels, the images keep theirs.
         """
         size = size or images.shape[-1]
         if self.moves or size != images.shape[-1]:

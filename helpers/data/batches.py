@@ -18,8 +18,8 @@ class Batches:
         split: the images; moved to ``device`` once, as they are.
         batch_size: images per batch; the last one may be smaller.
         device: where the batches are made.
-        mean: mean of each channel, in 0–1.
-        std: standard deviation of each channel, in 0–1.
+        mean: of each channel, in 0–1.
+        std: likewise.
         seed: with the epoch, fixes order and augmentation.
         shuffle: a new order every epoch; False keeps the split's own.
         augment: applied to every batch; None for evaluation.

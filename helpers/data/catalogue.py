@@ -37,25 +37,22 @@ class DataSet:
         name: the name ``load_data`` knows it by.
         title: its name in prose.
         folder: its own folder below the data folder, and below ``synthetic/`` there.
-        image_size: side of the square images in pixels.
         load: reads classes and splits from the folder, and raises a DataError that
             names what is missing or broken; takes a side in pixels where ``any_size``.
         draw: draws the stand-in into an empty folder, in the layout of the real set.
-        homepage: where it is described; empty for a set that is generated.
+        homepage: where it is described.
         archives: the official download: URLs to their SHA-256.
-        convert: lays an archive, or the user's download (first argument) out in the
-            set's new folder (second).
+        convert: lays a download (first argument) out in the new folder (second).
         collect: draws or gathers the images; takes up what it began.
         generated: whether ``load_data`` collects by itself.
         seal: a file that is written last: without it the set is not there.
-        any_size: whether the images can be had at other sides than ``image_size``.
+        any_size: whether the images can be decoded at any size.
         factors: see ``Splits.factors``.
     """
 
     name: str
     title: str
     folder: str
-    image_size: int
     load: Callable[..., Loaded]
     draw: Callable[[Path], None]
     homepage: str = ""
@@ -95,7 +92,6 @@ _MNIST = DataSet(
     name="mnist",
     title="MNIST (training set, 60 : 40)",
     folder="MNIST",
-    image_size=mnist.IMAGE_SIZE,
     homepage="https://yann.lecun.com/exdb/mnist/",
     load=mnist.load_60_40,
     draw=mnist.draw,
@@ -121,7 +117,6 @@ _ALL = (
         name="caltech101",
         title="Caltech-101",
         folder="caltech101",
-        image_size=caltech101.IMAGE_SIZE,
         homepage="https://data.caltech.edu/records/mzrjq-6wc02",
         load=caltech101.load,
         draw=caltech101.draw,
@@ -136,7 +131,6 @@ _ALL = (
         name="cifar10",
         title="CIFAR-10",
         folder=cifar10.FOLDER,
-        image_size=cifar10.IMAGE_SIZE,
         homepage="https://www.cs.toronto.edu/~kriz/cifar.html",
         load=cifar10.load,
         draw=cifar10.draw,
@@ -151,7 +145,6 @@ _ALL = (
         name="lines",
         title="the line dataset",
         folder="lines",
-        image_size=lines.IMAGE_SIZE,
         load=lines.load,
         draw=lines.draw,
         collect=lines.make,
@@ -169,7 +162,6 @@ _ALL = (
         name="artists",
         title="the artists' paintings",
         folder="artists",
-        image_size=artists.IMAGE_SIZE,
         homepage="https://web.mit.edu/zoya/www/",
         load=artists.load,
         draw=artists.draw,
@@ -179,7 +171,6 @@ _ALL = (
         name="facescrub",
         title="FaceScrub",
         folder="facescrub",
-        image_size=facescrub.IMAGE_SIZE,
         homepage="https://vintage.winklerbros.net/facescrub.html",
         load=facescrub.load,
         draw=facescrub.draw,
@@ -191,7 +182,6 @@ _ALL = (
         name="clipart",
         title="clip art",
         folder="clipart",
-        image_size=clipart.IMAGE_SIZE,
         homepage="https://www.hemanthdv.org/officeHomeDataset.html",
         load=clipart.load,
         draw=clipart.draw,
@@ -228,25 +218,22 @@ def load_data(name: str, source: str = "auto", *, size: int | None = None) -> Sp
     Raises:
         DataError: the name or source is unknown, or the real images are missing or
             broken; they are never replaced by the stand-in then.
-        ConfigError: the size is not positive, or the set comes in one size only.
+        ConfigError: the size is not positive, or the set comes in one only.
     """
     data_set = find_data_set(name)
     if source not in SOURCES:
         raise DataError(
             f"There is no data source {source!r}: known are {', '.join(SOURCES)}."
         )
-    size = data_set.image_size if size is None else size
-    if size != data_set.image_size and not data_set.any_size:
+    if size is not None and not (data_set.any_size and size > 0):
         raise ConfigError(
-            f"{data_set.title} comes at {data_set.image_size} pixels only, not at "
-            f"{size}: leave the size out."
+            f"{data_set.title} cannot be had at {size} pixels: expected a positive "
+            "size, and none for a set that comes in one."
         )
-    if size < 1:
-        raise ConfigError(f"Images cannot have a side of {size} pixels: expected 1 up.")
     if source == "auto":
         source = "real" if data_set.generated or data_set.present else "synthetic"
     folder = _real(data_set) if source == "real" else _synthetic(data_set)
-    loaded = data_set.load(folder, size) if data_set.any_size else data_set.load(folder)
+    loaded = data_set.load(folder) if size is None else data_set.load(folder, size)
     return Splits(name, source, *loaded, data_set.factors)
 
 

@@ -18,8 +18,7 @@ TIMEOUT = 30  # seconds without a byte
 def fetch(name: str) -> Path:
     """Downloads and lays out the data set ``name``, unless its folder is there.
 
-    A verified download that could not be laid out is kept for the next attempt, and so
-    is what a set that is gathered picture by picture has by then.
+    What was downloaded and verified before a failure is kept for the next attempt.
 
     Returns:
         The data set's own folder.

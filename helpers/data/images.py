@@ -98,14 +98,10 @@ def image_files(folder: Path) -> list[Path]:
     files = [file for file in folder.iterdir() if not is_clutter(file.name)]
     for file in files:
         if file.suffix.lower() not in SUFFIXES or not file.is_file():
-            raise DataError(
-                f"{file} is not an image file. Expected only images here: move it "
-                "elsewhere."
-            )
+            raise DataError(f"{file} is not an image file: move it elsewhere.")
     if not files:
         raise DataError(
-            f"{folder} is empty. Expected at least one image: add some, or move the "
-            "folder elsewhere."
+            f"{folder} is empty: add an image, or move the folder elsewhere."
         )
     return sorted(files, key=lambda file: numeric_order(file.name))
 
@@ -129,11 +125,6 @@ def identified_files(folder: Path) -> dict[str, Path]:
 
 def load_folder_split(folder: Path, *, classes: Sequence[str], size: int) -> Split:
     """Loads one folder of class folders.
-
-    Args:
-        folder: holds one folder of images per class, and nothing else.
-        classes: the names of these folders, in the order of the labels.
-        size: side in pixels of the decoded images.
 
     Returns:
         A split with images (N, 3, size, size), ordered by class and file name.

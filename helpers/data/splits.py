@@ -82,12 +82,8 @@ class Split:
     ) -> list[Split]:
         """Deals the images of each class out into parts, by ids and ``seed`` alone.
 
-        Args:
-            counts: the number of images of a class to how many go into each part.
-            seed: another seed, another split.
-
-        Returns:
-            The parts, each in the order of this split.
+        ``counts`` says of the number of images of a class how many go into each part.
+        The parts keep the order of this split.
         """
         dealt = []  # for each class the indices of each part
         for label in self.labels.unique():
@@ -166,7 +162,7 @@ class Splits:
     def channel_stats(self) -> tuple[tuple[float, ...], tuple[float, ...]]:
         """Mean and standard deviation of each channel to normalise with, in 0–1.
 
-        0 and 1 for floats; the deviation of a channel that never changes is given as 1.
+        0 and 1 for floats; the deviation of a constant channel is given as 1.
         """
         if self.normalisation is not None:
             return self.normalisation

@@ -45,8 +45,7 @@ def load(folder: Path, size: int = IMAGE_SIZE) -> Loaded:
     """Reads ``train/<label>/*.jpg`` and ``valid/<label>/*.jpg``, any number of them.
 
     Their names are in ``classes.txt``, if it is there. ``test/`` has no labels, so it
-    is no split; but its images are read, that a broken one is known before the day of
-    the hand-in.
+    is no split; but it is read, so that a broken image is known before the hand-in.
     """
     found = class_folders(folder / "train")
     numbers = tuple(map(str, range(len(found))))
@@ -68,12 +67,8 @@ def convert(source: Path, folder: Path) -> None:
     """Lays Office-Home's clip art out as the course does its own.
 
     Of each category 70 % are for training, 15 % for validation and 15 % for testing, by
-    a hash of the names.
-
-    Args:
-        source: Office-Home's archive, what it unpacks to, or its folder Clipart; or the
-            course's own set, which is taken over as it is.
-        folder: an empty folder.
+    a hash of the names. ``source`` is Office-Home's archive, what it unpacks to, or its
+    folder Clipart; or the course's own set, which is taken over as it is.
 
     Raises:
         DataError: there are no class folders, or one has too few images or another
@@ -124,8 +119,7 @@ def _split_categories(originals: Path, folder: Path) -> None:
         if len(files) <= 2 * held_out:
             raise DataError(
                 f"{originals / name} holds only {len(files)} images. Expected at least "
-                "3, to train, to validate and to test: is this the folder of the "
-                "categories?"
+                "3: is this the folder of the categories?"
             )
         _copy(files[:held_out], folder / "valid" / str(label))
         tests += [(str(label), file) for file in files[held_out : 2 * held_out]]

@@ -102,8 +102,7 @@ class Limits:
 def collect_faces(folder: Path, limits: Limits | None = None) -> None:
     """Gathers the faces; takes up what an earlier call began and prints a report.
 
-    What is there or lost for good is not asked for again; what may pass (time-outs,
-    connections, servers in trouble) is.
+    What is there or lost for good is not asked for again; what may pass is.
 
     Args:
         folder: holds FaceScrub's two lists; gets ``faces/<actor>/*.jpg``, ``lost.csv``
@@ -116,19 +115,18 @@ def collect_faces(folder: Path, limits: Limits | None = None) -> None:
     try:
         faces, malformed = read_lists(folder)
         losses = [Loss("", "", Cause.MALFORMED, line, "") for line in malformed]
+        missing = {
+            (face.face_id, face.url): face
+            for face in faces
+            if not (folder / face.file).is_file()
+        }
         gone = {
             (loss.face_id, loss.url): loss
             for loss in read_losses(folder)
             if loss.cause not in MAY_PASS
         }
-        wanted = []
-        for face in faces:
-            if (folder / face.file).is_file():
-                continue
-            if (face.face_id, face.url) in gone:
-                losses.append(gone[face.face_id, face.url])
-            else:
-                wanted.append(face)
+        losses += [gone[key] for key in missing if key in gone]
+        wanted = [face for key, face in missing.items() if key not in gone]
         _gather(folder, wanted, losses, limits or Limits())
         kept = [face for face in faces if (folder / face.file).is_file()]
         tqdm.write(report(kept, losses))
@@ -226,9 +224,9 @@ def _read(
     response: requests.Response, max_bytes: int, check_time: Callable[[], None]
 ) -> bytes:
     if (status := response.status_code) != requests.codes.ok:
-        passes = status >= 500 or status in {408, 429}
-        cause = Cause.SERVER if passes else Cause.REFUSED
-        cause = Cause.NOT_FOUND if status in {404, 410} else cause
+        causes = {404: Cause.NOT_FOUND, 410: Cause.NOT_FOUND}
+        causes |= {408: Cause.SERVER, 429: Cause.SERVER}
+        cause = Cause.SERVER if status >= 500 else causes.get(status, Cause.REFUSED)
         raise LostError(cause, f"HTTP {status} {response.reason}".strip())
     content = bytearray()
     # Piece by piece: waiting for a full buffer, a server that drips is never left.

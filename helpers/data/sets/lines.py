@@ -104,20 +104,14 @@ def load(folder: Path) -> Loaded:
 def draw_lines(
     length: int, width: int, angle: int, count: int, rng: Generator
 ) -> NDArray[np.uint8]:
-    """Draws lines of one kind, each anywhere wholly inside its image.
+    """Draws ``count`` lines, each anywhere wholly inside its image.
 
     A pixel's value is the share that the line covers of it, taken along and across the
     line and multiplied: exact for horizontal and vertical lines, else very nearly so.
 
-    Args:
-        length: pixels along the line.
-        width: pixels across it.
-        angle: degrees, counter-clockwise from the horizontal.
-        count: number of images N.
-        rng: source of the places.
-
     Returns:
-        ``uint8`` (N, 28, 28), 0–255.
+        ``uint8`` (N, 28, 28), 0–255; length and width are in pixels, the angle in
+        degrees, counter-clockwise from the horizontal.
     """
     # Beyond half a pixel outside the line, no pixel's centre is touched by it.
     reach_along, reach_across = (length + 1) / 2, (width + 1) / 2

@@ -44,10 +44,9 @@ def load_60k_10k(folder: Path) -> Loaded:
 
 
 def convert(archive: Path, folder: Path) -> None:
-    """Puts one official ``.gz`` file and what it holds into ``raw/``."""
+    """Puts one official ``.gz`` file into ``raw/``."""
     (folder / "raw").mkdir(exist_ok=True)
     shutil.copy(archive, folder / "raw")
-    _read_idx(folder / "raw" / archive.stem)
 
 
 def draw(folder: Path) -> None:

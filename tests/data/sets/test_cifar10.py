@@ -10,7 +10,6 @@ import torch
 
 from helpers.base.errors import DataError
 from helpers.base.files import data_dir
-from helpers.data import synthetic
 from helpers.data.catalogue import data_status, load_data
 from helpers.data.sets import cifar10
 from helpers.data.splits import Splits
@@ -105,19 +104,6 @@ def test_a_missing_file_is_named(small: Path) -> None:
     (small / "data_batch_4").unlink()
     with pytest.raises(DataError, match=r"data_batch_4 is missing, .* get it with"):
         load_data("cifar10")
-
-
-@pytest.mark.parametrize("keep", [0, 100, -1])
-def test_a_damaged_batch_of_the_stand_in_is_an_error_too(
-    batches: Path, keep: int
-) -> None:
-    folder = shutil.copytree(batches, data_dir() / "synthetic" / cifar10.FOLDER)
-    (folder / synthetic.MARKER).write_text(synthetic.MARKER_TEXT)
-    assert load_data("cifar10").counts() == {"train": 450, "valid": 50, "test": 100}
-    batch = folder / "data_batch_1"
-    batch.write_bytes(batch.read_bytes()[:keep])
-    with pytest.raises(DataError, match=r"The train batches in .* cannot be read"):
-        load_data("cifar10", source="synthetic")
 
 
 @pytest.mark.usefixtures("synthetic_data")

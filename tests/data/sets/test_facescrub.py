@@ -103,11 +103,9 @@ def test_without_a_manifest_the_set_is_not_there_yet(faces: Path) -> None:
 
 
 def test_a_size_that_is_none(faces: Path) -> None:
-    with pytest.raises(ConfigError, match="cannot have a side of 0 pixels"):
+    with pytest.raises(ConfigError, match="cannot be had at 0 pixels"):
         load_data("facescrub", size=0)
-    with pytest.raises(
-        ConfigError, match="Caltech-101 comes at 64 pixels only, not at 28"
-    ):
+    with pytest.raises(ConfigError, match="Caltech-101 cannot be had at 28 pixels"):
         load_data("caltech101", size=28)
 
 
