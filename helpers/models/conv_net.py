@@ -25,7 +25,7 @@ class ConvNet(nn.Module):
         dropout: between two blocks (Srivastava et al. 2014).
 
     Raises:
-        ModelError: ``dropout`` is out of range, or the images are too small.
+        ModelError: the images are too small.
     """
 
     def __init__(
@@ -39,8 +39,6 @@ class ConvNet(nn.Module):
         dropout: float = 0.0,
     ) -> None:
         super().__init__()
-        if not 0 <= dropout < 1:
-            raise ModelError(f"dropout is {dropout}: expected 0 or more, less than 1.")
         side = image_size // 2 ** len(hidden_sizes)
         if side < 1:
             raise ModelError(

@@ -13,8 +13,6 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor, nn
 
-from helpers.base.errors import ModelError
-
 Factors = Mapping[str, Sequence[str]]  # class names by factor
 
 
@@ -25,18 +23,10 @@ class Heads:
     neurons, for a softmax. Of the combined classes, the last head's changes fastest.
 
     Args:
-        factors: for each head, in order, its class names.
-
-    Raises:
-        ModelError: there is no head, or one has fewer than two classes.
+        factors: for each head, in order, its class names, two or more.
     """
 
     def __init__(self, factors: Factors) -> None:
-        if not factors or any(len(names) < 2 for names in factors.values()):
-            raise ModelError(
-                "A multi-head network needs heads of two classes or more each, not "
-                f"{dict(factors)}."
-            )
         self.factors = {name: tuple(names) for name, names in factors.items()}
         self.shape = _shape(factors)  # classes of each head
         self.widths = [1 if classes == 2 else classes for classes in self.shape]

@@ -8,8 +8,6 @@ from torch import Tensor, nn
 from helpers.base.errors import ModelError
 from helpers.models.registry import register
 
-DOWNSAMPLING = ("pool", "stride")
-
 
 @register("one_conv")
 class OneConvCNN(nn.Module):
@@ -47,10 +45,9 @@ class OneConvCNN(nn.Module):
         dropout: float = 0.0,
     ) -> None:
         super().__init__()
-        if downsampling not in DOWNSAMPLING:
+        if downsampling not in ("pool", "stride"):
             raise ModelError(
-                f"downsampling is {downsampling!r}: known are "
-                f"{', '.join(DOWNSAMPLING)}."
+                f"downsampling is {downsampling!r}: known are pool, stride."
             )
         layers: list[nn.Module] = []
         channels, side = in_channels, image_size

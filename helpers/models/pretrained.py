@@ -200,7 +200,7 @@ def _checked_digest(path: Path, name: str) -> str:
 
 
 def _is_folded(network: nn.Module) -> bool:
-    """Whether all batch normalisations only add a bias; fresh ones have none."""
+    """Whether all batch normalisations only add a bias."""
     norms: list[Any] = [
         module for module in network.modules() if isinstance(module, nn.BatchNorm2d)
     ]

@@ -17,8 +17,6 @@ def register(name: str) -> Callable[[Builder], Builder]:
     """A decorator that makes a network known as ``name``."""
 
     def add(builder: Builder) -> Builder:
-        if name in _BUILDERS:
-            raise ValueError(f"two networks are registered as {name!r}")
         _BUILDERS[name] = builder
         return builder
 

@@ -20,7 +20,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from helpers.base.errors import ModelError
 from helpers.models.initialise import initialise
 from helpers.models.registry import register
 
@@ -110,9 +109,6 @@ class StrokeFeatures(nn.Module):
         pooling: ``max`` or ``average``.
         blur: as in ``StrokePool``.
         batch_norm: in every block, and of the features.
-
-    Raises:
-        ModelError: an unknown pooling, or widths and depths that do not fit together.
     """
 
     def __init__(
@@ -129,16 +125,6 @@ class StrokeFeatures(nn.Module):
         batch_norm: bool = True,
     ) -> None:
         super().__init__()
-        if pooling not in POOLINGS:
-            raise ModelError(
-                f"pooling is {pooling!r}: known are {', '.join(POOLINGS)}."
-            )
-        if len(depths) != len(widths) - 1 or any(width % 4 for width in widths[1:]):
-            raise ModelError(
-                f"widths {list(widths)} and depths {list(depths)} do not fit: expected "
-                "one depth for each width but the first, and widths that are multiples "
-                "of 4."
-            )
         self.paper, self.context = paper, context
 
         def norm(channels: int) -> nn.Module:

@@ -77,12 +77,6 @@ class FeatureNet(nn.Module):
         maps: Tensor = self.pool(self.layers(images))
         return maps
 
-    def extra_repr(self) -> str:
-        """What the names of the layers do not tell."""
-        return (
-            f"{self.backbone} to {self.layer}, size={self.size}, frozen={self.frozen}"
-        )
-
 
 @register("feature_classifier")
 class FeatureClassifier(nn.Module):
@@ -137,7 +131,7 @@ class TransferNet(nn.Module):
 
     Args:
         in_channels: 3, or 1 for gray images, which all three input channels then see.
-        backbone: as ``FeatureNet`` takes it, like the five that follow.
+        backbone: as ``FeatureNet`` takes it, like what follows.
         options: what else ``FeatureClassifier`` takes.
 
     Raises:

@@ -78,15 +78,6 @@ def test_dropout_lies_between_the_blocks() -> None:
     )
 
 
-@pytest.mark.parametrize("dropout", [-0.1, 1.0, 1.5, float("nan")])
-def test_a_probability_that_is_none_is_refused(dropout: float) -> None:
-    with pytest.raises(
-        ModelError,
-        match=r"dropout is .*: expected 0 or more, less than 1",
-    ):
-        ConvNet(10, dropout=dropout)
-
-
 def test_images_that_are_used_up_are_refused() -> None:
     with pytest.raises(ModelError, match="Images of 16 pixels are used up by 5 blocks"):
         ConvNet(10, image_size=16)

@@ -5,7 +5,6 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from helpers.base.errors import ModelError
 from helpers.models.heads import Heads, class_logits, factor_labels, marginals
 
 FACTORS = {
@@ -87,11 +86,3 @@ def test_a_single_factor_is_the_classes_themselves(outputs: torch.Tensor) -> Non
 
 def test_a_plain_classifier_says_what_it_says(outputs: torch.Tensor) -> None:
     assert class_logits(nn.Linear(1, 5), outputs) is outputs
-
-
-@pytest.mark.parametrize("factors", [{}, {"size": ("small",)}])
-def test_heads_of_fewer_than_two_classes_are_refused(
-    factors: dict[str, tuple[str, ...]],
-) -> None:
-    with pytest.raises(ModelError, match="two classes or more"):
-        Heads(factors)

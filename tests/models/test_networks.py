@@ -7,7 +7,6 @@ from torch import nn
 
 from helpers.base.errors import ModelError
 from helpers.models import ImprovedCNN, LeNet5, ResNet18, create_model, model_names
-from helpers.models.registry import register
 
 
 def count(model: nn.Module) -> int:
@@ -96,5 +95,3 @@ def test_unknown_names_and_arguments_are_refused() -> None:
         create_model("lenet6", num_classes=2)
     with pytest.raises(ModelError, match="depth"):
         create_model("lenet5", num_classes=2, depth=3)
-    with pytest.raises(ValueError, match="two networks"):
-        register("lenet5")(LeNet5)
