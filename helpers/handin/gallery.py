@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from helpers.base.declared import DeclaredNotebook, find_notebooks
 from helpers.base.record import RunRecord, reached, said
 from helpers.base.runs import exports_root, load_records, run_command
 from helpers.export.pages import write_export
+from helpers.handin import reference
 from helpers.handin.caveats import Caveat, caveats_of
 from helpers.handin.courses import COURSES, subject_of
 from helpers.handin.results import count_verdicts, describe_data, format_time
@@ -34,6 +36,9 @@ def write_gallery(*, quick: bool = False) -> Path:
     """
     root, notebooks = exports_root(quick=quick), find_notebooks()
     records = load_records(root, [notebook.name for notebook in notebooks])
+    own = set(records)
+    if not quick:  # what git keeps stands for what has not been run here
+        records = {r.notebook: r for r in reference.collect_reference()} | records
     caveats = caveats_of(records, notebooks, quick=quick)
     cards = []
     for notebook in notebooks:
@@ -45,14 +50,11 @@ def write_gallery(*, quick: bool = False) -> Path:
             "record": record,
             "kind": "absent",
             "command": run_command(name, quick=quick),
-            "links": {
-                text: quote(f"{name}/{file}")
-                for file, text in FILES.items()
-                if (root / name / file).is_file()
-            },
+            "links": _links(name, name in own, root),
         }
         if record:
-            card |= _shown(notebook, record, caveats[name], root)
+            picture = _picture(notebook, name in own, root)
+            card |= _shown(notebook, record, caveats[name], picture, root)
         cards.append(card)
     words = {word.__name__: word for word in WORDS}
     page = render("gallery.html.j2", cards=cards, courses=COURSES, quick=quick, **words)
@@ -60,27 +62,45 @@ def write_gallery(*, quick: bool = False) -> Path:
     return root / "index.html"
 
 
+def _links(name: str, own: bool, root: Path) -> dict[str, str]:
+    """The documents of a run here, or those that git keeps."""
+    files = {text: root / name / file for file, text in FILES.items()}
+    if not own:
+        kept = reference.reference_dir()
+        files = {"Web page": kept / f"{name}.html", "PDF": kept / f"{name}.pdf"}
+    return {text: _url(file, root) for text, file in files.items() if file.is_file()}
+
+
+def _url(file: Path, root: Path) -> str:
+    return quote(Path(os.path.relpath(file, root)).as_posix())
+
+
+def _picture(notebook: DeclaredNotebook, own: bool, root: Path) -> Path:
+    if not own:
+        return reference.reference_dir() / f"{notebook.name}.png"
+    figure = notebook.gallery.figure if notebook.gallery else ""
+    return root / notebook.name / "figures" / f"{figure}.png"
+
+
 def _shown(
     notebook: DeclaredNotebook,
     record: RunRecord,
     caveats: Sequence[Caveat],
+    picture: Path,
     root: Path,
 ) -> dict[str, Any]:
     """What a run adds: caveats, a figure and a number."""
     kinds = {caveat.kind for caveat in caveats}
     kind = next((kind for kind in NOTES if kind in kinds), "complete")
     shown: dict[str, Any] = {"kind": kind, "caveats": caveats}
-    figure, model, metric = "", "", ""
-    if notebook.gallery:
-        figure = notebook.gallery.figure
-        model, metric = notebook.gallery.headline or ("", "")
-    file = f"{notebook.name}/figures/{figure}.png"
-    if (root / file).is_file():
+    model, metric = (notebook.gallery and notebook.gallery.headline) or ("", "")
+    if picture.is_file():
         from PIL import Image
 
-        with Image.open(root / file) as picture:
+        with Image.open(picture) as opened:
+            figure = notebook.gallery.figure if notebook.gallery else "figure"
             alt = f"{figure.replace('_', ' ').capitalize()} of {notebook.name}"
-            shown["figure"] = (quote(file), alt, *picture.size)
+            shown["figure"] = (_url(picture, root), alt, *opened.size)
     if metric in record.results.get(model, {}):
         number = str(record.estimate(model, metric))
         label = f"{metric.replace('_', ' ')} of {model}"

@@ -54,7 +54,11 @@ def describe_data(record: RunRecord) -> str:
     """The data of a run, and the pretrained network that it starts from, in words."""
     data = record.data
     text = f"{data.get('source', 'unknown')} {data.get('name', '')}".strip()
-    return f"{text}, {data['backbone']}" if data.get("backbone") else text
+    if backbone := data.get("backbone"):
+        text += f", {backbone}"
+    if since := data.get("measured_before"):
+        text += f"; measured before {since}"
+    return text
 
 
 def format_time(record: RunRecord) -> str:

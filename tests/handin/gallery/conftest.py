@@ -91,3 +91,11 @@ def every_state(
         )
         if changes is not None:
             add_run(name, **changes)
+
+
+@pytest.fixture(autouse=True)
+def nothing_kept(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """The folder of what git keeps, empty."""
+    folder = tmp_path / "reference"
+    monkeypatch.setattr("helpers.handin.reference.reference_dir", lambda: folder)
+    return folder
