@@ -2,16 +2,10 @@
 
 from helpers.data.augment import Augment
 from helpers.training.config import TrainConfig
-from helpers.training.cross_validation import (
-    CrossValidated,
-    Fold,
-    cross_validate,
-    deal_folds,
-    measure_rounds,
-)
+from helpers.training.cross_validation import CrossValidated, cross_validate, deal_folds
 from helpers.training.device import has_fast_bf16
 from helpers.training.evaluate import Evaluation, evaluate
-from helpers.training.experiments import Experiment, Trained, measure, run_experiments
+from helpers.training.experiments import Experiment, Trained, run_experiments
 from helpers.training.features import extract_features
 from helpers.training.history import History
 from helpers.training.loop import fit
@@ -22,7 +16,6 @@ __all__ = [
     "CrossValidated",
     "Evaluation",
     "Experiment",
-    "Fold",
     "History",
     "Speed",
     "TrainConfig",
@@ -33,8 +26,6 @@ __all__ = [
     "extract_features",
     "fit",
     "has_fast_bf16",
-    "measure",
-    "measure_rounds",
     "run_experiments",
     "time_training",
 ]

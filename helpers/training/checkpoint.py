@@ -38,28 +38,25 @@ def read_checkpoint(path: Path, config: dict[str, Any]) -> Checkpoint | None:
         return None
     try:
         state: Checkpoint = read_tensors(path)
-    except UnreadableError as error:
+        kept = state["config"]
+    except (UnreadableError, KeyError, TypeError) as error:
         raise TrainingError(
             f"The checkpoint {path} cannot be read ({error}). {ELSEWHERE}"
         ) from error
-    if not isinstance(state, dict) or "config" not in state:
-        raise TrainingError(f"{path} holds no checkpoint. {ELSEWHERE}")
-    kept = state["config"]
     changes = [
         f"{name} {kept.get(name, 'default')} -> {config.get(name, 'default')}"
         for name in {**config, **kept}
         if kept.get(name) != config.get(name)
     ]
-    if changes:
-        threads = kept.get("threads")
+    if not changes:
+        return state
+    hint = ""
+    if kept.get("threads") != config.get("threads"):
         hint = (
-            ""
-            if threads == config.get("threads")
-            else "Other numbers of threads give "
-            f"other bits: set OMP_NUM_THREADS={threads} to go on from there. "
+            "Other numbers of threads give other bits: set "
+            f"OMP_NUM_THREADS={kept.get('threads')} to go on from there. "
         )
-        raise TrainingError(
-            f"The checkpoint {path} belongs to a run with other settings "
-            f"({', '.join(changes)}). {hint}{ELSEWHERE}"
-        )
-    return state
+    raise TrainingError(
+        f"The checkpoint {path} belongs to a run with other settings "
+        f"({', '.join(changes)}). {hint}{ELSEWHERE}"
+    )

@@ -24,7 +24,6 @@ _KNOWN = {
     "precision": PRECISIONS,
     "keep": KEEP,
 }
-# What is expected, whether a number is that, and of which settings.
 _RANGES: tuple[tuple[str, Callable[[float], bool], tuple[str, ...]], ...] = (
     (
         "at least 1",
@@ -48,46 +47,40 @@ class TrainConfig:
         batch_size: images per step.
         optimizer: one of ``OPTIMIZERS``.
         lr: learning rate; the peak where the schedule has one.
-        features_lr: factor of it for the layers below ``model.features``; less than 1
-            where only these are pretrained (discriminative learning rates; Howard and
+        features_lr: factor of it for the layers below ``model.features`` (Howard and
             Ruder 2018).
         momentum: of SGD (Nesterov's) and RMSprop; ``one_cycle`` moves it by 0.05 either
             way.
-        weight_decay: L2 on weights; biases and normalisation parameters are spared.
-            Decoupled for AdamW.
+        weight_decay: L2 on weights, not on biases or normalisation; decoupled for
+            AdamW.
         l1: L1 on the same weights, added to the loss.
         schedule: one of ``SCHEDULES``.
-        warmup: share of the steps in which the learning rate rises (``cosine`` and
-            ``one_cycle``).
+        warmup: share of the steps in which ``cosine`` and ``one_cycle`` rise.
         step_epochs: epochs between two drops of ``step``, or without progress before
             one of ``plateau``.
         step_factor: factor of the learning rate at a drop.
         loss: one of ``LOSSES``.
-        head_weights: weight of the loss of each head, by its name; None is 1 for all;
+        head_weights: weight of each head's loss, by name; None is 1 for all;
             ``learned`` learns them with the network (Kendall et al. 2018).
         label_smoothing: share of the target given to all classes (Szegedy et al. 2016).
         mixup: parameter of mixup's beta distribution (Zhang et al. 2018); 0 is off.
-        cutmix: likewise of CutMix (Yun et al. 2019); with both, each batch gets one of
-            them.
+        cutmix: likewise of CutMix (Yun et al. 2019); with both, each batch gets one.
         clip_norm: largest norm of the whole gradient; None does not clip.
         ema: decay of a moving average of the weights, which is then evaluated and kept;
             it rises over the first steps, as (1 + t) / (10 + t). None is off.
         augment: applied to training batches only.
         start_size: side in pixels of the training images in the first epoch, from where
-            it grows evenly to their own (progressive resizing; Tan and Le 2021); None
-            trains at full size throughout.
-        patience: epochs without a better validation accuracy before training stops;
-            None never stops.
-        keep: the epoch whose weights ``fit`` leaves in the model: the ``last``, or the
-            ``best`` on validation (always so with patience); ``both`` leaves the last,
-            and the history holds the best.
+            it grows to their own (Tan and Le 2021); None is full size throughout.
+        patience: epochs without a better validation accuracy before training stops.
+        keep: the weights that ``fit`` leaves: of the ``last`` epoch, or of the ``best``
+            on validation (always so with patience); ``both`` leaves the last, and the
+            history holds the best.
         seed: fixes the order of the images, augmentation and dropout.
-        precision: one of ``PRECISIONS``; ``auto`` takes bfloat16 where the device is
-            faster with it.
+        precision: one of ``PRECISIONS``; ``auto`` is bfloat16 where that is faster.
         device: ``auto``, ``cpu``, ``cuda`` …
         compile: whether to compile the network (worth it on a GPU only).
-        channels_last: memory format of images and filters, which convolutions are
-            faster with; the results are the same but for rounding.
+        channels_last: memory format of images and filters; the results are the same
+            but for rounding.
     """
 
     epochs: int = 30
@@ -127,10 +120,9 @@ class TrainConfig:
                 )
         for expected, good, names in _RANGES:
             for name in names:
-                optional = getattr(TrainConfig, name) is None
-                value = getattr(self, name)
-                if not (optional and value is None) and not good(value):
-                    or_none = ", or None" if optional else ""
+                value, default = getattr(self, name), getattr(TrainConfig, name)
+                if (value is not None or default is not None) and not good(value):
+                    or_none = ", or None" if default is None else ""
                     raise ConfigError(
                         f"{name} is {value}: expected {expected}{or_none}."
                     )
@@ -146,7 +138,7 @@ class TrainConfig:
 
     @property
     def keeps_best(self) -> bool:
-        """Whether the weights of the best epoch are kept."""
+        """Whether the best epoch's weights are kept."""
         return self.keep != "last" or self.patience is not None
 
     @property
@@ -155,7 +147,7 @@ class TrainConfig:
         return torch.channels_last if self.channels_last else torch.contiguous_format
 
     def image_size(self, epoch: int, full: int) -> int:
-        """Side of the images in ``epoch`` (from 0): a multiple of 8, or full."""
+        """Side of the training images in ``epoch`` (from 0), in pixels."""
         if self.start_size is None:
             return full
         progress = epoch / max(1, self.epochs - 1)
@@ -163,9 +155,8 @@ class TrainConfig:
         return min(full, max(8, round(grown / 8) * 8))
 
     def changed(self) -> dict[str, Any]:
-        """The settings that are not at their defaults, as plain values.
-
-        They identify a run in files: a setting added later leaves earlier runs valid.
+        """The settings that are not at their defaults, by which files know a run: a
+        setting added later leaves earlier runs valid.
         """
         return _changed(self)
 

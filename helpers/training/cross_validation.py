@@ -5,22 +5,22 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from statistics import fmean
 
 import torch
-from joblib import delayed
 from sklearn.model_selection import RepeatedStratifiedKFold
 
 from helpers.base.errors import ConfigError
 from helpers.data.splits import Split, Splits
 from helpers.training.evaluate import Evaluation
-from helpers.training.experiments import Experiment, Trained, side_by_side, train_point
+from helpers.training.experiments import Experiment, Point, Trained, train_points
 
 
 @dataclass(frozen=True)
 class Fold:
-    """What one network of a cross-validation is given.
+    """What one network is given.
 
     Attributes:
         splits: ``train``, which it learns from, and ``valid``, which it is watched on.
@@ -38,12 +38,11 @@ class CrossValidated:
     """One round of cross-validation of one experiment.
 
     Attributes:
-        points: a network for each fold, trained on images of all folds but that one.
+        points: a network for each fold, trained on images of the others.
         held_out: every image as judged by the network that has not seen it, in the
             order of the pooled images.
-        train_accuracy: share of its own training images that a network predicts, mean
-            over the folds.
-        folds: the same judgements, fold by fold.
+        train_accuracy: on each network's own training images, mean over the folds.
+        folds: the judgements of ``held_out``, fold by fold.
     """
 
     points: tuple[Trained, ...]
@@ -71,10 +70,10 @@ def cross_validate(
     Args:
         experiments: by name.
         splits: the data; a test split is not touched.
-        folds: parts that the images are dealt into.
-        repeats: how often they are dealt anew, each time with another seed.
-        watch: as in ``deal_folds``. What looks at validation while it trains
-            (``patience``, ``keep="best"``, the ``plateau`` schedule) needs it.
+        folds: as of ``deal_folds``, like repeats.
+        repeats: each has another seed.
+        watch: likewise; what looks at validation while it trains (``patience``,
+            ``keep="best"``, the ``plateau`` schedule) needs it.
         folder: where finished points and checkpoints are kept.
         jobs: points trained side by side.
 
@@ -88,30 +87,18 @@ def cross_validate(
     """
     if watch == 0:
         _refuse_peeking(experiments)
-    parts = deal_folds(splits, folds=folds, repeats=repeats, watch=watch)
-    fingerprints = [part.splits.fingerprint() for part in parts]
-    tasks = [(name, index) for name in experiments for index in range(len(parts))]
-    calls = (
-        delayed(train_point)(
-            f"{name}-fold{index % folds}",
-            experiments[name],
-            index,
-            parts[index].splits,
-            fingerprint=fingerprints[index],
-            folder=folder,
-        )
-        for name, index in tasks
-    )
-    found = dict(zip(tasks, side_by_side(calls, jobs), strict=True))
+    dealt = deal_folds(splits, folds=folds, repeats=repeats, watch=watch)
+    points = [
+        Point(f"{name}-fold{index % folds}", experiment, index, fold.splits)
+        for name, experiment in experiments.items()
+        for index, fold in enumerate(dealt)
+    ]
+    trained = iter(train_points(points, folder=folder, jobs=jobs))
+    starts = range(0, len(dealt), folds)
     return {
         name: [
-            _gather(
-                [
-                    (parts[i], found[name, i])
-                    for i in range(repeat * folds, (repeat + 1) * folds)
-                ]
-            )
-            for repeat in range(repeats)
+            _gather(dealt[start : start + folds], list(islice(trained, folds)))
+            for start in starts
         ]
         for name in experiments
     }
@@ -122,15 +109,15 @@ def deal_folds(
 ) -> list[Fold]:
     """The folds of ``cross_validate``, those of the first repeat first.
 
-    The images of ``train`` and ``valid`` are pooled and dealt anew into stratified
-    folds in each repeat, always the same. A network learns from all folds but one.
+    ``train`` and ``valid`` are pooled and dealt anew into stratified folds in each
+    repeat, always the same. A network learns from all folds but one.
 
     Args:
         splits: the data.
         folds: parts that the images are dealt into.
-        repeats: how often they are dealt anew.
-        watch: share of each class's images in those folds that the network is watched
-            on instead of learning from them; with 0 it is watched on the held-out fold.
+        repeats: how often they are dealt.
+        watch: share of each class's images in those folds that it is watched on
+            instead of learning from them; with 0 it is watched on the held-out fold.
 
     Raises:
         ConfigError: there are fewer images of a class than folds, or ``watch`` is not a
@@ -167,27 +154,8 @@ def pool(splits: Splits) -> Split:
     )
 
 
-def measure_rounds(rounds: Sequence[CrossValidated]) -> dict[str, list[float]]:
-    """Metrics of one experiment, a value per repeat; ``valid`` means held out.
-
-    A repeat's value is over all images, each of them judged once. The spread over
-    repeats is that of dealing and training, not of another set of images.
-    """
-    measures = ("accuracy", "loss", "mean_class_accuracy", "f1_macro")
-    return {
-        "train_accuracy": [one.train_accuracy for one in rounds],
-        **{
-            f"valid_{name}": [getattr(one.held_out, name) for one in rounds]
-            for name in measures
-        },
-        "train_seconds": [
-            sum(point.history.seconds for point in one.points) for one in rounds
-        ],
-    }
-
-
 def _watched(share: float, total: int) -> tuple[int, int]:
-    """Of so many images of a class, how many are watched and how many learned from."""
+    """How many images of a class are watched, and how many learned from."""
     watched = max(1, round(share * total))
     return watched, total - watched
 
@@ -202,17 +170,17 @@ def _refuse_peeking(experiments: Mapping[str, Experiment]) -> None:
             )
 
 
-def _gather(parts: Sequence[tuple[Fold, Trained]]) -> CrossValidated:
+def _gather(folds: Sequence[Fold], points: Sequence[Trained]) -> CrossValidated:
     """The folds of one repeat put together again."""
-    judged = [point.evaluate(fold.held_out) for fold, point in parts]
-    order = torch.cat([fold.places for fold, _ in parts]).argsort()
+    pairs = list(zip(folds, points, strict=True))
+    judged = [point.evaluate(fold.held_out) for fold, point in pairs]
+    order = torch.cat([fold.places for fold in folds]).argsort()
     held_out = Evaluation(
         probabilities=torch.cat([one.probabilities for one in judged])[order],
         labels=torch.cat([one.labels for one in judged])[order],
         loss=sum(one.loss * len(one.labels) for one in judged) / len(order),
     )
     train_accuracy = fmean(
-        point.evaluate(fold.splits.train).accuracy for fold, point in parts
+        point.evaluate(fold.splits.train).accuracy for fold, point in pairs
     )
-    points = tuple(point for _, point in parts)
-    return CrossValidated(points, held_out, train_accuracy, tuple(judged))
+    return CrossValidated(tuple(points), held_out, train_accuracy, tuple(judged))

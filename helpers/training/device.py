@@ -21,12 +21,7 @@ from helpers.base.errors import ConfigError
 
 @dataclass(frozen=True)
 class Arithmetic:
-    """What forward passes on a device are computed with.
-
-    Attributes:
-        device: where.
-        dtype: of matrix products and convolutions.
-    """
+    """A device, and the type that matrix products and convolutions have there."""
 
     device: torch.device
     dtype: torch.dtype
@@ -34,13 +29,12 @@ class Arithmetic:
     @contextmanager
     def in_use(self) -> Iterator[None]:
         """Forward passes within the block; on a CPU freed memory is kept for good."""
-        if self.device.type == "cpu":
+        on_cpu = self.device.type == "cpu"
+        low = self.dtype != torch.float32
+        if on_cpu:
             keep_freed_memory()
-        autocast = torch.autocast(
-            self.device.type, dtype=self.dtype, enabled=self.dtype != torch.float32
-        )
-        on_onednn = self.device.type == "cpu" and self.dtype == torch.bfloat16
-        with autocast, _IdleTapsInFloat32() if on_onednn else nullcontext():
+        autocast = torch.autocast(self.device.type, dtype=self.dtype, enabled=low)
+        with autocast, _IdleTapsInFloat32() if on_cpu and low else nullcontext():
             yield
 
 
@@ -119,18 +113,13 @@ def choose_device(name: str = "auto") -> torch.device:
 
 def choose_arithmetic(device: torch.device, precision: str) -> Arithmetic:
     """What ``TrainConfig.precision`` asks for on this device."""
-    return Arithmetic(device, choose_dtype(precision, device))
-
-
-def choose_dtype(precision: str, device: torch.device) -> torch.dtype:
-    """The type of matrix products: ``torch.float32`` or ``torch.bfloat16``."""
-    if precision == "auto":
-        return torch.bfloat16 if has_fast_bf16(device) else torch.float32
-    return torch.bfloat16 if precision == "bf16" else torch.float32
+    fast = precision == "auto" and has_fast_bf16(device)
+    low = fast or precision == "bf16"
+    return Arithmetic(device, torch.bfloat16 if low else torch.float32)
 
 
 def has_fast_bf16(device: torch.device) -> bool:
-    """Whether the device has bfloat16 in hardware; on_onednn it is slower than fp32."""
+    """Whether the device has bfloat16 in hardware; emulated, it is slower than fp32."""
     if device.type == "cuda":
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     if device.type == "cpu":

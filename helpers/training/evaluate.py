@@ -20,11 +20,11 @@ from helpers.training.device import Arithmetic, choose_arithmetic
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Predictions on a split, and what follows from them.
+    """Predictions on a split, and what follows from them; all on the CPU.
 
     Attributes:
-        probabilities: (N, K), float32, on the CPU.
-        labels: true classes, ``int64`` (N,), on the CPU.
+        probabilities: (N, K), float32.
+        labels: true classes, ``int64`` (N,).
         loss: mean cross-entropy, in nats, without label smoothing.
     """
 
@@ -53,12 +53,6 @@ class Evaluation:
         """F1 of each class (K,), 0–1; NaN for one neither present nor predicted."""
         correct, predicted, present = self._counts()
         return 2 * correct / (predicted + present)
-
-    def _counts(self) -> tuple[Tensor, Tensor, Tensor]:
-        """Images of each class: predicted correctly, predicted, and present: (K,)."""
-        count = partial(torch.bincount, minlength=self.probabilities.shape[1])
-        correct = self.labels[self.predictions == self.labels]
-        return count(correct), count(self.predictions), count(self.labels)
 
     @property
     def f1_macro(self) -> float:
@@ -97,8 +91,13 @@ class Evaluation:
             judged[name] = Evaluation(table, own[name], loss)
         return judged
 
+    def _counts(self) -> tuple[Tensor, Tensor, Tensor]:
+        """Images of each class: predicted correctly, predicted, and present: (K,)."""
+        count = partial(torch.bincount, minlength=self.probabilities.shape[1])
+        correct = self.labels[self.predictions == self.labels]
+        return count(correct), count(self.predictions), count(self.labels)
 
-@torch.no_grad()
+
 def evaluate(
     model: nn.Module,
     split: Split,
@@ -112,11 +111,10 @@ def evaluate(
     """Predicts a whole split in evaluation mode; afterwards the mode is as before.
 
     Args:
-        model: returns logits (B, K), or the outputs of its heads (B, D); evaluated on
-            the device it is on.
+        model: to logits (B, K), or outputs of heads (B, D); stays on its device.
         split: images, never augmented.
-        mean: mean of each channel, in 0–1, as in training.
-        std: standard deviation of each channel, in 0–1, as in training.
+        mean: of each channel, in 0–1, as in training.
+        std: likewise the standard deviations.
         batch_size: images per forward pass.
         precision: as of ``TrainConfig``.
         channels_last: likewise.
@@ -130,25 +128,22 @@ def evaluate(
         std=std,
         channels_last=channels_last,
     )
-    probabilities, losses = predict_batches(
-        model, batches, choose_arithmetic(device, precision)
-    )
-    return Evaluation(probabilities.cpu(), split.labels.cpu(), losses.mean().item())
+    return judge(model, batches, choose_arithmetic(device, precision))
 
 
-def predict_batches(
-    model: nn.Module, batches: Batches, arithmetic: Arithmetic
-) -> tuple[Tensor, Tensor]:
-    """Probabilities (N, K) and each image's cross-entropy (N,), on the device."""
+@torch.no_grad()
+def judge(model: nn.Module, batches: Batches, arithmetic: Arithmetic) -> Evaluation:
+    """What ``evaluate`` finds, on batches that are made already."""
     probabilities, losses = [], []
-    with torch.no_grad(), evaluation_mode(model):
+    with evaluation_mode(model):
         for images, labels in batches.epoch(0):
             with arithmetic.in_use():
                 outputs = model(images)
             logits = class_logits(model, outputs.float())
             probabilities.append(logits.softmax(1))
             losses.append(F.cross_entropy(logits, labels, reduction="none"))
-    return torch.cat(probabilities), torch.cat(losses)
+    loss = torch.cat(losses).mean().item()
+    return Evaluation(torch.cat(probabilities).cpu(), batches.labels.cpu(), loss)
 
 
 @contextmanager

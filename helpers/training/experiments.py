@@ -7,10 +7,11 @@ import hashlib
 import json
 import shutil
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from joblib import Parallel, delayed
@@ -36,8 +37,7 @@ class Experiment:
     Attributes:
         model: a name in the registry.
         config: every training setting.
-        arguments: of the network's constructor, besides the number of classes and
-            channels.
+        arguments: of the network, besides the number of classes and channels.
     """
 
     model: str
@@ -68,8 +68,8 @@ class Trained:
         seed: with which seed.
         model: the network with its final weights, in evaluation mode.
         history: its epochs.
-        mean: mean of each channel of the training images, in 0–1.
-        std: standard deviation of each channel, in 0–1.
+        mean: of each channel of the training images, in 0–1.
+        std: likewise the standard deviations.
     """
 
     experiment: Experiment
@@ -80,7 +80,7 @@ class Trained:
     std: tuple[float, ...]
 
     def evaluate(self, split: Split) -> Evaluation:
-        """Predictions on a split, images as they are."""
+        """As the function, with the settings of training."""
         config = self.experiment.config
         return evaluate(
             self.model,
@@ -124,9 +124,9 @@ def run_experiments(
 ) -> dict[str, list[Trained]]:
     """Trains every experiment with every seed.
 
-    A finished point is kept in ``folder`` and taken from there the next time; one that
-    was interrupted goes on after its last epoch. What has other data, settings, code of
-    network, augmentation, loss or loop, or other first weights is another point.
+    A finished point is taken from ``folder`` the next time; one that was interrupted
+    goes on after its last epoch. What has other data, settings, code of network,
+    augmentation, loss or loop, or other first weights is another point.
 
     Args:
         experiments: by name.
@@ -134,7 +134,7 @@ def run_experiments(
         seeds: the seeds, or how many of them (0, 1, …).
         folder: where finished points and checkpoints are kept.
         jobs: points trained side by side.
-        watch_test: as of ``fit``: whether the histories have a test curve.
+        watch_test: as of ``fit``.
 
     Returns:
         For each name one ``Trained`` per seed.
@@ -143,32 +143,36 @@ def run_experiments(
         TrainingError: as ``fit``.
     """
     seeds = range(seeds) if isinstance(seeds, int) else seeds
-    fingerprint = splits.fingerprint()
     points = [
-        (name, experiment, seed)
+        Point(name, experiment, seed, splits)
         for name, experiment in experiments.items()
         for seed in seeds
     ]
-    calls = (
-        delayed(train_point)(
-            name,
-            experiment,
-            seed,
-            splits,
-            fingerprint=fingerprint,
-            folder=folder,
-            watch_test=watch_test,
-        )
-        for name, experiment, seed in points
+    trained = iter(
+        train_points(points, folder=folder, jobs=jobs, watch_test=watch_test)
     )
-    results: dict[str, list[Trained]] = {name: [] for name in experiments}
-    for (name, _, _), point in zip(points, side_by_side(calls, jobs), strict=True):
-        results[name].append(point)
-    return results
+    return {name: list(islice(trained, len(seeds))) for name in experiments}
 
 
-def side_by_side(calls: Iterable[Any], jobs: int) -> list[Trained]:
-    """What delayed calls of ``train_point`` return, ``jobs`` of them at a time."""
+class Point(NamedTuple):
+    """What is to be trained; the name is that of its files and lines of progress."""
+
+    name: str
+    experiment: Experiment
+    seed: int
+    splits: Splits
+
+
+def train_points(
+    points: Sequence[Point], *, folder: Path, jobs: int, watch_test: bool = False
+) -> list[Trained]:
+    """Trains points, ``jobs`` at a time, or takes them from ``folder``."""
+    data = {id(point.splits): point.splits for point in points}
+    fingerprints = {key: splits.fingerprint() for key, splits in data.items()}
+    calls = (
+        delayed(_train)(point, fingerprints[id(point.splits)], folder, watch_test)
+        for point in points
+    )
     with warnings.catch_warnings():
         # Freed memory that a worker keeps looks like a leak to joblib.
         warnings.filterwarnings(
@@ -177,61 +181,13 @@ def side_by_side(calls: Iterable[Any], jobs: int) -> list[Trained]:
         return list(Parallel(n_jobs=jobs)(calls))
 
 
-def measure(trained: Sequence[Trained], splits: Splits) -> dict[str, list[float]]:
-    """Loss, accuracy and F1 of an experiment's seeds on every split, as it is.
-
-    Returns:
-        By metric (``train_loss`` in nats, ``valid_accuracy``, ``test_f1_macro`` …) one
-        value per seed, as ``Run.record`` takes them. With several heads,
-        ``test_joint_accuracy`` is the share of images on which all of them are right,
-        and ``test_accuracy_<head>`` that of one. ``train_seconds`` is how long training
-        took, whenever that was.
-    """
-    metrics = {"train_seconds": [point.history.seconds for point in trained]}
-    for split_name, split in splits.parts.items():
-        for point in trained:
-            measures = _measures(point.evaluate(split), point.heads)
-            for name, value in measures.items():
-                metrics.setdefault(f"{split_name}_{name}", []).append(value)
-    return metrics
-
-
-def _measures(evaluation: Evaluation, heads: Heads | None) -> dict[str, float]:
-    if heads is None:
-        names = ("loss", "accuracy", "mean_class_accuracy", "f1_macro")
-        return {name: getattr(evaluation, name) for name in names}
-    measures = {
-        "loss": evaluation.loss,
-        "joint_accuracy": evaluation.accuracy,
-        "f1_macro": evaluation.f1_macro,
-    }
-    for head, own in evaluation.by_factor(heads.factors).items():
-        for name in ("loss", "accuracy", "f1_macro"):
-            measures[f"{name}_{head}"] = getattr(own, name)
-    return measures
-
-
-def train_point(
-    name: str,
-    experiment: Experiment,
-    seed: int,
-    splits: Splits,
-    *,
+def _train(
+    point: Point,
     fingerprint: str,
     folder: Path,
-    watch_test: bool = False,
+    watch_test: bool,
 ) -> Trained:
-    """Trains one point, or takes it from ``folder``; arguments as ``run_experiments``.
-
-    Args:
-        name: of the files, and before each line of progress.
-        experiment: what is trained.
-        seed: with which seed.
-        splits: the data.
-        fingerprint: theirs, computed once for all points on them.
-        folder: where the point and its checkpoint are kept.
-        watch_test: whether the history has a test curve.
-    """
+    name, experiment, seed, splits = point
     config = replace(experiment.config, seed=seed)
     model = experiment.build(splits, seed)
     settings = {
@@ -244,11 +200,11 @@ def train_point(
         "weights": weights_digest(model),
     }
     if watch_test:
-        settings["watch_test"] = True  # a history without a test curve is another one
+        settings["watch_test"] = True
     key = hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:12]
     unfinished = folder / f"{name}-seed{seed}-{key}"
-    point = unfinished.with_name(f"{unfinished.name}.pt")
-    finished = read_checkpoint(point, settings)
+    path = unfinished.with_name(f"{unfinished.name}.pt")
+    finished = read_checkpoint(path, settings)
     label = f"{name} seed {seed}"
     if finished is None:
         history = fit(
@@ -259,7 +215,7 @@ def train_point(
             "rows": history.rows,
             "best": history.best_weights,
         }
-        write_checkpoint(point, {"config": settings, **kept})
+        write_checkpoint(path, {"config": settings, **kept})
         shutil.rmtree(unfinished, ignore_errors=True)
     else:
         history = History(finished["rows"], finished.get("best"))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
 
@@ -39,8 +38,8 @@ def extract_features(
             or features (B, D); used in evaluation mode, and left on the device.
         splits: images, never augmented.
         batch_size: images per forward pass.
-        device: ``auto``, ``cpu``, ``cuda`` …
-        precision: ``auto``, ``fp32`` or ``bf16``.
+        device: as of ``TrainConfig``.
+        precision: likewise.
 
     Returns:
         The same splits, labels and ids; images are float32 (N, C', h, w), or (N, D, 1,
@@ -49,15 +48,13 @@ def extract_features(
     Raises:
         ModelError: the model puts out something else.
     """
-    where = choose_device(device)
-    arithmetic = choose_arithmetic(where, precision)
-    key = _key(model, splits, arithmetic.dtype)
-    model = model.to(where)
-    mean, std = splits.channel_stats()
+    arithmetic = choose_arithmetic(choose_device(device), precision)
+    seen = (splits.fingerprint(), arithmetic.dtype, model, weights_digest(model))
+    key = hashlib.blake2b(repr((VERSION, *seen)).encode(), digest_size=12).hexdigest()
+    model = model.to(arithmetic.device)
     parts: dict[str, Split] = {}
     for name, split in splits.parts.items():
-        batches = partial(Batches, split, batch_size, device=where, mean=mean, std=std)
-        compute = partial(_compute, model, batches, arithmetic)
+        compute = partial(_maps, model, split, splits, batch_size, arithmetic)
         maps = cached(f"features-{key}-{name}", compute)
         parts[name] = replace(split, images=maps.float())
     return replace(
@@ -69,30 +66,29 @@ def extract_features(
     )
 
 
-def _compute(
-    model: nn.Module, batches: Callable[[], Batches], arithmetic: Arithmetic
+@torch.no_grad()
+def _maps(
+    model: nn.Module,
+    split: Split,
+    splits: Splits,
+    batch_size: int,
+    arithmetic: Arithmetic,
 ) -> Tensor:
-    return torch.cat(list(_forward(model, batches(), arithmetic)))
-
-
-def _forward(
-    model: nn.Module, batches: Batches, arithmetic: Arithmetic
-) -> Iterator[Tensor]:
-    """Maps (B, C', h, w) of each batch, on the CPU, in the type of the arithmetic."""
-    with torch.no_grad(), evaluation_mode(model):
+    """Maps (N, C', h, w), on the CPU, in the type of the arithmetic."""
+    mean, std = splits.channel_stats()
+    batches = Batches(split, batch_size, device=arithmetic.device, mean=mean, std=std)
+    found = []
+    with evaluation_mode(model):
         for images, _ in batches.epoch(0):
             with arithmetic.in_use():
                 maps = model(images)
             if not isinstance(maps, Tensor) or maps.ndim not in (2, 4):
-                found = tuple(maps.shape) if isinstance(maps, Tensor) else type(maps)
+                shape = tuple(maps.shape) if isinstance(maps, Tensor) else type(maps)
                 raise ModelError(
-                    f"{type(model).__name__} puts out {found}: expected maps (B, C, h, "
+                    f"{type(model).__name__} puts out {shape}: expected maps (B, C, h, "
                     "w) or features (B, D)."
                 )
             maps = maps[:, :, None, None] if maps.ndim == 2 else maps
-            yield maps.contiguous(memory_format=torch.contiguous_format).cpu()
-
-
-def _key(model: nn.Module, splits: Splits, dtype: torch.dtype) -> str:
-    parts = (VERSION, splits.fingerprint(), dtype, model, weights_digest(model))
-    return hashlib.blake2b(repr(parts).encode(), digest_size=12).hexdigest()
+            maps = maps.contiguous(memory_format=torch.contiguous_format)
+            found.append(maps.cpu())
+    return torch.cat(found)

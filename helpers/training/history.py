@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from itertools import accumulate, compress
 from operator import itemgetter
 
 import pandas as pd
@@ -49,9 +48,3 @@ class History:
     def seconds(self) -> float:
         """Time spent in all epochs, evaluation included."""
         return sum(row["seconds"] for row in self.rows)
-
-    def seconds_to(self, valid_accuracy: float) -> float | None:
-        """Time until an epoch ended with this accuracy or more; None if none did."""
-        spent = accumulate(row["seconds"] for row in self.rows)
-        reached = (row["valid_accuracy"] >= valid_accuracy for row in self.rows)
-        return next(compress(spent, reached), None)

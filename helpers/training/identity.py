@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import hashlib
 import inspect
-from collections.abc import Iterable
 from functools import cache
 from importlib import import_module
 
@@ -25,12 +24,12 @@ TRAINING = (
 
 
 def code_digest(model: nn.Module) -> str:
-    """A short hash of the code that ``model`` consists of and is trained by.
+    """A hash of the code that ``model`` consists of and is trained by.
 
     Comments, docstrings and formatting do not count.
     """
     names = (*network_modules(model), *TRAINING)
-    return _short_hash(_source_digest(name).encode() for name in names)
+    return _hash("".join(_source_digest(name) for name in names))
 
 
 def network_modules(model: nn.Module) -> list[str]:
@@ -46,7 +45,7 @@ def network_modules(model: nn.Module) -> list[str]:
 
 
 def weights_digest(model: nn.Module) -> str:
-    """A short hash of all parameters and buffers, pretrained or drawn."""
+    """A hash of all parameters and buffers, pretrained or drawn."""
     digest = hashlib.blake2b(digest_size=12)
     for name, tensor in model.state_dict().items():
         digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
@@ -71,7 +70,7 @@ def essence(source: str) -> str:
 
 @cache
 def _source_digest(name: str) -> str:
-    return _short_hash([essence(inspect.getsource(import_module(name))).encode()])
+    return _hash(essence(inspect.getsource(import_module(name))))
 
 
 @cache
@@ -81,8 +80,5 @@ def _imports(name: str) -> frozenset[str]:
     return frozenset(node.module or "" for node in nodes)
 
 
-def _short_hash(parts: Iterable[bytes]) -> str:
-    digest = hashlib.blake2b(digest_size=12)
-    for part in parts:
-        digest.update(part)
-    return digest.hexdigest()
+def _hash(text: str) -> str:
+    return hashlib.blake2b(text.encode(), digest_size=12).hexdigest()

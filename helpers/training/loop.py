@@ -6,7 +6,7 @@ import copy
 import itertools
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -24,18 +24,19 @@ from helpers.models.heads import class_logits
 from helpers.training.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
 from helpers.training.config import TrainConfig
 from helpers.training.device import choose_arithmetic, choose_device
-from helpers.training.evaluate import Evaluation, predict_batches
+from helpers.training.evaluate import judge
 from helpers.training.history import History, Row
 from helpers.training.objective import HeadsObjective, make_objective
 from helpers.training.optimizers import Schedule, decayed_parameters, make_optimizer
 
 # Raise it when a change that no source in ``identity`` shows, such as of a default in
-# TrainConfig, makes the same settings give other weights: all is then trained again.
+# TrainConfig, makes the same settings give other weights.
 VERSION = 2
 
 # Added to the seed of dropout and mixup, which would otherwise draw the same numbers as
 # the batches' generator for order and augmentation; seeds are a million apart.
 OTHER_STREAM = 500_000
+EVALUATED = 256  # images per forward pass of an evaluation
 
 
 def fit(
@@ -45,26 +46,23 @@ def fit(
     *,
     folder: Path | None = None,
     label: str = "",
-    on_epoch: Callable[[Row], None] | None = None,
     watch_test: bool = False,
 ) -> History:
     """Trains ``model`` in place and leaves it in evaluation mode.
 
     Args:
-        model: images (B, C, H, W) to logits (B, K), or to the outputs of its heads (B,
-            D).
+        model: images (B, C, H, W) to logits (B, K), or outputs of heads (B, D).
         splits: learns from ``train``, is watched on ``valid``.
         config: every setting.
         folder: where ``checkpoint.pt`` is kept: a killed run goes on there and, on a
             CPU, ends with the same bits. None keeps nothing.
         label: put before each line of progress.
-        on_epoch: called with each epoch's row.
         watch_test: whether ``test`` is judged after each epoch too, for its learning
-            curve. Nothing is chosen by that, and the weights are the same.
+            curve only.
 
     Raises:
-        TrainingError: the loss is not a number, or the checkpoint is unreadable, cannot
-            be written or belongs to other settings.
+        TrainingError: the loss is not a number, or as ``read_checkpoint`` and
+            ``write_checkpoint``.
         ConfigError: there is no test split to watch.
     """
     run = TrainingRun(model, splits, config, folder, watch_test=watch_test)
@@ -73,16 +71,13 @@ def fit(
     with torch.random.fork_rng(devices):
         while not run.finished:
             torch.manual_seed(config.seed * 1_000_003 + OTHER_STREAM + run.epoch)
-            row = run.one_epoch()
-            print(_line(row, config.epochs, label), flush=True)
-            if on_epoch is not None:
-                on_epoch(row)
+            print(_line(run.one_epoch(), config.epochs, label), flush=True)
     run.leave_weights()
     return run.history
 
 
 class TrainingRun:
-    """The state of one run: all that changes from epoch to epoch, and how."""
+    """All that changes from epoch to epoch, and how."""
 
     def __init__(
         self,
@@ -99,13 +94,7 @@ class TrainingRun:
         self.model = model.to(self.device).to(memory_format=config.memory_format)
         self.forward = torch.compile(self.model) if config.compile else self.model
         self.num_classes = len(splits.classes)
-        self.train_batches = _training_batches(splits, config, self.device)
-        self.valid_batches = _watched_batches("valid", splits, config, self.device)
-        self.test_batches = (
-            _watched_batches("test", splits, config, self.device)
-            if watch_test
-            else None
-        )
+        self._load(splits, watch_test=watch_test)
         self.objective = make_objective(self.model, config).to(self.device)
         self.optimizer = make_optimizer(self.model, config, self.objective.parameters())
         self.schedule = Schedule(self.optimizer, config, len(self.train_batches))
@@ -117,6 +106,34 @@ class TrainingRun:
         if self.checkpoint is not None:
             self._resume(read_checkpoint(self.checkpoint, self._settings()))
 
+    def _load(self, splits: Splits, *, watch_test: bool) -> None:
+        config, (mean, std) = self.config, splits.channel_stats()
+        batches = partial(
+            Batches,
+            device=self.device,
+            mean=mean,
+            std=std,
+            channels_last=config.channels_last,
+        )
+        self.train_batches = batches(
+            splits.train,
+            config.batch_size,
+            seed=config.seed,
+            shuffle=True,
+            augment=config.augment,
+            # A last batch that is not full is left out, unless it is the only one:
+            # batch normalisation cannot learn from one image, and steps weigh the same.
+            drop_last=len(splits.train) >= config.batch_size,
+        )
+        self.valid_batches = batches(splits.valid, EVALUATED)
+        self.test_batches = None
+        if watch_test:
+            if splits.test is None:
+                raise ConfigError(
+                    f"{splits.name} has no test split to watch: leave watch_test out."
+                )
+            self.test_batches = batches(splits.test, EVALUATED)
+
     @property
     def epoch(self) -> int:
         """Epochs done, which is also the index of the next."""
@@ -125,14 +142,11 @@ class TrainingRun:
     @property
     def finished(self) -> bool:
         """Whether all epochs are done, or patience has run out."""
-        if self.epoch >= self.config.epochs:
-            return True
         patience = self.config.patience
-        return (
-            patience is not None
-            and self.epoch > 0
-            and self.epoch - self.history.best_epoch >= patience
-        )
+        if self.epoch == 0 or patience is None:
+            return self.epoch >= self.config.epochs
+        waited = self.epoch - self.history.best_epoch
+        return self.epoch >= self.config.epochs or waited >= patience
 
     @property
     def judged(self) -> nn.Module:
@@ -158,8 +172,8 @@ class TrainingRun:
             "train_accuracy": train_accuracy,
             **validation,
         }
-        if self.test_batches is not None:  # only shown: nothing else reads these
-            test = self._judge(self.test_batches)
+        if self.test_batches is not None:
+            test = judge(self.judged, self.test_batches, self.arithmetic)
             row |= {"test_loss": test.loss, "test_accuracy": test.accuracy}
         self.history.rows.append(row)
         self.schedule.after_epoch(valid_loss)
@@ -171,7 +185,7 @@ class TrainingRun:
         return row
 
     def endless_steps(self) -> Iterator[int]:
-        """Optimizer steps without end, for timing; yields how many images they see."""
+        """Optimizer steps, for timing; yields how many images they see."""
         self.model.train()
         for epoch in itertools.count():
             for images, labels in self.train_batches.epoch(epoch):
@@ -188,8 +202,8 @@ class TrainingRun:
             loss, hits = self._step(images, labels)
             losses.append(loss)
             correct += hits
-        # The only wait for the device in an epoch. A loss that is not a number is found
-        # here too: the steps after it were wasted, but no checkpoint has kept them.
+        # The only wait for the device in an epoch; the steps after a loss that is not a
+        # number were wasted, but no checkpoint has kept them.
         values = torch.stack(losses).cpu()
         if bad := (~values.isfinite()).nonzero().flatten().tolist():
             step = self.epoch * len(losses) + bad[0] + 1
@@ -225,25 +239,16 @@ class TrainingRun:
         return self.config.l1 * torch.stack(norms).sum()
 
     def _validate(self) -> Row:
-        evaluation = self._judge(self.valid_batches)
-        row: Row = {
-            "valid_loss": evaluation.loss,
-            "valid_accuracy": evaluation.accuracy,
-        }
+        found = judge(self.judged, self.valid_batches, self.arithmetic)
+        row: Row = {"valid_loss": found.loss, "valid_accuracy": found.accuracy}
         if isinstance(self.objective, HeadsObjective):
-            heads = evaluation.by_factor(self.objective.heads.factors)
+            heads = found.by_factor(self.objective.heads.factors)
             weights = self.objective.weights.tolist()
             for (name, head), weight in zip(heads.items(), weights, strict=True):
                 row[f"valid_loss_{name}"] = head.loss
                 row[f"valid_accuracy_{name}"] = head.accuracy
                 row[f"weight_{name}"] = weight
         return row
-
-    def _judge(self, batches: Batches) -> Evaluation:
-        probabilities, losses = predict_batches(self.judged, batches, self.arithmetic)
-        return Evaluation(
-            probabilities.cpu(), batches.labels.cpu(), losses.mean().item()
-        )
 
     def _diverged(self, what: str, value: float, step: int, lr: float) -> TrainingError:
         return TrainingError(
@@ -252,7 +257,7 @@ class TrainingRun:
         )
 
     def leave_weights(self) -> None:
-        """Puts the weights that the configuration asks for into the caller's model."""
+        """Puts the weights that ``keep`` asks for into the caller's model."""
         both = self.config.keep == "both"
         self.history.best_weights = self.best if both else None
         chosen = self.judged.state_dict() if self.best is None or both else self.best
@@ -265,66 +270,26 @@ class TrainingRun:
         return {**self.config.changed(), "threads": threads}
 
     def _state(self) -> Checkpoint:
-        return {
-            "config": self._settings(),
-            "model": self.model.state_dict(),
-            "objective": self.objective.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
-            "schedule": self.schedule.state_dict(),
-            "average": None if self.average is None else self.average.state_dict(),
-            "best": self.best,
-            "rows": self.history.rows,
+        states = {name: part.state_dict() for name, part in self._parts().items()}
+        kept = {"best": self.best, "rows": self.history.rows}
+        return {"config": self._settings(), **states, **kept}
+
+    def _parts(self) -> dict[str, Any]:
+        parts = {
+            "model": self.model,
+            "objective": self.objective,
+            "optimizer": self.optimizer,
+            "schedule": self.schedule,
         }
+        return parts if self.average is None else {**parts, "average": self.average}
 
     def _resume(self, state: Checkpoint | None) -> None:
         if state is None:
             return
-        self.model.load_state_dict(state["model"])
-        self.objective.load_state_dict(state["objective"])
-        self.optimizer.load_state_dict(state["optimizer"])
-        self.schedule.load_state_dict(state["schedule"])
-        if self.average is not None:
-            self.average.load_state_dict(state["average"])
+        for name, part in self._parts().items():
+            part.load_state_dict(state[name])
         self.best = state["best"]
         self.history.rows = state["rows"]
-
-
-def _training_batches(
-    splits: Splits, config: TrainConfig, device: torch.device
-) -> Batches:
-    mean, std = splits.channel_stats()
-    return Batches(
-        splits.train,
-        config.batch_size,
-        device=device,
-        mean=mean,
-        std=std,
-        seed=config.seed,
-        shuffle=True,
-        augment=config.augment,
-        # A last batch that is not full is left out, unless it is the only one: batch
-        # normalisation cannot learn from one image, and every step weighs the same.
-        drop_last=len(splits.train) >= config.batch_size,
-        channels_last=config.channels_last,
-    )
-
-
-def _watched_batches(
-    name: str, splits: Splits, config: TrainConfig, device: torch.device
-) -> Batches:
-    if name not in splits.parts:
-        raise ConfigError(
-            f"{splits.name} has no {name} split to watch: leave watch_{name} out."
-        )
-    mean, std = splits.channel_stats()
-    return Batches(
-        splits.parts[name],
-        256,
-        device=device,
-        mean=mean,
-        std=std,
-        channels_last=config.channels_last,
-    )
 
 
 def _make_average(model: nn.Module, config: TrainConfig) -> AveragedModel | None:
@@ -338,10 +303,8 @@ def _make_average(model: nn.Module, config: TrainConfig) -> AveragedModel | None
 def _move_average(
     decay: float, averages: list[Tensor], currents: list[Tensor], steps: Tensor
 ) -> None:
-    """One step of a moving average whose decay rises to ``decay``.
-
-    With the full decay from the start, the first, random weights would still be half of
-    the average after 1 / (1 - decay) steps.
+    """One step of a moving average whose decay rises to ``decay``: the first, random
+    weights are soon forgotten.
     """
     if not averages[0].is_floating_point():  # the counters of batch normalisation
         torch._foreach_copy_(averages, currents)
@@ -363,9 +326,9 @@ def _make_mix(config: TrainConfig, num_classes: int) -> nn.Module | None:
 
 
 def _line(row: Row, epochs: int, label: str) -> str:
-    prefix = f"{label}: " if label else ""
+    prefix, digits = f"{label}: " if label else "", len(str(epochs))
     return (
-        f"{prefix}epoch {row['epoch']:{len(str(epochs))}.0f}/{epochs}  "
+        f"{prefix}epoch {row['epoch']:{digits}.0f}/{epochs}  "
         f"loss {row['train_loss']:.3f}  acc {row['train_accuracy']:.3f} | "
         f"valid loss {row['valid_loss']:.3f}  acc {row['valid_accuracy']:.3f} | "
         f"lr {row['lr']:.2g} | {row['seconds']:.1f} s"

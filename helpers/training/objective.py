@@ -42,7 +42,7 @@ _LOSSES: dict[str, Callable[[Tensor, Tensor, float], Tensor]] = {
 
 
 class ClassObjective(nn.Module):
-    """The configured loss over all classes, with label smoothing."""
+    """The configured loss over all classes."""
 
     def __init__(self, config: TrainConfig) -> None:
         super().__init__()
@@ -56,10 +56,9 @@ class ClassObjective(nn.Module):
 class HeadsObjective(nn.Module):
     """The weighted sum of the heads' losses.
 
-    With all weights 1 and cross-entropy it is the negative log-likelihood of the
-    combined class. Learned weights follow Kendall, Gal and Cipolla (CVPR 2018, section
-    3): head i costs exp(-s_i) times its loss plus s_i / 2, where s_i, the logarithm of
-    the head's noise variance, is learned with the network.
+    Learned weights follow Kendall, Gal and Cipolla (CVPR 2018, section 3): head i costs
+    exp(-s_i) times its loss plus s_i / 2, where s_i, the logarithm of the head's noise
+    variance, is learned with the network.
     """
 
     fixed: Tensor
@@ -67,10 +66,9 @@ class HeadsObjective(nn.Module):
     def __init__(self, heads: Heads, config: TrainConfig) -> None:
         super().__init__()
         self.heads, self.config = heads, config
-        weights = config.head_weights
-        by_name = (
-            weights if isinstance(weights, dict) else dict.fromkeys(heads.factors, 1.0)
-        )
+        weights, by_name = config.head_weights, dict.fromkeys(heads.factors, 1.0)
+        if isinstance(weights, dict):
+            by_name = weights
         if set(by_name) != set(heads.factors):
             raise ConfigError(
                 f"head_weights is {weights}: expected a weight for each of "
@@ -104,11 +102,10 @@ class HeadsObjective(nn.Module):
 def make_objective(
     model: nn.Module, config: TrainConfig
 ) -> ClassObjective | HeadsObjective:
-    """The configured loss for ``model``: over its heads where it has several.
+    """The configured loss, over the model's heads where it has several.
 
     Raises:
-        ConfigError: weights of heads are given for a network that has none, or for
-            other heads.
+        ConfigError: weights are given for other heads, or for a network without any.
     """
     heads = heads_of(model)
     if heads is not None:

@@ -30,31 +30,28 @@ def make_optimizer(
     Raises:
         ConfigError: ``features_lr`` is set and no layers below ``features`` learn.
     """
-    groups = _parameter_groups(model, config, extra)
+    groups, momentum = _parameter_groups(model, config, extra), config.momentum
     if config.optimizer == "sgd":
-        return torch.optim.SGD(
-            groups, lr=config.lr, momentum=config.momentum, nesterov=config.momentum > 0
-        )
+        return torch.optim.SGD(groups, momentum=momentum, nesterov=momentum > 0)
     if config.optimizer == "rmsprop":
-        return torch.optim.RMSprop(groups, lr=config.lr, momentum=config.momentum)
-    if config.optimizer == "adam":
-        return torch.optim.Adam(groups, lr=config.lr)
-    return torch.optim.AdamW(groups, lr=config.lr)
+        return torch.optim.RMSprop(groups, momentum=momentum)
+    return (torch.optim.Adam if config.optimizer == "adam" else torch.optim.AdamW)(
+        groups
+    )
 
 
 def _parameter_groups(
     model: nn.Module, config: TrainConfig, extra: Iterable[nn.Parameter]
 ) -> list[dict[str, Any]]:
-    """With and without decay, at the full learning rate; then, if it has its own, those
-    of ``features``.
-    """
+    """With and without decay; then likewise ``features``, if it has its own rate."""
+    own_rate = config.features_lr != 1
     slowed: list[nn.Parameter] = []
     rest: list[nn.Parameter] = []
     for name, parameter in model.named_parameters():
         if parameter.requires_grad:
-            slow = config.features_lr != 1 and name.startswith("features.")
+            slow = own_rate and name.startswith("features.")
             (slowed if slow else rest).append(parameter)
-    if config.features_lr != 1 and not slowed:
+    if own_rate and not slowed:
         raise ConfigError(
             f"features_lr is {config.features_lr}, but {type(model).__name__} has no "
             "layers below `features` that learn. Leave it at 1, or let them learn."
@@ -76,7 +73,7 @@ def _parameter_groups(
 
 
 class Schedule:
-    """The learning rate, which moves at every step or at the end of an epoch."""
+    """The learning rate, which moves at every step or after an epoch."""
 
     def __init__(
         self, optimizer: Optimizer, config: TrainConfig, steps_per_epoch: int
@@ -92,12 +89,12 @@ class Schedule:
         return float(self._optimizer.param_groups[0]["lr"])
 
     def after_step(self) -> None:
-        """To be called after every optimizer step."""
+        """Moves ``cosine`` and ``one_cycle``."""
         if self._every_step:
             self._scheduler.step()
 
     def after_epoch(self, valid_loss: float) -> None:
-        """To be called after every epoch; ``plateau`` watches the validation loss."""
+        """Moves the others; ``plateau`` watches the validation loss."""
         if isinstance(self._scheduler, lr_scheduler.ReduceLROnPlateau):
             self._scheduler.step(valid_loss)
         elif not self._every_step:
@@ -105,13 +102,12 @@ class Schedule:
 
     def state_dict(self) -> dict[str, Any]:
         """What a checkpoint keeps."""
+        state = self._scheduler.state_dict()
         # OneCycleLR keeps a bound function of itself, which cannot be loaded safely.
-        return {
-            k: v for k, v in self._scheduler.state_dict().items() if not callable(v)
-        }
+        return {name: value for name, value in state.items() if not callable(value)}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Takes a schedule up where a checkpoint left it."""
+        """Goes on where a checkpoint left it."""
         self._scheduler.load_state_dict(state)
 
 
@@ -126,8 +122,7 @@ def _make_scheduler(
         return lr_scheduler.ReduceLROnPlateau(
             optimizer, factor=config.step_factor, patience=config.step_epochs
         )
-    # ``cosine`` is OneCycleLR without its cycle of the momentum. Its rise cannot take
-    # no time at all.
+    # ``cosine`` is OneCycleLR without its cycle of the momentum. The rise takes a step.
     total_steps = max(steps, 2) + 1
     one_cycle = config.schedule == "one_cycle"
     return lr_scheduler.OneCycleLR(
@@ -136,8 +131,7 @@ def _make_scheduler(
         total_steps=total_steps,
         pct_start=max(config.warmup, 1.5 / total_steps),
         anneal_strategy="linear" if one_cycle else "cos",
-        # The momentum swings against the learning rate, by 0.05 around the configured
-        # value; Adam's stays.
+        # Against the learning rate, by 0.05 around the configured value.
         cycle_momentum=one_cycle
         and config.optimizer in ("sgd", "rmsprop")
         and 0.05 < config.momentum < 0.95,

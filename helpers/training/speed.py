@@ -27,7 +27,7 @@ class Speed:
 
     Attributes:
         start_seconds: of the steps before the first round: mostly compilation.
-        rates: images per second, one value per round.
+        rates: images per second in each round.
     """
 
     start_seconds: float
@@ -52,57 +52,46 @@ def time_training(
     steps: int = 10,
     rounds: int = 5,
 ) -> dict[str, Speed]:
-    """Times training: some steps of each variant, then of each once more, and so on.
-
-    The steps are those of ``fit``, augmentation included, without evaluation and at a
-    constant learning rate.
+    """Times steps of ``fit``, without evaluation and at a constant learning rate.
 
     Args:
         variants: by name.
         splits: the data; only ``train`` is used.
         steps: timed steps of a variant in each round, or as many as it begins in
             ``LONGEST_TURN``.
-        rounds: how often each variant has its turn.
-
-    Returns:
-        By the variant's name, how fast it was.
+        rounds: how often the variants take turns.
 
     Raises:
         TrainingError: a variant is to be compiled, and that does not work here.
     """
-    with torch.random.fork_rng():  # the caller's random numbers are kept
-        return _time_in_turn(variants, splits, steps, rounds)
-
-
-def _time_in_turn(
-    variants: Mapping[str, Experiment], splits: Splits, steps: int, rounds: int
-) -> dict[str, Speed]:
     running, speeds = {}, {}
-    for name, experiment in variants.items():
-        config = replace(experiment.config, schedule="constant")
-        run = TrainingRun(experiment.build(splits, config.seed), splits, config, None)
-        running[name] = (run.endless_steps(), run.device)
-        try:
-            seconds, _ = _timed(*running[name], WARMUP)
-        except TorchDynamoException as error:
-            reason = str(error).strip().splitlines()[0]
-            raise TrainingError(
-                f"{name}: the network cannot be compiled here ({reason}). Compilation "
-                "needs a C++ compiler on a CPU and Triton on a GPU: install it, or "
-                "leave compile out."
-            ) from error
-        speeds[name] = Speed(seconds)
-    for _ in range(rounds):
-        for name, speed in speeds.items():
-            seconds, images = _timed(*running[name], steps)
-            speed.rates.append(images / seconds)
+    with torch.random.fork_rng():  # the caller's random numbers are kept
+        for name, experiment in variants.items():
+            config = replace(experiment.config, schedule="constant")
+            model = experiment.build(splits, config.seed)
+            run = TrainingRun(model, splits, config, None)
+            running[name] = (run.endless_steps(), run.device)
+            try:
+                seconds, _ = _timed(*running[name], WARMUP)
+            except TorchDynamoException as error:
+                reason = str(error).strip().splitlines()[0]
+                raise TrainingError(
+                    f"{name}: the network cannot be compiled here ({reason}). "
+                    "Compilation needs a C++ compiler on a CPU and Triton on a GPU: "
+                    "install it, or leave compile out."
+                ) from error
+            speeds[name] = Speed(seconds)
+        for _ in range(rounds):
+            for name, speed in speeds.items():
+                seconds, images = _timed(*running[name], steps)
+                speed.rates.append(images / seconds)
     return speeds
 
 
 def _timed(
     stepping: Iterator[int], device: torch.device, steps: int
 ) -> tuple[float, int]:
-    """Seconds that at most so many steps take, and the images that they see."""
+    """Seconds that the steps take, and the images that they see."""
     _wait_for(device)
     started = time.perf_counter()
     images = 0

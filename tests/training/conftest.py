@@ -6,6 +6,8 @@ import pytest
 import torch
 
 from helpers.data.splits import Split, Splits
+from helpers.training.history import Row
+from helpers.training.loop import TrainingRun
 
 
 def squares(count: int, seed: int) -> Split:
@@ -27,3 +29,15 @@ def corners() -> Splits:
     return Splits(
         "corners", "synthetic", ("a", "b", "c", "d"), squares(128, 0), squares(32, 1)
     )
+
+
+def stop_before_epoch(number: int, patch: pytest.MonkeyPatch) -> None:
+    """Interrupts training there, as Ctrl-C does."""
+    plain = TrainingRun.one_epoch
+
+    def one_epoch(run: TrainingRun) -> Row:
+        if run.epoch + 1 == number:
+            raise KeyboardInterrupt
+        return plain(run)
+
+    patch.setattr(TrainingRun, "one_epoch", one_epoch)

@@ -12,7 +12,6 @@ from helpers.training.device import (
     _has_idle_taps,
     choose_arithmetic,
     choose_device,
-    choose_dtype,
     has_fast_bf16,
 )
 
@@ -31,9 +30,10 @@ def test_a_gpu_that_is_not_there_is_refused() -> None:
 
 def test_precision_follows_the_device() -> None:
     cpu = torch.device("cpu")
-    assert choose_dtype("fp32", cpu) == torch.float32
-    assert choose_dtype("bf16", cpu) == torch.bfloat16
-    assert (choose_dtype("auto", cpu) == torch.bfloat16) == has_fast_bf16(cpu)
+    chosen = {p: choose_arithmetic(cpu, p).dtype for p in ("fp32", "bf16", "auto")}
+    assert chosen["fp32"] == torch.float32
+    assert chosen["bf16"] == torch.bfloat16
+    assert (chosen["auto"] == torch.bfloat16) == has_fast_bf16(cpu)
 
 
 @pytest.mark.skipif(

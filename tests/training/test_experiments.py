@@ -12,7 +12,6 @@ from helpers.training import (
     Experiment,
     TrainConfig,
     experiments,
-    measure,
     run_experiments,
 )
 
@@ -115,23 +114,6 @@ def test_points_side_by_side_are_the_points_one_after_the_other(
             b.model.state_dict()["fc.weight"],
             atol=1e-5,
         )
-
-
-def test_measure_gives_one_value_per_seed_and_split(
-    corners: Splits, tmp_path: Path
-) -> None:
-    trained = run_experiments({"small": SMALL}, corners, seeds=2, folder=tmp_path)[
-        "small"
-    ]
-    metrics = measure(trained, corners)
-    assert {
-        "train_loss",
-        "train_accuracy",
-        "valid_loss",
-        "valid_accuracy",
-    } <= metrics.keys()
-    assert all(len(values) == 2 for values in metrics.values())
-    assert metrics["valid_accuracy"][0] == trained[0].evaluate(corners.valid).accuracy
 
 
 def test_the_last_weights_and_the_best_are_kept_side_by_side(

@@ -15,7 +15,6 @@ from helpers.training import (
     Experiment,
     TrainConfig,
     extract_features,
-    measure,
     run_experiments,
 )
 
@@ -129,9 +128,9 @@ def test_a_classifier_learns_from_features(corners: Splits, tmp_path: Path) -> N
     )
     experiment = Experiment("feature_classifier", config, {"image_size": 1})
     results = run_experiments({"head": experiment}, features, seeds=1, folder=tmp_path)
-    metrics = measure(results["head"], features)
-    assert metrics["valid_accuracy"][0] > 0.95
-    assert isinstance(results["head"][0].model, FeatureClassifier)
+    (head,) = results["head"]
+    assert head.evaluate(features.valid).accuracy > 0.95
+    assert isinstance(head.model, FeatureClassifier)
 
 
 def test_what_is_no_feature_is_refused(corners: Splits) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import torch
 from torch import Tensor, nn
+from training.conftest import stop_before_epoch
 
 from helpers.base.errors import ConfigError, TrainingError
 from helpers.data.splits import Splits
@@ -245,7 +246,7 @@ def test_a_last_step_that_wrecks_the_network_is_noticed_before_anything_is_kept(
 
 
 def test_a_run_stopped_between_epochs_goes_on_to_the_same_bits(
-    corners: Splits, tmp_path: Path
+    corners: Splits, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     config = TrainConfig(
         epochs=5,
@@ -258,16 +259,10 @@ def test_a_run_stopped_between_epochs_goes_on_to_the_same_bits(
     )
     unbroken = small_net()
     expected = fit(unbroken, corners, config)
-
-    class StopError(Exception):
-        pass
-
-    def stop(row: dict[str, float]) -> None:
-        if row["epoch"] == 2:
-            raise StopError
-
-    with pytest.raises(StopError):
-        fit(small_net(), corners, config, folder=tmp_path, on_epoch=stop)
+    with monkeypatch.context() as patch:
+        stop_before_epoch(3, patch)
+        with pytest.raises(KeyboardInterrupt):
+            fit(small_net(), corners, config, folder=tmp_path)
     resumed = small_net(seed=9)  # its own first weights must not matter
     history = fit(resumed, corners, config, folder=tmp_path)
     assert same(weights(resumed), weights(unbroken))

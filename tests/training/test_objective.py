@@ -7,12 +7,13 @@ import pytest
 import torch
 import torch.nn.functional as F
 from torch import nn
+from training.conftest import stop_before_epoch
 
 from helpers.base.errors import ConfigError
 from helpers.data.splits import Splits
 from helpers.models import LeNet5, MultiHeadCNN
 from helpers.models.heads import factor_labels
-from helpers.training import Experiment, TrainConfig, fit, measure, run_experiments
+from helpers.training import Experiment, TrainConfig, fit, run_experiments
 from helpers.training.config import LOSSES
 from helpers.training.objective import HeadsObjective, make_objective
 
@@ -92,7 +93,7 @@ def test_weights_for_other_heads_or_none_at_all_are_refused(model: nn.Module) ->
         make_objective(nn.Linear(1, 1), TrainConfig(head_weights=WEIGHTS))
 
 
-def test_a_multi_head_network_is_trained_judged_and_measured_head_by_head(
+def test_a_multi_head_network_is_trained_and_judged_head_by_head(
     quadrants: Splits, tmp_path: Path
 ) -> None:
     config = TrainConfig(
@@ -116,21 +117,18 @@ def test_a_multi_head_network_is_trained_judged_and_measured_head_by_head(
         "weight_column",
     } <= set(row)
     assert row["weight_row"] != 1.0
-    metrics = measure(trained, quadrants)
-    assert metrics["valid_joint_accuracy"][0] == pytest.approx(row["valid_accuracy"])
-    assert metrics["valid_accuracy_column"][0] == pytest.approx(
-        row["valid_accuracy_column"]
-    )
-    assert metrics["valid_joint_accuracy"][0] <= min(
-        metrics["valid_accuracy_row"][0], metrics["valid_accuracy_column"][0]
-    )
-    assert metrics["valid_loss"][0] == pytest.approx(
-        metrics["valid_loss_row"][0] + metrics["valid_loss_column"][0], rel=1e-3
-    )
+    joint = trained[0].evaluate(quadrants.valid)
+    heads = joint.by_factor(quadrants.factors)
+    assert joint.accuracy == pytest.approx(row["valid_accuracy"])
+    for name, own in heads.items():
+        assert own.accuracy == pytest.approx(row[f"valid_accuracy_{name}"])
+        assert joint.accuracy <= own.accuracy
+    both = sum(own.loss for own in heads.values())
+    assert joint.loss == pytest.approx(both, rel=1e-3)
 
 
 def test_learned_weights_are_resumed_with_the_rest(
-    quadrants: Splits, tmp_path: Path
+    quadrants: Splits, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     config = TrainConfig(
         epochs=3, batch_size=16, lr=0.05, head_weights="learned", precision="fp32"
@@ -142,22 +140,17 @@ def test_learned_weights_are_resumed_with_the_rest(
         "hidden": 8,
     }
 
-    def train(
-        folder: Path | None, stop_after: int = 99
-    ) -> tuple[list[float], nn.Module]:
+    def train(folder: Path | None) -> tuple[list[float], nn.Module]:
         torch.manual_seed(0)
         model = MultiHeadCNN(**arguments)  # type: ignore[arg-type]
-
-        def stop(row: dict[str, float]) -> None:
-            if row["epoch"] == stop_after:
-                raise KeyboardInterrupt
-
-        history = fit(model, quadrants, config, folder=folder, on_epoch=stop)
+        history = fit(model, quadrants, config, folder=folder)
         return [row["weight_row"] for row in history.rows], model
 
     whole, expected = train(None)
-    with pytest.raises(KeyboardInterrupt):
-        train(tmp_path, stop_after=2)
+    with monkeypatch.context() as patch:
+        stop_before_epoch(3, patch)
+        with pytest.raises(KeyboardInterrupt):
+            train(tmp_path)
     resumed, model = train(tmp_path)
     assert resumed == whole
     assert all(
