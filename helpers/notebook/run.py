@@ -497,14 +497,14 @@ class Run(Page):
         """
         self._record.status = "complete"
         self._save()
-        if GIVEN not in os.environ:
-            self.folder = place(self.folder, _trials(), self.name)
         if self._record.findings:
             self.say(findings_table(self._record))
-        show_text(
-            f"{self.name}: complete after {self._record.seconds:.0f} s, results in "
-            f"{short_path(self.folder)}"
-        )
+        where = ""
+        if GIVEN not in os.environ:
+            self.folder = place(self.folder, _trials(), self.name)
+            where = f", results in {short_path(self.folder)}"
+        seconds = self._record.seconds
+        show_text(f"{self.name}: complete after {seconds:.0f} s{where}")
 
     def _only_data(self) -> Splits:
         if len(self._data) != 1:
