@@ -179,7 +179,7 @@ def _data_url(source: str, folders: Sequence[Path]) -> str:
     raise ExportError(
         f"The notebook shows the image {source}, which is not in "
         f"{folders[0].resolve()}. "
-        "Put it there, or attach it to its cell (drag it into the cell in JupyterLab)."
+        "Put it there, or drag it into its cell in JupyterLab."
     )
 
 

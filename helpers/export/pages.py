@@ -18,19 +18,16 @@ FORMATS = ("html", "pdf")
 def export_notebook(
     path: Path, formats: Sequence[str] = FORMATS, folder: Path | None = None
 ) -> list[Path]:
-    """Writes a notebook, with whatever outputs it has, as HTML and PDF.
+    """Writes a notebook, with whatever outputs it has, in some ``FORMATS``.
 
     Args:
-        path: the ``.ipynb`` file.
-        formats: any of ``"html"`` and ``"pdf"``.
+        path: of the notebook.
+        formats: which, in order.
         folder: where the files go, named like the notebook; beside it if None.
-
-    Returns:
-        The files written, in the order of ``formats``.
 
     Raises:
         ExportError: an unknown format, no notebook, an image that is missing or
-            broken, or a folder that cannot be written to. No file is half-written.
+            broken, or a folder that cannot be written to.
     """
     if unknown := [name for name in formats if name not in FORMATS]:
         raise ExportError(

@@ -43,7 +43,7 @@ def find_layer(model: nn.Module, layer: str) -> nn.Module:
 
 
 def unused(model: nn.Module, *layers: str) -> ModelError:
-    """The error that the forward pass does not reach some layers."""
+    """The error that the forward pass does not use some layers."""
     return ModelError(
         f"The forward pass of {type(model).__name__} does not use layer "
         f"{', '.join(layers)}."

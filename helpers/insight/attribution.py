@@ -1,8 +1,8 @@
 """Which parts of an image speak for a class: Grad-CAM, saliency, guided backprop.
 
-Every function takes a classifier with one head or several, which is left as it was, and
-normalised images, float (B, C, H, W). What is explained is the class's logit; of all
-heads together, its log-probability.
+Every function takes a classifier, which is left as it was, and normalised images, float
+(B, C, H, W). What is explained is the class's logit; of all heads together, its
+log-probability.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ def explained_classes(
     """The class that ``target`` means for each image, and its probability.
 
     Returns:
-        Indices among the classes, or among those of the head, ``int64`` (B,);
-        probabilities, float32 (B,). On the CPU.
+        Indices among the classes (of the head), ``int64`` (B,); probabilities, float32
+        (B,). On the CPU.
 
     Raises:
         ModelError: the network has no such head or class.
@@ -62,7 +62,7 @@ def heatmaps(
     off below zero (Selvaraju et al. 2017), and interpolated to the image's size.
 
     Args:
-        model: a classifier.
+        model: any classifier.
         images: normalised.
         layer: one with maps of more than one position; its last use in a pass counts.
         target: as ``Target`` says.

@@ -33,8 +33,7 @@ class Embedding:
 
 
 def embed(features: Tensor, *, perplexity: float = 30.0, seed: int = 0) -> Embedding:
-    """t-SNE (van der Maaten and Hinton 2008) by scikit-learn, from principal
-    components.
+    """t-SNE (van der Maaten and Hinton 2008) from principal components.
 
     Args:
         features: float (N, D); more axes, as of maps, are flattened.
@@ -42,8 +41,8 @@ def embed(features: Tensor, *, perplexity: float = 30.0, seed: int = 0) -> Embed
         seed: of what is left to chance.
 
     Raises:
-        ConfigError: the perplexity is not positive, or not less than the number of
-            images; or the features are all equal, not finite, or one number an image.
+        ConfigError: the perplexity is not within 0 and N; or the features are all
+            equal, not finite, or one number an image.
     """
     values = features.flatten(1).float()
     if not 0 < perplexity < len(values):
@@ -57,7 +56,7 @@ def embed(features: Tensor, *, perplexity: float = 30.0, seed: int = 0) -> Embed
         raise ConfigError(
             f"Features {tuple(values.shape)} that differ by at most {spread:g} cannot "
             "be embedded: expected at least two for each image, finite and not all "
-            "equal. Choose another layer, or look for NaN in the network."
+            "equal. Choose another layer."
         )
     tsne = TSNE(
         perplexity=perplexity, init="pca", learning_rate="auto", random_state=seed

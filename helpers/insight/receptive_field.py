@@ -132,9 +132,9 @@ def receptive_fields(
     """The receptive fields of all layers and blocks, in the order in which the forward
     pass finishes them.
 
-    The forward pass is followed operation by operation, on shapes alone. Convolutions,
-    pooling and padding follow the recursion; what keeps a map's size works on each
-    position by itself; after anything else (a fully connected layer, a global mean,
+    The forward pass is followed operation by operation, on shapes alone. Convolutions
+    and pooling follow the recursion; what keeps a map's size works on each position by
+    itself; after anything else (a fully connected layer, a global mean, padding,
     pooling into uneven bins) a unit is taken to see all that its input sees.
 
     Returns:
@@ -168,7 +168,7 @@ class _Trace(TorchDispatchMode):
 
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
-        # With the tensors: a new one could have the identity of one that is gone.
+        # With the tensors, whose identities are else given away again.
         self._fields: dict[int, tuple[Tensor, ReceptiveField]] = {}
 
     def put(self, tensor: Tensor, field: ReceptiveField) -> None:
@@ -200,7 +200,7 @@ class _Trace(TorchDispatchMode):
 def _after(
     operation: Any, args: Sequence[Any], axes: tuple[Axis, Axis], units: Pair
 ) -> list[Axis]:
-    """What an operation makes of the rows and columns; ``units`` is its map's size."""
+    """What an operation makes of the rows and columns; its map has ``units``."""
     sizes = [axis.units for axis in axes]
     window = _WINDOWS[operation](args, sizes, units) if operation in _WINDOWS else None
     if window is not None:
@@ -235,11 +235,6 @@ def _adaptive_pooling(_args: Sequence[Any], sizes: Pair, units: Pair) -> Window 
     return bins, bins, (0, 0), (1, 1)
 
 
-def _padding(args: Sequence[Any], _sizes: Pair, _units: Pair) -> Window:
-    left, _, top, _ = [*args[1], 0, 0][:4]
-    return (1, 1), (1, 1), (top, left), (1, 1)
-
-
 def _pair(value: int | Sequence[int]) -> Pair:
     values = [value] if isinstance(value, int) else list(value)
     return values * 2 if len(values) == 1 else values
@@ -251,7 +246,6 @@ _WINDOWS: dict[Any, Callable[[Sequence[Any], Pair, Pair], Window | None]] = {
     aten.avg_pool2d: _average_pooling,
     aten._adaptive_avg_pool2d: _adaptive_pooling,  # noqa: SLF001
     aten.adaptive_max_pool2d: _adaptive_pooling,
-    aten.constant_pad_nd: _padding,
 }
 # These keep a map's size although each value depends on the whole map.
 _OVER_THE_MAP = {aten.native_group_norm, aten.native_layer_norm}

@@ -23,8 +23,7 @@ from helpers.models.weights import load_weights, read_state_dict
 
 BACKBONES = ("alexnet", "mobilenet_v2", "resnet50", "squeezenet1_1", "vgg11_bn")
 TIMEOUT = 30  # seconds without a byte
-# The end of torchvision's file names: the first digits of the SHA-256. Eight decimal
-# digits may as well be a date.
+# The first digits of the SHA-256 in torchvision's file names; decimals may be a date.
 HASH = re.compile(r"-(?=\d*[a-f])([0-9a-f]{8})\.pth?$")
 
 # Mean and standard deviation of each channel, in 0–1.
@@ -45,9 +44,8 @@ class Backbone:
         mean: of each channel, in 0–1, to normalise images with, like ``std``.
         std: of each channel.
         weights: which weights these are, in words.
-        folded: whether batch normalisation is folded into the convolutions. It is then
-            the identity and must stay in evaluation mode: statistics of a batch would
-            undo what was learned.
+        folded: whether batch normalisation is folded into the convolutions, and must
+            stay in evaluation mode: a batch's statistics would undo what was learned.
     """
 
     network: nn.Module
@@ -98,7 +96,7 @@ def features(network: nn.Module, layer: str) -> nn.Sequential:
         network: as ``load_backbone`` gives it.
         layer: ``features.7``, ``layer3`` or ``avgpool`` as torchvision names them;
             ``features`` for all of that group; ``conv4`` for the fourth convolution of
-            a plain chain such as AlexNet, with its normalisation and ReLU.
+            a plain chain, with its normalisation and ReLU.
 
     Returns:
         Images (B, 3, H, W) to maps (B, C, h, w).

@@ -20,9 +20,9 @@ class FeatureNet(nn.Module):
 
     Args:
         backbone: as ``load_backbone`` takes it, like ``weights``.
-        layer: the last layer that is kept, as ``pretrained.features`` takes it.
+        layer: the last that is kept, as ``pretrained.features`` takes it.
         weights: which to load.
-        size: side in pixels that images are resized to first; None keeps theirs.
+        size: side in pixels that images are resized to; None keeps theirs.
         pool: side of the maps after adaptive average pooling.
         frozen: no gradients, and evaluation mode even while the rest trains, so that
             the statistics of batch normalisation stay as well.

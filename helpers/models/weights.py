@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import textwrap
 from pathlib import Path
 from typing import Any
@@ -11,10 +10,6 @@ from torch import Tensor, nn
 
 from helpers.base.errors import ModelError
 from helpers.base.tensors import UnreadableError, read_tensors
-
-WRAPPERS = ("state_dict", "model_state_dict", "model")  # where checkpoints keep theirs
-# What DistributedDataParallel and torch.compile put before every name.
-PREFIXES = re.compile(r"^(?:(?:module|_orig_mod)\.)+")
 
 
 def read_file(path: Path, expected: str) -> Any:
@@ -43,8 +38,7 @@ def read_file(path: Path, expected: str) -> Any:
 
 
 def read_state_dict(path: Path) -> dict[str, Tensor]:
-    """The state dict in a file, also of a checkpoint that wraps it or of a wrapped
-    model.
+    """The state dict in a file.
 
     Raises:
         ModelError: the file cannot be read, or holds no state dict.
@@ -53,16 +47,13 @@ def read_state_dict(path: Path) -> dict[str, Tensor]:
         "Expected a state dict as torch.save(model.state_dict(), path) writes it."
     )
     state = read_file(path, expected)
-    for wrapper in WRAPPERS:
-        if isinstance(state, dict) and isinstance(state.get(wrapper), dict):
-            state = state[wrapper]
     if not (
         isinstance(state, dict)
         and state
         and all(isinstance(value, Tensor) for value in state.values())
     ):
         raise ModelError(f"{path} holds no state dict. {expected}")
-    return {PREFIXES.sub("", str(name)): value for name, value in state.items()}
+    return state
 
 
 def load_weights(model: nn.Module, state: dict[str, Tensor], fault: str) -> None:

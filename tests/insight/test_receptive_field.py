@@ -155,7 +155,7 @@ def test_where_branches_meet_a_unit_sees_what_any_of_them_sees(
             nn.AdaptiveAvgPool2d(5),
             ((32, 32), (0, 0), (0, 0)),
         ),  # bins of uneven size: taken to see all
-        (nn.ZeroPad2d((3, 0, 1, 0)), ((1, 1), (1, 1), (-1, -3))),
+        (nn.ZeroPad2d((3, 0, 1, 0)), ((32, 32), (0, 0), (0, 0))),
         (nn.LocalResponseNorm(3), ((1, 1), (1, 1), (0, 0))),
         (nn.Hardswish(), ((1, 1), (1, 1), (0, 0))),
         (nn.GroupNorm(1, 3), ((32, 32), (0, 0), (0, 0))),

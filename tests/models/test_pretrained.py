@@ -146,17 +146,6 @@ def test_a_date_or_number_in_the_name_is_no_hash(
     assert load_backbone("squeezenet1_1", saved(squeezenet_state, name))
 
 
-@pytest.mark.parametrize("prefix", ["", "module.", "_orig_mod.", "module._orig_mod."])
-@pytest.mark.parametrize("wrapper", [None, "state_dict", "model"])
-def test_checkpoints_of_wrapped_models_load(
-    squeezenet_state: State, prefix: str, wrapper: str | None
-) -> None:
-    state = {prefix + name: value for name, value in squeezenet_state.items()}
-    path = saved({wrapper: state, "epoch": 3} if wrapper else state)
-    own = load_backbone("squeezenet1_1", path).network.state_dict()
-    assert all(torch.equal(own[name], squeezenet_state[name]) for name in own)
-
-
 @pytest.mark.parametrize(
     ("content", "message"),
     [

@@ -49,9 +49,6 @@ FAULTS = {
     r"^Package paper Warning: Table (\S+) is": (
         "Table {} is too wide: leave out columns, or turn rows into columns"
     ),
-    r"^LaTeX Warning: Float too large for page by ([\d.]+pt)": (
-        "a figure or table is {} too high for the page: make it smaller"
-    ),
 }
 
 
@@ -61,10 +58,8 @@ def missing_programs() -> list[str]:
 
 
 def set_with_latex(files: dict[str, bytes]) -> tuple[bytes, str]:
-    """Runs XeLaTeX until references and citations are settled.
-
-    Args:
-        files: ``paper.tex`` and what it includes, by path.
+    """Runs XeLaTeX on ``paper.tex`` and what it includes, until references and
+    citations are settled.
 
     Returns:
         The PDF, and the log of the last run.
@@ -90,11 +85,8 @@ def set_with_latex(files: dict[str, bytes]) -> tuple[bytes, str]:
 
 
 def faults_of(log: str, limits: Sequence[int] | None) -> list[str]:
-    """What is wrong with a paper though TeX was content, a sentence each.
-
-    Args:
-        log: of the last run, its lines unbroken.
-        limits: the least and the most pages; None means any number.
+    """What is wrong with a paper though TeX was content, from its log; ``limits`` are
+    the least and the most pages.
     """
     faults = []
     for pattern, message in FAULTS.items():

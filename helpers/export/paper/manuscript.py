@@ -88,14 +88,12 @@ def _shown(output: NotebookNode, number: int, folder: Path) -> str:
             return ""
         case {"text/markdown": text}:
             return _markdown(text, output.metadata.get("text/markdown", {}))
-        case {"text/latex": text}:
-            return str(text)
         case {"image/png": _}:
             return _figure(output.metadata.get("image/png", {}), number, folder)
     raise ExportError(
         f"Cell {number} shows plain text or HTML, which is no part of a paper "
-        f"({_line(output.data.get('text/plain', ''))[:60]}): show it with run.say or "
-        f"run.table, end its last line with a semicolon, or tag the cell `{LEFT_OUT}`."
+        f"({_line(output.data.get('text/plain', ''))[:60]}): use run.say or run.table, "
+        f"or tag the cell `{LEFT_OUT}`."
     )
 
 
