@@ -1,8 +1,7 @@
 """Every picture of the notebooks: data in, a matplotlib Axes or Figure out.
 
-Nothing here is shown or saved; ``run.figure`` does both. Sizes fit a page that is 16 cm
-wide, colours are those of seaborn's palette for colour-blind readers, and no meaning
-hangs on colour alone.
+Nothing here is shown or saved; ``run.figure`` does both. No meaning hangs on colour
+alone.
 """
 
 from helpers.plots.classes import (
@@ -26,7 +25,7 @@ from helpers.plots.layers import (
     plot_heatmaps,
     plot_units,
 )
-from helpers.plots.responses import plot_response, plot_responses, plot_sweep
+from helpers.plots.responses import plot_responses, plot_sweep
 from helpers.plots.style import COLORS, PAGE_WIDTH, use_style
 
 __all__ = [
@@ -48,7 +47,6 @@ __all__ = [
     "plot_image_grid",
     "plot_learning_curves",
     "plot_receptive_field",
-    "plot_response",
     "plot_responses",
     "plot_sweep",
     "plot_units",

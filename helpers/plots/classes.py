@@ -12,6 +12,7 @@ import torch
 from matplotlib.axes import Axes
 from matplotlib.colors import PowerNorm
 from numpy.typing import NDArray
+from sklearn.metrics import confusion_matrix
 from torch import Tensor
 
 from helpers.data.splits import Splits
@@ -29,7 +30,7 @@ from helpers.plots.style import (
 NAMED_CLASSES = 25  # a matrix names this many classes at its axes; more would overlap
 
 
-def plot_class_counts(splits: Splits, *, ax: Axes | None = None) -> Axes:
+def plot_class_counts(splits: Splits) -> Axes:
     """Images per class and split, stacked, the largest class first."""
     counts = {
         name: torch.bincount(split.labels, minlength=len(splits.classes))
@@ -38,7 +39,7 @@ def plot_class_counts(splits: Splits, *, ax: Axes | None = None) -> Axes:
     total = torch.stack(list(counts.values())).sum(0)
     order = total.argsort(descending=True, stable=True)
     names = [splits.classes[i].replace("_", " ") for i in order.tolist()]
-    ax = new_axes(ax, PAGE_WIDTH, 2.6)
+    ax = new_axes(PAGE_WIDTH, 2.6)
     named = len(names) <= NAMED_CLASSES
     below = np.zeros(len(names))
     for split, values in counts.items():
@@ -59,15 +60,8 @@ def plot_class_counts(splits: Splits, *, ax: Axes | None = None) -> Axes:
         ax.set_xticks(range(len(names)), names, rotation=90)
         ax.set_xlabel("class")
     else:
-        ax.set_xlabel(f"the {len(names)} classes, largest first")
-        for rank, place in ((0, (12, -4)), (len(names) - 1, (-50, 35))):
-            ax.annotate(
-                f"{names[rank]}: {below[rank]:.0f}",
-                (rank, below[rank]),
-                place,
-                textcoords="offset points",
-                arrowprops={"arrowstyle": "-", "color": "gray"},
-            )
+        largest, smallest = (f"{names[i]} ({below[i]:.0f})" for i in (0, -1))
+        ax.set_xlabel(f"the {len(names)} classes, from {largest} to {smallest}")
     ax.legend()
     return ax
 
@@ -78,7 +72,6 @@ def plot_class_accuracy(
     *,
     quantity: str = "accuracy",
     lowest: int = 15,
-    ax: Axes | None = None,
 ) -> Axes:
     """The classes that are recognised worst, and the mean over all classes.
 
@@ -88,7 +81,6 @@ def plot_class_accuracy(
         classes: K names.
         quantity: what the values are.
         lowest: how many classes are shown.
-        ax: where to draw; None makes a figure.
     """
     known = [
         (value, name)
@@ -96,7 +88,7 @@ def plot_class_accuracy(
         if not math.isnan(value)
     ]
     shown = sorted(known)[:lowest]
-    ax = new_axes(ax, PAGE_WIDTH, 0.8 + 0.2 * len(shown))
+    ax = new_axes(PAGE_WIDTH, 0.8 + 0.2 * len(shown))
     values = [value for value, _ in shown]
     names = [name.replace("_", " ") for _, name in shown]
     bars = ax.barh(names, values, color=COLORS[0], height=0.7)
@@ -113,11 +105,7 @@ def plot_class_accuracy(
 
 
 def plot_confusion_matrix(
-    labels: Tensor,
-    predictions: Tensor,
-    classes: Sequence[str],
-    *,
-    ax: Axes | None = None,
+    labels: Tensor, predictions: Tensor, classes: Sequence[str]
 ) -> Axes:
     """For each true class (row), the share of it predicted as each class (column).
 
@@ -128,12 +116,11 @@ def plot_confusion_matrix(
         labels: true classes, ``int64`` (N,).
         predictions: predicted classes, ``int64`` (N,).
         classes: names, in the order of the labels.
-        ax: where to draw; None makes a figure.
     """
     counts = _confusion(labels, predictions, len(classes))
     share = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     few = len(classes) <= NAMED_CLASSES
-    ax = new_axes(ax, 5.4, 4.6)
+    ax = new_axes(5.4, 4.6)
     shown = ax.imshow(
         share, cmap="Blues", norm=PowerNorm(0.5, 0, 1), interpolation="nearest"
     )
@@ -160,13 +147,9 @@ def plot_confusion_matrix(
 def most_confused(
     labels: Tensor, predictions: Tensor, classes: Sequence[str], *, count: int = 10
 ) -> pd.DataFrame:
-    """The pairs of classes that are confused most often, as a table.
+    """The pairs of classes that are confused most often, ``count`` at most.
 
-    Args:
-        labels: true classes, ``int64`` (N,).
-        predictions: predicted classes, ``int64`` (N,).
-        classes: names, in the order of the labels.
-        count: rows at most.
+    Args as of ``plot_confusion_matrix``.
 
     Returns:
         ``true class``, ``predicted class``, ``images`` (taken for it) and ``of``
@@ -186,5 +169,7 @@ def most_confused(
 
 def _confusion(labels: Tensor, predictions: Tensor, classes: int) -> NDArray[np.int64]:
     """Images by true class (row) and predicted class (column)."""
-    pairs = labels.cpu() * classes + predictions.cpu()
-    return torch.bincount(pairs, minlength=classes**2).view(classes, classes).numpy()
+    counts: NDArray[np.int64] = confusion_matrix(
+        labels.cpu(), predictions.cpu(), labels=range(classes)
+    )
+    return counts

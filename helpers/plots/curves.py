@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import cycle
 from typing import Any
 
@@ -27,6 +27,7 @@ from helpers.plots.style import (
 )
 from helpers.training.history import History
 
+Color = tuple[float, float, float]
 LOOKS = (("-", "o"), ("--", "s"), ("-.", "D"), (":", "^"))  # line and marker
 
 
@@ -44,20 +45,19 @@ def plot_history(
         metric: ``loss`` (cross-entropy in nats) or ``accuracy`` (in percent).
         ax: where to draw; None makes a figure.
     """
-    frames = _frames(histories)
     if metric not in ("loss", "accuracy"):
         raise ConfigError(
             f"There is no curve {metric!r} in a history: choose loss or accuracy."
         )
-    ax = new_axes(ax, 4.5, 3.0)
-    for split, look in SPLIT_LOOKS.items():
-        column, color = f"{split}_{metric}", SPLIT_COLORS[split]
-        if split != "test" or column in frames[0]:
-            label = SPLIT_NAMES[split]
-            _draw_curve(ax, frames, column, look, color=color, label=label)
+    frames = _frames(histories)
+    looks = [
+        (SPLIT_NAMES[split], f"{split}_{metric}", SPLIT_COLORS[split], look)
+        for split, look in SPLIT_LOOKS.items()
+        if split != "test" or f"test_{metric}" in frames[0]
+    ]
+    ax = _draw_curves(frames, looks, ax)
     loss = metric == "loss"
     label_values(ax, "y", "cross-entropy (nats)" if loss else metric, share=not loss)
-    _explain_curves(ax, len(frames))
     return ax
 
 
@@ -68,7 +68,6 @@ def plot_curves(
     quantity: str,
     share: bool = False,
     log: bool = False,
-    ax: Axes | None = None,
 ) -> Axes:
     """Any columns of the histories over the epochs, a curve each.
 
@@ -78,17 +77,13 @@ def plot_curves(
         quantity: what the values are, with their unit.
         share: whether they are shares (0–1), shown in percent.
         log: whether the axis is logarithmic.
-        ax: where to draw; None makes a figure.
     """
-    frames = _frames(histories)
-    ax = new_axes(ax, 4.5, 3.0)
-    looks = zip(cycle(COLORS), cycle(LOOKS), strict=False)
-    for (label, column), (color, look) in zip(columns.items(), looks, strict=False):
-        _draw_curve(ax, frames, column, look, color=color, label=label)
+    looks = zip(columns.items(), cycle(COLORS), cycle(LOOKS), strict=False)
+    curves = [(label, column, color, look) for (label, column), color, look in looks]
+    ax = _draw_curves(_frames(histories), curves)
     if log:
         ax.set_yscale("log")
     label_values(ax, "y", quantity, share=share)
-    _explain_curves(ax, len(frames))
     return ax
 
 
@@ -109,29 +104,33 @@ def _frames(histories: History | Sequence[History]) -> list[pd.DataFrame]:
     return [history.frame for history in several]
 
 
-def _draw_curve(
-    ax: Axes,
+def _draw_curves(
     frames: Sequence[pd.DataFrame],
-    column: str,
-    look: tuple[str, str],
-    **style: Any,
-) -> None:
-    """One column's mean over the seeds, and a band from the lowest to the highest."""
-    curves = pd.concat([frame[column] for frame in frames], axis=1)  # (epochs, seeds)
-    line, marker = look
-    marker = marker if len(curves) <= 15 else ""  # a single epoch makes no line
-    (mean,) = ax.plot(curves.mean(axis=1), line, marker=marker, ms=3.5, **style)
-    if len(frames) > 1:
-        low, high = curves.min(axis=1), curves.max(axis=1)
-        color = mean.get_color()
-        ax.fill_between(curves.index, low, high, color=color, alpha=0.2, linewidth=0)
-
-
-def _explain_curves(ax: Axes, seeds: int) -> None:
+    curves: Iterable[tuple[str, str, Color, tuple[str, str]]],
+    ax: Axes | None = None,
+) -> Axes:
+    """Of each label, column, colour and look the mean and the range over the seeds."""
+    ax = ax or new_axes(4.5, 3.0)
+    for label, column, color, (line, marker) in curves:
+        values = pd.concat([frame[column] for frame in frames], axis=1)
+        ax.plot(
+            values.mean(axis=1),
+            line,
+            marker=marker if len(values) <= 15 else "",  # one epoch makes no line
+            markersize=3.5,
+            color=color,
+            label=label,
+        )
+        if len(frames) > 1:
+            low, high = values.min(axis=1), values.max(axis=1)
+            ax.fill_between(
+                values.index, low, high, color=color, alpha=0.2, linewidth=0
+            )
     ax.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
     ax.set_xlabel("epoch")
-    band = f"mean of {seeds} seeds,\nband: lowest to highest"
-    ax.legend(title=band if seeds > 1 else None, alignment="left")
+    band = f"mean of {len(frames)} seeds,\nband: lowest to highest"
+    ax.legend(title=band if len(frames) > 1 else None, alignment="left")
+    return ax
 
 
 def plot_comparison(
@@ -149,7 +148,7 @@ def plot_comparison(
 
     Args:
         results: values by the variant's name, one per seed; the first is drawn on top.
-        halves: by the same names half the width of the intervals; None takes those of
+        halves: by name half the width of the intervals; None takes those of
             independent values.
         quantity: what the values are.
         share: whether they are shares (0–1), shown in percent.
@@ -158,7 +157,7 @@ def plot_comparison(
         unit: what there is one value for: a ``seed``, or a ``repeat``.
         ax: where to draw; None makes a figure.
     """
-    ax = new_axes(ax, PAGE_WIDTH, 1.0 + 0.3 * len(results))
+    ax = ax or new_axes(PAGE_WIDTH, 1.0 + 0.3 * len(results))
     style: dict[str, Any] = {"fmt": "D", "color": COLORS[0], "ms": 4.5, "capsize": 3}
     for row, (name, values) in enumerate(results.items()):
         summary = summarize(values)

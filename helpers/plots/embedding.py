@@ -13,19 +13,16 @@ from helpers.plots.style import COLORS, PAGE_WIDTH, SMALL, new_axes
 MARKERS = "osD^vP*X<>ph"
 
 
-def plot_embedding(
-    points: Tensor, labels: Tensor, classes: Sequence[str], *, ax: Axes | None = None
-) -> Axes:
+def plot_embedding(points: Tensor, labels: Tensor, classes: Sequence[str]) -> Axes:
     """Points in the colour and shape of their class, which the legend names.
 
     Args:
         points: (N, 2).
         labels: ``int64`` (N,).
         classes: names, in the order of the labels.
-        ax: where to draw; None makes a figure.
     """
     columns = 4 if len(classes) > 20 else 3
-    ax = new_axes(ax, PAGE_WIDTH, 5.0 + 0.16 * -(-len(classes) // columns))
+    ax = new_axes(PAGE_WIDTH, 5.0 + 0.16 * -(-len(classes) // columns))
     for label in torch.unique(labels).tolist():
         mine = points[labels == label]
         ax.scatter(
@@ -40,8 +37,7 @@ def plot_embedding(
             label=classes[label].replace("_", " "),
         )
     ax.set(xticks=[], yticks=[], aspect="equal")
-    for side in ax.spines.values():
-        side.set_visible(False)
+    ax.spines[:].set_visible(False)
     ax.legend(
         loc="upper center",
         bbox_to_anchor=(0.5, 0),

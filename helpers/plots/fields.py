@@ -29,7 +29,7 @@ def plot_receptive_field(
         ax: where to draw; None makes a figure.
     """
     picture = image.detach().cpu().movedim(0, -1).numpy()  # (H, W, C)
-    ax = new_axes(ax, 5.0, 3.0)
+    ax = ax or new_axes(5.0, 3.0)
     ax.imshow(
         picture, cmap="gray", vmin=0, vmax=255 if picture.dtype == np.uint8 else 1
     )
@@ -54,8 +54,7 @@ def plot_footprint(
     """
     values = footprint.detach().cpu().numpy()
     values = np.ma.masked_equal(values / values.max(), 0)
-    ax = new_axes(ax, 4.2, 3.0)
-    # At the rim of a deep layer's field it is many powers of ten smaller.
+    ax = ax or new_axes(4.2, 3.0)
     shown = ax.imshow(
         values, cmap="viridis", norm=LogNorm(values.min(), 1), interpolation="nearest"
     )

@@ -13,9 +13,8 @@ from helpers.plots.style import (
     PAGE_WIDTH,
     SMALL,
     color_scale,
-    head_figure,
     map_colors,
-    page_grid,
+    page_blocks,
 )
 
 
@@ -35,7 +34,7 @@ def plot_image_grid(
     texts = [title.replace("_", " ").splitlines() for title in titles or []]
     names = ["\n".join(textwrap.fill(t, letters) for t in text) for text in texts]
     lines = max((name.count("\n") + 1 for name in names), default=0)
-    figure, axes = page_grid(len(pictures), columns, above=0.13 * lines)
+    figure, (axes,) = page_blocks([len(pictures)], columns, above=0.13 * lines)
     for i, picture in enumerate(pictures):
         axes[i].imshow(picture, cmap="gray", vmin=0, vmax=highest)
         if names:
@@ -44,22 +43,18 @@ def plot_image_grid(
 
 
 def plot_activation_grid(maps: Tensor, *, title: str = "", columns: int = 8) -> Figure:
-    """The maps that one layer makes of one image, on one scale of ``map_colors``.
-
-    Args:
-        maps: (maps, h, w), as a layer puts them out.
-        title: what is shown, for example the layer and the image.
-        columns: maps per row.
-    """
+    """The maps (maps, h, w) of one layer for one image, on one scale."""
     pictures = maps.detach().float().cpu().numpy()
     colors, norm = map_colors(pictures)
-    figure, axes = page_grid(
-        len(pictures), columns, above=0.14, top=0.3 if title else 0.0, bottom=0.56
+    figure, (axes,) = page_blocks(
+        [len(pictures)], columns, above=0.14, heading=0.3 if title else 0, bottom=0.56
     )
     for i, picture in enumerate(pictures):
         axes[i].imshow(picture, cmap=colors, norm=norm)
         axes[i].set_title(str(i), fontsize=SMALL, pad=2)
     extend = "both" if norm.vmin else "max"
     color_scale(figure, axes[0].images[0], "activation", extend)
-    head_figure(figure, title)
+    if title:
+        top = 1 - 0.05 / figure.get_figheight()
+        figure.suptitle(title.replace("_", " "), fontsize=10, y=top, va="top")
     return figure

@@ -14,35 +14,28 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from torch import Tensor
 
-from helpers.base.errors import ConfigError
 from helpers.plots.style import (
     COLORS,
     PAGE_WIDTH,
     SMALL,
     color_scale,
-    head_figure,
     map_colors,
     page_blocks,
 )
 
 HEADING = 0.2  # inches
-TITLE = 0.3  # inches
 
 
-def plot_activation_layers(
-    maps: Mapping[str, Tensor], *, title: str = "", columns: int = 8
-) -> Figure:
+def plot_activation_layers(maps: Mapping[str, Tensor], *, columns: int = 8) -> Figure:
     """Maps of several layers, a block for each.
 
     Every layer has its own scale of ``map_colors``, which its heading tells.
 
     Args:
         maps: by heading, such as the layer's name: (maps, h, w).
-        title: what is shown.
         columns: maps per row.
     """
-    cell, top = PAGE_WIDTH / columns, TITLE if title else 0.0
-    tops = [top]  # of each block, and the end of the last
+    cell, tops = PAGE_WIDTH / columns, [0.0]  # of each block, and the last one's end
     for values in maps.values():
         tops.append(tops[-1] + HEADING + cell * -(-len(values) // columns))
     figure = plt.figure(figsize=(PAGE_WIDTH, tops[-1]))
@@ -60,7 +53,6 @@ def plot_activation_layers(
         signed = f"purple −{limit}, white 0, orange {limit}"
         scale = signed if norm.vmin else f"dark 0, bright {limit}"
         _head(figure, ax, f"{heading}   ({scale})")
-    head_figure(figure, title)
     return figure
 
 
@@ -68,23 +60,18 @@ def plot_filters(
     images: Mapping[str, Tensor],
     *,
     titles: Mapping[str, Sequence[str]] | None = None,
-    title: str = "",
     columns: int = 8,
 ) -> Figure:
     """The images that filters respond to, a block for each layer.
 
     Args:
         images: by heading, such as the layer's name: float (F, C, H, W), 0–1.
-        titles: by the same headings F texts above the images, such as the filters'
-            numbers.
-        title: what is shown.
+        titles: by the same headings F texts above the images.
         columns: images per row.
     """
     above = 0.14 if titles else 0.0
     counts = [len(pictures) for pictures in images.values()]
-    figure, blocks = page_blocks(
-        counts, columns, above=above, heading=HEADING, top=TITLE if title else 0
-    )
+    figure, blocks = page_blocks(counts, columns, above=above, heading=HEADING)
     for (heading, pictures), axes in zip(images.items(), blocks, strict=True):
         texts = titles[heading] if titles else [""] * len(axes)
         shown = pictures.detach().cpu().movedim(1, -1).numpy()
@@ -92,7 +79,6 @@ def plot_filters(
             ax.imshow(picture, cmap="gray", vmin=0, vmax=1)
             ax.set_title(text, fontsize=SMALL, pad=2)
         _head(figure, axes[0], heading, above)
-    head_figure(figure, title)
     return figure
 
 
@@ -103,7 +89,6 @@ def plot_heatmaps(
     titles: Sequence[str] | None = None,
     overlay: bool = True,
     label: str = "Grad-CAM, share of its maximum",
-    columns: int | None = None,
 ) -> Figure:
     """For each image a block: the image, then what each layer says about it.
 
@@ -111,11 +96,10 @@ def plot_heatmaps(
         images: (N, C, H, W) with one or three channels; ``uint8`` 0–255 or float 0–1.
         heat: by layer, or by method: (N, H, W), 0–1.
         titles: N headings, such as the class that is explained.
-        overlay: whether heat is laid over the image in gray, or stands alone.
+        overlay: whether heat is laid over the image in gray.
         label: what the heat is, at the scale of colours.
-        columns: pictures per row; None puts four to eight into one.
     """
-    columns = columns or min(max(1 + len(heat), 4), 8)
+    columns = min(max(1 + len(heat), 4), 8)
     letters = round(15 * PAGE_WIDTH / columns)
     spaced = (textwrap.fill(name.replace(".", ". "), letters) for name in heat)
     names = [name.replace(". ", ".") for name in spaced]  # broken at its dots
@@ -147,15 +131,8 @@ def plot_heatmaps(
     return figure
 
 
-def plot_units(values: Mapping[str, Tensor], *, title: str = "") -> Figure:
-    """What fully connected layers put out for one image: a bar for each unit.
-
-    Args:
-        values: by layer: (units,).
-        title: what is shown.
-    """
-    if not values:
-        raise ConfigError("There are no units to draw: expected at least one layer.")
+def plot_units(values: Mapping[str, Tensor]) -> Figure:
+    """What fully connected layers, by name, put out for one image: (units,) each."""
     size = (PAGE_WIDTH, 0.5 + 1.3 * len(values))
     figure, rows = plt.subplots(
         len(values), figsize=size, squeeze=False, layout="constrained"
@@ -166,12 +143,11 @@ def plot_units(values: Mapping[str, Tensor], *, title: str = "") -> Figure:
         ax.axhline(0, color="black", linewidth=0.5)
         ax.margins(x=0.01)
         ax.set(xlabel=f"unit of {layer}", ylabel="activation")
-    figure.suptitle(title, fontsize=10)
     return figure
 
 
 def _mosaic(pictures: NDArray[np.float32], columns: int) -> NDArray[np.float32]:
-    """Pictures (n, h, w) in rows, with gaps of NaN, which is not drawn; all (H, W)."""
+    """Pictures (n, h, w) in rows, with gaps of NaN, which is not drawn."""
     count, height, width = pictures.shape
     zoom = -(-48 // max(height, width))  # small maps have gaps as narrow as large ones
     large = pictures.repeat(zoom, axis=1).repeat(zoom, axis=2)

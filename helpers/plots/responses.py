@@ -24,34 +24,6 @@ from helpers.plots.style import (
 Response = Mapping[float, Sequence[float]]  # by strength, one value per repeat
 
 
-def plot_response(
-    response: Response,
-    *,
-    quantity: str,
-    neutral: float | None = None,
-    chance: float | None = None,
-    ax: Axes | None = None,
-) -> Axes:
-    """Accuracy against the strength of a transformation: means with 95 % t-intervals.
-
-    Args:
-        response: by strength, in ascending order, shares (0–1): one per repeat.
-        quantity: what the strength is, with its unit.
-        neutral: the strength that changes nothing, marked by a vertical line.
-        chance: what guessing reaches, marked by a horizontal line.
-        ax: where to draw; None makes a figure.
-    """
-    ax = new_axes(ax, 4.0, 3.0)
-    _draw_means(ax, response, fmt="o-", color=COLORS[0])
-    if neutral is not None:
-        ax.axvline(neutral, color=COLORS[2], linestyle=":", zorder=0)
-    if chance is not None:
-        ax.axhline(chance, color=COLORS[1], linestyle="--", zorder=0)
-    label_values(ax, "y", "accuracy")
-    ax.set_xlabel(quantity)
-    return ax
-
-
 def plot_responses(
     responses: Mapping[str, Response],
     *,
@@ -60,13 +32,14 @@ def plot_responses(
     chance: float | None = None,
     columns: int = 3,
 ) -> Figure:
-    """``plot_response`` of several transformations, on one scale of accuracy.
+    """Accuracy by the strength of transformations: means with 95 % t-intervals.
 
     Args:
-        responses: by the transformation's name.
-        quantities: likewise what its strength is.
-        neutral: likewise the strength that changes nothing.
-        chance: what guessing reaches.
+        responses: by the transformation's name, by strength in ascending order: shares
+            (0–1), one per repeat.
+        quantities: by name what its strength is, with its unit.
+        neutral: by name the strength that changes nothing, marked by a vertical line.
+        chance: what guessing reaches, marked by a horizontal line.
         columns: pictures per row.
     """
     rows = -(-len(responses) // columns)
@@ -78,16 +51,16 @@ def plot_responses(
         squeeze=False,
         layout="constrained",
     )
-    for i, (name, response) in enumerate(responses.items()):
-        ax, quantity = grid.flat[i], quantities[name]
-        plot_response(
-            response, quantity=quantity, neutral=neutral[name], chance=chance, ax=ax
-        )
+    for ax, (name, response) in zip(grid.flat, responses.items(), strict=False):
+        _draw_means(ax, response, fmt="o-", color=COLORS[0])
+        ax.axvline(neutral[name], color=COLORS[2], linestyle=":", zorder=0)
+        if chance is not None:
+            ax.axhline(chance, color=COLORS[1], linestyle="--", zorder=0)
         ax.set_title(name, fontsize=SMALL + 2)
-        ax.xaxis.label.set_size(SMALL)
+        ax.set_xlabel(quantities[name], fontsize=SMALL)
         ax.tick_params(labelsize=SMALL)
-        if i % columns:
-            ax.set_ylabel("")
+    for row in grid:
+        label_values(row[0], "y", "accuracy")
     for ax in list(grid.flat)[len(responses) :]:
         ax.remove()
     grid[0, 0].set_ylim(0, 1)
@@ -99,18 +72,16 @@ def plot_sweep(
     *,
     quantity: str,
     chance: float | None = None,
-    ax: Axes | None = None,
 ) -> Axes:
-    """Accuracy on several splits against a setting: means with 95 % t-intervals.
+    """Accuracy on several splits by a setting: means with 95 % t-intervals.
 
     Args:
         curves: by the split's name (``train``, ``valid``, ``test``), by the setting's
             value in ascending order: shares (0–1), one per seed.
         quantity: what the setting is.
         chance: what guessing reaches, marked by a horizontal line.
-        ax: where to draw; None makes a figure.
     """
-    ax = new_axes(ax, 5.0, 3.0)
+    ax = new_axes(5.0, 3.0)
     for split, response in curves.items():
         look, color = "".join(reversed(SPLIT_LOOKS[split])), SPLIT_COLORS[split]
         _draw_means(ax, response, fmt=look, color=color, label=SPLIT_NAMES[split])

@@ -44,17 +44,10 @@ def use_style() -> None:
     )
 
 
-def new_axes(ax: Axes | None, width: float, height: float) -> Axes:
-    """The given axes, or new ones in a figure of that size in inches."""
-    return ax or plt.subplots(figsize=(width, height), layout="constrained")[1]
-
-
-def page_grid(
-    count: int, columns: int, *, above: float, top: float = 0.0, bottom: float = 0.0
-) -> tuple[Figure, list[Axes]]:
-    """``page_blocks`` with a single block of ``count`` frames."""
-    figure, (axes,) = page_blocks([count], columns, above=above, top=top, bottom=bottom)
-    return figure, axes
+def new_axes(width: float, height: float) -> Axes:
+    """The axes of a new figure of that size in inches."""
+    ax: Axes = plt.subplots(figsize=(width, height), layout="constrained")[1]
+    return ax
 
 
 def page_blocks(
@@ -63,7 +56,6 @@ def page_blocks(
     *,
     above: float = 0.0,
     heading: float = 0.0,
-    top: float = 0.0,
     bottom: float = 0.0,
 ) -> tuple[Figure, list[list[Axes]]]:
     """A figure as wide as the page with blocks of square frames one below the other.
@@ -73,15 +65,14 @@ def page_blocks(
         columns: frames in a row.
         above: room above each frame, in inches, as all the following.
         heading: room above each block.
-        top: room above all of it.
         bottom: room below all of it.
     """
     cell, gap = PAGE_WIDTH / columns, 0.04
     rows = [-(-count // columns) for count in counts]
-    height = top + len(counts) * heading + sum(rows) * (cell + above) + bottom
+    height = len(counts) * heading + sum(rows) * (cell + above) + bottom
     figure = plt.figure(figsize=(PAGE_WIDTH, height))
     size = ((cell - gap) / PAGE_WIDTH, (cell - gap) / height)
-    blocks, ceiling = [], height - top
+    blocks, ceiling = [], height
     for count, lines in zip(counts, rows, strict=True):
         ceiling -= heading
         block = []
@@ -117,17 +108,9 @@ def color_scale(figure: Figure, shown: ScalarMappable, label: str, extend: str) 
 def map_colors(maps: NDArray[np.float32]) -> tuple[str, Normalize]:
     """Colours of activations, diverging from zero where some are negative.
 
-    They end where all but the highest 0.5 % of the values lie: a single bright pixel
-    would otherwise leave the rest dark.
+    The highest 0.5 % are cut: a single bright pixel would leave the rest dark.
     """
     top = max(float(np.quantile(np.abs(maps), 0.995)), 1e-6)
     if maps.min() < 0:
         return "PuOr_r", CenteredNorm(0, top)
     return "viridis", Normalize(0, top)
-
-
-def head_figure(figure: Figure, title: str) -> None:
-    """Writes a title, if any, at the top of a figure without margins."""
-    if title:
-        top = 1 - 0.05 / figure.get_figheight()
-        figure.suptitle(title.replace("_", " "), fontsize=10, y=top, va="top")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from html import escape
 from io import BytesIO
 from typing import Any
@@ -10,8 +9,8 @@ from typing import Any
 import ipywidgets as widgets
 import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
-from PIL import Image
 from torch import Tensor
+from torchvision.transforms.v2.functional import to_pil_image
 
 from helpers.base.errors import HelpersError, ModelError
 from helpers.data.splits import Split
@@ -19,18 +18,13 @@ from helpers.models.heads import heads_of
 from helpers.models.saved import SavedModel
 from helpers.viewer.pictures import KINDS, draw_picture, suitable_layers
 
-ALL_LAYERS = ("all layers", None)
-
 
 class NetworkBrowser(widgets.VBox):  # type: ignore[misc]
     """Menus for kind, layer, class and image, and for the head that is explained.
 
-    Without a browser the first choice is drawn, and exports leave the widget out.
-
     Args:
         saved: the network.
-        split: the images to choose from.
-        classes: names of the split's labels; None takes the network's own.
+        split: the images to choose from, of the network's classes.
         kind: what is shown first, one of ``KINDS``.
         layer: the layer that is shown first; None takes all.
 
@@ -42,36 +36,27 @@ class NetworkBrowser(widgets.VBox):  # type: ignore[misc]
         self,
         saved: SavedModel,
         split: Split,
-        classes: Sequence[str] | None = None,
         *,
         kind: str = "activations",
         layer: str | None = None,
     ) -> None:
         self._saved, self._split = saved, split
-        names = saved.classes if classes is None else classes
-        present = split.labels.unique().tolist()
-        self.kind_menu = widgets.Dropdown(options=KINDS, value=kind, description="kind")
-        layers = [ALL_LAYERS, *((name, name) for name in suitable_layers(saved, kind))]
-        if layer not in dict(layers).values():
-            known = ", ".join(name for name, _ in layers[1:]) or "none"
+        layers = suitable_layers(saved, kind)
+        if layer is not None and layer not in layers:
             raise ModelError(
                 f"Layer {layer!r} of {type(saved.model).__name__} has no {kind}: "
-                f"choose {known}."
+                f"choose {', '.join(layers) or 'none'}."
             )
-        self.layer_menu = widgets.Dropdown(
-            options=layers, value=layer, description="layer"
-        )
         heads = heads_of(saved.model)
         offered = [] if heads is None else [(name, name) for name in heads.factors]
-        self.head_menu = widgets.Dropdown(
-            options=[("all heads", None), *offered], description="head"
-        )
-        self.class_menu = widgets.Dropdown(
-            options=[(names[label], label) for label in present], description="class"
-        )
-        self.image_menu = widgets.Dropdown(
-            options=self._images_of(present[0]), description="image"
-        )
+        present = split.labels.unique().tolist()
+        self.kind_menu = _menu("kind", list(KINDS), kind)
+        self.layer_menu = _menu("layer", _layer_options(layers), layer)
+        self.head_menu = _menu("head", [("all heads", None), *offered], None)
+        names = [(saved.classes[label], label) for label in present]
+        self.class_menu = _menu("class", names, present[0])
+        images = self._images_of(present[0])
+        self.image_menu = _menu("image", images, images[0][1])
         self._image, self._picture = widgets.Image(width=160), widgets.Image()
         self._notes = widgets.HTML()
         self._shown: tuple[Any, ...] = ()
@@ -98,7 +83,7 @@ class NetworkBrowser(widgets.VBox):  # type: ignore[misc]
         layers = suitable_layers(self._saved, change["new"])
         # New options also pick the first of them: do not draw that.
         self.layer_menu.unobserve(self._show, "value")
-        self.layer_menu.options = [ALL_LAYERS, *((name, name) for name in layers)]
+        self.layer_menu.options = _layer_options(layers)
         self.layer_menu.value = kept if kept in layers else None
         self.layer_menu.disabled = not layers
         self.layer_menu.observe(self._show, "value")
@@ -106,23 +91,21 @@ class NetworkBrowser(widgets.VBox):  # type: ignore[misc]
 
     def _show(self, _change: Any = None) -> None:
         kind, index = self.kind_menu.value, self.image_menu.value
-        # Draw anew only what depends on the image or the head.
-        choice = (
-            kind,
-            self.layer_menu.value,
-            None if kind == "filters" else index,
-            self.head_menu.value if kind in ("heatmap", "saliency") else None,
-        )
         self._image.value = _image_png(self._split.images[index])
-        if choice == self._shown:
+        given = {
+            "image": index,
+            "layer": self.layer_menu.value,
+            "target": self.head_menu.value,
+        }
+        used = {name: given[name] for name in KINDS[kind]}
+        if (kind, used) == self._shown:
             return
-        self._shown = choice
+        self._shown = (kind, used)
         self._notes.value = "drawing …"
-        image = None if kind == "filters" else self._split.images[index]
+        if "image" in used:
+            used = used | {"image": self._split.images[index]}
         try:
-            picture = draw_picture(
-                self._saved, kind, image=image, layer=choice[1], target=choice[3]
-            )
+            picture = draw_picture(self._saved, kind, **used)
         except HelpersError as error:
             self._notes.value, self._picture.value = escape(str(error)), b""
             return
@@ -130,13 +113,18 @@ class NetworkBrowser(widgets.VBox):  # type: ignore[misc]
         self._notes.value = "<br>".join(map(escape, picture.notes))
 
 
+def _menu(description: str, options: list[Any], value: Any) -> widgets.Dropdown:
+    return widgets.Dropdown(options=options, value=value, description=description)
+
+
+def _layer_options(layers: list[str]) -> list[tuple[str, str | None]]:
+    return [("all layers", None), *((name, name) for name in layers)]
+
+
 def _image_png(image: Tensor) -> bytes:
     """A ``uint8`` image (C, H, W) with one or three channels as a file."""
-    pixels = image.cpu().movedim(0, -1).numpy()  # (H, W, C)
     buffer = BytesIO()
-    Image.fromarray(pixels.squeeze(-1) if pixels.shape[-1] == 1 else pixels).save(
-        buffer, format="png"
-    )
+    to_pil_image(image.cpu()).save(buffer, format="png")
     return buffer.getvalue()
 
 

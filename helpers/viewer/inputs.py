@@ -28,8 +28,7 @@ def read_image(
 
     Args:
         saved: the network.
-        image: a file of any size and mode; or ``uint8`` (C, H, W), 0–255, with one or
-            three channels; None is a blank image, medium grey.
+        image: a file, or ``uint8`` (C, H, W) with one or three channels; None is blank.
 
     Returns:
         ``uint8`` (channels, image_size, image_size); a sentence for each change.
@@ -72,10 +71,8 @@ def read_image(
 def parse_target(saved: SavedModel, target: Target) -> Target:
     """A class or head by its name.
 
-    Args:
-        saved: the network.
-        target: what ``Target`` allows; text may also be a class's name or else index,
-            or ``head=class`` with the name or index of one of the head's classes.
+    Besides what ``Target`` allows, text may be a class's name or else index, or
+    ``head=class`` with the name or index of one of the head's classes.
 
     Raises:
         ModelError: nothing has this name; the message lists what there is.

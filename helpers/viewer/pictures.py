@@ -15,7 +15,6 @@ from helpers.base.errors import ConfigError, ExportError, ModelError
 from helpers.insight.activations import (
     activations,
     conv_layers,
-    find_layer,
     layers_with_maps,
     output_shapes,
     strongest_maps,
@@ -23,7 +22,6 @@ from helpers.insight.activations import (
 from helpers.insight.attribution import Target, explained_classes, heatmaps, saliency
 from helpers.insight.filters import filter_pictures
 from helpers.models.saved import SavedModel, load_model
-from helpers.plots.grids import plot_activation_grid
 from helpers.plots.layers import (
     plot_activation_layers,
     plot_filters,
@@ -34,22 +32,16 @@ from helpers.plots.style import use_style
 from helpers.viewer.inputs import class_names, parse_target, read_image
 from helpers.viewer.predict import find_model, written_whole
 
-KINDS = ("activations", "filters", "heatmap", "saliency")
+# What each kind depends on, besides the network.
+KINDS = {
+    "activations": ("image", "layer"),
+    "filters": ("layer",),
+    "heatmap": ("image", "layer", "target"),
+    "saliency": ("image", "target"),
+}
 SUFFIXES = (".png", ".pdf", ".svg")
 FEW = 8  # maps or filters of each layer, where several layers are drawn
 MOST_FILTERS = 64  # of one layer
-RECTIFIERS = (
-    nn.ReLU,
-    nn.ReLU6,
-    nn.LeakyReLU,
-    nn.PReLU,
-    nn.ELU,
-    nn.GELU,
-    nn.SiLU,
-    nn.Hardswish,
-    nn.Sigmoid,
-    nn.Tanh,
-)
 
 
 @dataclass(frozen=True)
@@ -90,18 +82,15 @@ def draw_picture(
         raise ConfigError(
             f"There is no picture of kind {kind!r}: choose {', '.join(KINDS)}."
         )
-    target = parse_target(saved, target)
-    notes = []
+    target, notes = parse_target(saved, target), []
     if saved.trained_on != "real":
         notes.append("The network was trained on drawn stand-in images.")
-    pixels, changes = read_image(saved, None if kind == "filters" else image)
-    if kind != "filters":
-        notes += changes
-    elif image is not None:
-        notes.append("Filters are found from a blank image: the given one is not used.")
-    if kind in ("activations", "filters") and target is not None:
-        notes.append(f"No class is explained by {kind}: the target is not used.")
-    figure = _DRAW[kind](saved, pixels, layer, target, notes)
+    for name, given in (("image", image), ("layer", layer), ("target", target)):
+        if given is not None and name not in KINDS[kind]:
+            notes.append(f"The {name} is not used: {kind} does not depend on it.")
+    pixels, changes = read_image(saved, image if "image" in KINDS[kind] else None)
+    notes += changes if "image" in KINDS[kind] else []
+    figure = _DRAW[kind](saved, pixels[None], layer, target, notes)
     return Picture(figure, tuple(notes))
 
 
@@ -115,22 +104,14 @@ def write_picture(
     target: str | None = None,
     quick: bool = False,
 ) -> tuple[str, ...]:
-    """Writes what ``draw_picture`` draws, whose other arguments are the same.
-
-    Args:
-        model: as of ``find_model``.
-        kind: one of ``KINDS``.
-        output: a ``.png``, ``.pdf`` or ``.svg`` file.
-        image: an image file.
-        layer: a layer's name.
-        target: a class by name or number, a head, or ``head=class``.
-        quick: take the model of the notebook's quick run.
+    """Writes what ``draw_picture`` draws of a model that ``find_model`` finds.
 
     Returns:
         A sentence for each thing that was chosen or converted.
 
     Raises:
-        ExportError: the file cannot be written, or is of an unknown kind.
+        ExportError: the file cannot be written, or is no ``.png``, ``.pdf`` or
+            ``.svg``.
     """
     if output.suffix.lower() not in SUFFIXES:
         raise ExportError(
@@ -148,7 +129,7 @@ def write_picture(
 
 def suitable_layers(saved: SavedModel, kind: str) -> list[str]:
     """The layers that suit a picture of that kind, in the order of their definition."""
-    if kind == "saliency":
+    if "layer" not in KINDS[kind]:
         return []
     if kind == "heatmap":
         return layers_with_maps(saved.model, _blank(saved))
@@ -156,28 +137,25 @@ def suitable_layers(saved: SavedModel, kind: str) -> list[str]:
     return [name for name, shape in shapes.items() if len(shape) in (1, 3)]
 
 
+Notes = list[str]
+
+
 def _draw_activations(
-    saved: SavedModel,
-    image: Tensor,
-    layer: str | None,
-    _target: Target,
-    notes: list[str],
+    saved: SavedModel, image: Tensor, layer: str | None, _target: Target, notes: Notes
 ) -> Figure:
     layers = [layer] if layer else _main_layers(saved, notes)
-    found = activations(saved.model, saved.normalise(image[None]), layers)
+    found = activations(saved.model, saved.normalise(image), layers)
     outputs = {name: out[0] for name, out in found.items()}
     if any(out.ndim not in (1, 3) for out in outputs.values()):
         raise ModelError(
             f"Layer {layer!r} puts out neither maps nor units: choose another."
         )
     if all(out.ndim == 1 for out in outputs.values()):
-        return plot_units(outputs, title="activations")
+        return plot_units(outputs)
     if layer:
-        title, columns = (
-            f"activations of {layer}",
-            8 if len(outputs[layer]) <= 64 else 16,
-        )
-        return plot_activation_grid(outputs[layer], title=title, columns=columns)
+        maps = outputs[layer]
+        columns = 8 if len(maps) <= 64 else 16
+        return plot_activation_layers({f"{layer}: all maps": maps}, columns=columns)
     notes.append(
         f"Of each layer the {FEW} strongest maps are drawn; choose a layer to see all."
     )
@@ -186,95 +164,63 @@ def _draw_activations(
         chosen = strongest_maps(maps, FEW)
         numbers = ", ".join(map(str, chosen.tolist()))
         shown[f"{name}: maps {numbers} of {len(maps)}"] = maps[chosen]
-    return plot_activation_layers(
-        shown, title="activations, from the first layer to the last"
-    )
+    return plot_activation_layers(shown)
 
 
 def _draw_filters(
-    saved: SavedModel,
-    _image: Tensor,
-    layer: str | None,
-    _target: Target,
-    notes: list[str],
+    saved: SavedModel, blank: Tensor, layer: str | None, _target: Target, notes: Notes
 ) -> Figure:
     layers = [layer] if layer else _main_layers(saved, notes)
     most = MOST_FILTERS if layer else FEW
     pictures, titles = {}, {}
-    for name in layers:
-        shape = tuple(activations(saved.model, _blank(saved), [name])[name].shape[1:])
-        count, shown = shape[0], min(shape[0], most)
+    outputs = activations(saved.model, saved.normalise(blank), layers)
+    for name, output in outputs.items():
+        count, what = output.shape[1], "filters" if output.ndim == 4 else "units"
         found = filter_pictures(
             saved.model,
             name,
             image_size=saved.image_size,
             mean=saved.mean,
             std=saved.std,
-            filters=range(shown),
+            filters=range(min(count, most)),
         )
-        what = "filters" if len(shape) == 3 else "units"
-        part = f"{shown} of {count}" if count > shown else f"{count}"
+        part = f"{most} of {count}" if count > most else f"{count}"
         heading = f"{name}: {part} {what}"
-        responses = found.responses[-1].tolist()
+        pairs = zip(found.filters, found.responses[-1].tolist(), strict=True)
         pictures[heading] = found.images
-        titles[heading] = [
-            f"{i}: {r:.3g}" for i, r in zip(found.filters, responses, strict=True)
-        ]
-        if count > shown and layer:
-            notes.append(f"The first {shown} of {count} are drawn.")
-    if not layer:
-        notes.append(
-            f"Of each layer the first {FEW} filters are drawn; choose a layer to see "
-            "more."
-        )
-    notes.append("A filter's number is followed by its mean response to its image.")
-    return plot_filters(pictures, titles=titles, title="what the filters respond to")
+        titles[heading] = [f"{i}: {response:.3g}" for i, response in pairs]
+    notes.append(
+        f"Of each layer the first {most} filters are drawn, with their mean response."
+    )
+    return plot_filters(pictures, titles=titles)
 
 
 def _draw_heatmap(
-    saved: SavedModel,
-    image: Tensor,
-    layer: str | None,
-    target: Target,
-    notes: list[str],
+    saved: SavedModel, image: Tensor, layer: str | None, target: Target, notes: Notes
 ) -> Figure:
-    images = saved.normalise(image[None])
     layers = [layer] if layer else _map_layers(saved, notes)
+    images = saved.normalise(image)
     heat = {name: heatmaps(saved.model, images, name, target=target) for name in layers}
-    if silent := [name for name, maps in heat.items() if maps.max() == 0]:
-        notes.append(
-            f"Nothing speaks for the class in {', '.join(silent)}: no heat there."
-        )
-    return plot_heatmaps(
-        image[None], heat, titles=[_explained(saved, images, target, notes)]
-    )
+    title = _explained(saved, images, target, notes)
+    return plot_heatmaps(image, heat, titles=[title])
 
 
 def _draw_saliency(
-    saved: SavedModel,
-    image: Tensor,
-    layer: str | None,
-    target: Target,
-    notes: list[str],
+    saved: SavedModel, image: Tensor, _layer: str | None, target: Target, notes: Notes
 ) -> Figure:
-    if layer is not None:
-        find_layer(saved.model, layer)
-        notes.append("Saliency is about the image's pixels: the layer is not used.")
-    images = saved.normalise(image[None])
+    images = saved.normalise(image)
     gradient = saliency(saved.model, images, target=target)
     largest = gradient.max().clamp(min=torch.finfo(gradient.dtype).tiny)
     return plot_heatmaps(
-        image[None],
+        image,
         {"saliency": gradient / largest},
         titles=[_explained(saved, images, target, notes)],
         overlay=False,
         label="absolute gradient, share of its maximum",
-        columns=4,
     )
 
 
-Draw = Callable[[SavedModel, Tensor, str | None, Target, list[str]], Figure]
-_DRAW: dict[str, Draw] = {
+_DRAW: dict[str, Callable[[SavedModel, Tensor, str | None, Target, Notes], Figure]] = {
     "activations": _draw_activations,
     "filters": _draw_filters,
     "heatmap": _draw_heatmap,
@@ -282,20 +228,23 @@ _DRAW: dict[str, Draw] = {
 }
 
 
-def _main_layers(saved: SavedModel, notes: list[str]) -> list[str]:
+def _main_layers(saved: SavedModel, notes: Notes) -> list[str]:
     """The convolutions, or the fully connected layers of a network without any."""
     known = output_shapes(saved.model, _blank(saved))
     layers = [name for name in conv_layers(saved.model) if name in known]
     kind = "convolutions"
     if not layers:
-        modules = ((name, saved.model.get_submodule(name)) for name in known)
-        layers = [name for name, module in modules if isinstance(module, nn.Linear)]
+        layers = [
+            name
+            for name in known
+            if isinstance(saved.model.get_submodule(name), nn.Linear)
+        ]
         kind = "fully connected layers"
     notes.append(f"No layer was given: all {kind} are drawn, {', '.join(layers)}.")
     return layers
 
 
-def _map_layers(saved: SavedModel, notes: list[str]) -> list[str]:
+def _map_layers(saved: SavedModel, notes: Notes) -> list[str]:
     """The activation functions on maps; without such modules, the convolutions."""
     known = layers_with_maps(saved.model, _blank(saved))
     if not known:
@@ -303,8 +252,8 @@ def _map_layers(saved: SavedModel, notes: list[str]) -> list[str]:
             f"{type(saved.model).__name__} has no layer with maps, so there is no "
             "heatmap: ask for saliency."
         )
-    modules = ((name, saved.model.get_submodule(name)) for name in known)
-    layers = [name for name, module in modules if isinstance(module, RECTIFIERS)]
+    modules = {name: type(saved.model.get_submodule(name)) for name in known}
+    layers = [n for n, kind in modules.items() if kind.__module__ == nn.ReLU.__module__]
     layers = layers or [n for n in conv_layers(saved.model) if n in known] or known[-1:]
     notes.append(
         "No layer was given: all activation functions on maps are drawn, "
@@ -313,9 +262,7 @@ def _map_layers(saved: SavedModel, notes: list[str]) -> list[str]:
     return layers
 
 
-def _explained(
-    saved: SavedModel, images: Tensor, target: Target, notes: list[str]
-) -> str:
+def _explained(saved: SavedModel, images: Tensor, target: Target, notes: Notes) -> str:
     """Such as ``angle: 15° (99.1 %)``."""
     classes, probabilities = explained_classes(saved.model, images, target)
     head = target[0] if isinstance(target, tuple) else target

@@ -6,12 +6,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import click
 import torch
 
 from helpers.base.declared import resolve
 from helpers.base.errors import DataError, ExportError, ModelError, NotebookError
 from helpers.base.files import write_atomic
-from helpers.base.runs import exports_root, run_command
+from helpers.base.runs import exports_root, find_run, kind_of, run_command
 from helpers.data.images import identified_files, load_image
 from helpers.models.saved import load_model
 
@@ -29,17 +30,16 @@ def write_predictions(
         output: the file, with the header ``id,label`` and rows ``0001, 2`` sorted by
             identifier (the file's name without its suffix).
         names: write class names instead of class indices.
-        quick: take the model of the notebook's quick run.
+        quick: as of ``find_model``.
 
     Returns:
         The number of images, and what the model was trained on: ``real`` data or a
             ``synthetic`` stand-in.
 
     Raises:
-        ModelError: the model is missing or damaged.
+        ModelError: the model is missing or damaged; or as ``find_model``.
         DataError: an image is missing or damaged, or two have the same identifier;
             nothing is written.
-        NotebookError: no notebook has this name.
         ExportError: the file cannot be written.
     """
     if not images.exists():
@@ -65,13 +65,13 @@ def write_predictions(
 
 
 def find_model(name: str, *, quick: bool = False) -> Path:
-    """The file of a model.
+    """The file of a model, of the best run of the notebook that there is.
 
     Args:
         name: a ``.pt`` file; the notebook that saved the model (``03_multi_head``); or,
             where a notebook saves several, with the file's name
             (``lines/01_foundations/model_mnist``).
-        quick: take that of the notebook's quick run.
+        quick: take that of its quick run.
 
     Raises:
         NotebookError: no notebook has this name, or it is an assignment with several.
@@ -85,10 +85,13 @@ def find_model(name: str, *, quick: bool = False) -> Path:
         known = ", ".join(notebook.name for notebook in notebooks)
         raise NotebookError(f"{name} has several models: choose one of {known}.")
     notebook = notebooks[0].name
-    path = exports_root(quick=quick) / notebook / f"{file}.pt"
+    folder = exports_root(quick=True) / notebook if quick else find_run(notebook)
+    path = folder / f"{file}.pt"
     if path.is_file():
+        if not quick and (kind := kind_of(folder)) != "full":
+            click.echo(f"note: {notebook} has only a {kind} run", err=True)
         return path
-    if saved := sorted(other.stem for other in path.parent.glob("*.pt")):
+    if saved := sorted(other.stem for other in folder.glob("*.pt")):
         raise ModelError(
             f"{notebook} has saved no {file}.pt: known are {', '.join(saved)}."
         )

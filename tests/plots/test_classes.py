@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import matplotlib.pyplot as plt
 import numpy as np
 import torch
 
@@ -91,7 +90,7 @@ def test_class_counts_are_stacked_largest_first() -> None:
 
 def test_counts_of_many_classes_name_the_extremes() -> None:
     ax = plot_class_counts(make_splits(list(range(1, 41))))
-    assert [text.get_text() for text in ax.texts] == ["class 39: 120", "class 0: 3"]
+    assert ax.get_xlabel() == "the 40 classes, from class 39 (120) to class 0 (3)"
 
 
 def test_class_accuracy_shows_the_lowest_and_leaves_out_classes_without_images() -> (
@@ -102,11 +101,3 @@ def test_class_accuracy_shows_the_lowest_and_leaves_out_classes_without_images()
     )
     assert [tick.get_text() for tick in ax.get_yticklabels()] == ["c", "d"]
     assert ax.get_legend().get_texts()[0].get_text() == "mean of all 3 classes: 50.0 %"
-
-
-def test_given_axes_are_drawn_on() -> None:
-    figure, ax = plt.subplots()
-    labels = torch.arange(3)
-    assert plot_class_accuracy(torch.rand(3), ["a", "b", "c"], ax=ax) is ax
-    assert plot_confusion_matrix(labels, labels, ["a", "b", "c"], ax=ax) is ax
-    assert plt.get_fignums() == [figure.number]

@@ -4,23 +4,26 @@ import matplotlib.pyplot as plt
 import pytest
 
 from helpers.base.record import summarize
-from helpers.plots import plot_response, plot_responses, plot_sweep
+from helpers.plots import plot_responses, plot_sweep
 
 RESPONSE = {0.0: [0.8, 0.7, 0.9], 1.0: [0.5, 0.4, 0.45]}
 
 
 def test_a_response_shows_means_and_intervals() -> None:
-    ax = plot_response(RESPONSE, quantity="blur (pixels)", neutral=0.0, chance=0.1)
+    figure = plot_responses(
+        {"blur": RESPONSE, "noise": {0.0: [0.8], 1.0: [0.5]}},
+        quantities={"blur": "blur (pixels)", "noise": "noise"},
+        neutral={"blur": 0.0, "noise": 0.0},
+        chance=0.1,
+    )
+    ax, single = figure.axes
     curve, *_ = ax.containers
     assert curve.lines[0].get_xydata()[:, 1].tolist() == pytest.approx([0.8, 0.45])
     low, high = curve.lines[2][0].get_segments()[0][:, 1]
     assert high - low == pytest.approx(2 * summarize(RESPONSE[0.0])["ci95"])
     assert (ax.get_xlabel(), ax.get_ylabel()) == ("blur (pixels)", "accuracy (%)")
-
-
-def test_one_repeat_has_no_interval() -> None:
-    ax = plot_response({0.0: [0.8], 1.0: [0.5]}, quantity="noise")
-    assert ax.containers[0].lines[0].get_xydata()[:, 1].tolist() == [0.8, 0.5]
+    # One repeat has no interval.
+    assert single.containers[0].lines[0].get_xydata()[:, 1].tolist() == [0.8, 0.5]
 
 
 def test_several_responses_share_their_scale() -> None:

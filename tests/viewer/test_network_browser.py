@@ -32,7 +32,7 @@ def drawn(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str | None, bool]]
     original = browser.draw_picture
 
     def remember(saved: SavedModel, kind: str, **given: Any) -> object:
-        calls.append((kind, given["layer"], given["image"] is not None))
+        calls.append((kind, given.get("layer"), "image" in given))
         return original(saved, kind, **given)
 
     monkeypatch.setattr(browser, "draw_picture", remember)

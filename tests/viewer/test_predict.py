@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -7,13 +8,14 @@ import torch
 from PIL import Image
 
 from helpers.base.errors import DataError, ModelError
-from helpers.base.files import data_dir
+from helpers.base.files import data_dir, exports_dir
+from helpers.base.record import RunRecord
 from helpers.data import load_data
 from helpers.models import create_model
 from helpers.models.saved import SavedModel, load_model, save_model
 from helpers.training import TrainConfig, fit
 from helpers.viewer import predict
-from helpers.viewer.predict import write_predictions
+from helpers.viewer.predict import find_model, write_predictions
 
 CLASSES = ("ant", "bee", "cat")
 
@@ -164,3 +166,17 @@ def test_labels_are_the_numbers_of_the_class_folders_not_their_order_as_strings(
     assert (tmp_path / "out.txt").read_text().splitlines()[1:] == [
         f"{k + 1:04d}, {k}" for k in range(12)
     ]
+
+
+def test_without_a_full_run_the_best_there_is_will_do_and_is_named(
+    model: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    name = "lines/01_foundations"
+    folder = exports_dir() / "quick" / name
+    folder.mkdir(parents=True)
+    record = RunRecord(name, parameters={}, environment={})
+    record.status = "complete"
+    record.save(folder / "metrics.json")
+    shutil.copy(model, folder / "model.pt")
+    assert find_model(name) == find_model(name, quick=True) == folder / "model.pt"
+    assert capsys.readouterr().err == f"note: {name} has only a quick run\n"
