@@ -1,0 +1,77 @@
+"""The pages that git keeps: small, real, without faces, linked from the gallery."""
+
+from __future__ import annotations
+
+import io
+from base64 import b64encode
+from collections.abc import Callable
+from pathlib import Path
+from urllib.parse import unquote
+
+import nbformat
+import pytest
+from bs4 import BeautifulSoup
+from PIL import Image
+
+from helpers.base.files import ROOT
+from helpers.base.record import RunRecord
+from helpers.handin.kept import MOST_BYTES, keep_pages
+
+REFERENCE = ROOT / "exports" / "reference"
+PAGES = sorted([*REFERENCE.glob("*/*.html"), *REFERENCE.glob("*/*.pdf")])
+
+
+@pytest.mark.parametrize(
+    "page", PAGES, ids=lambda page: f"{page.parent.name}/{page.name}"
+)
+def test_a_kept_page_is_small_and_of_a_real_run(page: Path) -> None:
+    assert page.stat().st_size <= MOST_BYTES
+    record = RunRecord.load(page.with_suffix(".json"))
+    assert record.data["source"] == "real"
+    assert "facescrub" not in record.data["name"]
+    if page.suffix == ".html":
+        text = BeautifulSoup(page.read_text(encoding="utf-8"), "html.parser").get_text()
+        assert "SYNTHETIC DATA" not in text
+        assert "RANDOM WEIGHTS" not in text
+
+
+def test_the_gallery_opens_from_a_clone() -> None:
+    path = ROOT / "exports" / "index.html"
+    page = BeautifulSoup(path.read_text(encoding="utf-8"), "html.parser")
+    targets = [tag["href"] for tag in page.find_all("a") if "#" not in tag["href"]]
+    targets += [tag["src"] for tag in page.find_all("img")]
+    assert {path.parent / unquote(str(target)) for target in targets} >= set(PAGES)
+    assert all((path.parent / unquote(str(target))).is_file() for target in targets)
+
+
+def executed(folder: Path) -> Path:
+    picture = io.BytesIO()
+    Image.effect_noise((600, 400), 80).convert("RGB").save(picture, "png")
+    data = {"image/png": b64encode(picture.getvalue()).decode()}
+    cell = nbformat.v4.new_code_cell("1", outputs=[])
+    cell.outputs.append(nbformat.v4.new_output("display_data", data=data))
+    cell.outputs[0].metadata = {"image/png": {"alt": "noise"}}
+    folder.mkdir()
+    nbformat.write(nbformat.v4.new_notebook(cells=[cell]), folder / "notebook.ipynb")
+    (folder / "figures").mkdir()
+    (folder / "figures" / "curves.png").write_bytes(picture.getvalue())
+    return folder
+
+
+def test_pages_and_a_thumbnail_are_kept_beside_the_record(
+    tmp_path: Path, real_run: Callable[..., RunRecord]
+) -> None:
+    run, kept = executed(tmp_path / "run"), tmp_path / "reference" / "01_a.json"
+    files = keep_pages(real_run("course/01_a"), run, kept, "curves")
+    assert [file.name for file in files] == ["01_a.html", "01_a.pdf", "01_a.png"]
+    before = (run / "figures" / "curves.png").stat().st_size
+    assert kept.with_suffix(".png").stat().st_size < before
+
+
+def test_pages_with_faces_of_people_are_not_kept(
+    tmp_path: Path, real_run: Callable[..., RunRecord]
+) -> None:
+    record = real_run("course/01_a")
+    record.data["name"] = "artists, facescrub"
+    kept = tmp_path / "reference" / "01_a.json"
+    assert keep_pages(record, executed(tmp_path / "run"), kept) == []
