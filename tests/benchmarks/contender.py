@@ -55,6 +55,8 @@ class Task:
     precision: str  # auto (the contender's own choice), fp32 or bf16
     device: str  # cpu or cuda
     workers: int
+    source: str  # of Caltech-101: real, or synthetic
+    folder: str  # where its images lie
 
     def make_model(self) -> nn.Module:
         return create_model(self.model, num_classes=CLASSES)

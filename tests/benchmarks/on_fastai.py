@@ -23,8 +23,6 @@ from fastai.vision.all import (
 )
 from torch import Tensor
 
-from helpers.data.catalogue import find_data_set
-
 
 def shift(images: Tensor) -> Tensor:
     """Random translations as matrices (B, 3, 3); fastai composes them with its own into
@@ -39,7 +37,7 @@ def shift(images: Tensor) -> Tensor:
 
 
 def make_loaders(task: Task) -> ImageDataLoaders:
-    """Real Caltech-101; fastai knows every transformation but the shift."""
+    """Caltech-101; fastai knows every transformation but the shift."""
     augmentation = aug_transforms(
         max_rotate=ROTATE,
         min_zoom=1 / (1 + SCALE),
@@ -50,7 +48,7 @@ def make_loaders(task: Task) -> ImageDataLoaders:
         xtra_tfms=[AffineCoordTfm(aff_fs=shift)],
     )
     return ImageDataLoaders.from_folder(
-        find_data_set("caltech101").path,
+        task.folder,
         bs=BATCH_SIZE,
         num_workers=task.workers,
         device=torch.device(task.device),

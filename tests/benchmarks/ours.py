@@ -1,4 +1,4 @@
-"""This library's training loop, and the limit that its data work is measured against."""
+"""This library's training loop, and the limit that its data work is held against."""
 
 from __future__ import annotations
 
@@ -21,39 +21,36 @@ from torch import Tensor
 
 from helpers.data import Augment, load_data
 from helpers.training import TrainConfig
-from helpers.training.device import choose_device, choose_dtype, keep_freed_memory
+from helpers.training.device import choose_arithmetic, choose_device
 from helpers.training.loop import TrainingRun
 from helpers.training.optimizers import make_optimizer
 
 
-class _TimeOver(Exception):
+class _TimeOverError(Exception):
     """Leaves the loop in mid-epoch."""
 
 
 def ours(task: Task) -> tuple[str, Callable[[Window], None]]:
-    """What ``fit`` does with real images, all of it: the loop itself runs, and is only
-    counted.
-    """
-    run = TrainingRun(
-        task.make_model(), load_data("caltech101", source="real"), _config(task), None
-    )
+    """What ``fit`` does, all of it: the loop itself runs, and is only counted."""
+    data = load_data("caltech101", source=task.source)
+    run = TrainingRun(task.make_model(), data, _config(task), None)
     step = run._step
 
     def train(window: Window) -> None:
         def counted(images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
             result = step(images, labels)
             if window.step():
-                raise _TimeOver
+                raise _TimeOverError
             return result
 
         run._step = counted
         try:
             while True:
                 run._learn()
-        except _TimeOver:
+        except _TimeOverError:
             pass
 
-    return _name(run.dtype), train
+    return _name(run.arithmetic.dtype), train
 
 
 def limit(task: Task) -> tuple[str, Callable[[Window], None]]:
@@ -62,9 +59,7 @@ def limit(task: Task) -> tuple[str, Callable[[Window], None]]:
     """
     config = _config(task)
     device = choose_device(task.device)
-    if device.type == "cpu":
-        keep_freed_memory()
-    dtype = choose_dtype(config.precision, device)
+    arithmetic = choose_arithmetic(device, config.precision)
     model = task.make_model().to(device).to(memory_format=torch.channels_last)
     optimizer = make_optimizer(model, config)
     images = torch.randn(BATCH_SIZE, 3, IMAGE_SIZE, IMAGE_SIZE, device=device)
@@ -73,9 +68,7 @@ def limit(task: Task) -> tuple[str, Callable[[Window], None]]:
 
     def train(window: Window) -> None:
         while True:
-            with torch.autocast(
-                device.type, dtype=dtype, enabled=dtype != torch.float32
-            ):
+            with arithmetic.in_use():
                 logits = model(images)
             loss = F.cross_entropy(logits.float(), labels)
             optimizer.zero_grad(set_to_none=True)
@@ -84,7 +77,7 @@ def limit(task: Task) -> tuple[str, Callable[[Window], None]]:
             if window.step():
                 return
 
-    return _name(dtype), train
+    return _name(arithmetic.dtype), train
 
 
 def _config(task: Task) -> TrainConfig:

@@ -16,7 +16,7 @@ SCRIPT = Path(__file__).with_name("contender.py")
 
 
 class ContenderError(Exception):
-    """The process ended instead of answering; the message is the end of what it wrote."""
+    """The process ended without an answer; the message is the end of what it wrote."""
 
 
 class Process:

@@ -49,7 +49,7 @@ class Measured:
 def format_table(
     contenders: Sequence[Contender], results: Mapping[str, Measured]
 ) -> str:
-    """One row for each contender that was measured."""
+    """One row for each contender; one without a result has failed, and says so."""
     limit = results.get("limit auto")
     best = best_rival(contenders, results)
     with_gpu = any(measured.gpu_memory for measured in results.values())
@@ -66,6 +66,8 @@ def format_table(
     for contender in contenders:
         measured = results.get(contender.key)
         if measured is None:
+            cells = [contender.title, contender.precision, "failed"]
+            rows.append(cells + ["–"] * (len(rows[0]) - len(cells)))
             continue
         low, high = min(measured.rates), max(measured.rates)
         row = [
@@ -84,11 +86,10 @@ def format_verdict(
     contenders: Sequence[Contender], results: Mapping[str, Measured]
 ) -> str:
     """The two ratios that are promised, and whether they are kept."""
-    ours, limit, best = (
-        results["ours auto"],
-        results.get("limit auto"),
-        best_rival(contenders, results),
-    )
+    ours = results.get("ours auto")
+    if ours is None:
+        return "This library was not measured."
+    limit, best = results.get("limit auto"), best_rival(contenders, results)
     parts = []
     if limit is not None:
         parts.append(_promise(ratio(ours, limit), LIMIT_TARGET, "of the limit"))

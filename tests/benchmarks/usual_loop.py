@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import torch
 import torch.nn.functional as F
@@ -12,13 +13,11 @@ from torch.utils.data import DataLoader
 from torchvision.datasets import ImageFolder
 from torchvision.transforms import v2
 
-from helpers.data.catalogue import find_data_set
-
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
 def make_loader(task: Task) -> DataLoader[tuple[Tensor, Tensor]]:
-    """Real Caltech-101 as most tutorials load it."""
+    """Caltech-101 as most tutorials load it."""
     transform = v2.Compose(
         [
             v2.RandomHorizontalFlip(),
@@ -34,7 +33,7 @@ def make_loader(task: Task) -> DataLoader[tuple[Tensor, Tensor]]:
         ]
     )
     return DataLoader(
-        ImageFolder(find_data_set("caltech101").path / "train", transform),
+        ImageFolder(Path(task.folder) / "train", transform),
         batch_size=BATCH_SIZE,
         shuffle=True,
         drop_last=True,

@@ -1,0 +1,43 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from speed import Benchmark
+from table import Contender, Measured, format_table, format_verdict
+
+OURS = Contender("ours", "auto", "this library")
+NOBODY = Contender("nobody", "fp32", "Nobody")
+
+
+def test_a_quick_run_trains_by_the_projects_own_loop(
+    synthetic_caltech101: Path,
+) -> None:
+    script = Path(__file__).with_name("speed.py")
+    options = ["--quick", "--model=lenet5", "--contender=ours", "--contender=limit"]
+    done = subprocess.run(
+        [sys.executable, script, *options], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    rows = [line for line in done.stdout.splitlines() if line.startswith("| t")]
+    assert [row.split(" | ")[0] for row in rows] == [
+        "| this library",
+        "| the limit: one resident batch",
+    ]
+    assert "too short to judge by" in done.stdout
+
+
+def test_a_contender_that_fails_is_named_and_the_others_go_on(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    benchmark = Benchmark([NOBODY], model="lenet5", device="cpu", workers=0)
+    benchmark.run(1, warmup=1, seconds=0.0)
+    assert benchmark.failed
+    assert "Nobody failed" in capsys.readouterr().err
+    results = {"ours auto": Measured("fp32", [10.0])} | benchmark.results
+    ours, nobody = format_table([OURS, NOBODY], results).splitlines()[2:]
+    assert ours.startswith("| this library | fp32 | 10 [10–10]")
+    assert nobody == "| Nobody | fp32 | failed | – | – | – |"
+    assert format_verdict([OURS, NOBODY], {}) == "This library was not measured."
