@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import chain, islice
+from itertools import chain
 from typing import TypeAlias
 
 import torch
@@ -78,20 +78,50 @@ class Split:
         return self.subset(chosen.sort().values)
 
     def share_out(
-        self, counts: Callable[[int], Sequence[int]], *, seed: int = 0
+        self,
+        counts: Callable[[int], Sequence[int]],
+        *,
+        seed: int = 0,
+        groups: Tensor | None = None,
     ) -> list[Split]:
         """Deals the images of each class out into parts, by ids and ``seed`` alone.
 
-        ``counts`` says of the number of images of a class how many go into each part.
-        The parts keep the order of this split.
+        Args:
+            counts: says of the number of images of a class how many go into each part.
+            seed: another seed, another split.
+            groups: ``int64`` (N,): images of one group go into one part, as long as
+                one has room for them; None deals each by itself.
+
+        Returns:
+            The parts, in the order of this split.
         """
+        own = range(len(self)) if groups is None else groups.tolist()
         dealt = []  # for each class the indices of each part
         for label in self.labels.unique():
             members = (self.labels == label).nonzero().flatten().tolist()
-            deck = iter(sorted(members, key=lambda i: shuffle_key(seed, self.ids[i])))
-            dealt.append([list(islice(deck, size)) for size in counts(len(members))])
+            units: dict[int, list[int]] = {}
+            for i in sorted(members, key=lambda i: shuffle_key(seed, self.ids[i])):
+                units.setdefault(own[i], []).append(i)
+            dealt.append(_deal(units.values(), counts(len(members))))
         parts = [sorted(chain(*part)) for part in zip(*dealt, strict=True)]
         return [self.subset(torch.tensor(part, dtype=torch.int64)) for part in parts]
+
+
+def _deal(units: Iterable[list[int]], sizes: Sequence[int]) -> list[list[int]]:
+    """Fills parts one after the other, the largest units first."""
+    parts: list[list[int]] = [[] for _ in sizes]
+    for unit in sorted(units, key=len, reverse=True):
+        room = [size - len(part) for size, part in zip(sizes, parts, strict=True)]
+        # A unit that fits nowhere is dealt image by image.
+        pieces = [unit] if max(room) >= len(unit) else [[index] for index in unit]
+        for piece in pieces:
+            fitting = (
+                part
+                for part, size in zip(parts, sizes, strict=True)
+                if size - len(part) >= len(piece)
+            )
+            next(fitting).extend(piece)
+    return parts
 
 
 # Class names, training, validation and test images: what a set's module loads.

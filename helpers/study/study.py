@@ -10,6 +10,7 @@ from typing import Any
 
 import pandas as pd
 import torch
+from torch import Tensor
 
 from helpers.base.errors import ConfigError
 from helpers.base.estimate import Estimate, estimate, unit_of
@@ -133,6 +134,13 @@ class Study:
             torch.cat([one.labels for one in self.evaluations]),
             fmean(one.loss for one in self.evaluations),
         )
+
+    def accuracy_where(self, chosen: Tensor) -> list[float]:
+        """Each network's accuracy on some images of that split, ``bool`` (N,)."""
+        return [
+            (one.predictions == one.labels)[chosen].float().mean().item()
+            for one in self.evaluations
+        ]
 
     def show_curves(self, *, caption: str = "") -> None:
         """Loss and accuracy over the epochs; of several heads, those of each too."""

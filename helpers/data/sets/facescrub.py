@@ -13,6 +13,7 @@ from pathlib import Path
 from helpers.base.errors import DataError
 from helpers.data import synthetic
 from helpers.data.images import load_folder_split
+from helpers.data.near_copies import SIDE, group_near_copies
 from helpers.data.splits import Loaded
 
 IMAGE_SIZE = 112
@@ -55,10 +56,15 @@ class Face:
 
 
 def load(folder: Path, size: int = IMAGE_SIZE) -> Loaded:
-    """Reads ``faces/<actor>/*.jpg``: 70 of each for training, the rest halved."""
+    """Reads ``faces/<actor>/*.jpg``: 70 of each for training, the rest halved.
+
+    A photograph is on the web in several sizes: its near copies are in one split.
+    """
     whole = load_folder_split(folder / "faces", classes=CLASSES, size=size)
     check_counts(folder)
-    train, valid, test = whole.share_out(_counts, seed=SPLIT_SEED)
+    small = load_folder_split(folder / "faces", classes=CLASSES, size=SIDE)
+    groups = group_near_copies(small.images, small.labels)
+    train, valid, test = whole.share_out(_counts, seed=SPLIT_SEED, groups=groups)
     return CLASSES, train, valid, test
 
 

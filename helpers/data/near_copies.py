@@ -1,0 +1,43 @@
+"""Near copies: the same picture in another size, cut or quality."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from scipy.sparse.csgraph import connected_components
+from torch import Tensor
+
+SIDE = 28  # pixels that pictures are compared at
+LEAST = 0.95  # correlation from which on they are near copies
+
+
+def has_near_copy(images: Tensor, others: Tensor) -> Tensor:
+    """Which images have a near copy among others.
+
+    Args:
+        images: ``uint8`` (N, C, H, W).
+        others: ``uint8`` (M, C, H, W).
+
+    Returns:
+        ``bool`` (N,).
+    """
+    return (_normalised(images) @ _normalised(others).T).amax(1) > LEAST
+
+
+def group_near_copies(images: Tensor, labels: Tensor) -> Tensor:
+    """The group that each image belongs to, ``int64`` (N,).
+
+    Near copies of one class, and near copies of these, are in one group.
+    """
+    vectors = _normalised(images)
+    alike = (vectors @ vectors.T > LEAST) & (labels[:, None] == labels)
+    _, groups = connected_components(alike.numpy(), directed=False)
+    return torch.from_numpy(groups).long()
+
+
+def _normalised(images: Tensor) -> Tensor:
+    """Gray values (N, 784) of mean 0 and length 1: products are correlations."""
+    gray = images.float().mean(1, keepdim=True)
+    small = F.interpolate(gray, size=(SIDE, SIDE), mode="bilinear", antialias=True)
+    vectors = small.flatten(1)
+    return F.normalize(vectors - vectors.mean(1, keepdim=True), dim=1)
