@@ -25,6 +25,7 @@ from helpers.plots.style import (
     SPLIT_NAMES,
     label_values,
     new_axes,
+    plain,
 )
 
 NAMED_CLASSES = 25  # a matrix names this many classes at its axes; more would overlap
@@ -38,7 +39,7 @@ def plot_class_counts(splits: Splits) -> Axes:
     }
     total = torch.stack(list(counts.values())).sum(0)
     order = total.argsort(descending=True, stable=True)
-    names = [splits.classes[i].replace("_", " ") for i in order.tolist()]
+    names = [plain(splits.classes[i]) for i in order.tolist()]
     ax = new_axes(PAGE_WIDTH, 2.6)
     named = len(names) <= NAMED_CLASSES
     below = np.zeros(len(names))
@@ -90,7 +91,7 @@ def plot_class_accuracy(
     shown = sorted(known)[:lowest]
     ax = new_axes(PAGE_WIDTH, 0.8 + 0.2 * len(shown))
     values = [value for value, _ in shown]
-    names = [name.replace("_", " ") for _, name in shown]
+    names = [plain(name) for _, name in shown]
     bars = ax.barh(names, values, color=COLORS[0], height=0.7)
     percents = [f"{100 * value:.0f}" for value in values]
     ax.bar_label(bars, percents, padding=3, fontsize=SMALL)
@@ -125,7 +126,7 @@ def plot_confusion_matrix(
         share, cmap="Blues", norm=PowerNorm(0.5, 0, 1), interpolation="nearest"
     )
     if few:
-        names = [name.replace("_", " ") for name in classes]
+        names = [plain(name) for name in classes]
         ax.set_xticks(range(len(classes)), names, rotation=90, fontsize=SMALL + 1)
         ax.set_yticks(range(len(classes)), names, fontsize=SMALL + 1)
         for (row, column), value in np.ndenumerate(share):

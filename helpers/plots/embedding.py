@@ -8,7 +8,7 @@ import torch
 from matplotlib.axes import Axes
 from torch import Tensor
 
-from helpers.plots.style import COLORS, PAGE_WIDTH, SMALL, new_axes
+from helpers.plots.style import COLORS, PAGE_WIDTH, SMALL, new_axes, plain
 
 MARKERS = "osD^vP*X<>ph"
 
@@ -34,7 +34,7 @@ def plot_embedding(points: Tensor, labels: Tensor, classes: Sequence[str]) -> Ax
             marker=MARKERS[(label + label // len(COLORS)) % len(MARKERS)],
             alpha=0.7,
             linewidths=0,
-            label=classes[label].replace("_", " "),
+            label=plain(classes[label]),
         )
     ax.set(xticks=[], yticks=[], aspect="equal")
     ax.spines[:].set_visible(False)

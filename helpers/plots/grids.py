@@ -15,6 +15,7 @@ from helpers.plots.style import (
     color_scale,
     map_colors,
     page_blocks,
+    plain,
 )
 
 
@@ -31,7 +32,7 @@ def plot_image_grid(
     pictures = images.detach().cpu().movedim(1, -1).numpy()  # (N, H, W, C)
     highest = 255 if pictures.dtype == np.uint8 else 1
     letters = round(17 * PAGE_WIDTH / columns)
-    texts = [title.replace("_", " ").splitlines() for title in titles or []]
+    texts = [plain(title).splitlines() for title in titles or []]
     names = ["\n".join(textwrap.fill(t, letters) for t in text) for text in texts]
     lines = max((name.count("\n") + 1 for name in names), default=0)
     figure, (axes,) = page_blocks([len(pictures)], columns, above=0.13 * lines)
@@ -56,5 +57,5 @@ def plot_activation_grid(maps: Tensor, *, title: str = "", columns: int = 8) -> 
     color_scale(figure, axes[0].images[0], "activation", extend)
     if title:
         top = 1 - 0.05 / figure.get_figheight()
-        figure.suptitle(title.replace("_", " "), fontsize=10, y=top, va="top")
+        figure.suptitle(plain(title), fontsize=10, y=top, va="top")
     return figure

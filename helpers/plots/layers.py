@@ -21,6 +21,7 @@ from helpers.plots.style import (
     color_scale,
     map_colors,
     page_blocks,
+    plain,
 )
 
 HEADING = 0.2  # inches
@@ -126,7 +127,7 @@ def plot_heatmaps(
             ax.imshow(values, cmap="inferno", vmin=0, vmax=1, alpha=alpha)
             ax.set_title(name, fontsize=SMALL, pad=2)
         if titles:
-            _head(figure, axes[0], titles[i].replace("_", " "), above)
+            _head(figure, axes[0], plain(titles[i]), above)
     color_scale(figure, ScalarMappable(Normalize(0, 1), "inferno"), label, "neither")
     return figure
 

@@ -47,3 +47,9 @@ def test_activation_grid_is_centred_on_zero_and_draws_dead_maps() -> None:
     low, high = plot_activation_grid(torch.randn(3, 4, 4)).axes[0].images[0].get_clim()
     assert low == -high
     plot_activation_grid(torch.zeros(1, 2, 2)).savefig(BytesIO())
+
+
+def test_a_dollar_in_a_name_is_a_dollar() -> None:
+    figure = plot_image_grid(torch.zeros(2, 3, 4, 4), titles=["$x_1$", "a_b"])
+    figure.canvas.draw()
+    assert [ax.get_title() for ax in figure.axes] == ["\\$x 1\\$", "a b"]
