@@ -100,7 +100,7 @@ def capture(model: nn.Module, layers: Sequence[str]) -> Iterator[dict[str, Tenso
     def keep(layer: str, output: Any) -> None:
         if not isinstance(output, Tensor):
             raise ModelError(
-                f"Layer {layer!r} puts out a {type(output).__name__}, not one tensor: "
+                f"Layer {layer!r} outputs a {type(output).__name__}, not one tensor: "
                 "choose a layer within it."
             )
         outputs[layer] = output.detach().clone()  # before a ReLU writes over it

@@ -179,6 +179,6 @@ def _check_maps(model: nn.Module, images: Tensor, layer: str) -> None:
         return
     found = "one value per map" if len(shape) == 3 else "no maps"
     raise ModelError(
-        f"Layer {layer!r} puts out {found}, so there is no place in the image to show: "
+        f"Layer {layer!r} outputs {found}, so there is no place in the image to show: "
         f"choose {', '.join(layers_with_maps(model, images))}."
     )

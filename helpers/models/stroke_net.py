@@ -30,8 +30,13 @@ def remove_paper(images: Tensor) -> Tensor:
     """Subtracts the background's colour, the median of the outermost pixels of each
     image (B, C, H, W) and channel: it is then zero, like the padding of a convolution.
     """
-    rim = (images[..., 0, :], images[..., -1, :], images[..., :, 0], images[..., :, -1])
-    return images - torch.cat(rim, dim=-1).median(dim=-1).values[..., None, None]
+    border = (
+        images[..., 0, :],
+        images[..., -1, :],
+        images[..., :, 0],
+        images[..., :, -1],
+    )
+    return images - torch.cat(border, dim=-1).median(dim=-1).values[..., None, None]
 
 
 class StrokeBlock(nn.Module):

@@ -109,7 +109,7 @@ def deal_folds(
 ) -> list[Fold]:
     """The folds of ``cross_validate``, those of the first repeat first.
 
-    ``train`` and ``valid`` are pooled and dealt anew into stratified folds in each
+    ``train`` and ``valid`` are pooled and dealt into stratified folds in each
     repeat, always the same. A network learns from all folds but one.
 
     Args:

@@ -46,7 +46,7 @@ def extract_features(
         1) for features without a map, which ``fit`` and ``evaluate`` take as they are.
 
     Raises:
-        ModelError: the model puts out something else.
+        ModelError: the model outputs something else.
     """
     arithmetic = choose_arithmetic(choose_device(device), precision)
     seen = (splits.fingerprint(), arithmetic.dtype, model, weights_digest(model))
@@ -85,7 +85,7 @@ def _maps(
             if not isinstance(maps, Tensor) or maps.ndim not in (2, 4):
                 shape = tuple(maps.shape) if isinstance(maps, Tensor) else type(maps)
                 raise ModelError(
-                    f"{type(model).__name__} puts out {shape}: expected maps (B, C, h, "
+                    f"{type(model).__name__} outputs {shape}: expected maps (B, C, h, "
                     "w) or features (B, D)."
                 )
             maps = maps[:, :, None, None] if maps.ndim == 2 else maps

@@ -148,7 +148,7 @@ def _draw_activations(
     outputs = {name: out[0] for name, out in found.items()}
     if any(out.ndim not in (1, 3) for out in outputs.values()):
         raise ModelError(
-            f"Layer {layer!r} puts out neither maps nor units: choose another."
+            f"Layer {layer!r} outputs neither maps nor units: choose another."
         )
     if all(out.ndim == 1 for out in outputs.values()):
         return plot_units(outputs)

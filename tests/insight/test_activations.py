@@ -105,7 +105,7 @@ def test_layer_that_is_not_used_or_puts_out_no_tensor() -> None:
             out: torch.Tensor = self.lstm(x)[0]
             return out
 
-    with pytest.raises(ModelError, match="'lstm' puts out a tuple"):
+    with pytest.raises(ModelError, match="'lstm' outputs a tuple"):
         activations(Recurrent(), torch.randn(1, 2, 3), ["lstm"])
     with pytest.raises(ModelError, match="does not use layer spare"):
         activations(Recurrent(), torch.randn(1, 2, 3), ["spare"])

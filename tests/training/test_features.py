@@ -135,6 +135,6 @@ def test_a_classifier_learns_from_features(corners: Splits, tmp_path: Path) -> N
 
 def test_what_is_no_feature_is_refused(corners: Splits) -> None:
     with pytest.raises(
-        ModelError, match=r"Flatten puts out \(32, 48, 16\): expected maps"
+        ModelError, match=r"Flatten outputs \(32, 48, 16\): expected maps"
     ):
         extract_features(nn.Flatten(1, 2), replace(corners, train=corners.valid))

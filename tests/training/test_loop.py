@@ -202,7 +202,7 @@ def test_a_loss_that_is_not_a_number_stops_with_step_and_learning_rate(
     corners: Splits, tmp_path: Path
 ) -> None:
     class Broken(nn.Module):
-        """A network that puts out NaN from its twelfth training step on."""
+        """A network that outputs NaN from its twelfth training step on."""
 
         def __init__(self) -> None:
             super().__init__()
