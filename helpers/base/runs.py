@@ -31,9 +31,14 @@ def exports_root(*, quick: bool) -> Path:
     return exports_dir() / QUICK if quick else exports_dir()
 
 
+def unfinished_dir(root: Path, name: str) -> Path:
+    """Where a run of notebook ``name`` is written until it has ended."""
+    return root / ".unfinished" / name
+
+
 def unfinished(root: Path, name: str) -> Path:
-    """An empty folder for a run of notebook ``name``, to be moved by ``place``."""
-    folder = root / ".unfinished" / name
+    """That folder, emptied for a new run, to be moved by ``place``."""
+    folder = unfinished_dir(root, name)
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     return folder

@@ -9,7 +9,7 @@ from typing import Any
 
 from helpers.base.errors import ExportError
 from helpers.base.record import RunRecord, Status
-from helpers.base.runs import run_command
+from helpers.base.runs import run_command, unfinished_dir
 from helpers.runner.execute import Export, Outcome, close_record, execute
 from helpers.runner.plan import Job, make_plan
 
@@ -90,7 +90,7 @@ def _skipped(job: Job, outcomes: Mapping[str, Outcome]) -> Outcome | None:
 def _close_unfinished(jobs: Sequence[Job], status: Status, reason: str) -> None:
     """The records of notebooks that were running when the runner was stopped."""
     for job in jobs:
-        folder = job.exports / ".unfinished" / job.notebook.name
+        folder = unfinished_dir(job.exports, job.notebook.name)
         try:
             record = RunRecord.load(folder / "metrics.json")
         except ExportError:

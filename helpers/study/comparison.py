@@ -13,6 +13,7 @@ from helpers.base.errors import ConfigError
 from helpers.base.estimate import FEWEST, Estimate, unit_of
 from helpers.base.record import summarize
 from helpers.plots.curves import plot_comparison
+from helpers.plots.style import SPLIT_NAMES
 from helpers.study.output import Output, file_name
 from helpers.study.study import Study, paired
 
@@ -216,13 +217,12 @@ class Comparison(Mapping[str, Study]):
 
 
 _BESIDES = ("train_accuracy", "train_joint_accuracy", "valid_loss")
-_SPLITS = {"train": "training", "valid": "validation", "test": "test"}
 
 
 def _words(metric: str) -> str:
     """A metric as a reader calls it: ``validation accuracy``."""
     split, _, measure = metric.partition("_")
-    return f"{_SPLITS.get(split, split)} {measure.replace('_', ' ')}"
+    return f"{SPLIT_NAMES.get(split, split)} {measure.replace('_', ' ')}"
 
 
 def _usual_metric(study: Study) -> str:
