@@ -14,7 +14,6 @@ from typing import Any
 import click
 
 from helpers.base.errors import ExportError, HelpersError
-from helpers.base.record import RunRecord
 
 FILE = click.Path(path_type=Path)
 
@@ -38,14 +37,6 @@ def _values(_context: object, _option: object, texts: Sequence[str]) -> dict[str
             raise click.BadParameter(f"{text!r} is not of the form name=value")
         values[name.strip()] = value
     return values
-
-
-def _records(*, quick: bool) -> dict[str, RunRecord]:
-    from helpers.base.declared import find_notebooks
-    from helpers.base.runs import exports_root, load_records
-
-    names = [notebook.name for notebook in find_notebooks()]
-    return load_records(exports_root(quick=quick), names)
 
 
 def _fail_if(condition: object) -> None:
@@ -317,6 +308,7 @@ def results(
     """Show what the runs have reached, or else those kept in exports/reference."""
     if context.invoked_subcommand:
         return
+    from helpers.base.runs import exports_root, load_records
     from helpers.handin import results as found
     from helpers.handin.reference import collect_reference
 
@@ -324,7 +316,7 @@ def results(
         changed = ", ".join(found.write_tables())
         click.echo(f"written: {changed}" if changed else "Both tables are up to date")
         return
-    records = list(_records(quick=quick).values())
+    records = list(load_records(exports_root(quick=quick)).values())
     if not records and not quick:
         records = collect_reference()
         click.echo(
@@ -342,9 +334,11 @@ def results(
 def results_save(names: Sequence[str]) -> None:
     """Keep real runs (all, or NAMES) in exports/reference, if they are evidence."""
     from helpers.base.declared import resolve
+    from helpers.base.files import exports_dir
+    from helpers.base.runs import load_records
     from helpers.handin.reference import save_reference
 
-    records = _records(quick=False)
+    records = load_records(exports_dir())
     named = [n.name for name in names for n in resolve(name)]
     wanted = named or list(records) or ["any notebook"]
     if missing := [name for name in wanted if name not in records]:

@@ -5,31 +5,18 @@ and what stands for it.
 from __future__ import annotations
 
 import ast
-import io
 import json
+import re
 import subprocess
-import tokenize
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from helpers.base.errors import ConfigError, NotebookError
 from helpers.base.files import notebooks_dir
-from helpers.base.parameters import Parameter, is_parameter_type, parse_value
-
-__all__ = [
-    "DeclaredNotebook",
-    "Parameter",
-    "Showcase",
-    "find_notebooks",
-    "parse_value",
-    "read_checked_in",
-    "read_notebook",
-    "resolve",
-    "with_needs",
-]
-
+from helpers.base.parameters import Parameter, is_parameter_type
 
 # The last word of a parameter that says how much is done, and nothing else; so does
 # `size`, the images' own.
@@ -87,8 +74,7 @@ class DeclaredNotebook:
                     f"{known}."
                 )
         return {
-            name: parse_value(self.parameters[name], value)
-            for name, value in values.items()
+            name: self.parameters[name].parse(value) for name, value in values.items()
         }
 
     def reductions(self, values: Mapping[str, Any]) -> list[str]:
@@ -101,7 +87,9 @@ class DeclaredNotebook:
         return [
             name
             for name, parameter in self.parameters.items()
-            if name in values and _is_less(parameter, values)
+            if (name == "size" or name.rpartition("_")[2] in AMOUNTS)
+            and values.get(name) is not None  # None is no limit
+            and (parameter.default is None or values[name] < parameter.default)
         ]
 
 
@@ -196,17 +184,15 @@ def read_checked_in(path: Path) -> DeclaredNotebook:
 
 
 def _declare(path: Path, text: str) -> DeclaredNotebook:
-    name = f"{path.resolve().parent.name}/{path.stem}"
     try:
         content = json.loads(text)
+        metadata = content["metadata"]
         cells = [
-            (cell["cell_type"], _text(cell), cell["metadata"].get("tags", []))
+            # The format allows a list of lines as well as one string.
+            (cell["cell_type"], "".join(cell["source"]), cell["metadata"].get("tags"))
             for cell in content["cells"]
         ]
-        needs, gallery = (
-            content["metadata"].get("needs", []),
-            content["metadata"].get("gallery"),
-        )
+        needs, gallery = metadata.get("needs", []), metadata.get("gallery")
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise NotebookError(
             f"{path} is not a notebook of format 4 ({error!r}). Save it again in "
@@ -219,61 +205,36 @@ def _declare(path: Path, text: str) -> DeclaredNotebook:
             f'{path}: "needs" is {needs!r}. Expected a list of names such as '
             '"caltech101/01_lenet5".'
         )
-
+    text = "\n".join(source for kind, source, _ in cells if kind == "markdown")
+    title = re.search(r"^# (.*)", text, re.MULTILINE)
     tagged = [
         source
         for kind, source, tags in cells
-        if kind == "code" and "parameters" in tags
+        if kind == "code" and "parameters" in (tags or ())
     ]
     if len(tagged) > 1:
         raise NotebookError(
             f"{path} has {len(tagged)} cells tagged `parameters`. Expected one."
         )
-    headings = [
-        line
-        for kind, source, _ in cells
-        if kind == "markdown"
-        for line in source.splitlines()
-    ]
+    name = f"{path.resolve().parent.name}/{path.stem}"
     return DeclaredNotebook(
         name=name,
         path=path,
-        title=next(
-            (
-                line.removeprefix("# ").strip()
-                for line in headings
-                if line.startswith("# ")
-            ),
-            "",
-        ),
-        parameters=_parameters(tagged[0], name) if tagged else {},
+        title=title[1].strip() if title else "",
+        parameters=_parameters("".join(tagged), name),
         needs=tuple(needs),
         gallery=None if gallery is None else _showcase(gallery, path),
     )
 
 
-def _is_less(parameter: Parameter, values: Mapping[str, Any]) -> bool:
-    value, default = values[parameter.name], parameter.default
-    if value is None or (
-        parameter.name != "size" and parameter.name.rpartition("_")[2] not in AMOUNTS
-    ):
-        return False
-    return default is None or bool(value < default)  # None is no limit
-
-
-def _text(cell: Mapping[str, Any]) -> str:
-    # The format allows a list of lines as well as one string.
-    return "".join(cell["source"])
-
-
 def _showcase(declared: Any, path: Path) -> Showcase:
     match declared:
-        case {"figure": str(figure), **rest} if figure and not rest:
-            return Showcase(figure)
-        case {"figure": str(figure), "headline": [str(model), str(metric)], **rest} if (
-            figure and not rest
-        ):
-            return Showcase(figure, (model, metric))
+        case {"figure": str(figure), **rest} if figure and rest.keys() <= {"headline"}:
+            match rest.get("headline"):
+                case None:
+                    return Showcase(figure)
+                case [str(model), str(metric)]:
+                    return Showcase(figure, (model, metric))
     raise NotebookError(
         f'{path}: "gallery" is {declared!r}. Expected the name of a figure and, if one '
         "of its results stands for the notebook, model and metric: "
@@ -289,50 +250,35 @@ def _parameters(source: str, notebook: str) -> dict[str, Parameter]:
             f"The parameters of {notebook} are not Python: {error.msg}, line "
             f"{error.lineno}."
         ) from error
-    tokens = tokenize.generate_tokens(io.StringIO(source).readline)
-    comments = {
-        token.start[0]: token.string.lstrip("#").strip()
-        for token in tokens
-        if token.type == tokenize.COMMENT
-    }
-    parameters = [_parameter(statement, comments, notebook) for statement in statements]
-    return {parameter.name: parameter for parameter in parameters}
+    lines = source.split("\n")
+    found = {}
+    for statement in statements:
+        last = lines[(statement.end_lineno or 0) - 1].encode()
+        behind = last[statement.end_col_offset :].decode()
+        parameter = _parameter(statement, behind.partition("#")[2].strip())
+        if not parameter:
+            raise NotebookError(
+                f"The parameters of {notebook} hold `{ast.unparse(statement)}`. "
+                "Expected annotated literals of type int, float, bool or str, or a "
+                "list[…] of them, or … | None, such as `epochs: int = 60  # passes`."
+            )
+        found[parameter.name] = parameter
+    return found
 
 
-def _parameter(
-    statement: ast.stmt, comments: Mapping[int, str], notebook: str
-) -> Parameter:
+def _parameter(statement: ast.stmt, comment: str) -> Parameter | None:
+    """What a statement declares; None if that is no parameter of a known type."""
     match statement:
         case ast.AnnAssign(
             target=ast.Name(id=name), annotation=annotation, value=ast.expr() as value
         ):
             kind = ast.unparse(annotation)
-        case _:
-            raise _undeclared(statement, notebook)
-    try:
-        default = ast.literal_eval(value)
-    except ValueError:
-        raise _undeclared(statement, notebook) from None
-    if not is_parameter_type(kind):
-        raise _undeclared(statement, notebook)
-    parameter = Parameter(
-        name, kind, default, comments.get(statement.end_lineno or 0, "")
-    )
-    try:
-        typed = parse_value(parameter, default)
-    except ConfigError:
-        raise _undeclared(statement, notebook) from None
-    # A default in quotes must not pass for a number: only the command line speaks in
-    # text.
-    if typed != default:
-        raise _undeclared(statement, notebook)
-    return parameter
-
-
-def _undeclared(statement: ast.stmt, notebook: str) -> NotebookError:
-    return NotebookError(
-        f"The parameters of {notebook} hold `{ast.unparse(statement)}`. Expected "
-        "annotated literals of type int, "
-        "float, bool or str, or a list[…] of them, or … | None, such as `epochs: int = "
-        "60  # passes`."
-    )
+            with suppress(ValueError):  # no literal, or of another type
+                parameter = Parameter(name, kind, ast.literal_eval(value), comment)
+                # A default in quotes must not pass for a number: only the command line
+                # speaks in text.
+                if is_parameter_type(kind) and (
+                    parameter.parse(parameter.default) == parameter.default
+                ):
+                    return parameter
+    return None

@@ -6,13 +6,20 @@ from __future__ import annotations
 
 import ast
 import math
-import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 from helpers.base.errors import ConfigError
+
+# How text is read as a value of each scalar type.
+SCALARS: dict[str, Callable[[str], Any]] = {
+    "int": int,
+    "float": float,
+    "bool": lambda text: {"true": True, "false": False}.get(text.strip().lower()),
+    "str": str,
+}
 
 
 @dataclass(frozen=True)
@@ -33,93 +40,62 @@ class Parameter:
     default: Any
     help: str
 
+    def parse(self, value: Any) -> Any:
+        """Converts text to the parameter's type, and checks any other value against it.
+
+        Text stands for what it says: ``false`` for ``False``, ``1e-3`` for 0.001,
+        ``none`` for ``None`` where that is allowed, ``1,2`` or ``[1, 2]`` for a list;
+        for a ``str`` it stays as it is (``007``).
+
+        Raises:
+            ConfigError: the value does not fit the type.
+        """
+        try:
+            return _convert(self.type, value)
+        except (TypeError, ValueError):
+            raise ConfigError(
+                f"Parameter {self.name} ({self.help or 'no description'}) does not "
+                f"take {value!r}. Expected {self.type}, for example {self.default!r}."
+            ) from None
+
 
 def is_parameter_type(kind: str) -> bool:
-    """Whether a parameter may be annotated with ``kind``."""
-    inner = kind.removesuffix(" | None")
-    if inner.startswith("list[") and inner.endswith("]"):
-        inner = inner[len("list[") : -1]
-    return inner in _SCALARS
+    """Whether a parameter may have this annotation."""
+    return _scalar_of(kind) in SCALARS
 
 
-def parse_value(parameter: Parameter, value: Any) -> Any:
-    """Converts text to the parameter's type, and checks any other value against it.
-
-    Text stands for what it says: ``false`` for ``False``, ``1e-3`` for 0.001, ``none``
-    for ``None`` where that is allowed, ``1,2`` or ``[1, 2]`` for a list; for a ``str``
-    it stays as it is (``007``).
-
-    Raises:
-        ConfigError: the value does not fit the type.
-    """
-    try:
-        return _convert(parameter.type, value)
-    except (TypeError, ValueError):
-        raise ConfigError(
-            f"Parameter {parameter.name} ({parameter.help or 'no description'}) does "
-            f"not take {value!r}. "
-            f"Expected {parameter.type}, for example {parameter.default!r}."
-        ) from None
+def _scalar_of(kind: str) -> str:
+    return kind.removesuffix(" | None").removeprefix("list[").removesuffix("]")
 
 
 def _convert(kind: str, value: Any) -> Any:
-    if kind.endswith(" | None"):
-        empty = value is None or (
-            isinstance(value, str) and value.strip().lower() in {"none", "null"}
-        )
-        return None if empty else _convert(kind.removesuffix(" | None"), value)
+    if kind.endswith(" | None") and str(value).strip().lower() in {"none", "null"}:
+        return None
+    scalar = _scalar_of(kind)
     if kind.startswith("list["):
-        return [_convert(kind[len("list[") : -1], item) for item in _items(value)]
-    return _SCALARS[kind](value)
+        return [_scalar(scalar, item) for item in _items(value)]
+    return _scalar(scalar, value)
 
 
-def _items(value: Any) -> list[Any]:
+def _scalar(kind: str, value: Any) -> Any:
+    read = SCALARS[kind]
     if isinstance(value, str):
-        text = value.strip().removeprefix("[").removesuffix("]").strip()
-        with suppress(ValueError, SyntaxError):  # texts with their quotes
-            items = ast.literal_eval(f"[{text}]")
-            if items and all(isinstance(item, str) for item in items):
-                return list(items)
-        return [item.strip() for item in text.split(",")] if text else []
-    if isinstance(value, list | tuple):
-        return list(value)
-    raise TypeError
-
-
-def _int(value: Any) -> int:
-    if isinstance(value, str) and re.fullmatch(r"\s*[+-]?\d+\s*", value):
-        return int(value)
-    if isinstance(value, int) and not isinstance(value, bool):
-        return value
-    raise TypeError
-
-
-def _float(value: Any) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        value = read(value)
+    elif kind == "float" and type(value) is int:
+        value = float(value)
+    if type(value).__name__ != kind or (kind == "float" and not math.isfinite(value)):
         raise TypeError
-    number = float(value)
-    if not math.isfinite(number):
-        raise ValueError
-    return number
+    return value
 
 
-def _bool(value: Any) -> bool:
-    if isinstance(value, str):
-        value = {"true": True, "false": False}.get(value.strip().lower())
-    if isinstance(value, bool):
+def _items(value: Any) -> Sequence[Any]:
+    if isinstance(value, list | tuple):
         return value
-    raise TypeError
-
-
-def _str(value: Any) -> str:
-    if isinstance(value, str):
-        return value
-    raise TypeError
-
-
-_SCALARS: dict[str, Callable[[Any], Any]] = {
-    "int": _int,
-    "float": _float,
-    "bool": _bool,
-    "str": _str,
-}
+    if not isinstance(value, str):
+        raise TypeError
+    text = value.strip().removeprefix("[").removesuffix("]").strip()
+    with suppress(ValueError, SyntaxError):  # texts with their quotes
+        items = ast.literal_eval(f"[{text}]")
+        if all(isinstance(item, str) for item in items):
+            return list(items)
+    return [item.strip() for item in text.split(",")]

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from helpers.base.declared import resolve
+from helpers.base.declared import find_notebooks, resolve
 from helpers.base.errors import NotebookError
 from helpers.base.files import exports_dir, write_atomic
 from helpers.base.record import RunRecord
@@ -78,17 +78,18 @@ def find_run(name: str, *, source: str | None = None) -> Path:
         name: of the notebook.
         source: ``real`` or ``synthetic`` to go before runs on the other.
     """
-    found = [folder for folder in _places(name) if _is_complete(folder)]
-    fitting = [
-        f for f in found if RunRecord.load(_record(f)).data.get("source") == source
-    ]
-    return next(iter(fitting or found), exports_dir() / name)
+    root = exports_dir()
+    kinds = ("",) if GIVEN in os.environ else ("", TRIAL, LESSER, QUICK)
+    places = [root / kind / name for kind in kinds]
+    found = {place: run for place in places if (run := _complete(place))}
+    fit = [place for place, run in found.items() if run.data.get("source") == source]
+    return [*fit, *found, *places][0]
 
 
 def kind_of(folder: Path) -> str:
-    """What a run folder holds: a ``full``, a ``trial`` or a ``quick`` run."""
-    parts = folder.parts[-4:-2]
-    return next((kind for kind in (TRIAL, QUICK) if kind in parts), "full")
+    """What a run folder holds: a ``full``, ``trial``, ``lesser`` or ``quick`` run."""
+    kind = folder.parts[-3]
+    return kind if kind in (TRIAL, LESSER, QUICK) else "full"
 
 
 def executed_notebooks(names: Sequence[str], *, quick: bool = False) -> list[Path]:
@@ -123,47 +124,37 @@ def executed_notebooks(names: Sequence[str], *, quick: bool = False) -> list[Pat
     return found
 
 
-def load_records(root: Path, names: Iterable[str]) -> dict[str, RunRecord]:
+def load_records(
+    root: Path, names: Iterable[str] | None = None
+) -> dict[str, RunRecord]:
     """The record of each of these notebooks that has a complete run, by name.
 
     Args:
         root: the folder of run folders.
-        names: of notebooks.
+        names: of notebooks; None takes all.
 
     Raises:
         ExportError: a record is damaged or of another version.
     """
-    return {
-        name: RunRecord.load(_record(root / name))
-        for name in names
-        if _is_complete(root / name)
-    }
+    if names is None:
+        names = [notebook.name for notebook in find_notebooks()]
+    found = {name: _complete(root / name) for name in names}
+    return {name: record for name, record in found.items() if record}
 
 
-def _record(folder: Path) -> Path:
-    return folder / "metrics.json"
-
-
-def _is_complete(folder: Path) -> bool:
-    path = _record(folder)
-    return path.is_file() and RunRecord.load(path).status == "complete"
+def _complete(folder: Path) -> RunRecord | None:
+    """The record of a run that is complete."""
+    path = folder / "metrics.json"
+    record = RunRecord.load(path) if path.is_file() else None
+    return record if record and record.status == "complete" else None
 
 
 def _worth(folder: Path) -> tuple[bool, bool]:
     """Whether a run is complete and a result, and whether it is a whole one."""
-    if not _is_complete(folder):
+    record = _complete(folder)
+    if not record:
         return False, False
-    record = RunRecord.load(_record(folder))
     return not (record.drawn or record.untrained), not record.reduced
-
-
-def _places(name: str) -> Iterator[Path]:
-    root = exports_dir()
-    yield root / name
-    if GIVEN not in os.environ:
-        yield root / TRIAL / name
-        yield root / LESSER / name
-        yield root / QUICK / name
 
 
 def _saved_in_jupyterlab(name: str, notebook: Path) -> Path:

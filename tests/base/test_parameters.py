@@ -5,11 +5,11 @@ from typing import Any
 import pytest
 
 from helpers.base.errors import ConfigError
-from helpers.base.parameters import Parameter, is_parameter_type, parse_value
+from helpers.base.parameters import Parameter, is_parameter_type
 
 
 def parse(kind: str, value: Any) -> Any:
-    return parse_value(Parameter("p", kind, "…", "help"), value)
+    return Parameter("p", kind, "…", "help").parse(value)
 
 
 @pytest.mark.parametrize(
@@ -92,6 +92,6 @@ def test_only_these_types_may_be_declared() -> None:
 
 def test_a_list_may_be_written_with_quotes() -> None:
     parameter = Parameter("images", "list[str]", ["a/b"], "names")
-    assert parse_value(parameter, '["a/b", "c, d"]') == ["a/b", "c, d"]
-    assert parse_value(parameter, "['a/b', 'c, d']") == ["a/b", "c, d"]
-    assert parse_value(parameter, "a/b, c") == ["a/b", "c"]
+    assert parameter.parse('["a/b", "c, d"]') == ["a/b", "c, d"]
+    assert parameter.parse("['a/b', 'c, d']") == ["a/b", "c, d"]
+    assert parameter.parse("a/b, c") == ["a/b", "c"]

@@ -57,6 +57,8 @@ def test_the_best_run_is_found_and_named(
     assert find_run(NAME) == tmp_path / NAME
     quick = make_run(tmp_path / "quick" / NAME, source="synthetic")
     assert (find_run(NAME), kind_of(quick)) == (quick, "quick")
+    lesser = make_run(tmp_path / "lesser" / NAME, reduced=True)
+    assert (find_run(NAME), kind_of(lesser)) == (lesser, "lesser")
     trial = make_run(tmp_path / "trial" / NAME)
     assert (find_run(NAME), kind_of(trial)) == (trial, "trial")
     assert find_run(NAME, source="synthetic") == quick
