@@ -8,8 +8,10 @@ from importlib import metadata
 from pathlib import Path
 from typing import NamedTuple
 
-from helpers.base import environment
+from packaging.requirements import Requirement
+
 from helpers.base.errors import ExportError
+from helpers.base.files import ROOT
 
 INSTALL = "pip install -r requirements.txt"
 
@@ -35,18 +37,21 @@ def examine() -> Iterator[Check]:
     yield from check_data()
 
 
-def check_packages(path: Path | None = None) -> Iterator[Check]:
-    """Whether each package of ``requirements.txt``, or ``path``, is in its range."""
-    for requirement in environment.requirements(path):
-        name, wanted = requirement.name, requirement.specifier
+def check_packages(path: Path = ROOT / "requirements.txt") -> Iterator[Check]:
+    """Whether each package that a file of requirements names is in its range."""
+    for line in path.read_text(encoding="utf-8").splitlines():
+        text = line.partition("#")[0].strip()
+        if not text or text.startswith("-"):
+            continue
+        wanted = Requirement(text)
         try:
-            detail = metadata.version(name)
-            fits = wanted.contains(detail, prereleases=True)
+            detail = metadata.version(wanted.name)
+            fits = wanted.specifier.contains(detail, prereleases=True)
         except metadata.PackageNotFoundError:
             detail, fits = "missing", False
         if not fits:
-            detail += f", wanted {wanted}: {INSTALL}"
-        yield Check("package", name, fits, detail)
+            detail += f", wanted {wanted.specifier}: {INSTALL}"
+        yield Check("package", wanted.name, fits, detail)
 
 
 def check_device() -> Check:

@@ -145,13 +145,9 @@ def with_needs(
         notebooks: all that are declared.
     """
     needs = {notebook.name: notebook.needs for notebook in notebooks}
-    found: set[str] = set()
-    waiting = list(names)
-    while waiting:
-        name = waiting.pop()
-        if name not in found:
-            found.add(name)
-            waiting += needs.get(name, ())
+    found = set(names)
+    while more := {need for name in found for need in needs.get(name, ())} - found:
+        found |= more
     return sorted(found)
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
@@ -69,14 +69,14 @@ class Estimate:
         return text.replace("-", "−") + _SIGNS.get(self.unit, "")
 
     def _digits(self, mean: float, half: float) -> int:
-        if self.unit == "count" and mean.is_integer() and not half:
-            return 0
-        if self.unit == "seconds" and mean >= 10:
-            return 0
-        if self.unit == "number":
-            digits = 0 if mean.is_integer() or mean >= 1000 else 3
-        else:
-            digits = 2 if self.unit == "nats" else 1
+        """Digits after the point."""
+        rounded = {
+            "seconds": mean >= 10,
+            "number": mean >= 1000 or mean.is_integer(),
+            "count": mean.is_integer() and not half,
+        }
+        usual = {"nats": 2, "number": 3}.get(self.unit, 1)
+        digits = 0 if rounded.get(self.unit) else usual
         # An interval that is not zero is not shown as zero.
         while 0 < half < 0.5 * 0.1**digits and digits < DIGITS:
             digits += 1
@@ -86,22 +86,19 @@ class Estimate:
         """The number, and how many values it comes from: ``85.0 ± 2.5 % (3 seeds)``."""
         if not self.over:
             return self.number
-        several = self.over if self.count > 1 else self.over.removesuffix("s")
-        return f"{self.number} ({self.count if self.count > 1 else 'one'} {several})"
+        if self.count == 1:
+            return f"{self.number} (one {self.over.removesuffix('s')})"
+        return f"{self.number} ({self.count} {self.over})"
 
     def as_row(self) -> dict[str, Any]:
         """What a file keeps."""
         return asdict(self)
 
 
-def exact(value: float, unit: Unit | None = None) -> Estimate:
+def exact(value: float) -> Estimate:
     """A number without chance in it: counted, or computed."""
-    return Estimate(
-        float(value),
-        0.0,
-        unit=unit or ("count" if float(value).is_integer() else "number"),
-        over="",
-    )
+    unit: Unit = "count" if float(value).is_integer() else "number"
+    return Estimate(float(value), 0.0, unit=unit, over="")
 
 
 def estimate(
@@ -143,11 +140,11 @@ def estimate(
 
 def welch(one: Estimate, other: Estimate, unit: Unit) -> Estimate:
     """How far one mean lies above another that has nothing in common with it."""
-    mean, count = one.mean - other.mean, min(one.count, other.count)
-    if one.ci95 is None or other.ci95 is None:
-        return Estimate(mean, None, count, unit, one.over)
-    # Two independent intervals add up in squares.
-    return Estimate(mean, math.hypot(one.ci95, other.ci95), count, unit, one.over)
+    ci95 = None
+    if one.ci95 is not None and other.ci95 is not None:
+        ci95 = math.hypot(one.ci95, other.ci95)  # independent ones add up in squares
+    count = min(one.count, other.count)
+    return Estimate(one.mean - other.mean, ci95, count, unit, one.over)
 
 
 def unit_of(metric: str) -> Unit:
@@ -158,23 +155,6 @@ def unit_of(metric: str) -> Unit:
         return "seconds"
     shares = ("accuracy", "_f1", "share", "agreement")
     return "percent" if any(word in metric for word in shares) else "number"
-
-
-def of_metric(metric: str, summary: Mapping[str, Any]) -> Estimate:
-    """A metric as a record keeps it.
-
-    Args:
-        metric: its name, ``valid_accuracy``.
-        summary: ``mean``, ``ci95`` and ``values``; ``over`` where these are no seeds.
-    """
-    values = summary["values"]
-    return Estimate(
-        summary["mean"],
-        summary["ci95"],
-        len(values),
-        unit_of(metric),
-        summary.get("over", "seeds"),
-    )
 
 
 def judge(
@@ -188,8 +168,8 @@ def judge(
 
     Args:
         found: the number.
-        at_least: its lower bound, if there is one; reaching it exactly is enough for
-            what is asked, a claim must pass it.
+        at_least: its lower bound; reaching it exactly is enough for what is asked, a
+            claim must pass it.
         at_most: its upper bound, likewise.
         asked: whether somebody asks for it, or the notebook claims it.
 

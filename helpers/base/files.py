@@ -9,11 +9,6 @@ from contextlib import contextmanager
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGES = (
-    "notebook.html",
-    "notebook.pdf",
-    "paper.pdf",
-)  # what a run folder holds of an executed notebook.ipynb
 
 
 def data_dir() -> Path:

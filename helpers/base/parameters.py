@@ -4,12 +4,12 @@ YAML.
 
 from __future__ import annotations
 
-import ast
 import math
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
+
+import yaml
 
 from helpers.base.errors import ConfigError
 
@@ -52,7 +52,7 @@ class Parameter:
         """
         try:
             return _convert(self.type, value)
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, yaml.YAMLError):
             raise ConfigError(
                 f"Parameter {self.name} ({self.help or 'no description'}) does not "
                 f"take {value!r}. Expected {self.type}, for example {self.default!r}."
@@ -89,13 +89,9 @@ def _scalar(kind: str, value: Any) -> Any:
 
 
 def _items(value: Any) -> Sequence[Any]:
-    if isinstance(value, list | tuple):
-        return value
-    if not isinstance(value, str):
+    if isinstance(value, str):
+        text = value.strip().removeprefix("[").removesuffix("]")
+        value = yaml.load(f"[{text}]", yaml.BaseLoader)  # noqa: S506  # only text
+    if not isinstance(value, list | tuple):
         raise TypeError
-    text = value.strip().removeprefix("[").removesuffix("]").strip()
-    with suppress(ValueError, SyntaxError):  # texts with their quotes
-        items = ast.literal_eval(f"[{text}]")
-        if all(isinstance(item, str) for item in items):
-            return list(items)
-    return [item.strip() for item in text.split(",")]
+    return value

@@ -128,8 +128,6 @@ def test_a_result_says_what_its_values_are_of() -> None:
         ),
         ({"findings": [{"section": "1", "text": "most"}]}, "a finding without"),
         ({"findings": [ASKED]}, "a finding without"),
-        ({"data": []}, "has no mapping for one of"),
-        ({"reduced": ["epochs"]}, "calls parameters reduced that it does not have"),
     ],
 )
 def test_a_record_whose_parts_are_of_another_version_is_named(
