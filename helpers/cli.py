@@ -6,6 +6,7 @@ Each command imports what it needs itself, so that ``--help`` does not wait for 
 from __future__ import annotations
 
 import signal
+import sys
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -39,11 +40,6 @@ def _values(_context: object, _option: object, texts: Sequence[str]) -> dict[str
     return values
 
 
-def _fail_if(condition: object) -> None:
-    if condition:
-        raise click.exceptions.Exit(1)
-
-
 flag = partial(click.option, is_flag=True)
 any_names = click.argument("names", nargs=-1)
 some_names = click.argument("names", nargs=-1, required=True)
@@ -72,14 +68,13 @@ def list_notebooks(names: Sequence[str]) -> None:
     """List the notebooks; with NAMES, their parameters too."""
     from helpers.base.declared import find_notebooks, resolve
 
-    chosen = [n for name in names for n in resolve(name)] or find_notebooks()
-    for notebook in chosen:
+    for notebook in [n for name in names for n in resolve(name)] or find_notebooks():
         click.echo(f"{notebook.name}  {notebook.title}")
-        for need in notebook.needs if names else ():
-            click.echo(f"  needs {need}")
-        for parameter in notebook.parameters.values() if names else ():
-            setting = f"{parameter.name}={parameter.default}"
-            click.echo(f"  -p {setting}  ({parameter.type}) {parameter.help}")
+        if names:
+            for need in notebook.needs:
+                click.echo(f"  needs {need}")
+            for p in notebook.parameters.values():
+                click.echo(f"  -p {p.name}={p.default}  ({p.type}) {p.help}")
 
 
 @main.group()
@@ -121,7 +116,7 @@ def data_check(names: Sequence[str]) -> None:
         status = data_status(name)
         broken |= status.state == "broken"
         click.echo(f"{name}  {status.state}  {status.detail}")
-    _fail_if(broken)
+    sys.exit(int(broken))
 
 
 @main.command()
@@ -139,12 +134,12 @@ def data_check(names: Sequence[str]) -> None:
     "--jobs",
     default=1,
     show_default=True,
-    type=click.IntRange(min=1),
+    type=click.IntRange(1),
     help="Notebooks side by side.",
 )
 @click.option(
     "--timeout",
-    type=click.FloatRange(min=0, min_open=True),
+    type=click.FloatRange(0, min_open=True),
     help="Seconds that each notebook may take.",
 )
 @flag("--no-export", help="Make no HTML and PDF.")
@@ -162,7 +157,7 @@ def run(names: Sequence[str], *, no_export: bool, **options: Any) -> None:
     export = None if no_export else export_notebook
     outcomes = run_notebooks(names, export=export, **options)
     click.echo(f"\n{report(outcomes)}")
-    _fail_if(not all(outcome.ok for outcome in outcomes))
+    sys.exit(int(not all(outcome.ok for outcome in outcomes)))
 
 
 @main.command()
@@ -241,7 +236,7 @@ def submit(assignment: str, **options: Any) -> None:
         for fault in error.missing:
             click.echo(f"  - {fault}", err=True)
         click.echo("As a draft all the same: --draft", err=True)
-        raise click.exceptions.Exit(1) from None
+        sys.exit(1)
     lines = [f"missing: {fault}" for fault in submission.missing]
     lines += [f"note: {note}" for note in submission.notes]
     click.echo("\n".join([*lines, *map(str, submission.files)]))
@@ -318,10 +313,8 @@ def results(
         return
     records = list(load_records(exports_root(quick=quick)).values())
     if not records and not quick:
-        records = collect_reference()
-        click.echo(
-            "note: nothing was run here; kept in exports/reference are:", err=True
-        )
+        records, kept = collect_reference(), "kept in exports/reference are:"
+        click.echo(f"note: nothing was run here; {kept}", err=True)
     if not records:
         option = " --quick" if quick else ""
         raise ExportError(f"There are no results yet: python -m helpers run{option}")
@@ -345,15 +338,15 @@ def results_save(names: Sequence[str]) -> None:
         raise ExportError(
             f"There is no run of {', '.join(missing)} to keep: run it first."
         )
-    refused = 0
+    refused = False
     for name in wanted:
         try:
             click.echo(save_reference(records[name]))
         except HelpersError as error:
             click.echo(f"refused: {error}", err=True)
-            refused += 1
+            refused = True
     click.echo("The tables of results: python -m helpers results --write")
-    _fail_if(refused)
+    sys.exit(int(refused))
 
 
 @main.command()
@@ -375,4 +368,4 @@ def doctor() -> None:
         mark = "ok" if check.ok else "FAIL" if check.needed else "–"
         click.echo(f"{mark:<5}{check.topic:<8} {check.name}: {check.detail}")
         healthy &= check.ok or not check.needed
-    _fail_if(not healthy)
+    sys.exit(int(not healthy))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-import tempfile
+import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -33,28 +33,18 @@ def notebooks_dir() -> Path:
 
 @contextmanager
 def write_atomic(path: Path) -> Iterator[Path]:
-    """Yields a temporary path beside ``path`` that takes its place only if the block
-    succeeds.
+    """Yields a temporary path beside ``path``, for the block to write a file that takes
+    its place only if the block succeeds.
 
     Whatever fails (a full disk, an interrupt), the file that was at ``path`` before is
-    untouched and the temporary one is gone. The bytes are on disk before the name
-    changes.
+    untouched. The bytes are on disk before the name changes.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(
-        dir=path.parent, prefix=f".{path.name}.", suffix=".part"
-    )
-    os.close(handle)
-    temporary = Path(name)
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
     try:
         yield temporary
         with temporary.open("rb") as written:
             os.fsync(written.fileno())
-        # mkstemp makes the file private; a finished one is as readable as any other new
-        # file.
-        umask = os.umask(0)
-        os.umask(umask)
-        temporary.chmod(0o666 & ~umask)
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
