@@ -14,7 +14,9 @@ from typing import Any
 
 import click
 
+from helpers.base.declared import find_notebooks, resolve
 from helpers.base.errors import ExportError, HelpersError
+from helpers.base.runs import executed_notebooks, exports_root, load_records
 
 FILE = click.Path(path_type=Path)
 
@@ -66,8 +68,6 @@ def main() -> None:
 @any_names
 def list_notebooks(names: Sequence[str]) -> None:
     """List the notebooks; with NAMES, their parameters too."""
-    from helpers.base.declared import find_notebooks, resolve
-
     for notebook in [n for name in names for n in resolve(name)] or find_notebooks():
         click.echo(f"{notebook.name}  {notebook.title}")
         if names:
@@ -168,7 +168,6 @@ def export(names: Sequence[str], *, quick: bool) -> None:
 
     NAMES may also be paths of .ipynb files; without NAMES: every run there is.
     """
-    from helpers.base.runs import executed_notebooks
     from helpers.export.pages import export_notebook
 
     for path in executed_notebooks(names, quick=quick):
@@ -185,7 +184,6 @@ def paper(name: str, *, quick: bool) -> None:
     NAME is a notebook whose metadata name authors, or an .ipynb file. The paper's
     source goes to paper/.
     """
-    from helpers.base.runs import executed_notebooks
     from helpers.export.paper.build import write_paper
 
     for path in executed_notebooks([name], quick=quick):
@@ -202,7 +200,6 @@ def report(names: Sequence[str], output: Path, *, quick: bool, compact: bool) ->
 
     Of a notebook with cells tagged `report` it shows these.
     """
-    from helpers.base.runs import executed_notebooks
     from helpers.export.pages import write_export
     from helpers.handin.report import count_pages, make_report
 
@@ -303,7 +300,6 @@ def results(
     """Show what the runs have reached, or else those kept in exports/reference."""
     if context.invoked_subcommand:
         return
-    from helpers.base.runs import exports_root, load_records
     from helpers.handin import results as found
     from helpers.handin.reference import collect_reference
 
@@ -326,12 +322,9 @@ def results(
 @any_names
 def results_save(names: Sequence[str]) -> None:
     """Keep real runs (all, or NAMES) in exports/reference, if they are evidence."""
-    from helpers.base.declared import resolve
-    from helpers.base.files import exports_dir
-    from helpers.base.runs import load_records
     from helpers.handin.reference import save_reference
 
-    records = load_records(exports_dir())
+    records = load_records(exports_root(quick=False))
     named = [n.name for name in names for n in resolve(name)]
     wanted = named or list(records) or ["any notebook"]
     if missing := [name for name in wanted if name not in records]:

@@ -32,8 +32,7 @@ class Check(NamedTuple):
 def examine() -> Iterator[Check]:
     """Looks at everything, one check at a time."""
     yield from check_packages()
-    yield check_device()
-    yield from check_exports()
+    yield from check_tools()
     yield from check_data()
 
 
@@ -54,14 +53,10 @@ def check_packages(path: Path = ROOT / "requirements.txt") -> Iterator[Check]:
         yield Check("package", wanted.name, fits, detail)
 
 
-def check_device() -> Check:
-    """Where networks are trained; also whether torch and torchvision fit together."""
-    todo = "pip install --upgrade torch torchvision (both at once)"
-    return _check("device", "torch", _device, todo)
-
-
-def check_exports() -> Iterator[Check]:
-    """Which routes from a notebook to a document work, each gone with a formula."""
+def check_tools() -> Iterator[Check]:
+    """Whether torch works, and each route from a notebook to a document."""
+    both = "pip install --upgrade torch torchvision (both at once)"
+    yield _check("device", "torch", _device, both)
     yield _check("export", "HTML", _html)
     yield _check("export", "PDF (Typst)", _typst)
     yield _check("export", "paper (LaTeX)", _latex)._replace(needed=False)

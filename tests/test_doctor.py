@@ -29,7 +29,7 @@ def test_the_project_has_what_it_requires() -> None:
 
 
 def test_html_and_typst_work() -> None:
-    html, pdf, latex = doctor.check_exports()
+    _, html, pdf, latex = doctor.check_tools()
     assert (html.ok, pdf.ok) == (True, True)
     assert not latex.needed
     assert latex.ok is (not missing_programs())
@@ -41,7 +41,7 @@ def test_a_broken_route_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr("typst.compile", refuse)
     monkeypatch.setattr(shutil, "which", lambda _program: None)
-    html, pdf, latex = doctor.check_exports()
+    _, html, pdf, latex = doctor.check_tools()
     assert html.ok
     assert (pdf.ok, pdf.needed, pdf.detail) == (
         False,
@@ -67,6 +67,6 @@ def test_an_absent_data_set_is_no_fault_but_a_broken_one_is(
 
 
 def test_the_device_is_named() -> None:
-    check = doctor.check_device()
+    check = next(doctor.check_tools())
     assert check.ok
     assert check.detail.startswith(("cpu, ", "cuda, "))

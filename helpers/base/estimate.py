@@ -41,19 +41,12 @@ class Estimate:
     over: str = "seeds"
 
     @property
-    def low(self) -> float:
-        """The lower end of the interval."""
-        return self.mean - (math.inf if self.ci95 is None else self.ci95)
-
-    @property
-    def high(self) -> float:
-        """The upper end."""
-        return self.mean + (math.inf if self.ci95 is None else self.ci95)
-
-    @property
-    def is_evidence(self) -> bool:
-        """Whether its interval counts: from enough values, or without chance in it."""
-        return not self.over or self.count >= FEWEST
+    def interval(self) -> tuple[float, float]:
+        """Where the mean lies; anywhere, if it is of too few values to be evidence."""
+        half = self.ci95
+        if half is None or (self.over and self.count < FEWEST):
+            half = math.inf
+        return self.mean - half, self.mean + half
 
     @property
     def number(self) -> str:
@@ -179,17 +172,17 @@ def judge(
         ``contradicted`` (likewise) or ``not shown``. Fewer than three values show
         nothing.
     """
-    low = -math.inf if at_least is None else at_least
-    high = math.inf if at_most is None else at_most
-    evidence = found.is_evidence
+    least = -math.inf if at_least is None else at_least
+    most = math.inf if at_most is None else at_most
+    low, high = found.interval
     if asked:
-        if evidence and found.low >= low and found.high <= high:
+        if least <= low and high <= most:
             return "met"
-        return "met on average" if low <= found.mean <= high else "missed"
-    if evidence and found.low > low and found.high < high:
+        return "met on average" if least <= found.mean <= most else "missed"
+    if least < low and high < most:
         return "supported"
-    if evidence and (found.high < low or found.low > high):
+    if high < least or most < low:
         return "contradicted"
     # What was counted has no interval that could hold the bound: reaching it is enough.
-    exactly = not found.over and low <= found.mean <= high
+    exactly = not found.over and least <= found.mean <= most
     return "supported" if exactly else "not shown"

@@ -17,7 +17,7 @@ def test_the_interval_is_students() -> None:
 
 def test_one_value_says_nothing_about_others() -> None:
     found = estimate([0.5], "percent")
-    assert (found.ci95, found.low, found.high) == (None, -math.inf, math.inf)
+    assert (found.ci95, found.interval) == (None, (-math.inf, math.inf))
     assert str(found) == "50.0 % (one seed)"
 
 
