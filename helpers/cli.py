@@ -254,9 +254,8 @@ def predict(model: str, images: Path, output: Path, **options: bool) -> None:
     from helpers.viewer.predict import write_predictions
 
     count, trained_on = write_predictions(model, images, output, **options)
-    real = trained_on == "real"
-    warning = "" if real else " (by a model of drawn stand-in images: meaningless)"
-    click.echo(f"{output}: {count} images{warning}")
+    drawn = " (by a model of drawn stand-in images: meaningless)"
+    click.echo(f"{output}: {count} images{'' if trained_on == 'real' else drawn}")
 
 
 @main.command()
@@ -293,12 +292,9 @@ def visualize(model: str, kind: str, output: Path, **options: Any) -> None:
 @quick_option
 @flag("--metrics", help="Every metric instead, as CSV.")
 @flag("--write", help="Write RESULTS.md and README's table instead.")
-@click.pass_context
-def results(
-    context: click.Context, /, *, quick: bool, metrics: bool, write: bool
-) -> None:
+def results(*, quick: bool, metrics: bool, write: bool) -> None:
     """Show what the runs have reached, or else those kept in exports/reference."""
-    if context.invoked_subcommand:
+    if click.get_current_context().invoked_subcommand:
         return
     from helpers.handin import results as found
     from helpers.handin.reference import collect_reference

@@ -18,8 +18,8 @@ from helpers.base.errors import ConfigError, NotebookError
 from helpers.base.files import notebooks_dir
 from helpers.base.parameters import Parameter, is_parameter_type
 
-# The last word of a parameter that says how much is done, and nothing else; so does
-# `size`, the images' own.
+# The last word of a parameter that says only how much is done; so does `size`, that of
+# the images.
 AMOUNTS = ("epochs", "seeds", "limit", "repeats", "rounds")
 
 
@@ -65,13 +65,10 @@ class DeclaredNotebook:
         """
         for name in values:
             if name not in self.parameters:
-                known = (
-                    ", ".join(f"{p.name} ({p.type})" for p in self.parameters.values())
-                    or "none"
-                )
+                known = [f"{p.name} ({p.type})" for p in self.parameters.values()]
                 raise ConfigError(
                     f"Notebook {self.name} has no parameter {name}. Its parameters: "
-                    f"{known}."
+                    f"{', '.join(known) or 'none'}."
                 )
         return {
             name: self.parameters[name].parse(value) for name, value in values.items()
@@ -117,19 +114,16 @@ def resolve(name: str, folder: Path | None = None) -> list[DeclaredNotebook]:
     """
     notebooks = find_notebooks(folder)
     wanted = name.removeprefix("notebooks/").removesuffix(".ipynb").rstrip("/")
-    found = [n for n in notebooks if wanted in (n.name, n.name.partition("/")[0])]
-    if found:
-        return found
-    found = [n for n in notebooks if n.name.partition("/")[2] == wanted]
-    if len(found) > 1:
-        raise NotebookError(
-            f"{name} could be any of {', '.join(n.name for n in found)}: give the "
-            "assignment too."
-        )
+    found = [n for n in notebooks if wanted in (n.name, *n.name.split("/"))]
     if not found:
         known = ", ".join(n.name for n in notebooks) or "none"
         raise NotebookError(
             f"There is no notebook or assignment {name!r}. Known notebooks: {known}."
+        )
+    if len({n.name.partition("/")[0] for n in found}) > 1:
+        raise NotebookError(
+            f"{name} could be any of {', '.join(n.name for n in found)}: give the "
+            "assignment too."
         )
     return found
 
@@ -137,8 +131,7 @@ def resolve(name: str, folder: Path | None = None) -> list[DeclaredNotebook]:
 def with_needs(
     names: Iterable[str], notebooks: Iterable[DeclaredNotebook]
 ) -> list[str]:
-    """Notebooks and those that they need, and what these need in turn, in order of
-    name.
+    """Notebooks with all that they need, and these in turn, in order of name.
 
     Args:
         names: of notebooks; one that is not declared needs nothing.
@@ -151,21 +144,6 @@ def with_needs(
     return sorted(found)
 
 
-def read_notebook(path: Path) -> DeclaredNotebook:
-    """Reads what a notebook declares.
-
-    Raises:
-        NotebookError: the file is no notebook, or its parameters, its needs or what
-            stands for it in the gallery are not declared as they should be.
-    """
-    try:
-        return _declare(path, path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise NotebookError(
-            f"{path} cannot be read ({error.strerror}). Expected a notebook."
-        ) from error
-
-
 def read_checked_in(path: Path) -> DeclaredNotebook:
     """What a notebook declares as it is checked in: the experiment that counts.
 
@@ -174,21 +152,35 @@ def read_checked_in(path: Path) -> DeclaredNotebook:
     command = ["git", "-C", str(path.parent), "show", f"HEAD:./{path.name}"]
     try:
         done = subprocess.run(command, capture_output=True, check=True)  # noqa: S603
-        return _declare(path, done.stdout.decode())
+        return read_notebook(path, done.stdout)
     except (OSError, subprocess.CalledProcessError, NotebookError):
         return read_notebook(path)
 
 
-def _declare(path: Path, text: str) -> DeclaredNotebook:
+def read_notebook(path: Path, content: bytes | None = None) -> DeclaredNotebook:
+    """Reads what a notebook declares.
+
+    Args:
+        path: the ``.ipynb`` file.
+        content: what it holds; None reads it.
+
+    Raises:
+        NotebookError: the file is no notebook, or its parameters, its needs or what
+            stands for it in the gallery are not declared as they should be.
+    """
     try:
-        content = json.loads(text)
-        metadata = content["metadata"]
+        notebook = json.loads(path.read_bytes() if content is None else content)
         cells = [
             # The format allows a list of lines as well as one string.
             (cell["cell_type"], "".join(cell["source"]), cell["metadata"].get("tags"))
-            for cell in content["cells"]
+            for cell in notebook["cells"]
         ]
-        needs, gallery = metadata.get("needs", []), metadata.get("gallery")
+        needs = notebook["metadata"].get("needs", [])
+        gallery = notebook["metadata"].get("gallery")
+    except OSError as error:
+        raise NotebookError(
+            f"{path} cannot be read ({error.strerror}). Expected a notebook."
+        ) from error
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise NotebookError(
             f"{path} is not a notebook of format 4 ({error!r}). Save it again in "

@@ -71,8 +71,8 @@ def place(folder: Path, root: Path, name: str) -> Path:
 def find_run(name: str, *, source: str | None = None) -> Path:
     """The folder of the best complete run of a notebook; its usual place without any.
 
-    A headless run takes what runs of its own kind have left; in JupyterLab a trial or
-    a quick run will do where there is no full one.
+    A headless run takes only what its own kind has left; elsewhere a trial, lesser or
+    quick run will do where there is no full one.
 
     Args:
         name: of the notebook.
