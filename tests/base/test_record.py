@@ -114,29 +114,20 @@ def test_a_result_says_what_its_values_are_of() -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "problem"),
+    "change",
     [
-        (
-            {
-                "results": {
-                    "cnn": {
-                        "valid_accuracy": {"mean": 0.5, "std": 0.0, "values": [0.5]}
-                    }
-                }
-            },
-            "a result without",
-        ),
-        ({"findings": [{"section": "1", "text": "most"}]}, "a finding without"),
-        ({"findings": [ASKED]}, "a finding without"),
+        {"results": {"cnn": {"valid_accuracy": {"mean": 0.5, "std": 0.0}}}},
+        {"findings": [{"section": "1", "text": "most"}]},
+        {"findings": [ASKED]},
     ],
 )
 def test_a_record_whose_parts_are_of_another_version_is_named(
-    change: dict[str, Any], problem: str, tmp_path: Path
+    change: dict[str, Any], tmp_path: Path
 ) -> None:
     path = tmp_path / "metrics.json"
     RunRecord("course/01_a").save(path)
     path.write_text(json.dumps(json.loads(path.read_text()) | change))
     with pytest.raises(
-        ExportError, match=f"metrics.json is of another version: it .*{problem}"
+        ExportError, match=r"metrics\.json is of another version: .* of another form"
     ):
         RunRecord.load(path)
