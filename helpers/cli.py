@@ -223,14 +223,12 @@ def submit(assignment: str, **options: Any) -> None:
 
     What is missing is listed in full, and nothing is built unless --draft says so.
     """
-    from helpers.handin.submit.build import IncompleteError
     from helpers.handin.submit.build import submit as build
 
-    try:
-        submission = build(assignment, **options)
-    except IncompleteError as error:
+    submission = build(assignment, **options)
+    if not submission.files:
         click.echo(f"error: {assignment} cannot be handed in yet. Missing:", err=True)
-        for fault in error.missing:
+        for fault in submission.missing:
             click.echo(f"  - {fault}", err=True)
         click.echo("As a draft all the same: --draft", err=True)
         sys.exit(1)
@@ -290,9 +288,8 @@ def visualize(model: str, kind: str, output: Path, **options: Any) -> None:
 
 @main.group(invoke_without_command=True)
 @quick_option
-@flag("--metrics", help="Every metric instead, as CSV.")
 @flag("--write", help="Write RESULTS.md and README's table instead.")
-def results(*, quick: bool, metrics: bool, write: bool) -> None:
+def results(*, quick: bool, write: bool) -> None:
     """Show what the runs have reached, or else those kept in exports/reference."""
     if click.get_current_context().invoked_subcommand:
         return
@@ -310,8 +307,7 @@ def results(*, quick: bool, metrics: bool, write: bool) -> None:
     if not records:
         option = " --quick" if quick else ""
         raise ExportError(f"There are no results yet: python -m helpers run{option}")
-    show = found.metrics_csv if metrics else found.results_text
-    click.echo(show(records).rstrip("\n"))
+    click.echo(found.results_text(records))
 
 
 @results.command("save")

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Literal, NamedTuple
 
-from helpers.base.declared import DeclaredNotebook, with_needs
+from helpers.base.declared import find_notebooks, with_needs
 from helpers.base.record import RunRecord
 
 Kind = Literal["stand-in", "reduced"]
@@ -21,18 +21,24 @@ class Caveat(NamedTuple):
     text: str
 
 
-def caveats_of(
-    records: Mapping[str, RunRecord],
-    notebooks: Sequence[DeclaredNotebook],
-    *,
-    quick: bool = False,
-) -> dict[str, list[Caveat]]:
+def caveats_of(records: Mapping[str, RunRecord]) -> dict[str, list[Caveat]]:
     """The caveats of runs, by notebook: their own, and of the runs they build on."""
-    own = {name: [*_own(record, quick)] for name, record in records.items()}
-    return {name: [*own[name], *_inherited(name, notebooks, own)] for name in own}
+    own = {name: list(own_caveats(record)) for name, record in records.items()}
+    notebooks = find_notebooks()
+    found = {}
+    for name, caveats in own.items():
+        needed = [need for need in with_needs([name], notebooks) if need != name]
+        found[name] = [*caveats]
+        for kind, words in BASES.items():
+            bases = [n for n in needed if any(c.kind == kind for c in own.get(n, ()))]
+            if bases:
+                text = f"Based on {words}: {', '.join(bases)}"
+                found[name].append(Caveat(kind, text))
+    return found
 
 
-def _own(record: RunRecord, quick: bool) -> Iterator[Caveat]:
+def own_caveats(record: RunRecord) -> Iterator[Caveat]:
+    """The caveats of a run by itself."""
     if record.drawn:
         reason = "The run does not say what data it is about."
         if "source" in record.data:
@@ -43,19 +49,3 @@ def _own(record: RunRecord, quick: bool) -> Iterator[Caveat]:
         yield Caveat("stand-in", f"{reason} Not a result.")
     if record.reduced:
         yield Caveat("reduced", f"Reduced run: {record.reduction}")
-    elif quick:
-        yield Caveat("reduced", "Quick run, with settings for seconds")
-
-
-def _inherited(
-    name: str,
-    notebooks: Sequence[DeclaredNotebook],
-    own: Mapping[str, Sequence[Caveat]],
-) -> Iterator[Caveat]:
-    needed = [need for need in with_needs([name], notebooks) if need != name]
-    for kind, words in BASES.items():
-        found = [
-            need for need in needed if any(c.kind == kind for c in own.get(need, ()))
-        ]
-        if found:
-            yield Caveat(kind, f"Based on {words}: {', '.join(found)}")

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from helpers.base.errors import ExportError
+from helpers.base.declared import resolve
+
+PREDICTIONS = "test_predictions.txt"  # for a test set whose labels the course keeps
 
 
 @dataclass(frozen=True)
@@ -13,7 +15,8 @@ class Part:
     """One archive, ``name.zip``.
 
     Attributes:
-        notebooks: whose code is in it, besides the library.
+        names: of the notebooks whose code is in it, besides the library; empty for
+            all of the assignment ``name``.
         report: the PDF in it, the notebooks' no-code view; empty where the executed
             notebooks are handed in instead, with their pages.
         paper: the notebook whose paper is the report.
@@ -24,12 +27,18 @@ class Part:
 
     name: str
     title: str
-    notebooks: tuple[str, ...]
-    report: str = ""
+    names: tuple[str, ...] = ()
+    report: str = "report.pdf"
     paper: str = ""
     pages: tuple[int, int] | None = None
     results: Mapping[str, str] = field(default_factory=dict)
     commands: tuple[str, ...] = ()
+
+    @property
+    def notebooks(self) -> list[str]:
+        """The names of its notebooks, in reading order."""
+        names = self.names or (self.name,)
+        return [notebook.name for name in names for notebook in resolve(name)]
 
 
 @dataclass(frozen=True)
@@ -40,7 +49,7 @@ class Course:
         subject: of the assignment, in a word or two.
         source: which course, when and where.
         asked: the course's own rule, in our words.
-        bundled: whether the parts go into one archive, which is named after the group.
+        parts: the archives; several go into one that is named after the group.
         loose_report: whether the report is handed in beside the archive as well.
         most_bytes: how large a file may be.
     """
@@ -49,35 +58,20 @@ class Course:
     source: str
     asked: str
     parts: tuple[Part, ...]
-    bundled: bool = False
     loose_report: bool = False
     most_bytes: int | None = None
 
+    @property
+    def bundled(self) -> bool:
+        """Whether the archives go into one."""
+        return len(self.parts) > 1
 
-def _named(assignment: str, names: str) -> tuple[str, ...]:
-    return tuple(f"{assignment}/{name}" for name in names.split())
 
-
-CALTECH101_PART = Part(
-    "caltech101",
-    "LeNet-5, an improved CNN, its activations, ResNet-18",
-    _named("caltech101", "01_lenet5 02_improved_cnn 03_activations 04_resnet18"),
-)
-CIFAR10_PART = Part(
-    "cifar10",
-    "Convolutional networks on CIFAR-10",
-    _named(
-        "cifar10",
-        "01_convnet 02_batch_norm 03_augmentation 04_dropout 05_pretrained_vgg",
-    ),
-    "report.pdf",
-)
-LINES_PARTS = (
+LINES = (
     Part(
         "1",
         "Foundations of convolutional networks",
-        _named("lines", "01_foundations 02_own_network"),
-        "report.pdf",
+        ("lines/01_foundations", "lines/02_own_network"),
         pages=(3, 4),
         results={
             "models/listed_lines.pt": "lines/01_foundations/model.pt",
@@ -90,8 +84,7 @@ LINES_PARTS = (
     Part(
         "2",
         "One network with four heads",
-        _named("lines", "03_multi_head"),
-        "report.pdf",
+        ("lines/03_multi_head",),
         pages=(3, 4),
         results={"models/multi_head.pt": "lines/03_multi_head/model.pt"},
         commands=("predict ../models/multi_head.pt IMAGES --names -o labels.txt",),
@@ -99,8 +92,7 @@ LINES_PARTS = (
     Part(
         "3",
         "What these networks see",
-        _named("lines", "04_visualization"),
-        "report.pdf",
+        ("lines/04_visualization",),
         pages=(3, 4),
         commands=(
             "visualize lines/02_own_network --kind activations --image IMAGE -o a.png",
@@ -109,45 +101,25 @@ LINES_PARTS = (
         ),
     ),
 )
-ARTISTS_FACES_PART = Part(
-    "artists_faces",
-    "Artists from scratch, faces by transfer",
-    _named(
-        "artists_faces",
-        "01_simple_cnn 02_regularization 03_architecture 04_transformed_data "
-        "05_face_mlp 06_alexnet_features 07_alexnet_finetuning 08_report",
-    ),
-    "report.pdf",
-    paper="artists_faces/08_report",
-    pages=(6, 8),
-)
-CLIPART_PART = Part(
-    "clipart",
-    "A ResNet-50 transferred and from scratch, and a network of our own",
-    _named("clipart", "01_resnet50 02_own_network 03_ablation 04_inspection 05_report"),
-    "document.pdf",
-    paper="clipart/05_report",
-    results={
-        "models/A.pt": "clipart/01_resnet50/model_a.pt",
-        "models/B.pt": "clipart/01_resnet50/model_b.pt",
-        "models/C.pt": "clipart/02_own_network/model.pt",
-        "test_predictions.txt": "clipart/02_own_network/test_predictions.txt",
-    },
-    commands=("predict ../models/C.pt TEST_FOLDER -o test_predictions.txt",),
-)
 
 COURSES = {
     "caltech101": Course(
         "Caltech-101",
         "Deep Learning Course, Assignment 2, 2024",
         "the notebook as .ipynb and as .pdf or .html",
-        (CALTECH101_PART,),
+        (
+            Part(
+                "caltech101",
+                "LeNet-5, an improved CNN, its activations, ResNet-18",
+                report="",
+            ),
+        ),
     ),
     "cifar10": Course(
         "CIFAR-10",
         "Exercise 3: Convolutional Networks",
         "code and report, without images and data, at most 10 MB",
-        (CIFAR10_PART,),
+        (Part("cifar10", "Convolutional networks on CIFAR-10"),),
         most_bytes=10_000_000,
     ),
     "lines": Course(
@@ -156,14 +128,20 @@ COURSES = {
         "Mandi, 2019",
         "1.zip, 2.zip and 3.zip in GROUP.zip: code, README and a report of 3 to 4 "
         "pages each, models in 1 and 2",
-        LINES_PARTS,
-        bundled=True,
+        LINES,
     ),
     "artists_faces": Course(
         "Artists and faces",
         "COMP541 Deep Learning, Assignment 2, Koç University, 2022",
         "one PDF of 6 to 8 pages without code, and the code",
-        (ARTISTS_FACES_PART,),
+        (
+            Part(
+                "artists_faces",
+                "Artists from scratch, faces by transfer",
+                paper="artists_faces/08_report",
+                pages=(6, 8),
+            ),
+        ),
         loose_report=True,
     ),
     "clipart": Course(
@@ -171,23 +149,23 @@ COURSES = {
         "Deep Learning, Homework 2, Tsinghua University, 2019",
         "one archive with code, document, the models A, B and C, and C's predictions "
         "for the test set",
-        (CLIPART_PART,),
+        (
+            Part(
+                "clipart",
+                "A ResNet-50 transferred and from scratch, and a network of our own",
+                report="document.pdf",
+                paper="clipart/05_report",
+                results={
+                    "models/A.pt": "clipart/01_resnet50/model_a.pt",
+                    "models/B.pt": "clipart/01_resnet50/model_b.pt",
+                    "models/C.pt": "clipart/02_own_network/model.pt",
+                    PREDICTIONS: f"clipart/02_own_network/{PREDICTIONS}",
+                },
+                commands=(f"predict ../models/C.pt TEST_FOLDER -o {PREDICTIONS}",),
+            ),
+        ),
     ),
 }
-
-
-def find_course(assignment: str) -> Course:
-    """What is handed in for ``assignment``.
-
-    Raises:
-        ExportError: there is no such assignment.
-    """
-    if assignment not in COURSES:
-        raise ExportError(
-            f"There is no assignment {assignment!r} to hand in. Known: "
-            f"{', '.join(COURSES)}."
-        )
-    return COURSES[assignment]
 
 
 def subject_of(assignment: str) -> str:

@@ -1,24 +1,34 @@
-"""The records of the real runs that count, kept in git: ``exports/reference``."""
+"""The real runs that count, kept in git: ``exports/reference``.
+
+Of each its record and, small and without faces, its pages and one figure.
+"""
 
 from __future__ import annotations
 
 import json
 import re
+from base64 import b64decode, b64encode
 from collections.abc import Iterator
+from io import BytesIO
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from helpers.base.declared import read_checked_in
 from helpers.base.errors import ExportError
-from helpers.base.files import ROOT, exports_dir, notebooks_dir, write_atomic
+from helpers.base.files import ROOT, exports_dir, notebooks_dir
 from helpers.base.record import RunRecord
 from helpers.base.runs import run_command
-from helpers.handin.kept import keep_pages
+from helpers.export.pages import export_notebook, read_notebook, write_export
+from helpers.handin.caveats import own_caveats
+from helpers.handin.courses import PREDICTIONS
 
 # Neither of the first two changes what is trained; of the others, the table of results
 # says which pretrained network was at hand.
 FREE = {"source", "jobs", "backbone", "layer", "weights"}
-PREDICTIONS = "test_predictions.txt"  # for a test set whose labels the course keeps
 LOCAL_PATH = re.compile(rf'"(?:/|[^"]*{re.escape(str(ROOT))})[^"]*"')
+MOST_BYTES = 600_000  # of a page
+COLOURS = (128, 48, 24)  # of a picture's palette, until the pages are small enough
+THUMBNAIL = 480  # pixels along the figure's longer side
 
 
 def reference_dir() -> Path:
@@ -32,13 +42,16 @@ def collect_reference() -> list[RunRecord]:
 
 
 def save_reference(record: RunRecord) -> Path:
-    """Keeps a real run: its record and pages, and predictions of an unlabelled set.
+    """Keeps a real run: its record, its pages and one figure, and predictions of an
+    unlabelled set.
+
+    Of a run on photographs of people no pages are kept.
 
     Raises:
         ExportError: it is no evidence: it ran on drawn images, with random weights for
             pretrained ones or with other parameters than the notebook's own (another
             backbone may be used, and fewer epochs, seeds or images: the table says so),
-            or holds a path of this machine.
+            or holds a path of this machine; or its pages cannot be made.
     """
     if fault := next(_faults(record), None):
         raise ExportError(
@@ -47,13 +60,12 @@ def save_reference(record: RunRecord) -> Path:
         )
     path = reference_dir() / f"{record.notebook}.json"
     record.save(path)
-    declared = read_checked_in(notebooks_dir() / f"{record.notebook}.ipynb")
-    figure = declared.gallery.figure if declared.gallery else ""
-    keep_pages(record, exports_dir() / record.notebook, path, figure)
-    predictions = exports_dir() / record.notebook / PREDICTIONS
+    run = exports_dir() / record.notebook
+    if "facescrub" not in record.data.get("name", ""):
+        _keep_pages(record, run, path)
+    predictions = run / PREDICTIONS
     if predictions.is_file():
-        with write_atomic(path.with_name(PREDICTIONS)) as temporary:
-            temporary.write_bytes(predictions.read_bytes())
+        write_export(path.with_name(PREDICTIONS), predictions.read_bytes())
     return path
 
 
@@ -73,11 +85,52 @@ def other_values(record: RunRecord) -> list[str]:
 
 
 def _faults(record: RunRecord) -> Iterator[str]:
-    if record.drawn:
-        yield f"it ran on {record.data.get('source', 'unknown')} data, not on real data"
-    if record.untrained:
-        yield f"its {record.data['backbone']} had random weights, not pretrained ones"
+    for kind, text in own_caveats(record):
+        if kind == "stand-in":
+            yield text.rstrip(".")
     if changed := other_values(record):
         yield f"it did not run with the notebook's own values of {', '.join(changed)}"
     if local := LOCAL_PATH.search(json.dumps(vars(record), ensure_ascii=False)):
         yield f"it holds the path {local[0]}, which is of this machine only"
+
+
+def _keep_pages(record: RunRecord, run: Path, kept: Path) -> None:
+    """Keeps the pages and the figure of the gallery beside the record ``kept``."""
+    source = run / "notebook.ipynb"
+    if not source.is_file():
+        return
+    import nbformat
+
+    for colours in COLOURS:
+        notebook = read_notebook(source)
+        for cell in notebook.cells:
+            for output in cell.get("outputs", []):
+                if encoded := output.get("data", {}).get("image/png"):
+                    png = b64decode(encoded)
+                    smaller = min(png, _with_palette(png, colours), key=len)
+                    output.data["image/png"] = b64encode(smaller).decode()
+        with TemporaryDirectory() as folder:
+            path = Path(folder) / f"{kept.stem}.ipynb"
+            nbformat.write(notebook, path)  # type: ignore[no-untyped-call]
+            pages = export_notebook(path, folder=kept.parent)
+        if all(page.stat().st_size <= MOST_BYTES for page in pages):
+            break
+    declared = read_checked_in(notebooks_dir() / f"{record.notebook}.ipynb")
+    figure = declared.gallery.figure if declared.gallery else ""
+    picture = run / "figures" / f"{figure}.png"
+    if picture.is_file():
+        small = _with_palette(picture.read_bytes(), COLOURS[0], THUMBNAIL)
+        write_export(kept.with_suffix(".png"), small)
+
+
+def _with_palette(png: bytes, colours: int, side: int | None = None) -> bytes:
+    """The same picture with few colours, which leaves text and lines sharp."""
+    from PIL import Image
+
+    file = BytesIO()
+    with Image.open(BytesIO(png)) as picture:
+        reduced = picture.convert("RGB")
+        if side:
+            reduced.thumbnail((side, side))
+        reduced.quantize(colours).save(file, "png", optimize=True)
+    return file.getvalue()

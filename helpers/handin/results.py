@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 from typing import Any
 
-from helpers.base.declared import find_notebooks
 from helpers.base.errors import ExportError
-from helpers.base.files import ROOT, write_atomic
+from helpers.base.files import ROOT
 from helpers.base.markdown import markdown_table
 from helpers.base.record import VERDICTS, RunRecord, reached, said
+from helpers.export.pages import write_export
 from helpers.handin.caveats import caveats_of
 from helpers.handin.courses import subject_of
 from helpers.handin.reference import collect_reference
@@ -37,16 +38,23 @@ def result_rows(records: Sequence[RunRecord]) -> list[tuple[str, ...]]:
 
     A run without any has one row too. What is no result or a reduced one says so.
     """
-    named = {record.notebook: record for record in records}
-    caveats = caveats_of(named, find_notebooks())
+    caveats = caveats_of({record.notebook: record for record in records})
     rows: list[tuple[str, ...]] = []
     for record in records:
-        texts = [text for _, text in caveats[record.notebook]]
-        data = "; ".join(
-            [describe_data(record), *(text[0].lower() + text[1:] for text in texts)]
-        )
-        run = (data, str(record.environment.get("device", "–")), format_time(record))
-        rows += [(record.notebook, *finding, *run) for finding in _findings(record)]
+        texts = [text[0].lower() + text[1:] for _, text in caveats[record.notebook]]
+        data = "; ".join([describe_data(record), *texts])
+        run = (data, _device(record), format_time(record))
+        findings = [
+            (
+                row["section"] or "–",
+                row["text"],
+                reached(row),
+                said(row, record.replaced),
+            )
+            for row in record.findings
+        ]
+        findings = findings or [("–", "–", "complete", "–")]
+        rows += [(record.notebook, *finding, *run) for finding in findings]
     return rows
 
 
@@ -85,29 +93,6 @@ def results_text(records: Sequence[RunRecord]) -> str:
     return "\n".join("  ".join(map(str.ljust, row, widths)).rstrip() for row in table)
 
 
-def metrics_csv(records: Sequence[RunRecord]) -> str:
-    """Every metric of every model as CSV, one to a row."""
-    import pandas as pd
-
-    rows = [
-        {
-            "notebook": record.notebook,
-            "data": record.data.get("source", ""),
-            "model": model,
-            "metric": metric,
-            **{name: summary[name] for name in ("mean", "std", "ci95")},
-            "values": len(summary["values"]),
-            "over": summary.get("over", "seeds"),
-            "device": record.environment.get("device", ""),
-            "seconds": record.seconds,
-        }
-        for record in records
-        for model, metrics in record.results.items()
-        for metric, summary in metrics.items()
-    ]
-    return pd.DataFrame(rows).to_csv(index=False)
-
-
 def results_markdown(records: Sequence[RunRecord], notebooks: str = "notebooks") -> str:
     """The table of results in Markdown, with links into the folder ``notebooks``."""
     rows = []
@@ -122,7 +107,7 @@ def results_page(records: Sequence[RunRecord]) -> str:
     """RESULTS.md: the table of results of each assignment."""
     tables = [
         f"## {subject_of(assignment)}\n\n{results_markdown(runs)}\n"
-        for assignment, runs in _by_assignment(records)
+        for assignment, runs in _by_assignment(records).items()
     ]
     return "\n".join([PAGE, *tables])
 
@@ -131,15 +116,13 @@ def readme_table(records: Sequence[RunRecord]) -> str:
     """README's table: for each assignment the goals, and how much of it is met."""
     header = ("Assignment", "Goals, measured", "Asked in all", "Data", "Device")
     rows = []
-    for assignment, runs in _by_assignment(records):
+    for assignment, runs in _by_assignment(records).items():
         asked = [row for run in runs for row in run.findings if row["section"]]
-        devices = {str(run.environment.get("device", "–")) for run in runs}
         subject = f"[{subject_of(assignment)}](notebooks/{assignment})"
         goals = "<br>".join(goal for run in runs for goal in _goals(run))
         data = "<br>".join(dict.fromkeys(map(describe_data, runs)))
-        rows.append(
-            (subject, goals, count_verdicts(asked), data, ", ".join(sorted(devices)))
-        )
+        devices = ", ".join(sorted(set(map(_device, runs))))
+        rows.append((subject, goals, count_verdicts(asked), data, devices))
     return markdown_table(header, rows)
 
 
@@ -154,29 +137,27 @@ def write_tables() -> list[str]:
     """
     records = collect_reference()
     readme, page = ROOT / "README.md", ROOT / "RESULTS.md"
-    old = {path: path.read_text("utf-8") for path in (readme, page) if path.is_file()}
-    before, begin, rest = old.get(readme, "").partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not begin or not end:
+    table = f"{BEGIN}\n\n{readme_table(records)}\n\n{END}"
+    text, found = re.subn(
+        f"{BEGIN}.*{END}", lambda _: table, readme.read_text("utf-8"), flags=re.DOTALL
+    )
+    if not found:
         raise ExportError(
             f"README.md needs a line {BEGIN} and, below it, a line {END}."
         )
-    table = f"{begin}\n\n{readme_table(records)}\n\n{end}"
-    new = {readme: before + table + after, page: results_page(records)}
-    changed = [path for path, text in new.items() if old.get(path) != text]
+    new = {readme: text, page: results_page(records)}
+    changed = [
+        path
+        for path, content in new.items()
+        if not path.is_file() or path.read_text("utf-8") != content
+    ]
     for path in changed:
-        with write_atomic(path) as temporary:
-            temporary.write_text(new[path], encoding="utf-8")
+        write_export(path, new[path].encode())
     return [path.name for path in changed]
 
 
-def _findings(record: RunRecord) -> Iterator[tuple[str, str, str, str]]:
-    """Section, text, number and verdict of each finding; at least one row."""
-    if not record.findings:
-        yield "–", "–", "complete", "–"
-    for row in record.findings:
-        verdict = said(row, record.replaced)
-        yield row["section"] or "–", row["text"], reached(row), verdict
+def _device(record: RunRecord) -> str:
+    return str(record.environment.get("device", "–"))
 
 
 def _goals(record: RunRecord) -> Iterator[str]:
@@ -193,8 +174,6 @@ def _emphasised(verdict: str) -> str:
     return verdict.replace(name, f"**{name}**") if name in EMPHASISED else verdict
 
 
-def _by_assignment(
-    records: Sequence[RunRecord],
-) -> Iterator[tuple[str, list[RunRecord]]]:
-    for assignment, runs in groupby(records, lambda run: run.notebook.split("/")[0]):
-        yield assignment, list(runs)
+def _by_assignment(records: Sequence[RunRecord]) -> dict[str, list[RunRecord]]:
+    groups = groupby(records, lambda record: record.notebook.partition("/")[0])
+    return {assignment: list(runs) for assignment, runs in groups}

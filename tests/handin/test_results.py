@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -78,16 +76,6 @@ def test_the_terminals_table_has_aligned_columns(real_run: RealRun) -> None:
     header, *rows = results.results_text([real_run()]).splitlines()
     starts = {row.index("real shapes") for row in rows}
     assert starts == {header.index("Data")}
-
-
-def test_every_metric_is_a_row_of_its_own(real_run: RealRun) -> None:
-    rows = list(csv.DictReader(io.StringIO(results.metrics_csv([real_run()]))))
-    assert [
-        (row["metric"], float(row["mean"]), row["values"], row["over"]) for row in rows
-    ] == [
-        ("valid_accuracy", pytest.approx(0.85), "3", "seeds"),
-        ("train_loss", pytest.approx(0.85), "3", "seeds"),
-    ]
 
 
 @pytest.fixture

@@ -10,30 +10,20 @@ import json
 import re
 import zipfile
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from helpers.base.declared import find_notebooks, with_needs
 from helpers.base.environment import commit
 from helpers.base.errors import ConfigError, ExportError
-from helpers.base.files import write_atomic
 from helpers.base.runs import exports_root
-from helpers.handin.courses import Course, find_course
+from helpers.export.pages import write_export
+from helpers.handin.courses import COURSES, Course
 from helpers.handin.results import results_markdown
 from helpers.handin.submit.gather import Gathered, gather
 from helpers.handin.template import render
 
 MANIFEST = "MANIFEST.json"
-
-
-class IncompleteError(ExportError):
-    """What a course asks for is ``missing``, a sentence each."""
-
-    def __init__(self, assignment: str, missing: Sequence[str]) -> None:
-        self.missing = missing
-        faults = "; ".join(missing)
-        super().__init__(f"{assignment} cannot be handed in yet. Missing: {faults}")
 
 
 class Submission(NamedTuple):
@@ -55,20 +45,25 @@ def submit(
         draft: build it with what there is; names and README say that it is a draft.
         quick: take the quick runs, which make a draft only.
 
+    Returns:
+        What was built: no files while something is missing, unless as a draft.
+
     Raises:
-        IncompleteError: something is missing, and it is to be no draft; nothing is
-            written.
         ExportError: the assignment is unknown, a record or notebook is damaged, or a
             file cannot be written.
         ConfigError: the group is no name for a file.
     """
-    course = find_course(assignment)
+    if assignment not in COURSES:
+        raise ExportError(
+            f"There is no assignment {assignment!r} to hand in. Known: "
+            f"{', '.join(COURSES)}."
+        )
     if group and not re.fullmatch(r"[\w-]{1,64}", group):
         raise ConfigError(
             f"The group {group!r} is no name for a file: use letters, digits, hyphens "
             "and underscores."
         )
-    exports = exports_root(quick=quick)
+    course, exports = COURSES[assignment], exports_root(quick=quick)
     gathered = [gather(part, exports) for part in course.parts]
     missing = ["the real runs: these are quick ones"] if quick else []
     if course.bundled and not group:
@@ -76,19 +71,50 @@ def submit(
     for item in gathered:
         place = f"{item.part.name}.zip: " if course.bundled else ""
         missing += [f"{place}{fault}" for fault in item.missing]
-    files = _assemble(assignment, course, gathered, group, missing)
+    about = {
+        "assignment": assignment,
+        "group": group,
+        "draft": bool(missing),
+        "missing": missing,
+        "commit": commit(),
+    }
+    files = _assemble(course, gathered, about)
     if too_large := _too_large(files, course.most_bytes):
         missing += too_large
-        files = _assemble(assignment, course, gathered, group, missing)
+        files = _assemble(course, gathered, about | {"draft": True})
+    notes = tuple(note for item in gathered for note in item.notes)
     if missing and not draft:
-        raise IncompleteError(assignment, missing)
+        return Submission((), tuple(missing), notes)
     folder = exports / "submit" / assignment
-    _write(folder, files)
+    for name, content in files.items():
+        write_export(folder / name, content)
     for path in folder.glob("*-draft.*"):  # what an earlier draft lacked may be there
         if path.name not in files:
             path.unlink()
-    notes = tuple(note for item in gathered for note in item.notes)
     return Submission(tuple(folder / name for name in files), tuple(missing), notes)
+
+
+def _assemble(
+    course: Course, gathered: Sequence[Gathered], about: Mapping[str, Any]
+) -> dict[str, bytes]:
+    """The files that are handed in, by name."""
+    group, draft = about["group"], "-draft" if about["draft"] else ""
+    suffix = f"-{group}{draft}" if group else draft
+    files = {}
+    for item in gathered:
+        part = item.part
+        name = part.name if course.bundled else f"{part.name}{suffix}"
+        readme = {"README.md": _readme(course, about, item)}
+        runs = {name: vars(record) for name, record in item.records.items()}
+        own = {"title": part.title, "runs": runs, "notes": item.notes}
+        files[f"{name}.zip"] = _archive(item.files | readme, {**about, **own})
+        if course.loose_report and part.report in item.files:
+            files[f"{name}.pdf"] = item.files[part.report]
+    if not course.bundled:
+        return files
+    files["README.md"] = _readme(course, about)
+    bundle = _archive(files, {**about, "title": course.subject})
+    return {f"{group or 'group'}{draft}.zip": bundle}
 
 
 def _archive(files: Mapping[str, bytes], about: Mapping[str, Any]) -> bytes:
@@ -113,55 +139,18 @@ def _archive(files: Mapping[str, bytes], about: Mapping[str, Any]) -> bytes:
     return buffer.getvalue()
 
 
-def _assemble(
-    assignment: str,
-    course: Course,
-    gathered: Sequence[Gathered],
-    group: str,
-    missing: Sequence[str],
-) -> dict[str, bytes]:
-    """The files that are handed in, by name."""
-    draft = "-draft" if missing else ""
-    suffix = f"-{group}{draft}" if group and not course.bundled else draft
-    about = {
-        "assignment": assignment,
-        "group": group,
-        "draft": bool(missing),
-        "missing": list(missing),
-        "commit": commit(),
-    }
-    archives: dict[str, bytes] = {}
-    loose: dict[str, bytes] = {}
-    for item in gathered:
-        part = item.part
-        readme = {"README.md": _readme(course, group, missing, item)}
-        runs = {name: vars(record) for name, record in item.records.items()}
-        own = {"title": part.title, "runs": runs, "notes": item.notes}
-        archives[part.name] = _archive(item.files | readme, about | own)
-        if course.loose_report and part.report in item.files:
-            loose[f"{part.name}{suffix}.pdf"] = item.files[part.report]
-    if not course.bundled:
-        return {f"{name}{suffix}.zip": zip_ for name, zip_ in archives.items()} | loose
-    inside = {f"{name}.zip": content for name, content in archives.items()}
-    inside["README.md"] = _readme(course, group, missing)
-    bundle = _archive(inside, about | {"title": course.subject})
-    return {f"{group or 'group'}{suffix}.zip": bundle}
-
-
 def _readme(
-    course: Course, group: str, missing: Sequence[str], item: Gathered | None = None
+    course: Course, about: Mapping[str, Any], item: Gathered | None = None
 ) -> bytes:
     """Of an archive; without ``item``, of the one that holds the others."""
     part, runs = (item.part, list(item.records.values())) if item else (None, [])
-    needed = with_needs(part.notebooks, find_notebooks()) if part else ()
     text = render(
         "README.md.j2",
         course=course,
         part=part,
-        group=group,
-        missing=missing,
-        needed=" ".join(needed),
+        needed=" ".join(with_needs(part.notebooks, find_notebooks()) if part else ()),
         results=results_markdown(runs, "code/notebooks") if runs else "",
+        **about,
     )
     return text.encode()
 
@@ -173,14 +162,3 @@ def _too_large(files: Mapping[str, bytes], most: int | None) -> list[str]:
         for name, content in files.items()
         if most and len(content) > most
     ]
-
-
-def _write(folder: Path, files: Mapping[str, bytes]) -> None:
-    """Writes all files or, if one of them cannot be written, none."""
-    try:
-        # Each file takes its place only when all of them are written.
-        with ExitStack() as stack:
-            for name, content in files.items():
-                stack.enter_context(write_atomic(folder / name)).write_bytes(content)
-    except OSError as error:
-        raise ExportError(f"{folder} cannot be written to: {error}") from error

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -10,12 +10,12 @@ from typing import Any
 import yaml
 
 from helpers.base.declared import find_notebooks, with_needs
-from helpers.base.errors import ExportError, ModelError
+from helpers.base.errors import ModelError
 from helpers.base.files import ROOT, notebooks_dir
 from helpers.base.record import RunRecord
 from helpers.base.runs import load_records, run_command
 from helpers.export.pages import read_notebook
-from helpers.handin.caveats import Caveat, caveats_of
+from helpers.handin.caveats import caveats_of
 from helpers.handin.courses import Part
 from helpers.handin.reference import other_values
 from helpers.handin.report import count_pages, make_report
@@ -41,8 +41,8 @@ class Gathered:
 
     part: Part
     exports: Path
-    records: dict[str, RunRecord] = field(default_factory=dict)
-    files: dict[str, bytes] = field(default_factory=dict)
+    records: dict[str, RunRecord]
+    files: dict[str, bytes]
     missing: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
@@ -52,19 +52,29 @@ def gather(part: Part, exports: Path) -> Gathered:
 
     Raises:
         ExportError: a record, a notebook or a paper is damaged.
+        NotebookError: this copy of the project does not hold its notebooks.
     """
-    notebooks = find_notebooks()
-    records = load_records(exports, with_needs(part.notebooks, notebooks))
-    caveats = caveats_of(records, notebooks)
-    found = Gathered(part, exports)
-    found.records = {name: records[name] for name in part.notebooks if name in records}
-    code = code_files(part.notebooks)
-    found.files = {f"code/{path}": content for path, content in code.items()}
-    for name in part.notebooks:
-        if name not in records:
-            found.missing.append(f"{name} has not been run: {run_command(name)}")
+    names = part.notebooks
+    records = load_records(exports, with_needs(names, find_notebooks()))
+    own = {name: records[name] for name in names if name in records}
+    code = code_files(names)
+    files = {f"code/{path}": content for path, content in code.items()}
+    found = Gathered(part, exports, own, files)
+    caveats = caveats_of(records)
+    for name in names:
+        again = run_command(name)
+        if name not in own:
+            found.missing.append(f"{name} has not been run: {again}")
             continue
-        _check_run(found, name, caveats[name])
+        for kind, text in caveats[name]:
+            if kind == "reduced":
+                found.notes.append(f"{name}: {text}")
+            else:
+                real = f"With the real thing (data/README.md): {again}"
+                found.missing.append(f"{name}: {text} {real}")
+        if changed := other_values(own[name]):
+            values = ", ".join(changed)
+            found.notes.append(f"{name}: not the notebook's own values of {values}")
         if not part.report:
             _add_executed(found, name)
     for path, source in part.results.items():
@@ -78,41 +88,22 @@ def code_files(notebooks: Iterable[str]) -> dict[str, bytes]:
     """The library, the notebooks without outputs, and all that they need, by path.
 
     Raises:
-        ExportError: this copy of the project does not hold all of that.
+        ExportError: this copy of the project lacks a notebook that is needed.
     """
     names = with_needs(notebooks, find_notebooks())
     sources = [notebooks_dir() / f"{name}.ipynb" for name in names]
     paths = [path for path in (ROOT / "helpers").rglob("*") if _is_code(path)]
     paths += [ROOT / name for name in PROJECT]
-    folders = {path.parent for path in sources}
-    paths += [path for folder in folders for path in folder.glob("[!.]*.bib")]
-    for path in [*paths, *sources]:
-        if not path.is_file():
-            raise ExportError(
-                f"This copy of the project has no {path.relative_to(ROOT)}: what is "
-                "handed in is built from the whole repository."
-            )
+    for folder in {path.parent for path in sources}:
+        paths += folder.glob("[!.]*.bib")
+    contents = {path: path.read_bytes() for path in paths}
+    contents |= {path: _cleared(path) for path in sources}
     settings = read_quick_settings()
     quick = {name: settings[name] for name in settings if name in names}
     return {
-        **{path.relative_to(ROOT).as_posix(): path.read_bytes() for path in paths},
-        **{path.relative_to(ROOT).as_posix(): _cleared(path) for path in sources},
+        **{path.relative_to(ROOT).as_posix(): contents[path] for path in contents},
         "notebooks/quick.yaml": yaml.safe_dump(quick, sort_keys=False).encode(),
     }
-
-
-def _check_run(found: Gathered, name: str, caveats: Sequence[Caveat]) -> None:
-    """Why a run cannot be handed in, or what should be known of it."""
-    record, again = found.records[name], run_command(name)
-    for caveat in caveats:
-        if caveat.kind == "reduced":
-            found.notes.append(f"{name}: {caveat.text}")
-        else:
-            real = f"With the real thing (data/README.md): {again}"
-            found.missing.append(f"{name}: {caveat.text} {real}")
-    if changed := other_values(record):
-        values = ", ".join(changed)
-        found.notes.append(f"{name}: not the notebook's own values of {values}")
 
 
 def _add_executed(found: Gathered, name: str) -> None:
@@ -123,8 +114,8 @@ def _add_executed(found: Gathered, name: str) -> None:
         notebook.metadata.get("papermill", {}).pop(key, None)
     found.files[f"{short}.ipynb"] = _written(notebook)
     pages = [path.with_suffix(suffix) for suffix in (".pdf", ".html")]
-    there = {f"{short}{page.suffix}": page for page in pages if page.is_file()}
-    found.files |= {file: page.read_bytes() for file, page in there.items()}
+    there = [page for page in pages if page.is_file()]
+    found.files |= {f"{short}{page.suffix}": page.read_bytes() for page in there}
     if not there:  # a course takes either
         found.missing.append(
             f"{name} has no page beside its notebook: python -m helpers export {name}"
@@ -153,15 +144,15 @@ def _add_result(found: Gathered, path: str, source: str) -> None:
 def _add_report(found: Gathered) -> None:
     """The paper that was made, or a report made of the runs."""
     part = found.part
-    done = [found.exports / name / "notebook.ipynb" for name in found.records]
     paper = found.exports / part.paper / "paper.pdf"
-    if part.paper and paper.is_file():
-        pdf = paper.read_bytes()
-    elif part.paper:
+    if part.paper and not paper.is_file():
         command = f"python -m helpers paper {part.paper}"
         found.missing.append(f"{part.report} has not been made: {command}")
         return
-    elif done:
+    if part.paper:
+        pdf = paper.read_bytes()
+    elif found.records:
+        done = [found.exports / name / "notebook.ipynb" for name in found.records]
         pdf = make_report(done, title=part.title, compact=part.pages is not None)
     else:
         found.missing.append(f"{part.report} has no run to report on")

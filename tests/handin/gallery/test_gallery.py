@@ -177,13 +177,13 @@ def test_a_quick_run_is_never_a_result(
     build: Build, exports: Path, add_notebook: AddNotebook, add_run: AddRun
 ) -> None:
     add_notebook("course/01_a")
-    add_run("quick/course/01_a")
+    add_run("quick/course/01_a", parameters={"epochs": 6}, reduced=["epochs"])
     page = build(quick=True)
     assert (exports / "quick" / "index.html").is_file()
     assert "No number on this page is a result" in words(page.header)
     found = card(page, "course/01_a")
     assert kind(found) == "reduced"
-    assert "Quick run, with settings for seconds" in words(found)
+    assert "Reduced run: epochs 6" in words(found)
     assert found.a["href"] == "course/01_a/notebook.html"
 
 
