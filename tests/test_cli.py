@@ -298,7 +298,7 @@ def test_results_save_keeps_or_refuses(
     result = call("results", "save")
     assert result.exit_code == 1
     assert result.stderr.startswith(
-        "refused: The run of course/01_a is no reference: it ran on synthetic data"
+        "refused: The run of course/01_a is no reference: Synthetic data: drawn"
     )
     kept = RunRecord.load(tmp_path / "reference/course/01_a.json")
     assert kept.data["source"] == "real"

@@ -17,13 +17,16 @@ from helpers.handin.courses import COURSES, subject_of
 from helpers.handin.results import count_verdicts, describe_data, format_time
 from helpers.handin.template import render
 
-FILES = {
-    "Web page": "notebook.html",
-    "PDF": "notebook.pdf",
-    "Paper": "paper.pdf",
-    "Notebook": "notebook.ipynb",
+# Where things lie: those of a run here below the folder of runs, by its name and that of
+# its figure; those that git keeps below theirs.
+RUN = {
+    "figure": "{0}/figures/{1}.png",
+    "Web page": "{0}/notebook.html",
+    "PDF": "{0}/notebook.pdf",
+    "Paper": "{0}/paper.pdf",
+    "Notebook": "{0}/notebook.ipynb",
 }
-KEPT = {"Web page": ".html", "PDF": ".pdf"}
+KEPT = {"figure": "{0}.png", "Web page": "{0}.html", "PDF": "{0}.pdf"}
 NOTES = {"stand-in": "; not a result", "reduced": "; reduced run"}
 WORDS = (count_verdicts, describe_data, format_time, reached, said, subject_of)
 
@@ -66,27 +69,21 @@ def write_gallery(*, quick: bool = False) -> Path:
 
 def _files(notebook: DeclaredNotebook, own: bool, root: Path) -> dict[str, Any]:
     """Links to the documents of a run here, or to those that git keeps; its figure."""
-    showcase = notebook.gallery or Showcase("figure")
-    if own:
-        run = root / notebook.name
-        files = {text: run / file for text, file in FILES.items()}
-        picture = run / "figures" / f"{showcase.figure}.png"
-    else:
-        kept = reference.reference_dir() / notebook.name
-        files = {text: Path(f"{kept}{suffix}") for text, suffix in KEPT.items()}
-        picture = Path(f"{kept}.png")
-    there = {text: file for text, file in files.items() if file.is_file()}
-    found: dict[str, Any] = {
-        "links": {text: quote(os.path.relpath(there[text], root)) for text in there}
+    name, showcase = notebook.name, notebook.gallery or Showcase("figure")
+    folder, layout = (root, RUN) if own else (reference.reference_dir(), KEPT)
+    paths = {
+        text: folder / path.format(name, showcase.figure)
+        for text, path in layout.items()
     }
-    if picture.is_file():
+    there = {text: path for text, path in paths.items() if path.is_file()}
+    links = {text: quote(os.path.relpath(there[text], root)) for text in there}
+    found: dict[str, Any] = {"links": links}
+    if url := links.pop("figure", ""):
         from PIL import Image
 
         words = showcase.figure.replace("_", " ").capitalize()
-        with Image.open(picture) as opened:
-            alt = f"{words} of {notebook.name}"
-            url = quote(os.path.relpath(picture, root))
-            found["figure"] = (url, alt, *opened.size)
+        with Image.open(there["figure"]) as opened:
+            found["figure"] = (url, f"{words} of {name}", *opened.size)
     return found
 
 

@@ -41,8 +41,22 @@ def make_report(
     """
     from helpers.export.typst import html_to_pdf
 
-    pages = [_page(path) for path in paths]
-    return html_to_pdf(str(_joined(pages, title)), compact=compact)
+    first, *others = pages = [_page(path) for path in paths]
+    [main], [name] = first("main"), first("title")
+    name.string = title or name.get_text()
+    dates = [tag for page in pages for tag in page.select('meta[name="date"]')]
+    for tag in first.select('meta[name="date"]'):
+        tag["content"] = max(str(date["content"]) for date in dates)
+    if others:  # each notebook becomes a section
+        levels = ["h1", "h2", "h3", "h4", "h5"]
+        for heading in [found for page in pages for found in page(levels)]:
+            heading.name = f"h{int(heading.name[1]) + 1}"
+    for page in others:
+        main.extend(list(page("main")[0].contents))
+    if not main("h1"):
+        main.insert(0, first.new_tag("h1"))
+    main("h1")[0].string = name.get_text()
+    return html_to_pdf(str(first), compact=compact)
 
 
 def count_pages(pdf: bytes) -> int:
@@ -108,23 +122,3 @@ def _page(path: Path) -> BeautifulSoup:
     exporter = OfflineHTMLExporter()  # type: ignore[no-untyped-call]
     html, _ = exporter.from_notebook_node(notebook, resources)
     return BeautifulSoup(html, "html.parser")
-
-
-def _joined(pages: Sequence[BeautifulSoup], title: str) -> BeautifulSoup:
-    """One page of several: the others become sections of the first."""
-    first = pages[0]
-    [main], [name] = first("main"), first("title")
-    name.string = title or name.get_text()
-    dates = [tag for page in pages for tag in page.select('meta[name="date"]')]
-    for tag in first.select('meta[name="date"]'):
-        tag["content"] = max(str(date["content"]) for date in dates)
-    if len(pages) > 1:
-        levels = ["h1", "h2", "h3", "h4", "h5"]
-        for heading in [found for page in pages for found in page(levels)]:
-            heading.name = f"h{int(heading.name[1]) + 1}"
-    for page in pages[1:]:
-        main.extend(list(page("main")[0].contents))
-    if not main("h1"):
-        main.insert(0, first.new_tag("h1"))
-    main("h1")[0].string = name.get_text()
-    return first

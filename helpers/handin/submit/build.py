@@ -79,8 +79,13 @@ def submit(
         "commit": commit(),
     }
     files = _assemble(course, gathered, about)
-    if too_large := _too_large(files, course.most_bytes):
-        missing += too_large
+    most = course.most_bytes or float("inf")
+    if too_large := [name for name in files if len(files[name]) > most]:
+        missing += [
+            f"{name} has {len(files[name]) / 1e6:.1f} MB, at most {most / 1e6:g} MB are "
+            "asked for: cells tagged `report` make its report shorter"
+            for name in too_large
+        ]
         files = _assemble(course, gathered, about | {"draft": True})
     notes = tuple(note for item in gathered for note in item.notes)
     if missing and not draft:
@@ -153,12 +158,3 @@ def _readme(
         **about,
     )
     return text.encode()
-
-
-def _too_large(files: Mapping[str, bytes], most: int | None) -> list[str]:
-    return [
-        f"{name} has {len(content) / 1e6:.1f} MB, at most {most / 1e6:g} MB are asked "
-        "for: cells tagged `report` make its report shorter"
-        for name, content in files.items()
-        if most and len(content) > most
-    ]

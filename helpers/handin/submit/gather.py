@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -32,7 +32,6 @@ class Gathered:
 
     Attributes:
         part: what the archive is.
-        exports: the folder of run folders.
         records: of its notebooks' runs.
         files: contents by path.
         missing: a sentence for each thing that is not there or not as it should be.
@@ -40,7 +39,6 @@ class Gathered:
     """
 
     part: Part
-    exports: Path
     records: dict[str, RunRecord]
     files: dict[str, bytes]
     missing: list[str] = field(default_factory=list)
@@ -50,6 +48,10 @@ class Gathered:
 def gather(part: Part, exports: Path) -> Gathered:
     """Gathers what there is for an archive, and what there is not.
 
+    Args:
+        part: which archive.
+        exports: the folder of run folders.
+
     Raises:
         ExportError: a record, a notebook or a paper is damaged.
         NotebookError: this copy of the project does not hold its notebooks.
@@ -58,8 +60,7 @@ def gather(part: Part, exports: Path) -> Gathered:
     records = load_records(exports, with_needs(names, find_notebooks()))
     own = {name: records[name] for name in names if name in records}
     code = code_files(names)
-    files = {f"code/{path}": content for path, content in code.items()}
-    found = Gathered(part, exports, own, files)
+    found = Gathered(part, own, {f"code/{path}": code[path] for path in code})
     caveats = caveats_of(records)
     for name in names:
         again = run_command(name)
@@ -76,11 +77,11 @@ def gather(part: Part, exports: Path) -> Gathered:
             values = ", ".join(changed)
             found.notes.append(f"{name}: not the notebook's own values of {values}")
         if not part.report:
-            _add_executed(found, name)
+            found.missing += _add_executed(found, exports / name)
     for path, source in part.results.items():
-        _add_result(found, path, source)
+        found.missing += _add_result(found, path, exports / source)
     if part.report:
-        _add_report(found)
+        found.missing += _add_report(found, exports)
     return found
 
 
@@ -106,61 +107,59 @@ def code_files(notebooks: Iterable[str]) -> dict[str, bytes]:
     }
 
 
-def _add_executed(found: Gathered, name: str) -> None:
+# Each of these adds what there is, and yields what is missing.
+
+
+def _add_executed(found: Gathered, run: Path) -> Iterator[str]:
     """An executed notebook, without this machine's paths, and its pages."""
-    path = found.exports / name / "notebook.ipynb"
-    notebook, short = read_notebook(path), name.partition("/")[2]
+    notebook = read_notebook(run / "notebook.ipynb")
     for key in ("input_path", "output_path"):
         notebook.metadata.get("papermill", {}).pop(key, None)
-    found.files[f"{short}.ipynb"] = _written(notebook)
-    pages = [path.with_suffix(suffix) for suffix in (".pdf", ".html")]
+    found.files[f"{run.name}.ipynb"] = _written(notebook)
+    pages = [run / f"notebook{suffix}" for suffix in (".pdf", ".html")]
     there = [page for page in pages if page.is_file()]
-    found.files |= {f"{short}{page.suffix}": page.read_bytes() for page in there}
+    found.files |= {f"{run.name}{page.suffix}": page.read_bytes() for page in there}
     if not there:  # a course takes either
-        found.missing.append(
-            f"{name} has no page beside its notebook: python -m helpers export {name}"
-        )
+        name = f"{run.parent.name}/{run.name}"
+        yield f"{name} has no page beside its notebook: python -m helpers export {name}"
 
 
-def _add_result(found: Gathered, path: str, source: str) -> None:
+def _add_result(found: Gathered, path: str, file: Path) -> Iterator[str]:
     """A model, or predictions for the test set."""
-    file, again = found.exports / source, run_command(source.rpartition("/")[0])
+    again = run_command(f"{file.parent.parent.name}/{file.parent.name}")
     if file.suffix == ".pt":
         from helpers.models.saved import load_model
 
         try:
             load_model(file, trained_on="real")
         except ModelError as error:
-            found.missing.append(f"{path}: {str(error).rstrip('.')}: {again}")
+            yield f"{path}: {str(error).rstrip('.')}: {again}"
     elif not file.is_file():
-        found.missing.append(
-            f"{path} is not there: put the test set where data/README.md says, then "
-            f"{again}"
-        )
+        where = "put the test set where data/README.md says"
+        yield f"{path} is not there: {where}, then {again}"
     if file.is_file():
         found.files[path] = file.read_bytes()
 
 
-def _add_report(found: Gathered) -> None:
+def _add_report(found: Gathered, exports: Path) -> Iterator[str]:
     """The paper that was made, or a report made of the runs."""
-    part = found.part
-    paper = found.exports / part.paper / "paper.pdf"
+    part, paper = found.part, exports / found.part.paper / "paper.pdf"
     if part.paper and not paper.is_file():
         command = f"python -m helpers paper {part.paper}"
-        found.missing.append(f"{part.report} has not been made: {command}")
+        yield f"{part.report} has not been made: {command}"
         return
     if part.paper:
         pdf = paper.read_bytes()
     elif found.records:
-        done = [found.exports / name / "notebook.ipynb" for name in found.records]
+        done = [exports / name / "notebook.ipynb" for name in found.records]
         pdf = make_report(done, title=part.title, compact=part.pages is not None)
     else:
-        found.missing.append(f"{part.report} has no run to report on")
+        yield f"{part.report} has no run to report on"
         return
     found.files[part.report] = pdf
     pages, (least, most) = count_pages(pdf), part.pages or (1, 1000)
     if not least <= pages <= most:
-        found.missing.append(
+        yield (
             f"{part.report} has {pages} pages, asked for are {least} to {most}: "
             "CONTRIBUTING.md says what a report is made of"
         )
