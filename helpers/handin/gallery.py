@@ -17,8 +17,8 @@ from helpers.handin.courses import COURSES, subject_of
 from helpers.handin.results import count_verdicts, describe_data, format_time
 from helpers.handin.template import render
 
-# Where things lie: those of a run here below the folder of runs, by its name and that of
-# its figure; those that git keeps below theirs.
+# Where files lie, by the names of the notebook and of its figure: of a run here, and
+# those that git keeps.
 RUN = {
     "figure": "{0}/figures/{1}.png",
     "Web page": "{0}/notebook.html",

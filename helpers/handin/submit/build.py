@@ -82,8 +82,8 @@ def submit(
     most = course.most_bytes or float("inf")
     if too_large := [name for name in files if len(files[name]) > most]:
         missing += [
-            f"{name} has {len(files[name]) / 1e6:.1f} MB, at most {most / 1e6:g} MB are "
-            "asked for: cells tagged `report` make its report shorter"
+            f"{name} has {len(files[name]) / 1e6:.1f} MB, at most {most / 1e6:g} MB "
+            "are asked for: cells tagged `report` make its report shorter"
             for name in too_large
         ]
         files = _assemble(course, gathered, about | {"draft": True})
