@@ -13,8 +13,7 @@ import yaml
 from helpers.base.declared import DeclaredNotebook, find_notebooks, resolve
 from helpers.base.errors import ConfigError, NotebookError
 from helpers.base.files import notebooks_dir
-from helpers.base.record import RunRecord
-from helpers.base.runs import exports_root, run_command
+from helpers.base.runs import exports_root, load_records, run_command
 
 
 @dataclass(frozen=True)
@@ -124,25 +123,14 @@ def _check_known(
 
 
 def _check_needs(job: Job, jobs: Mapping[str, Job]) -> None:
-    missing = [
-        need
-        for need in job.notebook.needs
-        if need not in jobs and not _is_made(job.exports / need)
-    ]
-    if missing:
+    needs = [need for need in job.notebook.needs if need not in jobs]
+    made = load_records(job.exports, needs)
+    if missing := [need for need in needs if need not in made]:
         raise NotebookError(
             f"Notebook {job.notebook.name} needs what {', '.join(missing)} makes, "
             f"which is not in {job.exports}. "
             f"Run first: {run_command(' '.join(missing), quick=job.quick)}"
         )
-
-
-def _is_made(folder: Path) -> bool:
-    """Whether a run has left what others load: its model, or complete results."""
-    if (folder / "model.pt").is_file():
-        return True
-    record = folder / "metrics.json"
-    return record.is_file() and RunRecord.load(record).status == "complete"
 
 
 def _levels(jobs: Mapping[str, Job]) -> Iterator[list[Job]]:

@@ -7,10 +7,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from helpers.base.errors import ExportError
 from helpers.base.record import RunRecord, Status
 from helpers.base.runs import run_command, unfinished_dir
-from helpers.runner.execute import Export, Outcome, close_record, execute
+from helpers.runner.execute import Export, Outcome, execute
 from helpers.runner.plan import Job, make_plan
 
 
@@ -90,14 +89,11 @@ def _skipped(job: Job, outcomes: Mapping[str, Outcome]) -> Outcome | None:
 def _close_unfinished(jobs: Sequence[Job], status: Status, reason: str) -> None:
     """The records of notebooks that were running when the runner was stopped."""
     for job in jobs:
-        folder = unfinished_dir(job.exports, job.notebook.name)
-        try:
-            record = RunRecord.load(folder / "metrics.json")
-        except ExportError:
-            continue  # it had not started, or has ended
-        if record.status == "running":
-            name, seconds = job.notebook.name, record.seconds
-            close_record(Outcome(name, folder, status, reason, "", seconds))
+        path = unfinished_dir(job.exports, job.notebook.name) / "metrics.json"
+        record = RunRecord.load(path) if path.is_file() else None
+        if record and record.status == "running":
+            record.status, record.error = status, reason
+            record.save(path)
 
 
 def _shown(path: Path) -> Path:

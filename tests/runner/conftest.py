@@ -15,7 +15,6 @@ path = pathlib.Path(os.environ["CNN_RUN_FOLDER"]) / "metrics.json"
 record = RunRecord.load(path)
 record.status = "complete"
 record.save(path)
-path.with_name("model.pt").touch()
 """
 
 WriteNotebook = Callable[..., Path]

@@ -61,8 +61,8 @@ def test_a_missing_model_names_the_command(
         match=r"needs what course/01_a makes.*python -m helpers run course/01_a$",
     ):
         make_plan(["02_b"], folder=notebooks)
-    (exports / "course/01_a").mkdir(parents=True)
-    (exports / "course/01_a/model.pt").touch()
+    record = exports / "course/01_a/metrics.json"
+    RunRecord("course/01_a", status="complete").save(record)
     assert names(make_plan(["02_b"], folder=notebooks)) == [["course/02_b"]]
     with pytest.raises(NotebookError, match=r"run course/01_a --quick$"):
         make_plan(["02_b"], folder=notebooks, quick=True)
