@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import copy
+import json
 import mimetypes
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
@@ -27,13 +28,14 @@ from traitlets.config import Config
 from helpers.base.errors import ExportError
 from helpers.export.pages import source_folders
 from helpers.export.pandoc import (
+    PAPER_MARKDOWN,
     TEMPLATES,
     find_bibliography,
     is_left_out,
     labelled_table,
     markdown_of,
-    markdown_to_html,
-    paper_to_html,
+    pandoc,
+    pandoc_marks,
 )
 from helpers.runner.progress import fold_progress
 
@@ -100,13 +102,20 @@ def _render_markdown(notebook: NotebookNode, folder: Path) -> NotebookNode:
     pieces = [
         (cell, *piece) for cell in notebook.cells for piece in _pieces(cell, paper)
     ]
-    texts = [text for _, text, _ in pieces]
+    job: dict[str, Any] = {
+        "texts": [text for _, text, _ in pieces],
+        "format": "gfm-footnotes",
+    }
     if paper:
-        absent = [is_left_out(cell) for cell, *_ in pieces]
-        html = paper_to_html(texts, absent, find_bibliography(notebook, folder))
-    else:
-        html = markdown_to_html(texts)
-    for (*_, replace_by), rendered in zip(pieces, html, strict=True):
+        bibliography = find_bibliography(notebook, folder)
+        job = {
+            "texts": [*map(pandoc_marks, job["texts"])],
+            "format": PAPER_MARKDOWN,
+            "left_out": [is_left_out(cell) for cell, *_ in pieces],
+            "bibliography": [str(bibliography.resolve())] if bibliography else [],
+        }
+    html = pandoc("lua", TEMPLATES / "markdown.lua", text=json.dumps(job))
+    for (*_, replace_by), rendered in zip(pieces, json.loads(html), strict=True):
         replace_by(rendered)
     return notebook
 
@@ -161,12 +170,11 @@ def _embed_images(page: BeautifulSoup, folders: Sequence[Path]) -> None:
     """Puts image files into the page; an image on the network becomes a link to it."""
     for image in page("img"):
         source = str(image.get("src", ""))
-        scheme = "https" if source.startswith("//") else urlparse(source).scheme
-        if scheme in ("http", "https"):
+        if urlparse(source).netloc:
             link = page.new_tag("a", href=source)
             link.string = str(image.get("alt") or source)
             image.replace_with(link)
-        elif scheme != "data":
+        elif not source.startswith("data:"):
             image["src"] = _data_url(unquote(source), folders)
 
 

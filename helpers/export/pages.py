@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,40 +11,29 @@ from helpers.base.files import write_atomic
 if TYPE_CHECKING:
     from nbformat import NotebookNode
 
-FORMATS = ("html", "pdf")
 
-
-def export_notebook(
-    path: Path, formats: Sequence[str] = FORMATS, folder: Path | None = None
-) -> list[Path]:
-    """Writes a notebook, with whatever outputs it has, in some ``FORMATS``.
+def export_notebook(path: Path, folder: Path | None = None) -> list[Path]:
+    """Writes a notebook, with whatever outputs it has, as a page and as a PDF.
 
     Args:
         path: of the notebook.
-        formats: which, in order.
         folder: where the files go, named like the notebook; beside it if None.
 
     Raises:
-        ExportError: an unknown format, no notebook, an image that is missing or
-            broken, or a folder that cannot be written to.
+        ExportError: no notebook, an image that is missing or broken, or a folder that
+            cannot be written to.
     """
-    if unknown := [name for name in formats if name not in FORMATS]:
-        raise ExportError(
-            f"Unknown export format {unknown[0]!r}. Known formats: "
-            f"{', '.join(FORMATS)}."
-        )
     notebook = read_notebook(path)
     from helpers.export.html import OfflineHTMLExporter  # noqa: PLC0415
-    from helpers.export.typst import TypstPDFExporter  # noqa: PLC0415
+    from helpers.export.typst import html_to_pdf  # noqa: PLC0415
 
-    exporters = {"html": OfflineHTMLExporter, "pdf": TypstPDFExporter}
     resources = {"metadata": {"name": path.stem, "path": str(path.resolve().parent)}}
-    targets = [(folder or path.parent) / f"{path.stem}.{name}" for name in formats]
-    for target, name in zip(targets, formats, strict=True):
-        exporter = exporters[name]()  # type: ignore[no-untyped-call]
-        content, _ = exporter.from_notebook_node(notebook, resources)
-        write_export(target, content if name == "pdf" else content.encode())
-    return targets
+    exporter = OfflineHTMLExporter()  # type: ignore[no-untyped-call]
+    html, _ = exporter.from_notebook_node(notebook, resources)
+    target = (folder or path.parent) / path.name
+    write_export(page := target.with_suffix(".html"), html.encode())
+    write_export(pdf := target.with_suffix(".pdf"), html_to_pdf(html))
+    return [page, pdf]
 
 
 def read_notebook(path: Path) -> NotebookNode:

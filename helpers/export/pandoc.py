@@ -4,10 +4,9 @@ calls of the pandoc that comes with ``pypandoc_binary``.
 
 from __future__ import annotations
 
-import json
 import re
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -68,27 +67,6 @@ def markdown_of(cell: NotebookNode) -> str:
     return text
 
 
-def markdown_to_html(texts: Sequence[str]) -> list[str]:
-    """Renders GitHub's Markdown with maths, as MathML."""
-    return _to_html(texts=texts, format="gfm-footnotes", left_out=[])
-
-
-def paper_to_html(
-    texts: Sequence[str], left_out: Sequence[bool], bibliography: Path | None
-) -> list[str]:
-    """Renders a paper's Markdown, its references as numbers, names and links.
-
-    ``left_out`` says of each text whether the paper lacks it and its labels.
-    """
-    return _to_html(
-        texts=[*map(pandoc_marks, texts)],
-        format=PAPER_MARKDOWN,
-        left_out=left_out,
-        paper=True,
-        bibliography=str(bibliography.resolve()) if bibliography else [],
-    )
-
-
 def pandoc(*arguments: str | Path, text: str, folder: Path | None = None) -> str:
     """What pandoc makes of a text, called with ``arguments`` in a ``folder``.
 
@@ -115,8 +93,3 @@ def pandoc(*arguments: str | Path, text: str, folder: Path | None = None) -> str
             f"pandoc did not start ({error}): pip install pypandoc_binary"
         ) from error
     return done.stdout
-
-
-def _to_html(**job: object) -> list[str]:
-    html = pandoc("lua", TEMPLATES / "markdown.lua", text=json.dumps(job))
-    return list(json.loads(html))

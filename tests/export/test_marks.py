@@ -55,15 +55,14 @@ def table(name: str) -> Any:
 def export(
     folder: Path,
     cells: Sequence[Any],
-    formats: Sequence[str] = ("html",),
     **metadata: Any,
 ) -> BeautifulSoup:
     (folder / "references.bib").write_text(BIBLIOGRAPHY, encoding="utf-8")
     nbformat.write(
         new_notebook(cells=list(cells), metadata=metadata), folder / "notebook.ipynb"
     )
-    written = export_notebook(folder / "notebook.ipynb", formats=formats)
-    return BeautifulSoup(written[0].read_text(encoding="utf-8"), "html.parser")
+    page, _ = export_notebook(folder / "notebook.ipynb")
+    return BeautifulSoup(page.read_text(encoding="utf-8"), "html.parser")
 
 
 def text_of(page: BeautifulSoup) -> str:
@@ -87,7 +86,7 @@ def test_references_become_numbers_that_lead_there(tmp_path: Path) -> None:
         table("nets"),
         new_markdown_cell(own),
     ]
-    page = export(tmp_path, cells, ("html", "pdf"), paper=PAPER)
+    page = export(tmp_path, cells, paper=PAPER)
     text = text_of(page)
     for wanted in (
         "See Table 1, 1, Figure 2; Figure 1, Table 2 and Section “Fine-tuning”.",

@@ -7,7 +7,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 
 import nbformat
@@ -19,7 +18,6 @@ from helpers.export.pages import export_notebook
 from helpers.runner.run import report, run_notebooks
 
 WriteNotebook = Callable[..., Path]
-to_html = partial(export_notebook, formats=("html",))
 EPOCHS = "epochs: int = 60  # passes"
 # A kernel sends what it prints from a thread of its own, which needs a moment before
 # the end.
@@ -194,9 +192,9 @@ def test_exports_follow_a_complete_run(
     notebooks: Path, write_notebook: WriteNotebook
 ) -> None:
     write_notebook("01_a")
-    [outcome] = run_notebooks(export=to_html, folder=notebooks)
+    [outcome] = run_notebooks(export=export_notebook, folder=notebooks)
     page = outcome.folder / "notebook.html"
-    assert outcome.files == (page,)
+    assert outcome.files == [page, page.with_suffix(".pdf")]
     assert "01_a</h1>" in page.read_text()
     assert str(page) in report([outcome])
 

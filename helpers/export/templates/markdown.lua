@@ -104,10 +104,10 @@ for place, text in ipairs(input.texts) do
   -- Without a line's end, pandoc does not see a table's last row.
   -- In columns without end, no table is given widths because its lines are long.
   local blocks = pandoc.read(text .. "\n", input.format, { columns = 100000 }).blocks
-  parts:insert(pandoc.Div(blocks, { class = input.left_out[place] and "not-in-paper" or "" }))
+  parts:insert(pandoc.Div(blocks, { class = input.left_out and input.left_out[place] and "not-in-paper" or "" }))
 end
 local document = pandoc.Pandoc(parts, { bibliography = input.bibliography, ["suppress-bibliography"] = true })
-if input.paper then document = resolved(document) end
+if input.left_out then document = resolved(document) end
 
 local OPTIONS = { html_math_method = "mathml", highlight_method = "none", wrap_text = "none" }
 local pages = pandoc.List({})
