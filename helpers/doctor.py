@@ -108,8 +108,13 @@ def _typst() -> str:
 
 
 def _latex() -> str:
-    from helpers.export.paper.build import paper_files
+    from tempfile import TemporaryDirectory
+
+    from helpers.export.paper.build import write_source
     from helpers.export.paper.latex import set_with_latex
 
-    set_with_latex(paper_files("$x^2$", {"title": "A", "authors": [{"name": "B"}]}))
+    with TemporaryDirectory() as folder:
+        about = {"title": "A", "authors": [{"name": "B"}]}
+        write_source(Path(folder), "$x^2$", about)
+        set_with_latex(Path(folder))
     return "xelatex, bibtex"

@@ -9,7 +9,6 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from helpers.base.errors import ExportError
 
@@ -57,9 +56,9 @@ def missing_programs() -> list[str]:
     return [program for program in PROGRAMS if shutil.which(program) is None]
 
 
-def set_with_latex(files: dict[str, bytes]) -> tuple[bytes, str]:
-    """Runs XeLaTeX on ``paper.tex`` and what it includes, until references and
-    citations are settled.
+def set_with_latex(folder: Path) -> tuple[bytes, str]:
+    """Runs XeLaTeX on ``paper.tex`` in a folder until references and citations are
+    settled.
 
     Returns:
         The PDF, and the log of the last run.
@@ -71,17 +70,12 @@ def set_with_latex(files: dict[str, bytes]) -> tuple[bytes, str]:
         raise ExportError(
             f"LaTeX is not installed ({', '.join(missing)}). Install it: {INSTALL}"
         )
-    with TemporaryDirectory(prefix="paper-") as name:
-        folder = Path(name)
-        for path, content in files.items():
-            (folder / path).parent.mkdir(parents=True, exist_ok=True)
-            (folder / path).write_bytes(content)
-        _latex(folder)
-        if "references.bib" in files:
-            _call(folder, "bibtex", "paper")
-        for _ in range(3):  # citations, what moves because of them, and then nothing
-            log = _latex(folder)
-        return (folder / "paper.pdf").read_bytes(), log
+    _latex(folder)
+    if (folder / "references.bib").is_file():
+        _call(folder, "bibtex", "paper")
+    for _ in range(3):  # citations, what moves because of them, and then nothing
+        log = _latex(folder)
+    return (folder / "paper.pdf").read_bytes(), log
 
 
 def faults_of(log: str, limits: Sequence[int] | None) -> list[str]:

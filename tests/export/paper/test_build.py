@@ -12,7 +12,7 @@ from nbformat.v4 import new_markdown_cell
 
 from helpers.base.errors import ExportError
 from helpers.export.pandoc import pandoc_marks
-from helpers.export.paper.build import make_paper, paper_files, write_paper
+from helpers.export.paper.build import make_source, write_paper, write_source
 from helpers.export.paper.latex import INSTALL, missing_programs
 
 Saved = Callable[..., Path]
@@ -47,10 +47,20 @@ def no_tex(monkeypatch: pytest.MonkeyPatch) -> None:
     )
 
 
-def made(notebook: nbformat.NotebookNode, folder: Path) -> tuple[dict[str, bytes], str]:
-    """The files of a paper, and its source."""
-    files = make_paper(notebook, folder)
-    return files, files["paper.tex"].decode()
+@pytest.fixture
+def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where a paper's source goes."""
+    return tmp_path_factory.mktemp("work")
+
+
+def made(folder: Path) -> tuple[set[str], str]:
+    """The names of a paper's files, and its source."""
+    files = {
+        file.relative_to(folder).as_posix()
+        for file in folder.rglob("*")
+        if file.is_file()
+    }
+    return files, (folder / "paper.tex").read_text(encoding="utf-8")
 
 
 def text_of(pdf: Path) -> str:
@@ -64,10 +74,11 @@ def text_of(pdf: Path) -> str:
 
 
 def test_the_latex_source_has_all_that_a_paper_has(
-    notebook: nbformat.NotebookNode, folder: Path
+    notebook: nbformat.NotebookNode, folder: Path, work: Path
 ) -> None:
-    files, source = made(notebook, folder)
-    assert set(files) == {
+    make_source(notebook, folder, work)
+    files, source = made(work)
+    assert files == {
         "paper.tex",
         "paper.sty",
         "references.bib",
@@ -103,35 +114,38 @@ def test_the_latex_source_has_all_that_a_paper_has(
 
 
 def test_without_citations_there_is_no_bibliography(
-    notebook: nbformat.NotebookNode, folder: Path
+    notebook: nbformat.NotebookNode, folder: Path, work: Path
 ) -> None:
     notebook.cells = [*notebook.cells[:2], new_markdown_cell("Text.")]
-    files, source = made(notebook, folder)
+    make_source(notebook, folder, work)
+    files, source = made(work)
     assert "references.bib" not in files
     assert r"\bibliography" not in source
 
 
 def test_neurips_own_style_is_used_where_it_lies(
-    notebook: nbformat.NotebookNode, folder: Path
+    notebook: nbformat.NotebookNode, folder: Path, work: Path
 ) -> None:
     (folder / "neurips_2030.sty").write_text(STYLE)
-    files, source = made(notebook, folder)
+    make_source(notebook, folder, work)
+    files, source = made(work)
     assert r"\usepackage[preprint]{neurips_2030}" in source
-    assert files["neurips_2030.sty"] == STYLE.encode()
+    assert (work / "neurips_2030.sty").read_text() == STYLE
     assert "paper.sty" not in files
 
 
 def test_the_bibliography_beside_the_source_is_found(
-    notebook: nbformat.NotebookNode, folder: Path
+    notebook: nbformat.NotebookNode, folder: Path, work: Path
 ) -> None:
     (folder / "source").mkdir()
     (folder / "references.bib").rename(folder / "source" / "references.bib")
     with pytest.raises(ExportError, match=r"bibliography references\.bib is not in"):
-        make_paper(notebook, folder)
+        make_source(notebook, folder, work)
     notebook.metadata["papermill"] = {
         "input_path": str(folder / "source" / "08_report.ipynb")
     }
-    assert "references.bib" in make_paper(notebook, folder)
+    make_source(notebook, folder, work)
+    assert "references.bib" in made(work)[0]
 
 
 def test_without_tex_the_source_is_written_and_the_cure_named(
@@ -226,7 +240,7 @@ def test_an_error_of_tex_names_the_line(saved: Saved) -> None:
         write_paper(saved(new_markdown_cell("$$\\undefinedthing$$")))
 
 
-def test_latex_sets_panels_pictures_and_brackets(folder: Path) -> None:
+def test_latex_sets_panels_pictures_and_brackets(folder: Path, work: Path) -> None:
     (folder / "c d.png").write_bytes((folder / "figures" / "curves.png").read_bytes())
     text = (
         "::: {#fig:both}\n![left](figures/curves.png){width=48%}\n"
@@ -234,8 +248,8 @@ def test_latex_sets_panels_pictures_and_brackets(folder: Path) -> None:
         f"![Attached.](data:image/png;base64,{PIXEL}){{#fig:attached}}\n\n"
         "See @fig:both [@he2016], @fig:both [left]; [see @fig:both; @fig:attached]."
     )
-    files = paper_files(pandoc_marks(text), {}, [folder])
-    source = files["paper.tex"].decode()
+    write_source(work, pandoc_marks(text), {}, [folder])
+    files, source = made(work)
     for wanted in (
         "{./figures/curves.pdf}",  # there is a PDF beside the PNG
         "\\caption{Both \\emph{of} them.}\\label{fig:both}",
@@ -247,9 +261,10 @@ def test_latex_sets_panels_pictures_and_brackets(folder: Path) -> None:
     assert sum(name.endswith(".png") for name in files) == 2
 
 
-def test_habits_of_github_are_understood() -> None:
+def test_habits_of_github_are_understood(work: Path) -> None:
     text = "Text\n## Heading\n- one\n- two\n\n~5 and ~6, H^2 and 3^; <b>bold</b>"
-    source = paper_files(text, {})["paper.tex"].decode()
+    write_source(work, text, {})
+    _, source = made(work)
     assert "\\section{Heading}\\label{sec:heading}" in source
     assert source.count("\\item\n") == 2
     assert "textsubscript" not in source
@@ -272,7 +287,7 @@ def test_habits_of_github_are_understood() -> None:
     ],
 )
 def test_what_has_no_place_in_a_paper_is_named(
-    tmp_path: Path, text: str, message: str
+    tmp_path: Path, work: Path, text: str, message: str
 ) -> None:
     with pytest.raises(ExportError, match=message):
-        paper_files(text, {}, [tmp_path])
+        write_source(work, text, {}, [tmp_path])
