@@ -22,7 +22,7 @@ EXAMPLE = (
     '{"authors": [{"name": "…", "affiliation": "…", "email": "…"}], '
     '"bibliography": "….bib", "pages": [6, 8]}'
 )
-KEYS = {"title", "bibliography", "pages"}  # beside the authors
+KEYS = {"bibliography", "pages"}  # beside the authors
 TITLE = re.compile(r"^# +(.+?) *#*$", re.MULTILINE)
 
 
@@ -46,15 +46,14 @@ def read_manuscript(notebook: NotebookNode, folder: Path) -> tuple[str, dict[str
             is_abstract = "abstract" in cell.metadata.get("tags", [])
             texts[is_abstract] += _texts(cell, number, folder)
     sources = (cell.source for cell in notebook.cells if cell.cell_type == "markdown")
-    headings = TITLE.findall("\n".join(sources))
-    title = paper.get("title") or next(iter(headings), "")
+    title = TITLE.search("\n".join(sources))
     abstract = re.sub(r"^#+ .*\n", "", "\n\n".join(texts[True])).strip()
     if not title:
         raise ExportError("The paper has no title: begin the notebook with `# Title`.")
     if not abstract:
         raise ExportError("The paper has no abstract: tag its cell `abstract`.")
     text = pandoc_marks("\n\n".join(texts[False]))
-    return text, paper | {"title": title, "abstract": pandoc_marks(abstract)}
+    return text, paper | {"title": title[1], "abstract": pandoc_marks(abstract)}
 
 
 def _metadata(notebook: NotebookNode) -> dict[str, Any]:
@@ -64,8 +63,7 @@ def _metadata(notebook: NotebookNode) -> dict[str, Any]:
         case paper:
             raise ExportError(
                 'The notebook\'s metadata need an entry "paper" such as '
-                f'{EXAMPLE}, "title" beside these if the first heading is none; they '
-                f"have {paper!r}."
+                f"{EXAMPLE}; they have {paper!r}."
             )
 
 

@@ -1,7 +1,6 @@
 -- Reads a JSON object with a list of Markdown texts, writes the JSON list of the same texts as HTML with MathML.
 -- One process for a whole notebook: pandoc takes longer to start than to convert.
 
-local references = dofile(pandoc.path.join({ pandoc.path.directory(arg[0]), "references.lua" }))
 local input = pandoc.json.decode(io.read("a"))
 local NAMES = { fig = "Figure", tab = "Table", eq = "Equation" }
 
@@ -80,14 +79,15 @@ end
 -- `@fig:name` is "Figure 1", `[-@fig:name]` is "1"; what leads nowhere stays as it is written.
 local function reference(works)
   return function(cite)
-    for _, citation in ipairs(cite.citations) do
-      if not labels[citation.id] then return not works[citation.id] and cite.content or nil end
-    end
-    return references(cite, function(citation)
-      local goal = labels[citation.id]
+    local citation = cite.citations[1]
+    local goal = labels[citation.id]
+    if goal and #cite.citations == 1 and #citation.prefix + #citation.suffix == 0 then
       local text = citation.mode == "SuppressAuthor" and goal.bare or goal.full
       return goal.target and pandoc.Link(text, goal.target) or pandoc.Str(text)
-    end)
+    end
+    for _, work in ipairs(cite.citations) do
+      if not works[work.id] then return cite.content end
+    end
   end
 end
 

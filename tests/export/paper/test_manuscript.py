@@ -41,17 +41,13 @@ def test_text_figures_and_tables_are_gathered_and_code_is_not(
         assert absent not in text
 
 
-def test_the_abstract_may_be_computed_and_the_title_given(
+def test_the_abstract_may_be_computed(
     notebook: nbformat.NotebookNode, folder: Path
 ) -> None:
     notebook.cells[1] = output({"text/markdown": "It is **82 %**."})
     notebook.cells[1].metadata.tags = ["abstract"]
-    notebook.metadata["paper"]["title"] = "Other"
     _, about = read_manuscript(notebook, folder)
-    assert (about["title"], about["abstract"]) == (
-        "Other",
-        "It is **82\N{NO-BREAK SPACE}%**.",
-    )
+    assert about["abstract"] == "It is **82\N{NO-BREAK SPACE}%**."
 
 
 def test_attachments_come_along(notebook: nbformat.NotebookNode, folder: Path) -> None:

@@ -1,7 +1,5 @@
 -- From a notebook's Markdown to LaTeX: sections, references, figures and tables that float.
 
-local here = pandoc.path.directory(PANDOC_SCRIPT_FILE)
-local references = dofile(pandoc.path.join({ here, "..", "references.lua" }))
 local NAMES = { fig = "Figure", tab = "Table", sec = "Section", eq = "Equation" }
 
 local function refuse(message)
@@ -64,15 +62,14 @@ local written = {}
 
 -- @fig:name is "Figure 1", [-@fig:name] is "1".
 function written.Cite(cite)
-  if not NAMES[cite.citations[1].id:match("^(%a+):")] then
+  local citation = cite.citations[1]
+  local kind = citation.id:match("^(%a+):")
+  if not NAMES[kind] or #cite.citations > 1 or #citation.prefix + #citation.suffix > 0 then
     cites = true
     return nil
   end
-  return references(cite, function(citation)
-    local kind = citation.id:match("^(%a+):")
-    local name = citation.mode ~= "SuppressAuthor" and NAMES[kind] and NAMES[kind] .. "~" or ""
-    return latex(("%s\\%s{%s}"):format(name, kind == "eq" and "eqref" or "ref", citation.id))
-  end)
+  local name = citation.mode == "SuppressAuthor" and "" or NAMES[kind] .. "~"
+  return latex(("%s\\%s{%s}"):format(name, kind == "eq" and "eqref" or "ref", citation.id))
 end
 
 -- [$$ … $$]{#eq:name}
