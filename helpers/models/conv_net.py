@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
-from helpers.base.errors import ModelError
 from helpers.models.registry import register
+from helpers.models.sizes import flat_size
 
 
 @register("conv_net")
@@ -39,12 +39,6 @@ class ConvNet(nn.Module):
         dropout: float = 0.0,
     ) -> None:
         super().__init__()
-        side = image_size // 2 ** len(hidden_sizes)
-        if side < 1:
-            raise ModelError(
-                f"Images of {image_size} pixels are used up by {len(hidden_sizes)} "
-                "blocks, which halve them each: choose fewer, or larger images."
-            )
         layers: OrderedDict[str, nn.Module] = OrderedDict()
         before = in_channels
         for i, size in enumerate(hidden_sizes, start=1):
@@ -57,7 +51,8 @@ class ConvNet(nn.Module):
             layers[f"relu{i}"] = nn.ReLU()
             before = size
         self.features = nn.Sequential(layers)
-        self.fc = nn.Linear(before * side * side, num_classes)
+        inputs = flat_size(self.features, in_channels, image_size)
+        self.fc = nn.Linear(inputs, num_classes)
 
     def forward(self, images: Tensor) -> Tensor:
         """Images (B, C, H, W) to logits (B, num_classes)."""

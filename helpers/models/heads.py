@@ -30,7 +30,6 @@ class Heads:
         self.factors = {name: tuple(names) for name, names in factors.items()}
         self.shape = _shape(factors)  # classes of each head
         self.widths = [1 if classes == 2 else classes for classes in self.shape]
-        self.num_outputs = sum(self.widths)  # D
         self.num_classes = math.prod(self.shape)  # K
 
     def logits(self, outputs: Tensor) -> dict[str, Tensor]:
@@ -72,12 +71,11 @@ def marginals(joint: Tensor, factors: Factors) -> dict[str, Tensor]:
     """Probabilities or soft targets of combined classes (N, K) to those of each
     factor's classes (N, k).
     """
-    table = joint.unflatten(1, _shape(factors))  # (N, k1, k2, …)
-    axes = range(1, table.ndim)
-    rest = {own: [axis for axis in axes if axis != own] for own in axes}
+    table = joint.unflatten(1, (*_shape(factors), 1))  # (N, k1, k2, …, 1)
+    axes = set(range(1, table.ndim))  # always another one to sum over
     return {
-        name: table.sum(dim=rest[own]) if rest[own] else joint
-        for own, name in zip(axes, factors, strict=True)
+        name: table.sum(dim=tuple(axes - {own}))
+        for own, name in enumerate(factors, start=1)
     }
 
 

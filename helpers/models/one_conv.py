@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import torch
+from itertools import pairwise
+
 from torch import Tensor, nn
 
 from helpers.base.errors import ModelError
 from helpers.models.registry import register
+from helpers.models.sizes import flat_size
 
 
 @register("one_conv")
@@ -49,37 +51,27 @@ class OneConvCNN(nn.Module):
             raise ModelError(
                 f"downsampling is {downsampling!r}: known are pool, stride."
             )
-        layers: list[nn.Module] = []
-        channels, side = in_channels, image_size
         stride = 2 if downsampling == "stride" else 1
-        for index in range(depth):
-            width = filters * 2**index
-            padding = kernel_size // 2 if depth > 1 else 0  # else too little is left
+        padding = kernel_size // 2 if depth > 1 else 0  # else too little is left
+        widths = [in_channels, *(filters * 2**index for index in range(depth))]
+        layers: list[nn.Module] = []
+        for before, width in pairwise(widths):
             layers += [
-                nn.Conv2d(channels, width, kernel_size, stride, padding),
+                nn.Conv2d(before, width, kernel_size, stride, padding),
                 nn.ReLU(),
                 nn.BatchNorm2d(width),
             ]
-            side = (side + 2 * padding - kernel_size) // stride + 1
             if downsampling == "pool":
                 layers.append(nn.MaxPool2d(2))
-                side //= 2
-            channels = width
-        if side < 1:
-            raise ModelError(
-                f"Images of {image_size} pixels are used up by {depth} convolutions of "
-                f"{kernel_size}: choose fewer, or smaller filters."
-            )
         self.features = nn.Sequential(*layers)
-        self.hidden = nn.Sequential(
-            nn.Linear(channels * side * side, hidden), nn.ReLU()
-        )
+        inputs = flat_size(self.features, in_channels, image_size)
+        self.hidden = nn.Sequential(nn.Linear(inputs, hidden), nn.ReLU())
         self.dropout = nn.Dropout(dropout)
         self.output = nn.Linear(hidden, num_classes)
 
     def forward(self, images: Tensor) -> Tensor:
         """Images (B, C, H, W) to logits (B, num_classes); comments: the defaults."""
         x = self.features(images)  # (B, 32, 11, 11)
-        x = self.hidden(torch.flatten(x, 1))  # (B, 1024)
+        x = self.hidden(x.flatten(1))  # (B, 1024)
         logits: Tensor = self.output(self.dropout(x))
         return logits

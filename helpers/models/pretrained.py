@@ -4,13 +4,8 @@ to a named one.
 
 from __future__ import annotations
 
-import hashlib
-import re
 from collections import OrderedDict
-from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pooch
 import torch
@@ -18,51 +13,31 @@ import torchvision
 from torch import nn
 
 from helpers.base.errors import ModelError
-from helpers.base.files import data_dir, write_atomic
-from helpers.models.weights import load_weights, read_state_dict
+from helpers.base.files import data_dir
+from helpers.models.weights import load_weights, read_file
 
 BACKBONES = ("alexnet", "mobilenet_v2", "resnet50", "squeezenet1_1", "vgg11_bn")
-TIMEOUT = 30  # seconds without a byte
-# The first digits of the SHA-256 in torchvision's file names; decimals may be a date.
-HASH = re.compile(r"-(?=\d*[a-f])([0-9a-f]{8})\.pth?$")
-
 # Mean and standard deviation of each channel, in 0–1.
-Stats = tuple[tuple[float, ...], tuple[float, ...]]
-IMAGENET: Stats = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
-# Files that want another normalisation, by the first digits of their SHA-256.
-OTHER_STATS: dict[str, Stats] = {
-    "b56ae799": ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))  # MobileNetV2, fp16, folded
-}
+IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
+HALVES = ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
+# By its SHA-256, a MobileNetV2 in half precision that wants images normalised with
+# HALVES. Its batch normalisation is folded into the convolutions and must stay in
+# evaluation mode: a batch's statistics would undo what was learned.
+FOLDED = "b56ae799"
 
 
-@dataclass(frozen=True)
-class Backbone:
-    """A network with the weights it was given.
-
-    Attributes:
-        network: torchvision's, 1,000 classes, in evaluation mode; no ReLU in place.
-        mean: of each channel, in 0–1, to normalise images with, like ``std``.
-        std: of each channel.
-        weights: which weights these are, in words.
-        folded: whether batch normalisation is folded into the convolutions, and must
-            stay in evaluation mode: a batch's statistics would undo what was learned.
-    """
-
-    network: nn.Module
-    mean: tuple[float, ...]
-    std: tuple[float, ...]
-    weights: str
-    folded: bool
-
-
-def load_backbone(name: str, weights: str | Path | None) -> Backbone:
-    """Builds a network and loads its weights.
+def load_backbone(name: str, weights: str | Path | None) -> tuple[nn.Module, str]:
+    """Builds a network for 1,000 classes and loads its weights.
 
     Args:
         name: one of ``BACKBONES``.
         weights: ``imagenet``: torchvision's, downloaded once and checked by hash; a
             path, or the name of a file in ``data/weights``: a state dict in any
             precision; ``random`` or None.
+
+    Returns:
+        The network, in evaluation mode and without ReLU in place; and which weights it
+        has, ``random`` or the file and the first eight digits of its SHA-256.
 
     Raises:
         ModelError: the name is unknown; the file is missing, damaged, or of another
@@ -73,20 +48,21 @@ def load_backbone(name: str, weights: str | Path | None) -> Backbone:
             f"There is no backbone {name!r}: known are {', '.join(BACKBONES)}."
         )
     network = torchvision.models.get_model(name, weights=None)
-    label, digest = "random", ""
+    label = "random"
     if weights not in (None, "random"):
         downloaded = weights == "imagenet"
         path = _imagenet_file(name) if downloaded else _find_file(name, str(weights))
-        state = read_state_dict(path)
-        digest = _checked_digest(path, path.name)
-        fault = f"{path} holds the weights of another network than {name}"
-        load_weights(network, state, fault)
-        label = f"{path.name}, SHA-256 {digest[:8]}"
+        expected = (
+            f"Expected a state dict of torchvision's {name}, as "
+            "torch.save(model.state_dict(), path) writes it."
+        )
+        state = read_file(path, expected)
+        load_weights(network, state, f"{path} does not fit. {expected[:-1]}")
+        label = f"{path.name}, SHA-256 {pooch.file_hash(path)[:8]}"
     for module in network.modules():
         if hasattr(module, "inplace"):
             module.inplace = False  # layers' outputs are looked at
-    mean, std = OTHER_STATS.get(digest[:8], IMAGENET)
-    return Backbone(network.eval(), mean, std, label, _is_folded(network))
+    return network.eval(), label
 
 
 def features(network: nn.Module, layer: str) -> nn.Sequential:
@@ -104,71 +80,50 @@ def features(network: nn.Module, layer: str) -> nn.Sequential:
     Raises:
         ModelError: there is no such layer; the message names those there are.
     """
-    steps = _steps(network)
-    ends = _convolutions(steps) | {name: name for name in steps}
-    if hasattr(network, "features"):
-        ends["features"] = [name for name in steps if name.startswith("features.")][-1]
-    if layer not in ends:
-        known = sorted(ends, key=lambda name: (name.split(".")[0], len(name), name))
-        raise ModelError(
-            f"{type(network).__name__} has no layer {layer!r} to end at: known are "
-            f"{', '.join(known)}."
-        )
-    names = list(steps)
-    used = names[: names.index(ends[layer]) + 1]
-    return nn.Sequential(
-        OrderedDict((name.rpartition(".")[2], steps[name]) for name in used)
-    )
-
-
-def _steps(network: nn.Module) -> dict[str, nn.Module]:
-    """The modules before the classifier, in order."""
-    steps: dict[str, nn.Module] = {}
+    steps: OrderedDict[str, nn.Module] = OrderedDict()
     for name, module in network.named_children():
         if name == "features":
-            children = module.named_children()
-            steps |= {f"features.{child}": part for child, part in children}
+            steps |= {f"features.{key}": step for key, step in module.named_children()}
         elif name not in ("classifier", "fc"):
             steps[name] = module
-    return steps
-
-
-def _convolutions(steps: Mapping[str, nn.Module]) -> dict[str, str]:
-    """By ``conv1``, ``conv2`` …: the step that ends it, its normalisation and ReLU."""
-    ends: dict[str, str] = {}
-    current = ""
-    for name, module in steps.items():
+    ends: dict[str, int] = {}  # by layer: how many steps lead to it
+    convolutions, after_convolution = 0, False
+    for end, (name, module) in enumerate(steps.items(), start=1):
+        ends[name] = end
+        if name.startswith("features."):
+            ends["features"] = end
         if isinstance(module, nn.Conv2d):
-            current = f"conv{len(ends) + 1}"
+            convolutions, after_convolution = convolutions + 1, True
         elif not isinstance(module, (nn.BatchNorm2d, nn.ReLU)):
-            current = ""
-        if current:
-            ends[current] = name
-    return ends
+            after_convolution = False
+        if after_convolution:
+            ends[f"conv{convolutions}"] = end
+    if layer not in ends:
+        raise ModelError(
+            f"{type(network).__name__} has no layer {layer!r} to end at: known are "
+            f"{', '.join(ends)}."
+        )
+    used = list(steps.items())[: ends[layer]]
+    return nn.Sequential(
+        OrderedDict((name.rpartition(".")[2], step) for name, step in used)
+    )
 
 
 def _imagenet_file(name: str) -> Path:
     """Torchvision's weights in torch.hub's own folder, downloaded if need be."""
-    url = _imagenet_url(name)
-    path = Path(torch.hub.get_dir()) / "checkpoints" / url.rpartition("/")[2]
-    if path.is_file():
-        return path
-    download = pooch.HTTPDownloader(progressbar=True, timeout=TIMEOUT, chunk_size=2**16)
-    try:
-        with write_atomic(path) as temporary:
-            download(url, temporary, None)
-            _checked_digest(temporary, path.name)
-    except (OSError, ModelError) as error:
-        raise ModelError(
-            f"The ImageNet weights of {name} could not be downloaded ({error}). Try "
-            f"again; or download {url} elsewhere and put it there: {path}."
-        ) from error
-    return path
-
-
-def _imagenet_url(name: str) -> str:
     url: str = torchvision.models.get_model_weights(name).DEFAULT.url
-    return url
+    path = Path(torch.hub.get_dir()) / "checkpoints" / url.rpartition("/")[2]
+    if not path.is_file():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        digest = path.stem.rpartition("-")[2]
+        try:
+            torch.hub.download_url_to_file(url, str(path), digest)
+        except (OSError, RuntimeError) as error:  # RuntimeError: another hash
+            raise ModelError(
+                f"The ImageNet weights of {name} could not be downloaded ({error}). "
+                f"Try again; or download {url} elsewhere and put it there: {path}."
+            ) from error
+    return path
 
 
 def _find_file(name: str, weights: str) -> Path:
@@ -180,31 +135,4 @@ def _find_file(name: str, weights: str) -> Path:
         f"There is no weights file {weights!r} (looked for {places[0].absolute()} and "
         f"{places[1]}). Expected a state dict of torchvision's {name}: put it there, "
         "or choose weights='imagenet' to download torchvision's."
-    )
-
-
-def _checked_digest(path: Path, name: str) -> str:
-    """SHA-256 of a file, which must begin with the digits in its name, if any."""
-    with path.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-    said = HASH.search(name)
-    if said and not digest.startswith(said[1]):
-        raise ModelError(
-            f"{name} is damaged or not what it is called: its SHA-256 begins with "
-            f"{digest[:8]}, not {said[1]}. Move {path} elsewhere and download it "
-            "again; or, if its name holds no hash, give it another."
-        )
-    return digest
-
-
-def _is_folded(network: nn.Module) -> bool:
-    """Whether all batch normalisations only add a bias."""
-    norms: list[Any] = [
-        module for module in network.modules() if isinstance(module, nn.BatchNorm2d)
-    ]
-    return bool(norms) and all(
-        norm.running_mean.abs().max() == 0
-        and (norm.running_var == 1).all()
-        and norm.bias.abs().max() > 0
-        for norm in norms
     )

@@ -40,7 +40,7 @@ def create_model(name: str, **arguments: Any) -> nn.Module:
         )
     try:
         return _BUILDERS[name](**arguments)
-    except TypeError as error:
+    except (TypeError, ValueError) as error:
         raise ModelError(
             f"Model {name!r} cannot be built with {arguments}: {error}."
         ) from error

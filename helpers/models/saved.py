@@ -115,8 +115,6 @@ def load_model(
     )
     load_weights(model, content["state_dict"], fault)
     about = {field.name: content[field.name] for field in fields(SavedModel)[1:]}
-    for name in ("classes", "mean", "std"):
-        about[name] = tuple(about[name])
     return SavedModel(model.eval(), **about)
 
 

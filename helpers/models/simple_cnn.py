@@ -7,16 +7,14 @@ stride s makes ceil(n / s) of n pixels, and a hidden layer of 64 units.
 
 from __future__ import annotations
 
-import copy
 from collections import OrderedDict
 from collections.abc import Sequence
 
-import torch
 from torch import Tensor, nn
 
-from helpers.base.errors import ModelError
 from helpers.models.initialise import initialise
 from helpers.models.registry import register
+from helpers.models.sizes import flat_size
 
 
 @register("simple_cnn")
@@ -25,7 +23,7 @@ class SimpleCNN(nn.Module):
 
     Args:
         depths: maps of each convolution.
-        filter_sizes: side of the filters, odd: one for all convolutions, or for each.
+        filter_sizes: side of the filters: one for all convolutions, or for each.
         strides: likewise.
         pooling: whether max pooling follows each convolution.
         pool_size: side of the pooling windows; the last may reach over the edge.
@@ -37,8 +35,8 @@ class SimpleCNN(nn.Module):
         init: as ``initialise`` takes it.
 
     Raises:
-        ModelError: the numbers of filter sizes, strides and depths differ, a filter
-            size is even, or the maps shrink to nothing.
+        ModelError: the images are too small for so many layers.
+        ValueError: the numbers of filter sizes, strides and depths differ.
     """
 
     def __init__(
@@ -62,12 +60,12 @@ class SimpleCNN(nn.Module):
         super().__init__()
         layers: OrderedDict[str, nn.Module] = OrderedDict()
         before = in_channels
-        sizes, steps = _each(filter_sizes, depths), _each(strides, depths)
-        for i, (depth, size, stride) in enumerate(
-            zip(depths, sizes, steps, strict=True), start=1
-        ):
-            if size % 2 == 0:
-                raise ModelError(f"A filter size is {size}: expected odd ones.")
+        each = [
+            [value] * len(depths) if isinstance(value, int) else value
+            for value in (filter_sizes, strides)
+        ]
+        plan = zip(depths, *each, strict=True)
+        for i, (depth, size, stride) in enumerate(plan, start=1):
             layers[f"conv{i}"] = nn.Conv2d(before, depth, size, stride, size // 2)
             if batch_norm:
                 layers[f"norm{i}"] = nn.BatchNorm2d(depth)
@@ -80,7 +78,7 @@ class SimpleCNN(nn.Module):
                 )
             before = depth
         self.features = nn.Sequential(layers)
-        inputs = _feature_count(self.features, in_channels, image_size)
+        inputs = flat_size(self.features, in_channels, image_size)
         self.fc1 = nn.Linear(inputs, hidden)
         self.relu = nn.ReLU()
         self.dropout = nn.Dropout(dropout)
@@ -93,27 +91,3 @@ class SimpleCNN(nn.Module):
         x = self.relu(self.fc1(x.flatten(1)))  # (B, 64)
         logits: Tensor = self.fc2(self.dropout(x))
         return logits
-
-
-def _each(value: int | Sequence[int], depths: Sequence[int]) -> Sequence[int]:
-    """One value per convolution."""
-    values = [value] * len(depths) if isinstance(value, int) else value
-    if len(values) != len(depths):
-        raise ModelError(
-            f"{len(depths)} depths {list(depths)} do not go with {list(values)}: "
-            "expected one per depth."
-        )
-    return values
-
-
-def _feature_count(features: nn.Module, in_channels: int, image_size: int) -> int:
-    """Values that the convolutions make of one image."""
-    probe = torch.zeros(2, in_channels, image_size, image_size, device="meta")
-    try:
-        maps: Tensor = copy.deepcopy(features).to("meta")(probe)  # on shapes alone
-    except RuntimeError as error:
-        raise ModelError(
-            f"Images of {image_size}×{image_size} shrink to nothing ({error}): "
-            "choose fewer layers, or smaller strides and pooling windows."
-        ) from error
-    return maps[0].numel()

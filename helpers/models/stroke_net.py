@@ -30,13 +30,9 @@ def remove_paper(images: Tensor) -> Tensor:
     """Subtracts the background's colour, the median of the outermost pixels of each
     image (B, C, H, W) and channel: it is then zero, like the padding of a convolution.
     """
-    border = (
-        images[..., 0, :],
-        images[..., -1, :],
-        images[..., :, 0],
-        images[..., :, -1],
-    )
-    return images - torch.cat(border, dim=-1).median(dim=-1).values[..., None, None]
+    rows, columns = images[..., [0, -1], :], images[..., [0, -1]]
+    border = torch.cat((rows.flatten(2), columns.flatten(2)), dim=2)
+    return images - border.median(dim=2).values[..., None, None]
 
 
 class StrokeBlock(nn.Module):
@@ -191,10 +187,9 @@ class StrokeNet(nn.Module):
         self.dropout = nn.Dropout(dropout)
         self.fc = nn.Linear(features, num_classes)
         initialise(self, init)
-        for block in self.features.steps:
-            if isinstance(block, StrokeBlock) and block.gate is not None:
-                nn.init.zeros_(block.gate.weight)
-                nn.init.zeros_(block.gate.bias)
+        for name, parameter in self.named_parameters():
+            if ".gate." in name:
+                nn.init.zeros_(parameter)
 
     def forward(self, images: Tensor) -> Tensor:
         """Images (B, C, H, W) to logits (B, num_classes)."""

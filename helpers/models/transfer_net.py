@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Sequence
 from typing import Any, Self
 
@@ -11,7 +10,13 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from helpers.base.errors import ModelError
-from helpers.models.pretrained import features, load_backbone
+from helpers.models.pretrained import (
+    FOLDED,
+    HALVES,
+    IMAGENET,
+    features,
+    load_backbone,
+)
 from helpers.models.registry import register
 
 
@@ -41,22 +46,17 @@ class FeatureNet(nn.Module):
         frozen: bool = True,
     ) -> None:
         super().__init__()
-        loaded = load_backbone(backbone, weights)
-        self.backbone, self.layer, self.weights = backbone, layer, loaded.weights
-        self.mean, self.std = loaded.mean, loaded.std
-        self.size, self.frozen = size, frozen
-        self.layers = features(loaded.network, layer)
+        network, self.weights = load_backbone(backbone, weights)
+        folded = self.weights.endswith(FOLDED)
+        self.mean, self.std = HALVES if folded else IMAGENET
+        self.backbone, self.size, self.frozen = backbone, size, frozen
+        self.layers = features(network, layer)
+        self.out_channels: int = self.layers(torch.zeros(1, 3, 64, 64)).shape[1]
         self.pool = nn.AdaptiveAvgPool2d(pool)
         # In the state dict: a saved network is built again without its weights file.
-        self.register_buffer("folded", torch.tensor(loaded.folded))
+        self.register_buffer("folded", torch.tensor(folded))
         self.requires_grad_(not frozen)
         self.train()
-
-    @property
-    def out_channels(self) -> int:
-        """Maps that come out."""
-        layers = copy.deepcopy(self.layers).to("meta")  # on shapes alone
-        return int(layers(torch.empty(1, 3, 224, 224, device="meta")).shape[1])
 
     def train(self, mode: bool = True) -> Self:
         """Training mode for what may learn; folded batch normalisation never is."""

@@ -79,7 +79,7 @@ def test_dropout_lies_between_the_blocks() -> None:
 
 
 def test_images_that_are_used_up_are_refused() -> None:
-    with pytest.raises(ModelError, match="Images of 16 pixels are used up by 5 blocks"):
+    with pytest.raises(ModelError, match="Images of 16×16 pixels are used up"):
         ConvNet(10, image_size=16)
     assert ConvNet(10, image_size=16, hidden_sizes=(4, 4))(
         torch.rand(2, 3, 16, 16)

@@ -28,7 +28,6 @@ def outputs() -> torch.Tensor:
 
 def test_two_classes_are_one_neuron_and_more_are_one_each(heads: Heads) -> None:
     assert heads.widths == [1, 3, 1]
-    assert heads.num_outputs == 5
     assert heads.num_classes == 12
 
 

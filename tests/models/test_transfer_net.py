@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
 import pytest
@@ -14,21 +15,22 @@ from helpers.models import (
     create_model,
     load_model,
     save_model,
+    transfer_net,
 )
+from helpers.models.pretrained import IMAGENET
 from helpers.models.transfer_net import FeatureNet
 
 SMALL = {"backbone": "squeezenet1_1", "layer": "features.4", "pool": 3}
 
 
 @pytest.fixture
-def folded_weights(tmp_path: Path) -> Path:
-    """A MobileNetV2 whose batch normalisation does nothing but add."""
-    network = torchvision.models.mobilenet_v2()
-    for module in network.modules():
-        if isinstance(module, nn.BatchNorm2d):
-            nn.init.normal_(module.bias, std=0.1)
-    torch.save(network.state_dict(), tmp_path / "folded.pth")
-    return tmp_path / "folded.pth"
+def folded_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A MobileNetV2 that stands for the one with folded batch normalisation."""
+    path = tmp_path / "folded.pth"
+    torch.save(torchvision.models.mobilenet_v2().state_dict(), path)
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    monkeypatch.setattr(transfer_net, "FOLDED", digest[:8])
+    return path
 
 
 def norm_modes(model: nn.Module) -> set[bool]:
@@ -118,6 +120,7 @@ def test_fine_tuning_changes_features_and_the_statistics_of_normalisation() -> N
     model = TransferNet(3, backbone="mobilenet_v2", layer="features.3", pool=1)
     touched = changed(model, torch.randn(4, 3, 32, 32))
     assert norm_modes(model) == {True}
+    assert (model.features.mean, model.features.std) == IMAGENET
     assert any("running_mean" in name for name in touched)
     assert any(name.startswith("features.layers.0") for name in touched)
 
@@ -133,6 +136,7 @@ def test_folded_normalisation_stays_as_it_is_while_the_rest_is_fine_tuned(
     }
     model = TransferNet(**arguments, weights=str(folded_weights))
     touched = changed(model, torch.randn(4, 3, 32, 32))
+    assert (model.features.mean, model.features.std) == ((0.5,) * 3, (0.5,) * 3)
     assert any(name.startswith("features.layers.0") for name in touched)
     assert not any("running" in name for name in touched)
     again = TransferNet(**arguments)
