@@ -23,7 +23,6 @@ class MultiHeadCNN(nn.Module):
         heads: as ``Heads`` takes them.
         widths: maps, as of ``ConvStages``.
         hidden: units in the hidden layer of each head.
-        stem_stride: as of ``ConvStages``.
 
     Raises:
         ModelError: the heads' classes do not combine to ``num_classes``.
@@ -37,7 +36,6 @@ class MultiHeadCNN(nn.Module):
         heads: Mapping[str, Sequence[str]],
         widths: Sequence[int] = (16, 32, 64, 128),
         hidden: int = 64,
-        stem_stride: int = 1,
     ) -> None:
         super().__init__()
         self.heads = Heads(heads)
@@ -46,7 +44,7 @@ class MultiHeadCNN(nn.Module):
                 f"Heads of {self.heads.shape} classes combine to "
                 f"{self.heads.num_classes}, not {num_classes}."
             )
-        self.features = ConvStages(in_channels, widths, stem_stride)
+        self.features = ConvStages(in_channels, widths, stem_stride=1)
         self.head = nn.ModuleDict()
         for name, width in zip(self.heads.factors, self.heads.widths, strict=True):
             self.head[name] = nn.Sequential(

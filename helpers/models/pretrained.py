@@ -4,7 +4,6 @@ to a named one.
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from pathlib import Path
 
 import pooch
@@ -56,8 +55,7 @@ def load_backbone(name: str, weights: str | Path | None) -> tuple[nn.Module, str
             f"Expected a state dict of torchvision's {name}, as "
             "torch.save(model.state_dict(), path) writes it."
         )
-        state = read_file(path, expected)
-        load_weights(network, state, f"{path} does not fit. {expected[:-1]}")
+        load_weights(network, read_file(path, expected), path, expected)
         label = f"{path.name}, SHA-256 {pooch.file_hash(path)[:8]}"
     for module in network.modules():
         if hasattr(module, "inplace"):
@@ -80,33 +78,32 @@ def features(network: nn.Module, layer: str) -> nn.Sequential:
     Raises:
         ModelError: there is no such layer; the message names those there are.
     """
-    steps: OrderedDict[str, nn.Module] = OrderedDict()
+    steps: dict[str, nn.Module] = {}
     for name, module in network.named_children():
         if name == "features":
             steps |= {f"features.{key}": step for key, step in module.named_children()}
         elif name not in ("classifier", "fc"):
             steps[name] = module
-    ends: dict[str, int] = {}  # by layer: how many steps lead to it
-    convolutions, after_convolution = 0, False
-    for end, (name, module) in enumerate(steps.items(), start=1):
-        ends[name] = end
+    chain = nn.Sequential()
+    ends: dict[str, int] = {}  # how long the chain is at the end of each layer
+    convolutions, convolved = 0, False
+    for name, module in steps.items():
+        chain.add_module(name.rpartition(".")[2], module)
+        ends[name] = len(chain)
         if name.startswith("features."):
-            ends["features"] = end
+            ends["features"] = len(chain)
         if isinstance(module, nn.Conv2d):
-            convolutions, after_convolution = convolutions + 1, True
+            convolutions, convolved = convolutions + 1, True
         elif not isinstance(module, (nn.BatchNorm2d, nn.ReLU)):
-            after_convolution = False
-        if after_convolution:
-            ends[f"conv{convolutions}"] = end
+            convolved = False
+        if convolved:
+            ends[f"conv{convolutions}"] = len(chain)
     if layer not in ends:
         raise ModelError(
             f"{type(network).__name__} has no layer {layer!r} to end at: known are "
             f"{', '.join(ends)}."
         )
-    used = list(steps.items())[: ends[layer]]
-    return nn.Sequential(
-        OrderedDict((name.rpartition(".")[2], step) for name, step in used)
-    )
+    return chain[: ends[layer]]
 
 
 def _imagenet_file(name: str) -> Path:

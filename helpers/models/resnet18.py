@@ -4,7 +4,6 @@ Recognition, CVPR 2016), with torchvision's names, so that its weights load.
 
 from __future__ import annotations
 
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from helpers.models.registry import register
@@ -41,15 +40,9 @@ class BasicBlock(nn.Module):
 
 @register("resnet18")
 class ResNet18(nn.Module):
-    """Eight residual blocks in four stages behind a 7×7 convolution.
+    """Eight residual blocks in four stages behind a 7×7 convolution."""
 
-    Args:
-        dropout: probability of dropping a feature; the paper has none.
-    """
-
-    def __init__(
-        self, num_classes: int, in_channels: int = 3, dropout: float = 0.0
-    ) -> None:
+    def __init__(self, num_classes: int, in_channels: int = 3) -> None:
         super().__init__()
         self.conv1 = nn.Conv2d(in_channels, 64, 7, stride=2, padding=3, bias=False)
         self.bn1 = nn.BatchNorm2d(64)
@@ -60,7 +53,6 @@ class ResNet18(nn.Module):
         self.layer3 = nn.Sequential(BasicBlock(128, 256, 2), BasicBlock(256, 256, 1))
         self.layer4 = nn.Sequential(BasicBlock(256, 512, 2), BasicBlock(512, 512, 1))
         self.avgpool = nn.AdaptiveAvgPool2d(1)
-        self.dropout = dropout
         self.fc = nn.Linear(512, num_classes)
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
@@ -73,7 +65,5 @@ class ResNet18(nn.Module):
         x = self.layer2(x)  # (B, 128, 8, 8)
         x = self.layer3(x)  # (B, 256, 4, 4)
         x = self.layer4(x)  # (B, 512, 2, 2)
-        x = self.avgpool(x).flatten(1)  # (B, 512)
-        x = F.dropout(x, self.dropout, self.training)
-        logits: Tensor = self.fc(x)
+        logits: Tensor = self.fc(self.avgpool(x).flatten(1))  # of (B, 512)
         return logits

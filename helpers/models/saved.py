@@ -95,7 +95,10 @@ def load_model(
             trained on other data.
     """
     path = _model_path(source, folder)
-    expected = "Expected a model.pt that a notebook of this project has written."
+    expected = (
+        "Expected a model.pt as the notebooks of this project now write it: run the "
+        "notebook that saves it again."
+    )
     content = read_file(path, expected)
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         raise ModelError(f"{path} holds no model of format {FORMAT}. {expected}")
@@ -109,11 +112,7 @@ def load_model(
     if "weights" in arguments:
         arguments["weights"] = None  # the file holds what became of pretrained ones
     model = create_model(content["architecture"], **arguments)
-    fault = (
-        f"The weights in {path} do not fit {content['architecture']!r} as it is now: "
-        "run the notebook that saves it again"
-    )
-    load_weights(model, content["state_dict"], fault)
+    load_weights(model, content["state_dict"], path, expected)
     about = {field.name: content[field.name] for field in fields(SavedModel)[1:]}
     return SavedModel(model.eval(), **about)
 

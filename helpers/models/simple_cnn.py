@@ -12,7 +12,6 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
-from helpers.models.initialise import initialise
 from helpers.models.registry import register
 from helpers.models.sizes import flat_size
 
@@ -32,7 +31,6 @@ class SimpleCNN(nn.Module):
         dropout: of hidden units.
         batch_norm: after each convolution (Ioffe and Szegedy 2015).
         local_response: local response normalisation (Krizhevsky et al. 2012).
-        init: as ``initialise`` takes it.
 
     Raises:
         ModelError: the images are too small for so many layers.
@@ -55,7 +53,6 @@ class SimpleCNN(nn.Module):
         dropout: float = 0.0,
         batch_norm: bool = False,
         local_response: bool = False,
-        init: str | None = None,
     ) -> None:
         super().__init__()
         layers: OrderedDict[str, nn.Module] = OrderedDict()
@@ -83,7 +80,6 @@ class SimpleCNN(nn.Module):
         self.relu = nn.ReLU()
         self.dropout = nn.Dropout(dropout)
         self.fc2 = nn.Linear(hidden, num_classes)
-        initialise(self, init)
 
     def forward(self, images: Tensor) -> Tensor:
         """Images (B, C, H, W) to logits (B, num_classes); comments: the defaults."""

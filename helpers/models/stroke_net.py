@@ -166,7 +166,6 @@ class StrokeNet(nn.Module):
     """``StrokeFeatures``, dropout and one linear layer.
 
     Args:
-        features: number of features.
         dropout: of features.
         init: as ``initialise`` takes it.
         options: what else ``StrokeFeatures`` takes.
@@ -177,15 +176,14 @@ class StrokeNet(nn.Module):
         num_classes: int,
         in_channels: int = 3,
         *,
-        features: int = 256,
         dropout: float = 0.2,
         init: str | None = "he",
         **options: Any,
     ) -> None:
         super().__init__()
-        self.features = StrokeFeatures(in_channels, features=features, **options)
+        self.features = StrokeFeatures(in_channels, **options)
         self.dropout = nn.Dropout(dropout)
-        self.fc = nn.Linear(features, num_classes)
+        self.fc = nn.Linear(self.features.summary.out_features, num_classes)
         initialise(self, init)
         for name, parameter in self.named_parameters():
             if ".gate." in name:

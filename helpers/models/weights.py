@@ -28,14 +28,18 @@ def read_file(path: Path, expected: str) -> Any:
         ) from error
 
 
-def load_weights(model: nn.Module, state: Any, fault: str) -> None:
-    """Loads a state dict, in any precision.
+def load_weights(model: nn.Module, state: Any, path: Path, expected: str) -> None:
+    """Loads a state dict, in any precision, that was read from ``path``.
 
     Raises:
-        ModelError: ``fault``, and the names and shapes that do not fit.
+        ModelError: it is none, or another network's; says which names and shapes do
+            not fit.
     """
     try:
         model.load_state_dict(state)
     except (RuntimeError, TypeError) as error:  # TypeError: no dictionary
         misfit = textwrap.shorten(str(error), 400, placeholder=" …")
-        raise ModelError(f"{fault}. {misfit}") from error
+        raise ModelError(
+            f"The weights in {path} do not fit {type(model).__name__}. {expected} "
+            f"{misfit}"
+        ) from error

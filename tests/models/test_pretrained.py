@@ -74,7 +74,9 @@ def test_files_that_are_not_there_or_hold_no_weights(squeezenet_state: State) ->
     places = r"no weights file 'absent\.pth' .*weights/absent\.pth.*squeezenet1_1"
     with pytest.raises(ModelError, match=places + ".*'imagenet'"):
         load_backbone("squeezenet1_1", "absent.pth")
-    message = r"some\.pth does not fit\. Expected a state dict of .*squeezenet1_1, as"
+    message = (
+        r"some\.pth do not fit SqueezeNet\. Expected a state dict of .*squeezenet1_1,"
+    )
     for content in ([1, 2], {}, {"state_dict": {}}, {"epoch": 3}):
         with pytest.raises(ModelError, match=message):
             load_backbone("squeezenet1_1", saved(content))
