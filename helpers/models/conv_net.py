@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Sequence
+from itertools import pairwise
 
 from torch import Tensor, nn
 
@@ -40,8 +41,8 @@ class ConvNet(nn.Module):
     ) -> None:
         super().__init__()
         layers: OrderedDict[str, nn.Module] = OrderedDict()
-        before = in_channels
-        for i, size in enumerate(hidden_sizes, start=1):
+        pairs = pairwise([in_channels, *hidden_sizes])
+        for i, (before, size) in enumerate(pairs, start=1):
             if i > 1 and dropout > 0:
                 layers[f"dropout{i - 1}"] = nn.Dropout(dropout)
             layers[f"conv{i}"] = nn.Conv2d(before, size, kernel_size=3, padding=1)
@@ -49,7 +50,6 @@ class ConvNet(nn.Module):
                 layers[f"norm{i}"] = nn.BatchNorm2d(size)
             layers[f"pool{i}"] = nn.MaxPool2d(2)
             layers[f"relu{i}"] = nn.ReLU()
-            before = size
         self.features = nn.Sequential(layers)
         inputs = flat_size(self.features, in_channels, image_size)
         self.fc = nn.Linear(inputs, num_classes)

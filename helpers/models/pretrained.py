@@ -25,13 +25,13 @@ HALVES = ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
 FOLDED = "b56ae799"
 
 
-def load_backbone(name: str, weights: str | Path | None) -> tuple[nn.Module, str]:
+def load_backbone(name: str, weights: str | None) -> tuple[nn.Module, str]:
     """Builds a network for 1,000 classes and loads its weights.
 
     Args:
         name: one of ``BACKBONES``.
-        weights: ``imagenet``: torchvision's, downloaded once and checked by hash; a
-            path, or the name of a file in ``data/weights``: a state dict in any
+        weights: ``imagenet``: torchvision's, downloaded once and checked by hash; the
+            name of a file in ``data/weights``, or an absolute path: a state dict in any
             precision; ``random`` or None.
 
     Returns:
@@ -48,12 +48,15 @@ def load_backbone(name: str, weights: str | Path | None) -> tuple[nn.Module, str
         )
     network = torchvision.models.get_model(name, weights=None)
     label = "random"
-    if weights not in (None, "random"):
-        downloaded = weights == "imagenet"
-        path = _imagenet_file(name) if downloaded else _find_file(name, str(weights))
+    if weights and weights != "random":
+        if weights == "imagenet":
+            path = _imagenet_file(name)
+        else:
+            path = data_dir() / "weights" / Path(weights).expanduser()
         expected = (
             f"Expected a state dict of torchvision's {name}, as "
-            "torch.save(model.state_dict(), path) writes it."
+            "torch.save(model.state_dict(), path) writes it; or choose "
+            "weights='imagenet' to download torchvision's."
         )
         load_weights(network, read_file(path, expected), path, expected)
         label = f"{path.name}, SHA-256 {pooch.file_hash(path)[:8]}"
@@ -68,9 +71,9 @@ def features(network: nn.Module, layer: str) -> nn.Sequential:
 
     Args:
         network: as ``load_backbone`` gives it.
-        layer: ``features.7``, ``layer3`` or ``avgpool`` as torchvision names them;
-            ``features`` for all of that group; ``conv4`` for the fourth convolution of
-            a plain chain, with its normalisation and ReLU.
+        layer: ``features.7`` or ``layer3`` as torchvision names them; ``features`` for
+            all of that group; ``conv4`` for the fourth convolution of a plain chain,
+            with its normalisation and ReLU.
 
     Returns:
         Images (B, 3, H, W) to maps (B, C, h, w).
@@ -121,15 +124,3 @@ def _imagenet_file(name: str) -> Path:
                 f"Try again; or download {url} elsewhere and put it there: {path}."
             ) from error
     return path
-
-
-def _find_file(name: str, weights: str) -> Path:
-    places = [Path(weights).expanduser(), data_dir() / "weights" / weights]
-    for place in places:
-        if place.is_file():
-            return place
-    raise ModelError(
-        f"There is no weights file {weights!r} (looked for {places[0].absolute()} and "
-        f"{places[1]}). Expected a state dict of torchvision's {name}: put it there, "
-        "or choose weights='imagenet' to download torchvision's."
-    )

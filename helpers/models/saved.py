@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torchvision.transforms.v2.functional import normalize
 
 from helpers.base.errors import ModelError
 from helpers.base.files import exports_dir
@@ -31,8 +32,8 @@ class SavedModel:
         classes: names, in the order of the logits.
         image_size: side in pixels.
         channels: of an image.
-        mean: of each channel, in 0–1.
-        std: of each channel, in 0–1.
+        mean: of each channel, in 0–1, like ``std``.
+        std: of each channel.
         trained_on: ``real`` data, or a ``synthetic`` stand-in.
     """
 
@@ -48,11 +49,9 @@ class SavedModel:
 
     def normalise(self, images: Tensor) -> Tensor:
         """Images (B, C, H, W), ``uint8``, to float ones of mean 0 and deviation 1."""
-        mean, std = (
-            torch.tensor(values, device=images.device).view(-1, 1, 1)
-            for values in (self.mean, self.std)
-        )
-        return (images.float() / 255 - mean) / std
+        scaled = images.float() / 255
+        normalised: Tensor = normalize(scaled, list(self.mean), list(self.std))
+        return normalised
 
     @torch.no_grad()
     def predict(self, images: Tensor, *, batch_size: int = 256) -> Tensor:
@@ -100,7 +99,7 @@ def load_model(
         "notebook that saves it again."
     )
     content = read_file(path, expected)
-    if not isinstance(content, dict) or content.get("format") != FORMAT:
+    if not isinstance(content, dict) or content.pop("format", None) != FORMAT:
         raise ModelError(f"{path} holds no model of format {FORMAT}. {expected}")
     if trained_on not in (None, content["trained_on"]):
         raise ModelError(
@@ -112,20 +111,16 @@ def load_model(
     if "weights" in arguments:
         arguments["weights"] = None  # the file holds what became of pretrained ones
     model = create_model(content["architecture"], **arguments)
-    load_weights(model, content["state_dict"], path, expected)
-    about = {field.name: content[field.name] for field in fields(SavedModel)[1:]}
-    return SavedModel(model.eval(), **about)
+    load_weights(model, content.pop("state_dict"), path, expected)
+    return SavedModel(model.eval(), **content)
 
 
 def _model_path(source: Path | str, folder: Path | None) -> Path:
     path = Path(source)
     if path.suffix in (".pt", ".pth"):
-        if not path.is_file():
-            raise ModelError(f"There is no model file {path}.")
         return path
-    several = len(path.parts) > 2
-    notebook, stem = (path.parent, path.name) if several else (path, "model")
-    name = notebook.as_posix()
+    name = "/".join(path.parts[:2])
+    stem = "/".join(path.parts[2:]) or "model"
     saved = (folder or find_run(name)) / f"{stem}.pt"
     if not saved.is_file():
         command = run_command(name, quick=exports_dir().name == QUICK)

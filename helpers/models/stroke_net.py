@@ -60,9 +60,7 @@ class StrokeBlock(nn.Module):
         self.relu = nn.ReLU()
 
     def forward(self, x: Tensor, context: Tensor) -> tuple[Tensor, Tensor]:
-        """Maps (B, channels, H, W) and context (B, D) to maps (B, width, H, W) and the
-        next context.
-        """
+        """Maps (B, channels, H, W), context (B, D) to (B, width, H, W) and (B, D)."""
         branches = (self.along(x), self.across(x), self.near(x), self.far(x))
         x = self.norm(torch.cat(branches, dim=1))
         if self.note is not None and self.gate is not None:
@@ -155,9 +153,9 @@ class StrokeFeatures(nn.Module):
             else:
                 x = step(x)
         # How much there is of something, whether it is there, and in what picture.
-        pooled = (x.mean(dim=(2, 3)), x.amax(dim=(2, 3)), context.to(x.dtype))
-        seen = torch.cat(pooled, dim=1)
-        features: Tensor = self.relu(self.norm(self.summary(seen)))
+        seen = (x.mean(dim=(2, 3)), x.amax(dim=(2, 3)), context.to(x.dtype))
+        summary = self.summary(torch.cat(seen, dim=1))
+        features: Tensor = self.relu(self.norm(summary))
         return features
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any, Self
 
 import torch
@@ -26,7 +27,6 @@ class FeatureNet(nn.Module):
     Args:
         backbone: as ``load_backbone`` takes it, like ``weights``.
         layer: the last that is kept, as ``pretrained.features`` takes it.
-        weights: which to load.
         size: side in pixels that images are resized to; None keeps theirs.
         pool: side of the maps after adaptive average pooling.
         frozen: no gradients, and evaluation mode even while the rest trains, so that
@@ -107,13 +107,12 @@ class FeatureClassifier(nn.Module):
         norm = nn.BatchNorm2d(in_channels, affine=False)
         self.norm = norm if standardise else nn.Identity()
         layers: list[nn.Module] = []
-        width = in_channels * image_size * image_size
-        for units in hidden:
-            layers += [nn.Dropout(dropout), nn.Linear(width, units)]
-            layers += [nn.BatchNorm1d(units)] if batch_norm else []
+        widths = [in_channels * image_size**2, *hidden]
+        for before, width in pairwise(widths):
+            layers += [nn.Dropout(dropout), nn.Linear(before, width)]
+            layers += [nn.BatchNorm1d(width)] if batch_norm else []
             layers.append(nn.ReLU())
-            width = units
-        layers += [nn.Dropout(dropout), nn.Linear(width, num_classes)]
+        layers += [nn.Dropout(dropout), nn.Linear(widths[-1], num_classes)]
         self.layers = nn.Sequential(*layers)
 
     def forward(self, maps: Tensor) -> Tensor:
@@ -135,7 +134,7 @@ class TransferNet(nn.Module):
         options: what else ``FeatureClassifier`` takes.
 
     Raises:
-        ModelError: another number of channels, or as ``load_backbone``, ``features``.
+        ModelError: another number of channels, or no such backbone, layer or weights.
     """
 
     def __init__(

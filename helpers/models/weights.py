@@ -16,15 +16,17 @@ def read_file(path: Path, expected: str) -> Any:
     """The tensors and plain values in a file, on the CPU.
 
     Raises:
-        ModelError: the file is damaged or something else; ``expected`` is a sentence on
-            what it should be.
+        ModelError: the file is missing, damaged or something else; ``expected`` is a
+            sentence on what it should be.
     """
+    if not path.is_file():
+        raise ModelError(f"There is no model file {path}. {expected}")
     try:
         return read_tensors(path)
     except UnreadableError as error:
         raise ModelError(
-            f"{path} cannot be read ({error}). {expected} Is it damaged, a web page, "
-            "or a Git LFS pointer? Download it again, with its direct link."
+            f"{path} cannot be read ({error}). {expected} If it is a web page or a Git "
+            "LFS pointer, download it again by its direct link."
         ) from error
 
 

@@ -38,7 +38,7 @@ def saved(state: object, name: str = "some.pth") -> Path:
 
 def test_weights_from_a_file_by_path_and_by_name(squeezenet_state: State) -> None:
     path = saved(squeezenet_state)
-    for weights in (path, "some.pth"):
+    for weights in (str(path), "some.pth"):
         network, label = load_backbone("squeezenet1_1", weights)
         own = network.state_dict()
         assert all(
@@ -61,7 +61,7 @@ def test_half_precision_computes_the_same() -> None:
         name: value.half() if value.is_floating_point() else value
         for name, value in network.state_dict().items()
     }
-    loaded, _ = load_backbone("mobilenet_v2", saved(halved))
+    loaded, _ = load_backbone("mobilenet_v2", str(saved(halved)))
     assert all(parameter.dtype == torch.float32 for parameter in loaded.parameters())
     images = torch.randn(2, 3, 64, 64)
     with torch.no_grad():
@@ -71,19 +71,19 @@ def test_half_precision_computes_the_same() -> None:
 
 
 def test_files_that_are_not_there_or_hold_no_weights(squeezenet_state: State) -> None:
-    places = r"no weights file 'absent\.pth' .*weights/absent\.pth.*squeezenet1_1"
-    with pytest.raises(ModelError, match=places + ".*'imagenet'"):
+    missing = r"no model file .*weights/absent\.pth\. Expected .*squeezenet1_1"
+    with pytest.raises(ModelError, match=missing + ".*'imagenet'"):
         load_backbone("squeezenet1_1", "absent.pth")
     message = (
         r"some\.pth do not fit SqueezeNet\. Expected a state dict of .*squeezenet1_1,"
     )
     for content in ([1, 2], {}, {"state_dict": {}}, {"epoch": 3}):
         with pytest.raises(ModelError, match=message):
-            load_backbone("squeezenet1_1", saved(content))
+            load_backbone("squeezenet1_1", str(saved(content)))
     path = saved(squeezenet_state)
     path.write_bytes(path.read_bytes()[:4000])
     with pytest.raises(ModelError, match=r"some\.pth cannot be read \("):
-        load_backbone("squeezenet1_1", path)
+        load_backbone("squeezenet1_1", str(path))
     with pytest.raises(
         ModelError, match="no backbone 'vgg19': known are alexnet, mobilenet_v2"
     ):
@@ -95,22 +95,22 @@ def test_weights_of_another_network_are_named_key_by_key(
 ) -> None:
     message = r"of torchvision's mobilenet_v2, .*Missing key.* …$"
     with pytest.raises(ModelError, match=message):
-        load_backbone("mobilenet_v2", saved(squeezenet_state))
+        load_backbone("mobilenet_v2", str(saved(squeezenet_state)))
     other = squeezenet_state | {"classifier.1.bias": torch.zeros(12)}
     with pytest.raises(
         ModelError,
         match=r"size mismatch for classifier\.1\.bias: .*\[12\].*\[1000\]",
     ):
-        load_backbone("squeezenet1_1", saved(other))
+        load_backbone("squeezenet1_1", str(saved(other)))
 
 
 @pytest.mark.parametrize("content", ["version https://git-lfs.gi", "<!DOCTYPE html>"])
 def test_what_is_downloaded_in_place_of_weights(content: str) -> None:
     path = saved({})
     path.write_text(content)
-    message = "a web page, or a Git LFS pointer"
+    message = "a web page or a Git LFS pointer"
     with pytest.raises(ModelError, match=message):
-        load_backbone("squeezenet1_1", path)
+        load_backbone("squeezenet1_1", str(path))
     with pytest.raises(ModelError, match=message):
         load_model(path)
 
