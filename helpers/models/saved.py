@@ -78,22 +78,20 @@ def save_model(path: Path, model: nn.Module, **about: Any) -> None:
     write_tensors(path, content)
 
 
-def load_model(
-    source: Path | str, *, folder: Path | None = None, trained_on: str | None = None
-) -> SavedModel:
+def load_model(source: Path | str, *, trained_on: str | None = None) -> SavedModel:
     """Loads a network that a notebook has saved.
 
     Args:
-        source: a ``model.pt``, or the notebook that saved it, with the file's name
-            where it saves several (``lines/01_foundations/model_mnist``).
-        folder: of that notebook's run; None takes the best run there is.
+        source: a ``model.pt``, or the notebook that saved it, for the best run there
+            is, with the file's name where it saves several
+            (``lines/01_foundations/model_mnist``).
         trained_on: ``real`` or ``synthetic`` to refuse the other; None takes either.
 
     Raises:
         ModelError: there is no such file, it is not a model of this project, or it was
             trained on other data.
     """
-    path = _model_path(source, folder)
+    path = _model_path(Path(source), trained_on)
     expected = (
         "Expected a model.pt as the notebooks of this project now write it: run the "
         "notebook that saves it again."
@@ -115,13 +113,12 @@ def load_model(
     return SavedModel(model.eval(), **content)
 
 
-def _model_path(source: Path | str, folder: Path | None) -> Path:
-    path = Path(source)
-    if path.suffix in (".pt", ".pth"):
-        return path
-    name = "/".join(path.parts[:2])
-    stem = "/".join(path.parts[2:]) or "model"
-    saved = (folder or find_run(name)) / f"{stem}.pt"
+def _model_path(source: Path, trained_on: str | None) -> Path:
+    if source.suffix in (".pt", ".pth"):
+        return source
+    name = "/".join(source.parts[:2])
+    stem = "/".join(source.parts[2:]) or "model"
+    saved = find_run(name, source=trained_on) / f"{stem}.pt"
     if not saved.is_file():
         command = run_command(name, quick=exports_dir().name == QUICK)
         raise ModelError(

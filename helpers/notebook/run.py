@@ -197,7 +197,7 @@ class Run(Page):
         """
         name = "/".join(source.split("/")[:2])
         folder = find_run(name, source=trained_on)
-        saved = load_model(source, folder=folder, trained_on=trained_on)
+        saved = load_model(source, trained_on=trained_on)
         kind, record = kind_of(folder), RunRecord.load(folder / "metrics.json")
         if kind != "full" or record.reduced:
             how = f": {record.reduction}" if record.reduced else ""
