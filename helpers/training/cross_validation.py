@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
-from itertools import islice
 from pathlib import Path
 from statistics import fmean
 
@@ -15,7 +13,7 @@ from sklearn.model_selection import RepeatedStratifiedKFold
 from helpers.base.errors import ConfigError
 from helpers.data.splits import Split, Splits
 from helpers.training.evaluate import Evaluation
-from helpers.training.experiments import Experiment, Point, Trained, train_points
+from helpers.training.experiments import Experiment, Repeat, Trained, train_points
 
 
 @dataclass(frozen=True)
@@ -85,22 +83,23 @@ def cross_validate(
             that it is judged on.
         TrainingError: as ``fit``.
     """
-    if watch == 0:
-        _refuse_peeking(experiments)
+    for name, experiment in experiments.items():
+        config = experiment.config
+        if watch == 0 and (config.keeps_best or config.schedule == "plateau"):
+            raise ConfigError(
+                f"{name!r} looks at validation while it trains (patience, keep='best' "
+                "or the plateau schedule): it would be chosen on the images that it is "
+                "judged on. Give a share of the others as watch, say 0.2."
+            )
     dealt = deal_folds(splits, folds=folds, repeats=repeats, watch=watch)
     points = [
-        Point(f"{name}-fold{index % folds}", experiment, index, fold.splits)
-        for name, experiment in experiments.items()
+        Repeat(index, fold.splits, fold.splits.fingerprint(), f"-fold{index % folds}")
         for index, fold in enumerate(dealt)
     ]
-    trained = iter(train_points(points, folder=folder, jobs=jobs))
-    starts = range(0, len(dealt), folds)
+    rounds = [slice(start, start + folds) for start in range(0, len(dealt), folds)]
     return {
-        name: [
-            _gather(dealt[start : start + folds], list(islice(trained, folds)))
-            for start in starts
-        ]
-        for name in experiments
+        name: [_gather(dealt[one], trained[one]) for one in rounds]
+        for name, trained in train_points(experiments, points, folder, jobs).items()
     }
 
 
@@ -132,6 +131,12 @@ def deal_folds(
             f"{folds} folds: expected 2 to {sizes.min()}, the images of the smallest "
             "class."
         )
+
+    def parts(total: int) -> tuple[int, int]:
+        """How many images of a class are watched, and how many learned from."""
+        watched = max(1, round(watch * total))
+        return watched, total - watched
+
     dealer = RepeatedStratifiedKFold(n_splits=folds, n_repeats=repeats, random_state=0)
     dealt = []
     for learned, held_out in dealer.split(pooled.labels, pooled.labels):
@@ -139,7 +144,7 @@ def deal_folds(
         train = pooled.subset(torch.from_numpy(learned))
         valid = judged = pooled.subset(places)
         if watch:
-            valid, train = train.share_out(partial(_watched, watch))
+            valid, train = train.share_out(parts)
         own = replace(splits, train=train, valid=valid, test=None)
         dealt.append(Fold(own, judged, places))
     return dealt
@@ -152,22 +157,6 @@ def pool(splits: Splits) -> Split:
         torch.cat((splits.train.labels, splits.valid.labels)),
         splits.train.ids + splits.valid.ids,
     )
-
-
-def _watched(share: float, total: int) -> tuple[int, int]:
-    """How many images of a class are watched, and how many learned from."""
-    watched = max(1, round(share * total))
-    return watched, total - watched
-
-
-def _refuse_peeking(experiments: Mapping[str, Experiment]) -> None:
-    for name, experiment in experiments.items():
-        if experiment.config.keeps_best or experiment.config.schedule == "plateau":
-            raise ConfigError(
-                f"{name!r} looks at validation while it trains (patience, keep='best' "
-                "or the plateau schedule): it would be chosen on the images that it is "
-                "judged on. Give a share of the others as watch, say 0.2."
-            )
 
 
 def _gather(folds: Sequence[Fold], points: Sequence[Trained]) -> CrossValidated:

@@ -143,58 +143,54 @@ def run_experiments(
         TrainingError: as ``fit``.
     """
     seeds = range(seeds) if isinstance(seeds, int) else seeds
-    points = [
-        Point(name, experiment, seed, splits)
-        for name, experiment in experiments.items()
-        for seed in seeds
-    ]
-    trained = iter(
-        train_points(points, folder=folder, jobs=jobs, watch_test=watch_test)
-    )
-    return {name: list(islice(trained, len(seeds))) for name in experiments}
+    data = splits.fingerprint()
+    repeats = [Repeat(seed, splits, data) for seed in seeds]
+    return train_points(experiments, repeats, folder, jobs, watch_test=watch_test)
 
 
-class Point(NamedTuple):
-    """What is to be trained; the name is that of its files and lines of progress."""
+class Repeat(NamedTuple):
+    """What differs between the points of one experiment."""
 
-    name: str
-    experiment: Experiment
     seed: int
     splits: Splits
+    data: str  # the fingerprint of ``splits``
+    suffix: str = ""  # what it adds to the name
 
 
 def train_points(
-    points: Sequence[Point], *, folder: Path, jobs: int, watch_test: bool = False
-) -> list[Trained]:
-    """Trains points, ``jobs`` at a time, or takes them from ``folder``."""
-    data = {id(point.splits): point.splits for point in points}
-    fingerprints = {key: splits.fingerprint() for key, splits in data.items()}
+    experiments: Mapping[str, Experiment],
+    repeats: Sequence[Repeat],
+    folder: Path,
+    jobs: int,
+    *,
+    watch_test: bool = False,
+) -> dict[str, list[Trained]]:
+    """Trains each experiment in every repeat, or takes it from ``folder``."""
     calls = (
-        delayed(_train)(point, fingerprints[id(point.splits)], folder, watch_test)
-        for point in points
+        delayed(_train)(name + repeat.suffix, experiment, repeat, folder, watch_test)
+        for name, experiment in experiments.items()
+        for repeat in repeats
     )
     with warnings.catch_warnings():
         # Freed memory that a worker keeps looks like a leak to joblib.
         warnings.filterwarnings(
             "ignore", "A worker stopped while some jobs were given", UserWarning
         )
-        return list(Parallel(n_jobs=jobs)(calls))
+        trained = iter(Parallel(n_jobs=jobs)(calls))
+    return {name: list(islice(trained, len(repeats))) for name in experiments}
 
 
 def _train(
-    point: Point,
-    fingerprint: str,
-    folder: Path,
-    watch_test: bool,
+    name: str, experiment: Experiment, repeat: Repeat, folder: Path, watch_test: bool
 ) -> Trained:
-    name, experiment, seed, splits = point
+    seed, splits = repeat.seed, repeat.splits
     config = replace(experiment.config, seed=seed)
     model = experiment.build(splits, seed)
     settings = {
         "version": VERSION,
         "model": experiment.model,
         "arguments": experiment.model_arguments(splits),
-        "data": fingerprint,
+        "data": repeat.data,
         "training": config.changed(),
         "code": code_digest(model),
         "weights": weights_digest(model),
@@ -204,23 +200,24 @@ def _train(
     key = hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:12]
     unfinished = folder / f"{name}-seed{seed}-{key}"
     path = unfinished.with_name(f"{unfinished.name}.pt")
-    finished = read_checkpoint(path, settings)
     label = f"{name} seed {seed}"
-    if finished is None:
+    kept = read_checkpoint(path, settings)
+    if kept is None:
         history = fit(
             model, splits, config, folder=unfinished, label=label, watch_test=watch_test
         )
         kept = {
+            "config": settings,
             "model": model.state_dict(),
             "rows": history.rows,
             "best": history.best_weights,
         }
-        write_checkpoint(path, {"config": settings, **kept})
+        write_checkpoint(path, kept)
         shutil.rmtree(unfinished, ignore_errors=True)
     else:
-        history = History(finished["rows"], finished.get("best"))
+        history = History(kept["rows"], kept["best"])
         print(f"{label}: {len(history)} epochs, trained before")
-        model.load_state_dict(finished["model"])
+        model.load_state_dict(kept["model"])
         model.to(choose_device(config.device)).to(memory_format=config.memory_format)
         model.eval()
     return Trained(experiment, seed, model, history, *splits.channel_stats())
