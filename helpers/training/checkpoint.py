@@ -8,11 +8,10 @@ from typing import Any
 from helpers.base.errors import TrainingError
 from helpers.base.tensors import UnreadableError, read_tensors, write_tensors
 
-Checkpoint = dict[str, Any]
 ELSEWHERE = "Move it away to train from the start, or give this run another folder."
 
 
-def write_checkpoint(path: Path, state: Checkpoint) -> None:
+def write_checkpoint(path: Path, state: dict[str, Any]) -> None:
     """Writes ``state``, whole or not at all.
 
     Raises:
@@ -27,7 +26,7 @@ def write_checkpoint(path: Path, state: Checkpoint) -> None:
         ) from error
 
 
-def read_checkpoint(path: Path, config: dict[str, Any]) -> Checkpoint | None:
+def read_checkpoint(path: Path, config: dict[str, Any]) -> dict[str, Any] | None:
     """The state at ``path``, or None where there is none.
 
     Raises:
@@ -37,7 +36,7 @@ def read_checkpoint(path: Path, config: dict[str, Any]) -> Checkpoint | None:
     if not path.is_file():
         return None
     try:
-        state: Checkpoint = read_tensors(path)
+        state: dict[str, Any] = read_tensors(path)
         kept = state["config"]
     except (UnreadableError, KeyError, TypeError) as error:
         raise TrainingError(

@@ -11,41 +11,35 @@ import torch
 from helpers.base.errors import ConfigError
 from helpers.data.augment import Augment
 
-OPTIMIZERS = ("sgd", "adam", "adamw", "rmsprop")
-SCHEDULES = ("constant", "step", "cosine", "one_cycle", "plateau")
-LOSSES = ("cross_entropy", "binary_cross_entropy", "squared_error")
 LEARNED = "learned"
-PRECISIONS = ("auto", "fp32", "bf16")
-KEEP = ("last", "best", "both")
-_KNOWN = {
-    "optimizer": OPTIMIZERS,
-    "schedule": SCHEDULES,
-    "loss": LOSSES,
-    "precision": PRECISIONS,
-    "keep": KEEP,
+CHOICES = {
+    "optimizer": ("sgd", "adam", "adamw", "rmsprop"),
+    "schedule": ("constant", "step", "cosine", "one_cycle", "plateau"),
+    "loss": ("cross_entropy", "binary_cross_entropy", "squared_error"),
+    "precision": ("auto", "fp32", "bf16"),
+    "keep": ("last", "best", "both"),
 }
-_RANGES: tuple[tuple[str, Callable[[float], bool], tuple[str, ...]], ...] = (
-    (
-        "at least 1",
+_RANGES: dict[str, tuple[Callable[[float], bool], tuple[str, ...]]] = {
+    "at least 1": (
         lambda x: x >= 1,
         ("epochs", "batch_size", "step_epochs", "patience"),
     ),
-    ("at least 8", lambda x: x >= 8, ("start_size",)),
-    ("more than 0", lambda x: x > 0, ("lr", "features_lr", "step_factor", "clip_norm")),
-    ("at least 0", lambda x: x >= 0, ("weight_decay", "l1", "mixup", "cutmix")),
-    ("0 to less than 1", lambda x: 0 <= x < 1, ("momentum", "label_smoothing")),
-    ("between 0 and 1", lambda x: 0 < x < 1, ("warmup", "ema")),
-)
+    "at least 8": (lambda x: x >= 8, ("start_size",)),
+    "more than 0": (lambda x: x > 0, ("lr", "features_lr", "step_factor", "clip_norm")),
+    "at least 0": (lambda x: x >= 0, ("weight_decay", "l1", "mixup", "cutmix")),
+    "0 to less than 1": (lambda x: 0 <= x < 1, ("momentum", "label_smoothing")),
+    "between 0 and 1": (lambda x: 0 < x < 1, ("warmup", "ema")),
+}
 
 
 @dataclass(frozen=True, kw_only=True)
 class TrainConfig:
-    """How a network is trained.
+    """How a network is trained; ``CHOICES`` lists what settings in words may be.
 
     Attributes:
         epochs: passes over the training set.
         batch_size: images per step.
-        optimizer: one of ``OPTIMIZERS``.
+        optimizer: PyTorch's, by name.
         lr: learning rate; the peak where the schedule has one.
         features_lr: factor of it for the layers below ``model.features`` (Howard and
             Ruder 2018).
@@ -54,12 +48,12 @@ class TrainConfig:
         weight_decay: L2 on weights, not on biases or normalisation; decoupled for
             AdamW.
         l1: L1 on the same weights, added to the loss.
-        schedule: one of ``SCHEDULES``.
+        schedule: of the learning rate.
         warmup: share of the steps in which ``cosine`` and ``one_cycle`` rise.
         step_epochs: epochs between two drops of ``step``, or without progress before
             one of ``plateau``.
         step_factor: factor of the learning rate at a drop.
-        loss: one of ``LOSSES``.
+        loss: over all classes, or of each head.
         head_weights: weight of each head's loss, by name; None is 1 for all;
             ``learned`` learns them with the network (Kendall et al. 2018).
         label_smoothing: share of the target given to all classes (Szegedy et al. 2016).
@@ -76,7 +70,7 @@ class TrainConfig:
             on validation (always so with patience); ``both`` leaves the last, and the
             history holds the best.
         seed: fixes the order of the images, augmentation and dropout.
-        precision: one of ``PRECISIONS``; ``auto`` is bfloat16 where that is faster.
+        precision: ``auto`` is bfloat16 where that is faster.
         device: ``auto``, ``cpu``, ``cuda`` …
         compile: whether to compile the network (worth it on a GPU only).
         channels_last: memory format of images and filters; the results are the same
@@ -113,12 +107,11 @@ class TrainConfig:
     channels_last: bool = True
 
     def __post_init__(self) -> None:
-        for name, known in _KNOWN.items():
-            if getattr(self, name) not in known:
-                raise ConfigError(
-                    f"{name} is {getattr(self, name)!r}: known are {', '.join(known)}."
-                )
-        for expected, good, names in _RANGES:
+        for name, known in CHOICES.items():
+            value = getattr(self, name)
+            if value not in known:
+                raise ConfigError(f"{name} is {value!r}: known are {', '.join(known)}.")
+        for expected, (good, names) in _RANGES.items():
             for name in names:
                 value, default = getattr(self, name), getattr(TrainConfig, name)
                 if (value is not None or default is not None) and not good(value):
@@ -154,17 +147,14 @@ class TrainConfig:
         grown = self.start_size + (full - self.start_size) * progress
         return min(full, max(8, round(grown / 8) * 8))
 
-    def changed(self) -> dict[str, Any]:
-        """The settings that are not at their defaults, by which files know a run: a
-        setting added later leaves earlier runs valid.
-        """
-        return _changed(self)
 
-
-def _changed(settings: Any) -> dict[str, Any]:
+def changed(settings: Any) -> dict[str, Any]:
+    """The settings that are not at their defaults, by which files know a run: a setting
+    added later leaves earlier runs valid.
+    """
     defaults, found = type(settings)(), {}
     for one in fields(settings):
         value = getattr(settings, one.name)
         if value != getattr(defaults, one.name):
-            found[one.name] = _changed(value) if is_dataclass(value) else value
+            found[one.name] = changed(value) if is_dataclass(value) else value
     return found

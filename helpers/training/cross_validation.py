@@ -108,8 +108,8 @@ def deal_folds(
 ) -> list[Fold]:
     """The folds of ``cross_validate``, those of the first repeat first.
 
-    ``train`` and ``valid`` are pooled and dealt into stratified folds in each
-    repeat, always the same. A network learns from all folds but one.
+    ``train`` and ``valid`` are pooled and dealt into stratified folds, always the same.
+    A network learns from all folds but one.
 
     Args:
         splits: the data.

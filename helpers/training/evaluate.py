@@ -131,19 +131,24 @@ def evaluate(
     return judge(model, batches, choose_arithmetic(device, precision))
 
 
-@torch.no_grad()
 def judge(model: nn.Module, batches: Batches, arithmetic: Arithmetic) -> Evaluation:
     """What ``evaluate`` finds, on batches that are made already."""
-    probabilities, losses = [], []
+    made = predict(model, batches, arithmetic)
+    logits = torch.cat([class_logits(model, outputs.float()) for outputs in made])
+    loss = F.cross_entropy(logits, batches.labels, reduction="none").mean().item()
+    return Evaluation(logits.softmax(1).cpu(), batches.labels.cpu(), loss)
+
+
+@torch.no_grad()
+def predict(
+    model: nn.Module, batches: Batches, arithmetic: Arithmetic
+) -> Iterator[Tensor]:
+    """Yields what the model makes of each batch, in evaluation mode."""
     with evaluation_mode(model):
-        for images, labels in batches.epoch(0):
+        for images, _ in batches.epoch(0):
             with arithmetic.in_use():
                 outputs = model(images)
-            logits = class_logits(model, outputs.float())
-            probabilities.append(logits.softmax(1))
-            losses.append(F.cross_entropy(logits, labels, reduction="none"))
-    loss = torch.cat(losses).mean().item()
-    return Evaluation(torch.cat(probabilities).cpu(), batches.labels.cpu(), loss)
+            yield outputs
 
 
 @contextmanager

@@ -22,7 +22,7 @@ from helpers.data.splits import Split, Splits
 from helpers.models.heads import Heads, heads_of
 from helpers.models.registry import create_model
 from helpers.training.checkpoint import read_checkpoint, write_checkpoint
-from helpers.training.config import TrainConfig
+from helpers.training.config import TrainConfig, changed
 from helpers.training.device import choose_device
 from helpers.training.evaluate import Evaluation, evaluate
 from helpers.training.history import History
@@ -191,7 +191,7 @@ def _train(
         "model": experiment.model,
         "arguments": experiment.model_arguments(splits),
         "data": repeat.data,
-        "training": config.changed(),
+        "training": changed(config),
         "code": code_digest(model),
         "weights": weights_digest(model),
     }
@@ -206,16 +206,11 @@ def _train(
         history = fit(
             model, splits, config, folder=unfinished, label=label, watch_test=watch_test
         )
-        kept = {
-            "config": settings,
-            "model": model.state_dict(),
-            "rows": history.rows,
-            "best": history.best_weights,
-        }
-        write_checkpoint(path, kept)
+        kept = {"config": settings, "history": vars(history)}
+        write_checkpoint(path, {**kept, "model": model.state_dict()})
         shutil.rmtree(unfinished, ignore_errors=True)
     else:
-        history = History(kept["rows"], kept["best"])
+        history = History(**kept["history"])
         print(f"{label}: {len(history)} epochs, trained before")
         model.load_state_dict(kept["model"])
         model.to(choose_device(config.device)).to(memory_format=config.memory_format)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import replace
 from functools import partial
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -13,8 +14,8 @@ from helpers.base.errors import ModelError
 from helpers.data.batches import Batches
 from helpers.data.cache import cached
 from helpers.data.splits import Split, Splits
-from helpers.training.device import Arithmetic, choose_arithmetic, choose_device
-from helpers.training.evaluate import evaluation_mode
+from helpers.training.device import choose_arithmetic, choose_device
+from helpers.training.evaluate import predict
 from helpers.training.identity import weights_digest
 
 VERSION = 1  # raise it when the same network and images would give other features
@@ -52,43 +53,29 @@ def extract_features(
     seen = (splits.fingerprint(), arithmetic.dtype, model, weights_digest(model))
     key = hashlib.blake2b(repr((VERSION, *seen)).encode(), digest_size=12).hexdigest()
     model = model.to(arithmetic.device)
-    parts: dict[str, Split] = {}
-    for name, split in splits.parts.items():
-        compute = partial(_maps, model, split, splits, batch_size, arithmetic)
-        maps = cached(f"features-{key}-{name}", compute)
-        parts[name] = replace(split, images=maps.float())
-    return replace(
-        splits,
-        train=parts["train"],
-        valid=parts["valid"],
-        test=parts.get("test"),
-        normalisation=None,
-    )
-
-
-@torch.no_grad()
-def _maps(
-    model: nn.Module,
-    split: Split,
-    splits: Splits,
-    batch_size: int,
-    arithmetic: Arithmetic,
-) -> Tensor:
-    """Maps (N, C', h, w), on the CPU, in the type of the arithmetic."""
     mean, std = splits.channel_stats()
-    batches = Batches(split, batch_size, device=arithmetic.device, mean=mean, std=std)
-    found = []
-    with evaluation_mode(model):
-        for images, _ in batches.epoch(0):
-            with arithmetic.in_use():
-                maps = model(images)
-            if not isinstance(maps, Tensor) or maps.ndim not in (2, 4):
-                shape = tuple(maps.shape) if isinstance(maps, Tensor) else type(maps)
-                raise ModelError(
-                    f"{type(model).__name__} outputs {shape}: expected maps (B, C, h, "
-                    "w) or features (B, D)."
-                )
-            maps = maps[:, :, None, None] if maps.ndim == 2 else maps
-            maps = maps.contiguous(memory_format=torch.contiguous_format)
-            found.append(maps.cpu())
-    return torch.cat(found)
+
+    def compute(split: Split) -> Tensor:
+        batches = Batches(
+            split, batch_size, device=arithmetic.device, mean=mean, std=std
+        )
+        made = predict(model, batches, arithmetic)
+        return torch.cat([_maps(model, outputs).cpu() for outputs in made])
+
+    parts: dict[str, Any] = {}
+    for name, split in splits.parts.items():
+        maps = cached(f"features-{key}-{name}", partial(compute, split))
+        parts[name] = replace(split, images=maps.float())
+    return replace(splits, normalisation=None, **parts)
+
+
+def _maps(model: nn.Module, outputs: Any) -> Tensor:
+    """What ``model`` has made of a batch, as maps (B, C', h, w)."""
+    if not isinstance(outputs, Tensor) or outputs.ndim not in (2, 4):
+        shape = tuple(outputs.shape) if isinstance(outputs, Tensor) else type(outputs)
+        raise ModelError(
+            f"{type(model).__name__} outputs {shape}: expected maps (B, C, h, w) or "
+            "features (B, D)."
+        )
+    maps = outputs if outputs.ndim == 4 else outputs[:, :, None, None]
+    return maps.contiguous()

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import copy
-import itertools
 import math
 import time
-from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -21,8 +19,8 @@ from helpers.base.errors import ConfigError, TrainingError
 from helpers.data.batches import Batches
 from helpers.data.splits import Splits
 from helpers.models.heads import class_logits
-from helpers.training.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
-from helpers.training.config import TrainConfig
+from helpers.training.checkpoint import read_checkpoint, write_checkpoint
+from helpers.training.config import TrainConfig, changed
 from helpers.training.device import choose_arithmetic, choose_device
 from helpers.training.evaluate import judge
 from helpers.training.history import History, Row
@@ -101,10 +99,18 @@ class TrainingRun:
         self.average = _make_average(self.model, config)
         self.mix = _make_mix(config, self.num_classes)
         self.history = History()
-        self.best: dict[str, Tensor] | None = None
+        # What has a state, by its name in a checkpoint.
+        self.parts: dict[str, Any] = {
+            "model": self.model,
+            "objective": self.objective,
+            "optimizer": self.optimizer,
+            "schedule": self.schedule.scheduler,
+        }
+        if self.average is not None:
+            self.parts["average"] = self.average
         self.checkpoint = None if folder is None else folder / "checkpoint.pt"
         if self.checkpoint is not None:
-            self._resume(read_checkpoint(self.checkpoint, self._settings()))
+            self._resume(self.checkpoint)
 
     def _load(self, splits: Splits, *, watch_test: bool) -> None:
         config, (mean, std) = self.config, splits.channel_stats()
@@ -125,14 +131,13 @@ class TrainingRun:
             # batch normalisation cannot learn from one image, and steps weigh the same.
             drop_last=len(splits.train) >= config.batch_size,
         )
-        self.valid_batches = batches(splits.valid, EVALUATED)
-        self.test_batches = None
+        self.watched = {"valid": batches(splits.valid, EVALUATED)}
         if watch_test:
             if splits.test is None:
                 raise ConfigError(
                     f"{splits.name} has no test split to watch: leave watch_test out."
                 )
-            self.test_batches = batches(splits.test, EVALUATED)
+            self.watched["test"] = batches(splits.test, EVALUATED)
 
     @property
     def epoch(self) -> int:
@@ -143,10 +148,9 @@ class TrainingRun:
     def finished(self) -> bool:
         """Whether all epochs are done, or patience has run out."""
         patience = self.config.patience
-        if self.epoch == 0 or patience is None:
-            return self.epoch >= self.config.epochs
-        waited = self.epoch - self.history.best_epoch
-        return self.epoch >= self.config.epochs or waited >= patience
+        if self.epoch and patience and self.epoch - self.history.best_epoch >= patience:
+            return True
+        return self.epoch >= self.config.epochs
 
     @property
     def judged(self) -> nn.Module:
@@ -155,53 +159,34 @@ class TrainingRun:
 
     def one_epoch(self) -> Row:
         """Trains for an epoch, judges the network and writes the checkpoint."""
-        started = time.perf_counter()
-        lr = self.schedule.lr
-        train_loss, train_accuracy = self._learn()
-        validation = self._validate()
-        valid_loss = validation["valid_loss"]
+        started, lr = time.perf_counter(), self.schedule.lr
+        row: Row = {"epoch": self.epoch + 1, "lr": lr, "seconds": 0.0}
+        row |= self._learn()
+        row |= self._judge()
+        valid_loss = row["valid_loss"]
         if not math.isfinite(valid_loss):
             # The last step did it: no training loss has seen its weights yet.
             step = (self.epoch + 1) * len(self.train_batches)
             raise self._diverged("validation loss", valid_loss, step, lr)
-        row: Row = {
-            "epoch": self.epoch + 1,
-            "lr": lr,
-            "seconds": 0.0,
-            "train_loss": train_loss,
-            "train_accuracy": train_accuracy,
-            **validation,
-        }
-        if self.test_batches is not None:
-            test = judge(self.judged, self.test_batches, self.arithmetic)
-            row |= {"test_loss": test.loss, "test_accuracy": test.accuracy}
         self.history.rows.append(row)
         self.schedule.after_epoch(valid_loss)
         if self.config.keeps_best and self.history.best_epoch == row["epoch"]:
-            self.best = copy.deepcopy(self.judged.state_dict())
+            self.history.best_weights = copy.deepcopy(self.judged.state_dict())
         row["seconds"] = time.perf_counter() - started
         if self.checkpoint is not None:
-            write_checkpoint(self.checkpoint, self._state())
+            self._keep(self.checkpoint)
         return row
 
-    def endless_steps(self) -> Iterator[int]:
-        """Optimizer steps, for timing; yields how many images they see."""
+    def _learn(self) -> Row:
         self.model.train()
-        for epoch in itertools.count():
-            for images, labels in self.train_batches.epoch(epoch):
-                self._step(images, labels)
-                yield len(labels)
-
-    def _learn(self) -> tuple[float, float]:
-        self.model.train()
-        losses, rates = [], []
-        correct = torch.zeros((), device=self.device)
-        size = self.config.image_size(self.epoch, self.train_batches.images.shape[-1])
-        for images, labels in self.train_batches.epoch(self.epoch, size=size):
-            rates.append(self.schedule.lr)
-            loss, hits = self._step(images, labels)
+        losses, hits, rates = [], [], []
+        side = self.config.image_size(self.epoch, self.train_batches.images.shape[-1])
+        for images, labels in self.train_batches.epoch(self.epoch, size=side):
+            loss, correct = self.step(images, labels)
             losses.append(loss)
-            correct += hits
+            hits.append(correct)
+            rates.append(self.schedule.lr)
+            self.schedule.after_step()
         # The only wait for the device in an epoch; the steps after a loss that is not a
         # number were wasted, but no checkpoint has kept them.
         values = torch.stack(losses).cpu()
@@ -210,44 +195,54 @@ class TrainingRun:
             raise self._diverged("loss", values[bad[0]].item(), step, rates[bad[0]])
         size = len(labels)  # the same in every step
         seen = size * len(losses)
-        return ((values * size).sum() / seen).item(), (correct.cpu() / seen).item()
+        return {
+            "train_loss": ((values * size).sum() / seen).item(),
+            "train_accuracy": (torch.stack(hits).sum().cpu() / seen).item(),
+        }
 
-    def _step(self, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-        """One optimizer step: the mean loss and the number of correct predictions."""
+    def step(self, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+        """One optimizer step on the device, at the learning rate that is set.
+
+        Args:
+            images: normalised and augmented, float (B, C, H, W).
+            labels: ``int64`` (B,).
+
+        Returns:
+            The mean loss and the number of correct predictions.
+        """
         targets = F.one_hot(labels, self.num_classes).float()  # (B, K)
         if self.mix is not None:
             images, targets = self.mix(images, labels)
         with self.arithmetic.in_use():
             outputs = self.forward(images)
         outputs = outputs.float()
-        loss = self.objective(outputs, targets)
+        loss = cost = self.objective(outputs, targets)
+        if self.config.l1:
+            norms = [weight.abs().sum() for weight in decayed_parameters(self.model)]
+            cost = loss + self.config.l1 * torch.stack(norms).sum()
         self.optimizer.zero_grad(set_to_none=True)
-        (loss + self._l1_penalty()).backward()
+        cost.backward()
         if self.config.clip_norm is not None:
             nn.utils.clip_grad_norm_(self.model.parameters(), self.config.clip_norm)
         self.optimizer.step()
-        self.schedule.after_step()
         if self.average is not None:
             self.average.update_parameters(self.model)
         predictions = class_logits(self.model, outputs.detach()).argmax(1)
         return loss.detach(), (predictions == targets.argmax(1)).sum()
 
-    def _l1_penalty(self) -> Tensor | float:
-        if not self.config.l1:
-            return 0.0
-        norms = [weight.abs().sum() for weight in decayed_parameters(self.model)]
-        return self.config.l1 * torch.stack(norms).sum()
-
-    def _validate(self) -> Row:
-        found = judge(self.judged, self.valid_batches, self.arithmetic)
-        row: Row = {"valid_loss": found.loss, "valid_accuracy": found.accuracy}
-        if isinstance(self.objective, HeadsObjective):
-            heads = found.by_factor(self.objective.heads.factors)
-            weights = self.objective.weights.tolist()
-            for (name, head), weight in zip(heads.items(), weights, strict=True):
-                row[f"valid_loss_{name}"] = head.loss
-                row[f"valid_accuracy_{name}"] = head.accuracy
-                row[f"weight_{name}"] = weight
+    def _judge(self) -> Row:
+        """Loss and accuracy on what is watched; with heads, each one's on ``valid``."""
+        row: Row = {}
+        for name, batches in self.watched.items():
+            found = judge(self.judged, batches, self.arithmetic)
+            row |= {f"{name}_loss": found.loss, f"{name}_accuracy": found.accuracy}
+            if name == "valid" and isinstance(self.objective, HeadsObjective):
+                heads = found.by_factor(self.objective.heads.factors)
+                weights = self.objective.weights.tolist()
+                for (head, own), weight in zip(heads.items(), weights, strict=True):
+                    row[f"valid_loss_{head}"] = own.loss
+                    row[f"valid_accuracy_{head}"] = own.accuracy
+                    row[f"weight_{head}"] = weight
         return row
 
     def _diverged(self, what: str, value: float, step: int, lr: float) -> TrainingError:
@@ -258,38 +253,28 @@ class TrainingRun:
 
     def leave_weights(self) -> None:
         """Puts the weights that ``keep`` asks for into the caller's model."""
-        both = self.config.keep == "both"
-        self.history.best_weights = self.best if both else None
-        chosen = self.judged.state_dict() if self.best is None or both else self.best
+        chosen = self.judged.state_dict()
+        if self.config.keep != "both" and self.history.best_weights is not None:
+            chosen, self.history.best_weights = self.history.best_weights, None
         self.model.load_state_dict(chosen)
         self.model.eval()
 
     def _settings(self) -> dict[str, Any]:
         """What must be the same where a checkpoint is taken up."""
         threads = torch.get_num_threads() if self.device.type == "cpu" else None
-        return {**self.config.changed(), "threads": threads}
+        return {**changed(self.config), "threads": threads}
 
-    def _state(self) -> Checkpoint:
-        states = {name: part.state_dict() for name, part in self._parts().items()}
-        kept = {"best": self.best, "rows": self.history.rows}
-        return {"config": self._settings(), **states, **kept}
+    def _keep(self, path: Path) -> None:
+        states = {name: part.state_dict() for name, part in self.parts.items()}
+        kept = {"config": self._settings(), "history": vars(self.history)}
+        write_checkpoint(path, {**kept, **states})
 
-    def _parts(self) -> dict[str, Any]:
-        parts = {
-            "model": self.model,
-            "objective": self.objective,
-            "optimizer": self.optimizer,
-            "schedule": self.schedule,
-        }
-        return parts if self.average is None else {**parts, "average": self.average}
-
-    def _resume(self, state: Checkpoint | None) -> None:
-        if state is None:
-            return
-        for name, part in self._parts().items():
-            part.load_state_dict(state[name])
-        self.best = state["best"]
-        self.history.rows = state["rows"]
+    def _resume(self, path: Path) -> None:
+        state = read_checkpoint(path, self._settings())
+        if state is not None:
+            for name, part in self.parts.items():
+                part.load_state_dict(state[name])
+            self.history = History(**state["history"])
 
 
 def _make_average(model: nn.Module, config: TrainConfig) -> AveragedModel | None:

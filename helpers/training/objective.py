@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -13,47 +11,33 @@ from helpers.models.heads import Heads, heads_of, marginals
 from helpers.training.config import LEARNED, TrainConfig
 
 
-def _binary_cross_entropy(
-    logits: Tensor, targets: Tensor, label_smoothing: float
-) -> Tensor:
-    """Every class against all others, each through a sigmoid of its own."""
-    targets = _smoothed(targets, label_smoothing)
-    losses = F.binary_cross_entropy_with_logits(logits, targets, reduction="none")
-    return losses.sum(1).mean()
-
-
-def _squared_error(logits: Tensor, targets: Tensor, label_smoothing: float) -> Tensor:
-    """Logits drawn to the targets themselves (Hui and Belkin 2021)."""
-    return (logits - _smoothed(targets, label_smoothing)).square().sum(1).mean()
-
-
-def _smoothed(targets: Tensor, label_smoothing: float) -> Tensor:
-    return targets * (1 - label_smoothing) + label_smoothing / targets.shape[1]
-
-
-# Logits (B, K), soft targets (B, K) and label smoothing to the batch's mean.
-_LOSSES: dict[str, Callable[[Tensor, Tensor, float], Tensor]] = {
-    "cross_entropy": lambda logits, targets, smoothing: F.cross_entropy(
-        logits, targets, label_smoothing=smoothing
-    ),
-    "binary_cross_entropy": _binary_cross_entropy,
-    "squared_error": _squared_error,
-}
-
-
-class ClassObjective(nn.Module):
+class Objective(nn.Module):
     """The configured loss over all classes."""
 
     def __init__(self, config: TrainConfig) -> None:
         super().__init__()
-        self.loss, self.label_smoothing = _LOSSES[config.loss], config.label_smoothing
+        self.config = config
 
     def forward(self, outputs: Tensor, targets: Tensor) -> Tensor:
-        """Logits (B, K) and soft targets (B, K) to the mean loss."""
-        return self.loss(outputs, targets, self.label_smoothing)
+        """Logits and soft targets, both (B, K), to the batch's mean loss."""
+        return self.loss(outputs, targets)
+
+    def loss(self, logits: Tensor, targets: Tensor) -> Tensor:
+        """As ``forward``, of all classes or of one head's."""
+        kind, smoothing = self.config.loss, self.config.label_smoothing
+        if kind == "cross_entropy":
+            return F.cross_entropy(logits, targets, label_smoothing=smoothing)
+        targets = targets * (1 - smoothing) + smoothing / targets.shape[1]
+        if kind == "squared_error":  # of the logits themselves (Hui and Belkin 2021)
+            losses = (logits - targets).square()
+        else:  # every class against all others, each through a sigmoid of its own
+            losses = F.binary_cross_entropy_with_logits(
+                logits, targets, reduction="none"
+            )
+        return losses.sum(1).mean()
 
 
-class HeadsObjective(nn.Module):
+class HeadsObjective(Objective):
     """The weighted sum of the heads' losses.
 
     Learned weights follow Kendall, Gal and Cipolla (CVPR 2018, section 3): head i costs
@@ -64,11 +48,10 @@ class HeadsObjective(nn.Module):
     fixed: Tensor
 
     def __init__(self, heads: Heads, config: TrainConfig) -> None:
-        super().__init__()
-        self.heads, self.config = heads, config
-        weights, by_name = config.head_weights, dict.fromkeys(heads.factors, 1.0)
-        if isinstance(weights, dict):
-            by_name = weights
+        super().__init__(config)
+        self.heads, weights = heads, config.head_weights
+        equal = dict.fromkeys(heads.factors, 1.0)
+        by_name = weights if isinstance(weights, dict) else equal
         if set(by_name) != set(heads.factors):
             raise ConfigError(
                 f"head_weights is {weights}: expected a weight for each of "
@@ -88,9 +71,8 @@ class HeadsObjective(nn.Module):
     def forward(self, outputs: Tensor, targets: Tensor) -> Tensor:
         """Outputs (B, D) and soft targets (B, K) of joint classes to the mean loss."""
         own = marginals(targets, self.heads.factors)
-        smoothing, loss = self.config.label_smoothing, _LOSSES[self.config.loss]
         losses = [
-            loss(logits, own[name], smoothing)
+            self.loss(logits, own[name])
             for name, logits in self.heads.logits(outputs).items()
         ]
         total = (self.weights * torch.stack(losses)).sum()
@@ -99,9 +81,7 @@ class HeadsObjective(nn.Module):
         return total + self.log_variances.sum() / 2
 
 
-def make_objective(
-    model: nn.Module, config: TrainConfig
-) -> ClassObjective | HeadsObjective:
+def make_objective(model: nn.Module, config: TrainConfig) -> Objective:
     """The configured loss, over the model's heads where it has several.
 
     Raises:
@@ -115,4 +95,4 @@ def make_objective(
             f"head_weights is {config.head_weights}, but {type(model).__name__} has no "
             "heads: leave it out."
         )
-    return ClassObjective(config)
+    return Objective(config)

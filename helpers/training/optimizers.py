@@ -27,61 +27,54 @@ def make_optimizer(
 ) -> Optimizer:
     """The configured optimizer over what learns, and ``extra`` parameters undecayed.
 
+    Its groups are weights and the rest; then likewise ``features``, if it has its own
+    learning rate.
+
     Raises:
         ConfigError: ``features_lr`` is set and no layers below ``features`` learn.
     """
-    groups, momentum = _parameter_groups(model, config, extra), config.momentum
-    if config.optimizer == "sgd":
-        return torch.optim.SGD(groups, momentum=momentum, nesterov=momentum > 0)
-    if config.optimizer == "rmsprop":
-        return torch.optim.RMSprop(groups, momentum=momentum)
-    return (torch.optim.Adam if config.optimizer == "adam" else torch.optim.AdamW)(
-        groups
-    )
-
-
-def _parameter_groups(
-    model: nn.Module, config: TrainConfig, extra: Iterable[nn.Parameter]
-) -> list[dict[str, Any]]:
-    """With and without decay; then likewise ``features``, if it has its own rate."""
     own_rate = config.features_lr != 1
-    slowed: list[nn.Parameter] = []
-    rest: list[nn.Parameter] = []
+    rates = [config.lr, config.lr * config.features_lr] if own_rate else [config.lr]
+    groups: list[dict[str, Any]] = [
+        {"params": [], "weight_decay": decay, "lr": lr}
+        for lr in rates
+        for decay in (config.weight_decay, 0.0)
+    ]
+    decayed = {id(parameter) for parameter in decayed_parameters(model)}
     for name, parameter in model.named_parameters():
         if parameter.requires_grad:
             slow = own_rate and name.startswith("features.")
-            (slowed if slow else rest).append(parameter)
-    if own_rate and not slowed:
+            group = groups[2 * slow + (id(parameter) not in decayed)]
+            group["params"].append(parameter)
+    groups[1]["params"] += extra
+    if own_rate and not any(group["params"] for group in groups[2:]):
         raise ConfigError(
             f"features_lr is {config.features_lr}, but {type(model).__name__} has no "
             "layers below `features` that learn. Leave it at 1, or let them learn."
         )
-    decayed = {id(parameter) for parameter in decayed_parameters(model)}
-
-    def groups(
-        parameters: list[nn.Parameter], lr: float, extra: Iterable[nn.Parameter] = ()
-    ) -> list[dict[str, Any]]:
-        weights = [p for p in parameters if id(p) in decayed]
-        spared = [*(p for p in parameters if id(p) not in decayed), *extra]
-        return [
-            {"params": weights, "weight_decay": config.weight_decay, "lr": lr},
-            {"params": spared, "weight_decay": 0.0, "lr": lr},
-        ]
-
-    own = groups(slowed, config.lr * config.features_lr) if slowed else []
-    return groups(rest, config.lr, extra) + own
+    momentum = config.momentum
+    if config.optimizer == "sgd":
+        return torch.optim.SGD(groups, momentum=momentum, nesterov=momentum > 0)
+    if config.optimizer == "rmsprop":
+        return torch.optim.RMSprop(groups, momentum=momentum)
+    adam = torch.optim.Adam if config.optimizer == "adam" else torch.optim.AdamW
+    return adam(groups)
 
 
 class Schedule:
-    """The learning rate, which moves at every step or after an epoch."""
+    """The learning rate, which moves at every step or after an epoch.
+
+    Attributes:
+        scheduler: PyTorch's own, which holds the state.
+    """
 
     def __init__(
         self, optimizer: Optimizer, config: TrainConfig, steps_per_epoch: int
     ) -> None:
         self._optimizer = optimizer
-        self._every_step = config.schedule in ("one_cycle", "cosine")
         steps = config.epochs * steps_per_epoch
-        self._scheduler = _make_scheduler(optimizer, config, steps)
+        self.scheduler = _make_scheduler(optimizer, config, steps)
+        self._every_step = isinstance(self.scheduler, lr_scheduler.OneCycleLR)
 
     @property
     def lr(self) -> float:
@@ -91,40 +84,30 @@ class Schedule:
     def after_step(self) -> None:
         """Moves ``cosine`` and ``one_cycle``."""
         if self._every_step:
-            self._scheduler.step()
+            self.scheduler.step()
 
     def after_epoch(self, valid_loss: float) -> None:
         """Moves the others; ``plateau`` watches the validation loss."""
-        if isinstance(self._scheduler, lr_scheduler.ReduceLROnPlateau):
-            self._scheduler.step(valid_loss)
+        if isinstance(self.scheduler, lr_scheduler.ReduceLROnPlateau):
+            self.scheduler.step(valid_loss)
         elif not self._every_step:
-            self._scheduler.step()
-
-    def state_dict(self) -> dict[str, Any]:
-        """What a checkpoint keeps."""
-        state = self._scheduler.state_dict()
-        # OneCycleLR keeps a bound function of itself, which cannot be loaded safely.
-        return {name: value for name, value in state.items() if not callable(value)}
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Goes on where a checkpoint left it."""
-        self._scheduler.load_state_dict(state)
+            self.scheduler.step()
 
 
 def _make_scheduler(
     optimizer: Optimizer, config: TrainConfig, steps: int
 ) -> lr_scheduler.LRScheduler:
+    drop, wait = config.step_factor, config.step_epochs
     if config.schedule == "constant":
         return lr_scheduler.ConstantLR(optimizer, factor=1.0)
     if config.schedule == "step":
-        return lr_scheduler.StepLR(optimizer, config.step_epochs, config.step_factor)
+        return lr_scheduler.StepLR(optimizer, wait, drop)
     if config.schedule == "plateau":
-        return lr_scheduler.ReduceLROnPlateau(
-            optimizer, factor=config.step_factor, patience=config.step_epochs
-        )
+        return lr_scheduler.ReduceLROnPlateau(optimizer, factor=drop, patience=wait)
     # ``cosine`` is OneCycleLR without its cycle of the momentum. The rise takes a step.
     total_steps = max(steps, 2) + 1
-    one_cycle = config.schedule == "one_cycle"
+    one_cycle, momentum = config.schedule == "one_cycle", config.momentum
+    uses_momentum = config.optimizer in ("sgd", "rmsprop")
     return lr_scheduler.OneCycleLR(
         optimizer,
         [group["lr"] for group in optimizer.param_groups],
@@ -132,9 +115,7 @@ def _make_scheduler(
         pct_start=max(config.warmup, 1.5 / total_steps),
         anneal_strategy="linear" if one_cycle else "cos",
         # Against the learning rate, by 0.05 around the configured value.
-        cycle_momentum=one_cycle
-        and config.optimizer in ("sgd", "rmsprop")
-        and 0.05 < config.momentum < 0.95,
-        base_momentum=round(config.momentum - 0.05, 6),
-        max_momentum=round(config.momentum + 0.05, 6),
+        cycle_momentum=one_cycle and uses_momentum and 0.05 < momentum < 0.95,
+        base_momentum=round(momentum - 0.05, 6),
+        max_momentum=round(momentum + 0.05, 6),
     )

@@ -5,10 +5,11 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from itertools import islice
+from itertools import chain, count, islice
 from statistics import median
 
 import torch
+from torch import Tensor
 from torch._dynamo.exc import TorchDynamoException
 
 from helpers.base.errors import TrainingError
@@ -38,12 +39,6 @@ class Speed:
         """Median over the rounds."""
         return median(self.rates)
 
-    def ratio(self, reference: Speed) -> float:
-        """How many times as fast as ``reference``: median over the rounds."""
-        return median(
-            own / other for own, other in zip(self.rates, reference.rates, strict=True)
-        )
-
 
 def time_training(
     variants: Mapping[str, Experiment],
@@ -68,9 +63,13 @@ def time_training(
     with torch.random.fork_rng():  # the caller's random numbers are kept
         for name, experiment in variants.items():
             config = replace(experiment.config, schedule="constant")
-            model = experiment.build(splits, config.seed)
-            run = TrainingRun(model, splits, config, None)
-            running[name] = (run.endless_steps(), run.device)
+            run = TrainingRun(
+                experiment.build(splits, config.seed), splits, config, None
+            )
+            running[name] = (
+                run,
+                chain.from_iterable(map(run.train_batches.epoch, count())),
+            )
             try:
                 seconds, _ = _timed(*running[name], WARMUP)
             except TorchDynamoException as error:
@@ -89,18 +88,20 @@ def time_training(
 
 
 def _timed(
-    stepping: Iterator[int], device: torch.device, steps: int
+    run: TrainingRun, batches: Iterator[tuple[Tensor, Tensor]], steps: int
 ) -> tuple[float, int]:
     """Seconds that the steps take, and the images that they see."""
-    _wait_for(device)
+    run.model.train()
+    _wait_for(run.device)
     started = time.perf_counter()
-    images = 0
-    for seen in islice(stepping, steps):
-        images += seen
+    seen = 0
+    for images, labels in islice(batches, steps):
+        run.step(images, labels)
+        seen += len(labels)
         if time.perf_counter() - started > LONGEST_TURN:
             break
-    _wait_for(device)
-    return time.perf_counter() - started, images
+    _wait_for(run.device)
+    return time.perf_counter() - started, seen
 
 
 def _wait_for(device: torch.device) -> None:

@@ -34,7 +34,7 @@ def ours(task: Task) -> tuple[str, Callable[[Window], None]]:
     """What ``fit`` does, all of it: the loop itself runs, and is only counted."""
     data = load_data("caltech101", source=task.source)
     run = TrainingRun(task.make_model(), data, _config(task), None)
-    step = run._step
+    step = run.step
 
     def train(window: Window) -> None:
         def counted(images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
@@ -43,7 +43,7 @@ def ours(task: Task) -> tuple[str, Callable[[Window], None]]:
                 raise _TimeOverError
             return result
 
-        run._step = counted
+        run.step = counted
         try:
             while True:
                 run._learn()

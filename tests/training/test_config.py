@@ -6,6 +6,7 @@ import pytest
 
 from helpers.base.errors import ConfigError
 from helpers.training import Augment, TrainConfig
+from helpers.training.config import changed
 from helpers.training.loop import VERSION
 
 
@@ -54,14 +55,14 @@ def test_images_grow_evenly_to_full_size() -> None:
 
 
 def test_a_run_is_known_by_the_settings_that_are_not_at_their_defaults() -> None:
-    assert TrainConfig().changed() == {}
+    assert changed(TrainConfig()) == {}
     settings = TrainConfig(
         optimizer="adam",
         lr=0.1,
         head_weights={"a": 2.0},
         augment=Augment(flip=0.5, crop=0),
     )
-    assert settings.changed() == {
+    assert changed(settings) == {
         "optimizer": "adam",
         "head_weights": {"a": 2.0},
         "augment": {"flip": 0.5},

@@ -223,7 +223,7 @@ def test_a_loss_that_is_not_a_number_stops_with_step_and_learning_rate(
             folder=tmp_path,
         )
     kept = torch.load(tmp_path / "checkpoint.pt", weights_only=True)
-    assert len(kept["rows"]) == 1
+    assert len(kept["history"]["rows"]) == 1
     assert kept["model"]["fc.weight"].isfinite().all()
 
 
@@ -324,7 +324,7 @@ def test_a_run_killed_in_mid_epoch_and_resumed_ends_with_the_same_bits(
     process.stdout.close()
     assert process.wait() == -signal.SIGKILL
     kept = torch.load(tmp_path / "killed" / "checkpoint.pt", weights_only=True)
-    assert 0 < len(kept["rows"]) < 6
+    assert 0 < len(kept["history"]["rows"]) < 6
     assert not (tmp_path / "killed" / "final.pt").exists()
 
     subprocess.run(command("killed", "quick"), check=True, capture_output=True)

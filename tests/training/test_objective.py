@@ -14,7 +14,7 @@ from helpers.data.splits import Splits
 from helpers.models import LeNet5, MultiHeadCNN
 from helpers.models.heads import factor_labels
 from helpers.training import Experiment, TrainConfig, fit, run_experiments
-from helpers.training.config import LOSSES
+from helpers.training.config import CHOICES
 from helpers.training.objective import HeadsObjective, make_objective
 
 FACTORS = {"row": ("top", "bottom"), "column": ("left", "middle", "right")}
@@ -59,7 +59,7 @@ def test_the_heads_loss_is_binary_cross_entropy_and_cross_entropy_weighted(
     torch.testing.assert_close(learned(outputs, one_hot(labels)), expected)
 
 
-@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("loss", CHOICES["loss"])
 def test_every_loss_is_least_where_the_logits_say_the_targets(loss: str) -> None:
     objective = make_objective(
         nn.Linear(1, 1), TrainConfig(loss=loss, label_smoothing=0.1)
@@ -76,7 +76,7 @@ def test_every_loss_is_least_where_the_logits_say_the_targets(loss: str) -> None
     torch.testing.assert_close(best.grad, torch.zeros_like(best), atol=1e-6, rtol=0)
 
 
-@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("loss", CHOICES["loss"])
 def test_every_loss_trains(corners: Splits, loss: str) -> None:
     torch.manual_seed(0)
     config = TrainConfig(

@@ -7,7 +7,7 @@ from torch import nn
 
 from helpers.base.errors import ConfigError
 from helpers.models.stroke_net import StrokePool
-from helpers.training.config import OPTIMIZERS, SCHEDULES, TrainConfig
+from helpers.training.config import CHOICES, TrainConfig
 from helpers.training.optimizers import Schedule, make_optimizer
 
 
@@ -33,7 +33,7 @@ def rates(
     return seen
 
 
-@pytest.mark.parametrize("name", OPTIMIZERS)
+@pytest.mark.parametrize("name", CHOICES["optimizer"])
 def test_every_optimizer_decays_weights_and_spares_biases_and_normalisation(
     name: str,
 ) -> None:
@@ -46,7 +46,7 @@ def test_every_optimizer_decays_weights_and_spares_biases_and_normalisation(
     assert (decayed["weight_decay"], spared["weight_decay"]) == (0.1, 0.0)
 
 
-@pytest.mark.parametrize("schedule", SCHEDULES)
+@pytest.mark.parametrize("schedule", CHOICES["schedule"])
 def test_features_learn_at_a_rate_of_their_own(schedule: str) -> None:
     model = nn.Sequential(OrderedDict(features=nn.Linear(2, 2), head=nn.Linear(2, 2)))
     config = TrainConfig(
@@ -111,7 +111,7 @@ def test_constant_stays() -> None:
     ) == {0.2}
 
 
-@pytest.mark.parametrize("name", SCHEDULES)
+@pytest.mark.parametrize("name", CHOICES["schedule"])
 def test_a_schedule_goes_on_where_its_state_was_taken(name: str) -> None:
     config = TrainConfig(epochs=6, schedule=name, step_epochs=1)
     optimizer = make_optimizer(small_model(), config)
@@ -120,10 +120,10 @@ def test_a_schedule_goes_on_where_its_state_was_taken(name: str) -> None:
         optimizer.step()
         schedule.after_step()
     schedule.after_epoch(1.0)
-    states = schedule.state_dict(), optimizer.state_dict()
+    states = schedule.scheduler.state_dict(), optimizer.state_dict()
     again = make_optimizer(small_model(), config)
     resumed = Schedule(again, config, 2)
-    resumed.load_state_dict(states[0])
+    resumed.scheduler.load_state_dict(states[0])
     again.load_state_dict(states[1])
     for loss in (2.0, 3.0):
         for one, other in ((optimizer, schedule), (again, resumed)):
