@@ -1,6 +1,5 @@
 """Configuration, the loop, its optimizers and schedules, evaluation, experiments."""
 
-from helpers.data.augment import Augment
 from helpers.training.config import TrainConfig
 from helpers.training.cross_validation import CrossValidated, cross_validate, deal_folds
 from helpers.training.device import has_fast_bf16
@@ -12,7 +11,6 @@ from helpers.training.loop import fit
 from helpers.training.speed import Speed, time_training
 
 __all__ = [
-    "Augment",
     "CrossValidated",
     "Evaluation",
     "Experiment",

@@ -119,8 +119,7 @@ def deal_folds(
             instead of learning from them; with 0 it is watched on the held-out fold.
 
     Raises:
-        ConfigError: there are fewer images of a class than folds, or ``watch`` is not a
-            share.
+        ConfigError: a class has fewer images than folds, or ``watch`` is no share.
     """
     if not 0 <= watch < 1:
         raise ConfigError(f"watch is {watch}: expected 0 or more, and less than 1.")

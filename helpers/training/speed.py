@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import chain, count, islice
 from statistics import median
 
@@ -63,15 +64,12 @@ def time_training(
     with torch.random.fork_rng():  # the caller's random numbers are kept
         for name, experiment in variants.items():
             config = replace(experiment.config, schedule="constant")
-            run = TrainingRun(
-                experiment.build(splits, config.seed), splits, config, None
-            )
-            running[name] = (
-                run,
-                chain.from_iterable(map(run.train_batches.epoch, count())),
-            )
+            model = experiment.build(splits, config.seed)
+            run = TrainingRun(model, splits, config, None)
+            endless = chain.from_iterable(map(run.train_batches.epoch, count()))
+            running[name] = partial(_timed, run, endless)
             try:
-                seconds, _ = _timed(*running[name], WARMUP)
+                seconds, _ = running[name](WARMUP)
             except TorchDynamoException as error:
                 reason = str(error).strip().splitlines()[0]
                 raise TrainingError(
@@ -82,7 +80,7 @@ def time_training(
             speeds[name] = Speed(seconds)
         for _ in range(rounds):
             for name, speed in speeds.items():
-                seconds, images = _timed(*running[name], steps)
+                seconds, images = running[name](steps)
                 speed.rates.append(images / seconds)
     return speeds
 

@@ -5,7 +5,8 @@ from dataclasses import asdict
 import pytest
 
 from helpers.base.errors import ConfigError
-from helpers.training import Augment, TrainConfig
+from helpers.data import Augment
+from helpers.training import TrainConfig
 from helpers.training.config import changed
 from helpers.training.loop import VERSION
 

@@ -14,9 +14,10 @@ from torch import Tensor, nn
 from training.conftest import stop_before_epoch
 
 from helpers.base.errors import ConfigError, TrainingError
+from helpers.data import Augment
 from helpers.data.splits import Splits
 from helpers.models import ImprovedCNN, LeNet5, StrokeNet
-from helpers.training import Augment, TrainConfig, evaluate, fit, loop
+from helpers.training import TrainConfig, evaluate, fit, loop
 from helpers.training.checkpoint import write_checkpoint
 
 QUICK = TrainConfig(epochs=3, batch_size=16, lr=0.05, precision="fp32")
@@ -277,9 +278,10 @@ from pathlib import Path
 sys.path.insert(0, {tests!r})
 from training.conftest import squares
 import torch
+from helpers.data import Augment
 from helpers.data.splits import Splits
 from helpers.models import ImprovedCNN
-from helpers.training import Augment, TrainConfig, fit
+from helpers.training import TrainConfig, fit
 
 torch.set_num_threads(1)
 corners = Splits("corners", "synthetic", tuple("abcd"), squares(128, 0), squares(32, 1))
