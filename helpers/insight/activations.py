@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from typing import Any
 
@@ -42,71 +42,57 @@ def find_layer(model: nn.Module, layer: str) -> nn.Module:
     return modules[layer]
 
 
-def unused(model: nn.Module, *layers: str) -> ModelError:
-    """The error that the forward pass does not use some layers."""
-    return ModelError(
-        f"The forward pass of {type(model).__name__} does not use layer "
-        f"{', '.join(layers)}."
-    )
+class _Captured(dict[str, Tensor]):
+    """Outputs by layer; one that is not there is a ModelError that says why."""
 
+    def __init__(self, model: nn.Module) -> None:
+        super().__init__()
+        self._model = type(model).__name__
 
-def output_shapes(model: nn.Module, images: Tensor) -> dict[str, tuple[int, ...]]:
-    """The shapes of the layers' outputs for one of ``images`` (B, C, H, W).
-
-    Returns:
-        By layer, in the model's order: (maps, h, w) or (units,), for innermost layers
-        that the forward pass reaches and whose output is one tensor.
-    """
-    shapes: dict[str, tuple[int, ...]] = {}
-    leaves = {
-        name: module
-        for name, module in model.named_modules()
-        if name and not list(module.children())
-    }
-
-    def keep(layer: str, output: Any) -> None:
-        if isinstance(output, Tensor):
-            shapes[layer] = tuple(output.shape[1:])
-
-    with torch.no_grad(), _hooked(model, leaves, keep):
-        model(images[:1].to(device_of(model)))
-    return {name: shapes[name] for name in leaves if name in shapes}
-
-
-def has_positions(shape: Sequence[int]) -> bool:
-    """Whether an output of this shape is maps of more than one position."""
-    return len(shape) == 3 and tuple(shape[1:]) > (1, 1)
-
-
-def layers_with_maps(model: nn.Module, images: Tensor) -> list[str]:
-    """The layers of ``output_shapes`` with maps of more than one position."""
-    shapes = output_shapes(model, images)
-    return [name for name, shape in shapes.items() if has_positions(shape)]
+    def __missing__(self, layer: str) -> Tensor:
+        raise ModelError(
+            f"The forward pass of {self._model} does not use layer {layer}, or the "
+            "layer's output is not one tensor: choose another, or a layer within it."
+        )
 
 
 @contextmanager
-def capture(model: nn.Module, layers: Sequence[str]) -> Iterator[dict[str, Tensor]]:
+def capture(
+    model: nn.Module, layers: Sequence[str], *, before_relu: bool = False
+) -> Iterator[dict[str, Tensor]]:
     """Within the block, in evaluation mode, each forward pass leaves copies of the
     outputs of ``layers`` in the yielded dictionary.
 
     Of a layer that is used several times in one pass the last output counts; that of a
     convolution is from before an in-place ReLU.
 
+    Args:
+        model: any network; it is left as it was.
+        layers: names as ``named_modules`` gives them.
+        before_relu: of an ``nn.ReLU`` take the input in place of the output.
+
     Raises:
-        ModelError: the model has no such layer, or a layer's output is not one tensor.
+        ModelError: the model has no such layer.
     """
-    outputs: dict[str, Tensor] = {}
+    found = _Captured(model)
+    modules = {layer: find_layer(model, layer) for layer in layers}
 
-    def keep(layer: str, output: Any) -> None:
-        if not isinstance(output, Tensor):
-            raise ModelError(
-                f"Layer {layer!r} outputs a {type(output).__name__}, not one tensor: "
-                "choose a layer within it."
+    def keep(layer: str, _module: nn.Module, inputs: Any, *outputs: Any) -> None:
+        value = outputs[0] if outputs else inputs[0]
+        if isinstance(value, Tensor):
+            found[layer] = value.clone()  # before a ReLU writes over it
+
+    with ExitStack() as stack:
+        stack.enter_context(evaluation_mode(model))
+        for layer, module in modules.items():
+            early = before_relu and isinstance(module, nn.ReLU)
+            hook = (
+                module.register_forward_pre_hook
+                if early
+                else module.register_forward_hook
             )
-        outputs[layer] = output.detach().clone()  # before a ReLU writes over it
-
-    with _hooked(model, {name: find_layer(model, name) for name in layers}, keep):
-        yield outputs
+            stack.callback(hook(partial(keep, layer)).remove)
+        yield found
 
 
 def activations(
@@ -123,37 +109,38 @@ def activations(
         By layer, in the order of ``layers``: float32 on the CPU.
 
     Raises:
-        ModelError: as ``capture``; also where the forward pass does not reach a layer.
+        ModelError: the model has no such layer, the forward pass does not reach it, or
+            its output is not one tensor.
     """
     with torch.no_grad(), capture(model, layers) as outputs:
         model(images.to(device_of(model)))
-    if missing := [layer for layer in layers if layer not in outputs]:
-        raise unused(model, *missing)
     return {layer: outputs[layer].float().cpu() for layer in layers}
+
+
+def output_shapes(model: nn.Module, images: Tensor) -> dict[str, tuple[int, ...]]:
+    """The shapes of the layers' outputs for one of ``images`` (B, C, H, W).
+
+    Returns:
+        By layer, in the model's order: (maps, h, w) or (units,), for innermost layers
+        that the forward pass reaches and whose output is one tensor.
+    """
+    leaves = [n for n, m in model.named_modules() if n and not list(m.children())]
+    with torch.no_grad(), capture(model, leaves) as outputs:
+        model(images[:1].to(device_of(model)))
+    return {name: outputs[name].shape[1:] for name in leaves if name in outputs}
+
+
+def has_positions(shape: Sequence[int]) -> bool:
+    """Whether an output of this shape is maps of more than one position."""
+    return len(shape) == 3 and tuple(shape[1:]) > (1, 1)
+
+
+def layers_with_maps(model: nn.Module, images: Tensor) -> list[str]:
+    """The layers of ``output_shapes`` with maps of more than one position."""
+    shapes = output_shapes(model, images)
+    return [name for name, shape in shapes.items() if has_positions(shape)]
 
 
 def strongest_maps(maps: Tensor, count: int) -> Tensor:
     """The indices of the ``count`` maps (n, h, w) of largest mean absolute value."""
     return maps.abs().mean(dim=(1, 2)).topk(min(count, len(maps))).indices.sort().values
-
-
-@contextmanager
-def _hooked(
-    model: nn.Module,
-    modules: Mapping[str, nn.Module],
-    keep: Callable[[str, Any], None],
-) -> Iterator[None]:
-    """Within the block, the model is in evaluation mode and ``keep`` sees outputs."""
-
-    def hook(name: str, _module: nn.Module, _inputs: Any, output: Any) -> None:
-        keep(name, output)
-
-    hooks = [
-        m.register_forward_hook(partial(hook, name)) for name, m in modules.items()
-    ]
-    try:
-        with evaluation_mode(model):
-            yield
-    finally:
-        for handle in hooks:
-            handle.remove()

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
-import numpy as np
 import torch
 from sklearn.manifold import TSNE
 from sklearn.neighbors import NearestNeighbors
@@ -15,20 +14,15 @@ from helpers.base.errors import ConfigError
 SMALLEST, LARGEST = 1e-15, 1e15
 
 
-@dataclass(frozen=True)
-class Embedding:
+class Embedding(NamedTuple):
     """Points on a plane, one for each image.
 
     Attributes:
         points: float32 (N, 2); its axes have no meaning.
-        perplexity: about how many neighbours each image was given.
-        seed: of what is left to chance.
         divergence: of Kullback and Leibler, that t-SNE is left with, in nats.
     """
 
     points: Tensor
-    perplexity: float
-    seed: int
     divergence: float
 
 
@@ -58,16 +52,9 @@ def embed(features: Tensor, *, perplexity: float = 30.0, seed: int = 0) -> Embed
             "be embedded: expected at least two for each image, finite and not all "
             "equal. Choose another layer."
         )
-    tsne = TSNE(
-        perplexity=perplexity, init="pca", learning_rate="auto", random_state=seed
-    )
-    points = tsne.fit_transform(values.numpy())
-    return Embedding(
-        torch.from_numpy(np.asarray(points, np.float32)),
-        perplexity,
-        seed,
-        float(tsne.kl_divergence_),
-    )
+    tsne = TSNE(perplexity=perplexity, random_state=seed)
+    points = torch.from_numpy(tsne.fit_transform(values.numpy()))
+    return Embedding(points.float(), float(tsne.kl_divergence_))
 
 
 def neighbour_agreement(

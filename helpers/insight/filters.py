@@ -8,10 +8,8 @@ Visualization, Distill 2017), the image is blurred, and shifted a little at ever
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -19,8 +17,7 @@ from torch import Tensor, nn
 from torchvision.transforms.v2.functional import gaussian_blur
 
 from helpers.base.errors import ModelError
-from helpers.insight.activations import device_of, find_layer, unused
-from helpers.training.evaluate import evaluation_mode
+from helpers.insight.activations import capture, device_of
 
 START_NOISE = 0.01  # in logits of the pixels; invisible, but breaks the symmetry
 LEAK = 0.1  # the slope of the ascent where a filter is silent
@@ -31,14 +28,12 @@ class FilterPictures:
     """The images that some filters of one layer respond to, on the CPU.
 
     Attributes:
-        layer: its name.
         filters: F indices of its filters, or of its units if it is fully connected.
         images: float32 (F, C, H, W), 0–1, before normalisation.
         responses: of each filter to its own image before each step (first to the blank
             image) and after the last, float32 (steps + 1, F).
     """
 
-    layer: str
     filters: tuple[int, ...]
     images: Tensor
     responses: Tensor
@@ -87,16 +82,15 @@ def filter_pictures(
         torch.tensor(values, device=device).view(1, -1, 1, 1) for values in (mean, std)
     )
     shape = (len(mean), image_size, image_size)
-    with evaluation_mode(model), _probe(model, layer) as outputs_for:
-        blank = torch.full((1, *shape), 0.5, device=device)
+    with capture(model, [layer], before_relu=True) as outputs:
         with torch.no_grad():
-            count = outputs_for((blank - centre) / spread).shape[1]
-        chosen = _choose(layer, count, filters)
+            model((torch.full((1, *shape), 0.5, device=device) - centre) / spread)
+        chosen = _choose(layer, outputs[layer], filters)
 
         def respond(images: Tensor) -> Tensor:
             """What each filter (or unit) makes of its own image: (F, h, w), or (F,)."""
-            outputs = outputs_for((images - centre) / spread)
-            return outputs[torch.arange(len(chosen)), chosen]
+            model((images - centre) / spread)
+            return outputs[layer][torch.arange(len(chosen)), chosen]
 
         noise = START_NOISE * torch.randn(len(chosen), *shape, generator=generator)
         logits = noise.to(device).requires_grad_()
@@ -115,45 +109,17 @@ def filter_pictures(
             images = _smooth(logits, blur).sigmoid()
             responses.append(_response(respond(images)))
     rows = torch.stack(responses).float().cpu()
-    return FilterPictures(layer, tuple(chosen.tolist()), images.cpu(), rows)
+    return FilterPictures(tuple(chosen.tolist()), images.cpu(), rows)
 
 
-@contextmanager
-def _probe(model: nn.Module, layer: str) -> Iterator[Callable[[Tensor], Tensor]]:
-    """Within the block, a function from normalised images to the layer's output, of a
-    ReLU its input.
-    """
-    module = find_layer(model, layer)
-    seen: list[Tensor] = []
-
-    def keep(value: Any) -> None:
-        if not isinstance(value, Tensor) or value.ndim not in (2, 4):
-            shape = tuple(value.shape) if isinstance(value, Tensor) else type(value)
-            raise ModelError(
-                f"Layer {layer!r} works on {shape}: choose one of maps (B, maps, h, w) "
-                "or units (B, n)."
-            )
-        seen.append(value.clone())  # before an in-place ReLU writes over it
-
-    def outputs_for(images: Tensor) -> Tensor:
-        seen.clear()
-        model(images)
-        if not seen:
-            raise unused(model, layer)
-        return seen[-1]
-
-    if isinstance(module, nn.ReLU):
-        hook = module.register_forward_pre_hook(lambda _module, inputs: keep(inputs[0]))
-    else:
-        hook = module.register_forward_hook(lambda _module, _inputs, out: keep(out))
-    try:
-        yield outputs_for
-    finally:
-        hook.remove()
-
-
-def _choose(layer: str, count: int, filters: Sequence[int] | None) -> Tensor:
+def _choose(layer: str, output: Tensor, filters: Sequence[int] | None) -> Tensor:
     """The indices of the chosen filters, ``int64`` (F,)."""
+    if output.ndim not in (2, 4):
+        raise ModelError(
+            f"Layer {layer!r} works on {tuple(output.shape)}: choose one of maps "
+            "(B, maps, h, w) or units (B, n)."
+        )
+    count = output.shape[1]
     chosen = list(range(count) if filters is None else filters)
     if not chosen or not all(0 <= index < count for index in chosen):
         raise ModelError(

@@ -5,8 +5,6 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from helpers.base.errors import ConfigError
-
 
 def weight_pictures(weight: Tensor) -> Tensor:
     """Filters (F, C, h, w) as pictures, 0–1, each on its own scale, 0 mid-gray."""
@@ -26,15 +24,7 @@ def filter_composition(weight: Tensor) -> dict[str, Tensor]:
     Returns:
         By ``plain brightness``, ``plain colour``, ``brightness pattern`` and ``colour
         pattern``: shares (F,), which add up to 1.
-
-    Raises:
-        ConfigError: these are no filters of images with several channels.
     """
-    if weight.ndim != 4 or weight.shape[1] < 2:
-        raise ConfigError(
-            f"Weights of the shape {tuple(weight.shape)}: expected filters (F, C, h, "
-            "w), C > 1."
-        )
     filters = weight.detach().double().cpu()
     gray = filters.mean(dim=1, keepdim=True).expand_as(filters)
     colour = filters - gray

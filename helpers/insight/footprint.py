@@ -8,7 +8,7 @@ import math
 import torch
 from torch import Tensor, nn
 
-from helpers.insight.activations import find_layer, unused
+from helpers.insight.activations import capture
 from helpers.insight.receptive_field import Box
 
 
@@ -28,20 +28,13 @@ def gradient_footprint(
     Raises:
         ModelError: the model has no such layer, or the forward pass does not reach it.
     """
-    find_layer(model, layer)
-    linear = copy.deepcopy(model).to("cpu", torch.float32).eval()
+    linear = copy.deepcopy(model).to("cpu", torch.float32)
     _open_all_paths(linear)
-    outputs: list[Tensor] = []
-    linear.get_submodule(layer).register_forward_hook(
-        lambda _module, _inputs, output: outputs.append(output.clone())
-    )
     # Close to zero, where ReLU6 and its like are not yet saturated.
     images = torch.full((1, channels, image_size, image_size), 1e-6, requires_grad=True)
-    with torch.enable_grad():
+    with torch.enable_grad(), capture(linear, [layer]) as outputs:
         linear(images)
-    if not outputs:
-        raise unused(model, layer)
-    output = outputs[-1]  # (1, maps, h, w) or (1, units)
+    output = outputs[layer]  # (1, maps, h, w) or (1, units)
     if output.ndim == 4:
         output = output[..., output.shape[-2] // 2, output.shape[-1] // 2]
     (gradient,) = torch.autograd.grad(output.sum(), images)

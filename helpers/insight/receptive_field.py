@@ -15,28 +15,36 @@ Where branches meet, a unit sees what it sees along any of them.
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial, reduce
+from functools import reduce
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
+from torch.utils.weak import WeakTensorKeyDictionary
 
-from helpers.insight.activations import find_layer, unused
+from helpers.insight.activations import capture
 
 aten = torch.ops.aten
-Pair = Sequence[int]  # for rows, for columns
-Window = tuple[Pair, Pair, Pair, Pair]  # kernel, stride, padding, dilation
+WINDOWS = {
+    aten.convolution,
+    aten.max_pool2d_with_indices,
+    aten.avg_pool2d,
+    aten._adaptive_avg_pool2d,  # noqa: SLF001
+    aten.adaptive_max_pool2d,
+}
+# These keep a map's size although each value depends on the whole map.
+OVER_THE_MAP = {aten.native_group_norm, aten.native_layer_norm}
 Box = tuple[int, int, int, int]
 """Top, left, bottom, right in pixels; bottom and right are the first outside."""
 
 
 @dataclass(frozen=True)
-class Axis:
-    """The fields of a row or column of units, in pixels along one side of the image.
+class ReceptiveField:
+    """What the units of one layer see of a square image, in pixels along each side.
 
     Attributes:
         size: of a unit's field, padding included.
@@ -53,27 +61,28 @@ class Axis:
     units: int
     seen: tuple[int, int]
 
-    def field(self, unit: int | None = None) -> tuple[int, int]:
-        """First pixel that a unit (None: the middle one) sees, and the first after."""
-        first = self.start + self.stride * (self.units // 2 if unit is None else unit)
-        return max(first, self.seen[0]), min(first + self.size, self.seen[1])
+    def box(self) -> Box:
+        """What the unit in the middle sees."""
+        start = self.start + self.stride * (self.units // 2)
+        first, end = max(start, self.seen[0]), min(start + self.size, self.seen[1])
+        return first, first, end, end
 
     def window(
         self, kernel: int, stride: int, padding: int, dilation: int, units: int
-    ) -> Axis:
+    ) -> ReceptiveField:
         """After a convolution or pooling that makes ``units`` of these."""
         size = self.size + (kernel - 1) * dilation * self.stride
         start = self.start - padding * self.stride
         end = start + (units - 1) * stride * self.stride + size
         seen = max(start, self.seen[0]), min(end, self.seen[1])
-        return Axis(size, stride * self.stride, start, units, seen)
+        return ReceptiveField(size, stride * self.stride, start, units, seen)
 
-    def everything(self, units: int) -> Axis:
+    def everything(self, units: int) -> ReceptiveField:
         """After an operation in which each of ``units`` sees all of these."""
         size = self.size + (self.units - 1) * self.stride
         return replace(self, size=size, stride=0, units=units)
 
-    def union(self, other: Axis) -> Axis:
+    def union(self, other: ReceptiveField) -> ReceptiveField:
         """Where two branches meet: what is seen along either."""
         if self.units != other.units or self.stride != other.stride:
             # The fields drift apart from unit to unit: take them whole.
@@ -85,79 +94,31 @@ class Axis:
         return replace(self, size=end - start, start=start, seen=seen)
 
 
-@dataclass(frozen=True)
-class ReceptiveField:
-    """What the units of one layer see of the image, from top to bottom and from left to
-    right.
-    """
-
-    rows: Axis
-    columns: Axis
-
-    @property
-    def size(self) -> tuple[int, int]:
-        """Height and width of a unit's field in pixels, the padding included."""
-        return self.rows.size, self.columns.size
-
-    @property
-    def stride(self) -> tuple[int, int]:
-        """Pixels from one unit's field to the next, down and to the right."""
-        return self.rows.stride, self.columns.stride
-
-    def box(self, row: int | None = None, column: int | None = None) -> Box:
-        """What the unit at ``row`` and ``column`` (None: the middle) sees."""
-        top, bottom = self.rows.field(row)
-        left, right = self.columns.field(column)
-        return top, left, bottom, right
-
-
 def receptive_field(
     model: nn.Module, layer: str, image_size: int, channels: int = 3
 ) -> ReceptiveField:
-    """The receptive field of one layer; see ``receptive_fields``.
-
-    Raises:
-        ModelError: the model has no such layer, or the forward pass does not reach it.
-    """
-    find_layer(model, layer)
-    fields = receptive_fields(model, image_size, channels)
-    if layer not in fields:
-        raise unused(model, layer)
-    return fields[layer]
-
-
-def receptive_fields(
-    model: nn.Module, image_size: int, channels: int = 3
-) -> dict[str, ReceptiveField]:
-    """The receptive fields of all layers and blocks, in the order in which the forward
-    pass finishes them.
+    """The receptive field of a layer or block, at its last use in a pass.
 
     The forward pass is followed operation by operation, on shapes alone. Convolutions
     and pooling follow the recursion; what keeps a map's size works on each position by
     itself; after anything else (a fully connected layer, a global mean, padding,
-    pooling into uneven bins) a unit is taken to see all that its input sees.
+    pooling into uneven bins, filters or maps that are not square) a unit is taken to
+    see all that its input sees.
 
-    Returns:
-        By name, of each layer whose output is one tensor, the field of its last use.
+    Raises:
+        ModelError: the model has no such layer, the forward pass does not reach it, or
+            its output is not one tensor.
     """
-    shapes = copy.deepcopy(model).eval().to("meta")
-    trace = _Trace()
-    fields: dict[str, ReceptiveField] = {}
-
-    def note(name: str, _module: nn.Module, _inputs: Any, output: Any) -> None:
-        if field := trace.get(output):
-            fields.pop(name, None)
-            fields[name] = field
-
-    for name, module in shapes.named_modules():
-        if name:
-            module.register_forward_hook(partial(note, name))
+    shapes, trace = copy.deepcopy(model), _Trace()
     images = torch.empty(1, channels, image_size, image_size, device="meta")
-    pixels = Axis(size=1, stride=1, start=0, units=image_size, seen=(0, image_size))
-    trace.put(images, ReceptiveField(pixels, pixels))
-    with torch.no_grad(), trace:
-        shapes(images)
-    return fields
+    pixels = (0, image_size)
+    trace.fields[images] = ReceptiveField(1, 1, start=0, units=image_size, seen=pixels)
+    with torch.no_grad(), capture(shapes, [layer]) as outputs:
+        shapes.to("meta")
+        with trace:
+            shapes(images)
+    field: ReceptiveField = trace.fields[outputs[layer]]
+    return field
 
 
 class _Trace(TorchDispatchMode):
@@ -168,15 +129,7 @@ class _Trace(TorchDispatchMode):
 
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
-        # With the tensors, whose identities are else given away again.
-        self._fields: dict[int, tuple[Tensor, ReceptiveField]] = {}
-
-    def put(self, tensor: Tensor, field: ReceptiveField) -> None:
-        self._fields[id(tensor)] = (tensor, field)
-
-    def get(self, value: Any) -> ReceptiveField | None:
-        known = self._fields.get(id(value))
-        return known[1] if known else None
+        self.fields = WeakTensorKeyDictionary()
 
     def __torch_dispatch__(
         self,
@@ -186,66 +139,53 @@ class _Trace(TorchDispatchMode):
         kwargs: Mapping[str, Any] | None = None,
     ) -> Any:
         out = func(*args, **(kwargs or {}))
-        seen = [field for v in tree_leaves((args, kwargs)) if (field := self.get(v))]
-        if seen:
-            rows = reduce(Axis.union, (field.rows for field in seen))
-            columns = reduce(Axis.union, (field.columns for field in seen))
+        given = [v for v in tree_leaves((args, kwargs)) if isinstance(v, Tensor)]
+        if seen := [self.fields[v] for v in given if v in self.fields]:
+            field = reduce(ReceptiveField.union, seen)
             for tensor in tree_leaves(out):
-                units = tuple(tensor.shape[-2:]) if tensor.ndim >= 4 else (1, 1)
-                axes = _after(func.overloadpacket, args, (rows, columns), units)
-                self.put(tensor, ReceptiveField(*axes))
+                height, width = tensor.shape[-2:] if tensor.ndim >= 4 else (1, 1)
+                units = height if height == width else 1
+                self.fields[tensor] = _after(func.overloadpacket, args, field, units)
         return out
 
 
 def _after(
-    operation: Any, args: Sequence[Any], axes: tuple[Axis, Axis], units: Pair
-) -> list[Axis]:
-    """What an operation makes of the rows and columns; its map has ``units``."""
-    sizes = [axis.units for axis in axes]
-    window = _WINDOWS[operation](args, sizes, units) if operation in _WINDOWS else None
-    if window is not None:
-        numbers = zip(*window, units, strict=True)
-        return [axis.window(*of) for axis, of in zip(axes, numbers, strict=True)]
-    if operation in _OVER_THE_MAP or sizes != list(units):
-        return [axis.everything(new) for axis, new in zip(axes, units, strict=True)]
-    return list(axes)
+    operation: Any, args: Sequence[Any], field: ReceptiveField, units: int
+) -> ReceptiveField:
+    """What an operation makes of the field of its input; its map has ``units``."""
+    if operation in WINDOWS:
+        window = _window(operation, args, field.units, units)
+        return field.window(*window, units) if window else field.everything(units)
+    if operation in OVER_THE_MAP or field.units != units:
+        return field.everything(units)
+    return field
 
 
-def _convolution(args: Sequence[Any], _sizes: Pair, _units: Pair) -> Window | None:
-    _, weight, _, stride, padding, dilation, transposed = args[:7]
-    if transposed or weight.ndim != 4:
+def _window(
+    operation: Any, args: Sequence[Any], before: int, after: int
+) -> tuple[int, int, int, int] | None:
+    """Kernel, stride, padding and dilation, if each is one number for both sides."""
+    if operation is aten.convolution:
+        _, weight, _, stride, padding, dilation, transposed = args[:7]
+        if transposed or weight.ndim != 4:
+            return None
+        window = [weight.shape[-2:], stride, padding, dilation]
+    elif operation in (aten.max_pool2d_with_indices, aten.avg_pool2d):
+        # What follows the padding of average pooling is no dilation.
+        given = args[1:4] if operation is aten.avg_pool2d else args[1:5]
+        defaults: list[Any] = [
+            [],
+            0,
+            1,
+        ]  # stride (the kernel's size), padding, dilation
+        kernel, stride, padding, dilation = [*given, *defaults[len(given) - 1 :]]
+        window = [kernel, stride or kernel, padding, dilation]
+    elif before % after:
         return None
-    return weight.shape[-2:], _pair(stride), _pair(padding), _pair(dilation)
-
-
-def _max_pooling(args: Sequence[Any], _sizes: Pair, _units: Pair) -> Window:
-    defaults: list[Any] = [[], 0, 1]  # stride (the kernel's size), padding, dilation
-    kernel, stride, padding, dilation = [*args[1:5], *defaults[len(args) - 2 :]]
-    return _pair(kernel), _pair(stride or kernel), _pair(padding), _pair(dilation)
-
-
-def _average_pooling(args: Sequence[Any], sizes: Pair, units: Pair) -> Window:
-    return _max_pooling(args[:4], sizes, units)  # what follows there is no dilation
-
-
-def _adaptive_pooling(_args: Sequence[Any], sizes: Pair, units: Pair) -> Window | None:
-    if any(size % new for size, new in zip(sizes, units, strict=True)):
+    else:
+        window = [before // after, before // after, 0, 1]
+    sides = [{side} if isinstance(side, int) else set(side) for side in window]
+    if any(len(side) > 1 for side in sides):
         return None
-    bins = [size // new for size, new in zip(sizes, units, strict=True)]
-    return bins, bins, (0, 0), (1, 1)
-
-
-def _pair(value: int | Sequence[int]) -> Pair:
-    values = [value] if isinstance(value, int) else list(value)
-    return values * 2 if len(values) == 1 else values
-
-
-_WINDOWS: dict[Any, Callable[[Sequence[Any], Pair, Pair], Window | None]] = {
-    aten.convolution: _convolution,
-    aten.max_pool2d_with_indices: _max_pooling,
-    aten.avg_pool2d: _average_pooling,
-    aten._adaptive_avg_pool2d: _adaptive_pooling,  # noqa: SLF001
-    aten.adaptive_max_pool2d: _adaptive_pooling,
-}
-# These keep a map's size although each value depends on the whole map.
-_OVER_THE_MAP = {aten.native_group_norm, aten.native_layer_norm}
+    kernel, stride, padding, dilation = (side.pop() for side in sides)
+    return kernel, stride, padding, dilation

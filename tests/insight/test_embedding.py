@@ -20,7 +20,6 @@ def test_neighbours_stay_neighbours() -> None:
     features, labels = clouds()
     found = embed(features, perplexity=10)
     assert found.points.shape == (60, 2)
-    assert (found.perplexity, found.seed) == (10, 0)
     assert 0 < found.divergence < 2
     assert neighbour_agreement(found.points, labels, neighbours=5) > 0.95
 
