@@ -97,8 +97,7 @@ def saliency(model: nn.Module, images: Tensor, *, target: Target = None) -> Tens
     Raises:
         ModelError: the network has no such head or class.
     """
-    classes = explained_classes(model, images, target)[0]
-    return _gradient(model, images, target, classes).abs().amax(dim=1)
+    return _gradient(model, images, target).abs().amax(dim=1)
 
 
 def guided_backprop(
@@ -113,7 +112,6 @@ def guided_backprop(
     Raises:
         ModelError: the network has no such head or class, or no ReLU module.
     """
-    classes = explained_classes(model, images, target)[0]
     relus = [m for m in model.modules() if isinstance(m, (nn.ReLU, nn.ReLU6))]
     if not relus:
         raise ModelError(
@@ -122,12 +120,13 @@ def guided_backprop(
         )
 
     def cut(_module: nn.Module, _inputs: tuple[Tensor, ...], output: Tensor) -> None:
-        output.register_hook(lambda gradient: gradient.clamp(min=0))
+        if output.requires_grad:
+            output.register_hook(lambda gradient: gradient.clamp(min=0))
 
     # Hooks on the output, unlike captum's on the module, take in-place ReLUs as well.
     hooks = [relu.register_forward_hook(cut) for relu in relus]
     try:
-        return _gradient(model, images, target, classes)
+        return _gradient(model, images, target)
     finally:
         for hook in hooks:
             hook.remove()
@@ -161,14 +160,13 @@ class _Scores(nn.Module):
         return class_logits(self.model, outputs)
 
 
-def _gradient(
-    model: nn.Module, images: Tensor, target: Target, classes: Tensor
-) -> Tensor:
+def _gradient(model: nn.Module, images: Tensor, target: Target) -> Tensor:
     """The gradient of each image's score, float32 (B, C, H, W), on the CPU."""
+    classes = explained_classes(model, images, target)[0].tolist()
     inputs = images.detach().to(device_of(model), copy=True).requires_grad_()
     with evaluation_mode(model):
         gradient: Tensor = Saliency(_Scores(model, target)).attribute(
-            inputs, classes.tolist(), abs=False
+            inputs, classes, abs=False
         )
     return gradient.detach().float().cpu()
 

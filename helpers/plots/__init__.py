@@ -9,30 +9,30 @@ from helpers.plots.classes import (
     plot_class_accuracy,
     plot_class_counts,
     plot_confusion_matrix,
+    plot_embedding,
 )
 from helpers.plots.curves import (
     plot_comparison,
     plot_curves,
     plot_history,
     plot_learning_curves,
+    plot_responses,
+    plot_sweep,
 )
-from helpers.plots.embedding import plot_embedding
 from helpers.plots.fields import plot_footprint, plot_receptive_field
-from helpers.plots.grids import plot_activation_grid, plot_image_grid
-from helpers.plots.layers import (
+from helpers.plots.grids import (
     plot_activation_layers,
     plot_filters,
     plot_heatmaps,
+    plot_image_grid,
     plot_units,
 )
-from helpers.plots.responses import plot_responses, plot_sweep
 from helpers.plots.style import COLORS, PAGE_WIDTH, use_style
 
 __all__ = [
     "COLORS",
     "PAGE_WIDTH",
     "most_confused",
-    "plot_activation_grid",
     "plot_activation_layers",
     "plot_class_accuracy",
     "plot_class_counts",

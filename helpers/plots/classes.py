@@ -1,4 +1,4 @@
-"""Each class: its images, how well it is recognised, and what it is taken for."""
+"""Each class: its images, how well it is recognised, what it is taken for."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ import pandas as pd
 import torch
 from matplotlib.axes import Axes
 from matplotlib.colors import PowerNorm
-from numpy.typing import NDArray
 from sklearn.metrics import confusion_matrix
 from torch import Tensor
 
@@ -28,6 +27,7 @@ from helpers.plots.style import (
     plain,
 )
 
+MARKERS = "osD^vP*X<>ph"
 NAMED_CLASSES = 25  # a matrix names this many classes at its axes; more would overlap
 
 
@@ -118,7 +118,7 @@ def plot_confusion_matrix(
         predictions: predicted classes, ``int64`` (N,).
         classes: names, in the order of the labels.
     """
-    counts = _confusion(labels, predictions, len(classes))
+    counts = confusion_matrix(labels, predictions, labels=range(len(classes)))
     share = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     few = len(classes) <= NAMED_CLASSES
     ax = new_axes(5.4, 4.6)
@@ -156,7 +156,7 @@ def most_confused(
         ``true class``, ``predicted class``, ``images`` (taken for it) and ``of``
         (images of the true class); most images first, then the larger share.
     """
-    counts = _confusion(labels, predictions, len(classes))
+    counts = confusion_matrix(labels, predictions, labels=range(len(classes)))
     sizes = counts.sum(axis=1)
     np.fill_diagonal(counts, 0)
     rows = [
@@ -168,9 +168,37 @@ def most_confused(
     return pd.DataFrame(rows[:count], columns=columns)
 
 
-def _confusion(labels: Tensor, predictions: Tensor, classes: int) -> NDArray[np.int64]:
-    """Images by true class (row) and predicted class (column)."""
-    counts: NDArray[np.int64] = confusion_matrix(
-        labels.cpu(), predictions.cpu(), labels=range(classes)
+def plot_embedding(points: Tensor, labels: Tensor, classes: Sequence[str]) -> Axes:
+    """Points in the colour and shape of their class, which the legend names.
+
+    Args:
+        points: (N, 2).
+        labels: ``int64`` (N,).
+        classes: names, in the order of the labels.
+    """
+    columns = 4 if len(classes) > 20 else 3
+    ax = new_axes(PAGE_WIDTH, 5.0 + 0.16 * -(-len(classes) // columns))
+    for label in torch.unique(labels).tolist():
+        mine = points[labels == label]
+        ax.scatter(
+            mine[:, 0],
+            mine[:, 1],
+            s=12,
+            color=COLORS[label % len(COLORS)],
+            # One shape further with each round of the colours: 120 looks.
+            marker=MARKERS[(label + label // len(COLORS)) % len(MARKERS)],
+            alpha=0.7,
+            linewidths=0,
+            label=plain(classes[label]),
+        )
+    ax.set(xticks=[], yticks=[], aspect="equal")
+    ax.spines[:].set_visible(False)
+    ax.legend(
+        loc="upper center",
+        bbox_to_anchor=(0.5, 0),
+        ncols=columns,
+        fontsize=SMALL,
+        markerscale=1.6,
+        handletextpad=0.2,
     )
-    return counts
+    return ax

@@ -13,7 +13,7 @@ from matplotlib.patheffects import withStroke
 from torch import Tensor
 
 from helpers.insight.receptive_field import Box
-from helpers.plots.style import COLORS, SMALL, new_axes
+from helpers.plots.style import COLORS, SMALL, new_axes, show_image
 
 LINES = ("-", "--", ":", "-.")
 
@@ -28,11 +28,8 @@ def plot_receptive_field(
         boxes: by the layer's name, as ``ReceptiveField.box`` gives them.
         ax: where to draw; None makes a figure.
     """
-    picture = image.detach().cpu().movedim(0, -1).numpy()  # (H, W, C)
     ax = ax or new_axes(5.0, 3.0)
-    ax.imshow(
-        picture, cmap="gray", vmin=0, vmax=255 if picture.dtype == np.uint8 else 1
-    )
+    show_image(ax, image)
     looks = zip(cycle(COLORS), cycle(LINES), strict=False)
     for (name, box), (color, line) in zip(boxes.items(), looks, strict=False):
         _frame(ax, box, color=color, line=line, name=name)

@@ -1,22 +1,23 @@
-"""Many small pictures in rows: images, and what a network makes of them."""
+"""Small pictures in rows: images, and the maps, filters and heatmaps of a network."""
 
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
+import matplotlib.pyplot as plt
 import numpy as np
+import torch
+from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import CenteredNorm, Normalize
 from matplotlib.figure import Figure
+from numpy.typing import NDArray
 from torch import Tensor
 
-from helpers.plots.style import (
-    PAGE_WIDTH,
-    SMALL,
-    color_scale,
-    map_colors,
-    page_blocks,
-    plain,
-)
+from helpers.plots.style import COLORS, PAGE_WIDTH, SMALL, plain, show_image
+
+HEADING = 0.2  # inches
 
 
 def plot_image_grid(
@@ -29,33 +30,186 @@ def plot_image_grid(
         titles: N texts above the images; underscores become spaces.
         columns: images per row.
     """
-    pictures = images.detach().cpu().movedim(1, -1).numpy()  # (N, H, W, C)
-    highest = 255 if pictures.dtype == np.uint8 else 1
     letters = round(17 * PAGE_WIDTH / columns)
-    texts = [plain(title).splitlines() for title in titles or []]
+    texts = [plain(title).splitlines() for title in titles or [""] * len(images)]
     names = ["\n".join(textwrap.fill(t, letters) for t in text) for text in texts]
-    lines = max((name.count("\n") + 1 for name in names), default=0)
-    figure, (axes,) = page_blocks([len(pictures)], columns, above=0.13 * lines)
-    for i, picture in enumerate(pictures):
-        axes[i].imshow(picture, cmap="gray", vmin=0, vmax=highest)
-        if names:
-            axes[i].set_title(names[i], fontsize=SMALL, pad=2)
+    lines = max(name.count("\n") + 1 for name in names) if titles else 0
+    figure, (axes,) = _blocks([len(images)], columns, above=0.13 * lines)
+    for ax, image, name in zip(axes, images, names, strict=True):
+        show_image(ax, image, name)
     return figure
 
 
-def plot_activation_grid(maps: Tensor, *, title: str = "", columns: int = 8) -> Figure:
-    """The maps (maps, h, w) of one layer for one image, on one scale."""
-    pictures = maps.detach().float().cpu().numpy()
-    colors, norm = map_colors(pictures)
-    figure, (axes,) = page_blocks(
-        [len(pictures)], columns, above=0.14, heading=0.3 if title else 0, bottom=0.56
+def plot_activation_layers(maps: Mapping[str, Tensor], *, columns: int = 8) -> Figure:
+    """Maps of several layers, a block for each.
+
+    Every layer has its own scale of colours, which its heading tells. It diverges from
+    zero where some maps are negative. The highest 0.5 % are cut: a single bright pixel
+    would leave the rest dark.
+
+    Args:
+        maps: by heading, such as the layer's name: (maps, h, w).
+        columns: maps per row.
+    """
+    cell, tops = PAGE_WIDTH / columns, [0.0]  # of each block, and the last one's end
+    for values in maps.values():
+        tops.append(tops[-1] + HEADING + cell * -(-len(values) // columns))
+    figure = plt.figure(figsize=(PAGE_WIDTH, tops[-1]))
+    for (heading, values), start, end in zip(
+        maps.items(), tops, tops[1:], strict=False
+    ):
+        pictures = values.detach().float().cpu().numpy()
+        top = max(float(np.quantile(np.abs(pictures), 0.995)), 1e-6)
+        colors, norm = "viridis", Normalize(0, top)
+        scale = f"dark 0, bright {top:.3g}"
+        if pictures.min() < 0:
+            colors, norm = "PuOr_r", CenteredNorm(0, top)
+            scale = f"purple −{top:.3g}, white 0, orange {top:.3g}"
+        box = (0, 1 - end / tops[-1], 1, (end - start - HEADING) / tops[-1])
+        ax = figure.add_axes(box)
+        ax.axis("off")
+        # One picture of all maps, for hundreds of axes would take seconds to draw.
+        ax.imshow(_mosaic(pictures, columns), cmap=colors, norm=norm, aspect="auto")
+        _head(figure, ax, f"{heading}   ({scale})")
+    return figure
+
+
+def plot_filters(
+    images: Mapping[str, Tensor],
+    *,
+    titles: Mapping[str, Sequence[str]] | None = None,
+    columns: int = 8,
+) -> Figure:
+    """The images that filters respond to, a block for each layer.
+
+    Args:
+        images: by heading, such as the layer's name: float (F, C, H, W), 0–1.
+        titles: by the same headings F texts above the images.
+        columns: images per row.
+    """
+    above = 0.14 if titles else 0.0
+    counts = [len(pictures) for pictures in images.values()]
+    figure, blocks = _blocks(counts, columns, above=above, heading=HEADING)
+    for (heading, pictures), axes in zip(images.items(), blocks, strict=True):
+        texts = titles[heading] if titles else [""] * len(axes)
+        for ax, picture, text in zip(axes, pictures, texts, strict=True):
+            show_image(ax, picture, text)
+        _head(figure, axes[0], heading, above)
+    return figure
+
+
+def plot_heatmaps(
+    images: Tensor,
+    heat: Mapping[str, Tensor],
+    *,
+    titles: Sequence[str],
+    overlay: bool = True,
+    label: str = "Grad-CAM, share of its maximum",
+) -> Figure:
+    """For each image a block: the image, then what each layer says about it.
+
+    Args:
+        images: (N, C, H, W) with one or three channels; ``uint8`` 0–255 or float 0–1.
+        heat: by layer, or by method: (N, H, W), 0–1.
+        titles: N headings, such as the class that is explained.
+        overlay: whether heat is laid over the image in gray.
+        label: what the heat is, at the scale of colours.
+    """
+    columns = min(max(1 + len(heat), 4), 8)
+    letters = round(15 * PAGE_WIDTH / columns)
+    spaced = (textwrap.fill(name.replace(".", ". "), letters) for name in heat)
+    names = [name.replace(". ", ".") for name in spaced]  # broken at its dots
+    above = 0.03 + 0.11 * max(1 + name.count("\n") for name in ["", *names])
+    counts, bottom = [1 + len(heat)] * len(images), 0.56
+    figure, blocks = _blocks(
+        counts, columns, above=above, heading=HEADING, bottom=bottom
     )
-    for i, picture in enumerate(pictures):
-        axes[i].imshow(picture, cmap=colors, norm=norm)
-        axes[i].set_title(str(i), fontsize=SMALL, pad=2)
-    extend = "both" if norm.vmin else "max"
-    color_scale(figure, axes[0].images[0], "activation", extend)
-    if title:
-        top = 1 - 0.05 / figure.get_figheight()
-        figure.suptitle(plain(title), fontsize=10, y=top, va="top")
+    if images.dtype == torch.uint8:
+        images = images / 255
+    for i, (axes, image, title) in enumerate(zip(blocks, images, titles, strict=True)):
+        show_image(axes[0], image, "image")
+        for ax, name, maps in zip(axes[1:], names, heat.values(), strict=True):
+            values = maps[i].detach().float().cpu().numpy()
+            if overlay:
+                show_image(ax, image.mean(0, keepdim=True))
+            # Where there is no heat the image shows through.
+            alpha = 0.25 + 0.6 * values if overlay else None
+            ax.imshow(values, cmap="inferno", vmin=0, vmax=1, alpha=alpha)
+            ax.set_title(name, fontsize=SMALL, pad=2)
+        _head(figure, axes[0], plain(title), above)
+    height = figure.get_figheight()
+    scale = figure.add_axes((0.25, 0.42 / height, 0.5, 0.08 / height))
+    shown = ScalarMappable(Normalize(0, 1), "inferno")
+    bar = figure.colorbar(shown, scale, orientation="horizontal")
+    bar.set_label(label, fontsize=SMALL + 1)
+    scale.tick_params(labelsize=SMALL)
     return figure
+
+
+def plot_units(values: Mapping[str, Tensor]) -> Figure:
+    """What fully connected layers, by name, put out for one image: (units,) each."""
+    size = (PAGE_WIDTH, 0.5 + 1.3 * len(values))
+    figure, rows = plt.subplots(
+        len(values), figsize=size, squeeze=False, layout="constrained"
+    )
+    for ax, (layer, units) in zip(rows[:, 0], values.items(), strict=True):
+        heights = units.detach().float().cpu().numpy()
+        ax.bar(range(len(units)), heights, width=0.9, color=COLORS[0], linewidth=0)
+        ax.axhline(0, color="black", linewidth=0.5)
+        ax.margins(x=0.01)
+        ax.set(xlabel=f"unit of {layer}", ylabel="activation")
+    return figure
+
+
+def _blocks(
+    counts: Sequence[int],
+    columns: int,
+    *,
+    above: float = 0.0,
+    heading: float = 0.0,
+    bottom: float = 0.0,
+) -> tuple[Figure, list[list[Axes]]]:
+    """A figure as wide as the page with blocks of square frames one below the other.
+
+    Args:
+        counts: frames in each block.
+        columns: frames in a row.
+        above: room above each frame, in inches, as all the following.
+        heading: room above each block.
+        bottom: room below all of it.
+    """
+    cell, gap = PAGE_WIDTH / columns, 0.04
+    rows = [-(-count // columns) for count in counts]
+    height = len(counts) * heading + sum(rows) * (cell + above) + bottom
+    figure = plt.figure(figsize=(PAGE_WIDTH, height))
+    size = ((cell - gap) / PAGE_WIDTH, (cell - gap) / height)
+    blocks, ceiling = [], height
+    for count, lines in zip(counts, rows, strict=True):
+        ceiling -= heading
+        block = []
+        for row, column in (divmod(i, columns) for i in range(count)):
+            left = column * cell + gap / 2
+            low = ceiling - (row + 1) * (cell + above) + gap / 2
+            block.append(figure.add_axes((left / PAGE_WIDTH, low / height, *size)))
+        blocks.append(block)
+        ceiling -= lines * (cell + above)
+    for frame in figure.axes:
+        frame.axis("off")
+    return figure, blocks
+
+
+def _mosaic(pictures: NDArray[np.float32], columns: int) -> NDArray[np.float32]:
+    """Pictures (n, h, w) in rows, with gaps of NaN, which is not drawn."""
+    count, height, width = pictures.shape
+    zoom = -(-48 // max(height, width))  # small maps have gaps as narrow as large ones
+    large = pictures.repeat(zoom, axis=1).repeat(zoom, axis=2)
+    frame = ((0, -count % columns), (1, 1), (1, 1))
+    tiles = np.pad(large, frame, constant_values=np.nan)
+    rows = tiles.reshape(-1, columns, *tiles.shape[1:])  # (rows, columns, h, w)
+    return np.block([list(row) for row in rows])
+
+
+def _head(figure: Figure, first: Axes, text: str, above: float = 0.0) -> None:
+    """Writes ``text`` above the first frame of a block."""
+    box, up = first.get_position(), (above + 0.05) / figure.get_figheight()
+    figure.text(box.x0, box.y1 + up, text, fontsize=SMALL + 1)

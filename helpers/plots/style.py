@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Literal
 
 import matplotlib.pyplot as plt
 import numpy as np
 import seaborn as sns
 from matplotlib.axes import Axes
-from matplotlib.cm import ScalarMappable
-from matplotlib.colors import CenteredNorm, Normalize
-from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
-from numpy.typing import NDArray
+from torch import Tensor
 
 PAGE_WIDTH = 6.3  # inches: 16 cm
 SMALL = 7  # points: names in grids, numbers at bars
@@ -54,41 +50,14 @@ def new_axes(width: float, height: float) -> Axes:
     return ax
 
 
-def page_blocks(
-    counts: Sequence[int],
-    columns: int,
-    *,
-    above: float = 0.0,
-    heading: float = 0.0,
-    bottom: float = 0.0,
-) -> tuple[Figure, list[list[Axes]]]:
-    """A figure as wide as the page with blocks of square frames one below the other.
-
-    Args:
-        counts: frames in each block.
-        columns: frames in a row.
-        above: room above each frame, in inches, as all the following.
-        heading: room above each block.
-        bottom: room below all of it.
+def show_image(ax: Axes, image: Tensor, title: str = "") -> None:
+    """Draws an image (C, H, W) of one or three channels, ``uint8`` 0–255 or float
+    0–1.
     """
-    cell, gap = PAGE_WIDTH / columns, 0.04
-    rows = [-(-count // columns) for count in counts]
-    height = len(counts) * heading + sum(rows) * (cell + above) + bottom
-    figure = plt.figure(figsize=(PAGE_WIDTH, height))
-    size = ((cell - gap) / PAGE_WIDTH, (cell - gap) / height)
-    blocks, ceiling = [], height
-    for count, lines in zip(counts, rows, strict=True):
-        ceiling -= heading
-        block = []
-        for row, column in (divmod(i, columns) for i in range(count)):
-            left = column * cell + gap / 2
-            low = ceiling - (row + 1) * (cell + above) + gap / 2
-            block.append(figure.add_axes((left / PAGE_WIDTH, low / height, *size)))
-        blocks.append(block)
-        ceiling -= lines * (cell + above)
-    for frame in figure.axes:
-        frame.axis("off")
-    return figure, blocks
+    picture = image.detach().cpu().movedim(0, -1).numpy()  # (H, W, C)
+    highest = 255 if picture.dtype == np.uint8 else 1
+    ax.imshow(picture, cmap="gray", vmin=0, vmax=highest)
+    ax.set_title(title, fontsize=SMALL, pad=2)
 
 
 def label_values(
@@ -98,23 +67,3 @@ def label_values(
     if share:
         (ax.xaxis if axis == "x" else ax.yaxis).set_major_formatter(PERCENT)
     ax.set(**{f"{axis}label": f"{quantity} (%)" if share else quantity})
-
-
-def color_scale(figure: Figure, shown: ScalarMappable, label: str, extend: str) -> None:
-    """A horizontal scale of colours at the bottom, in 0.56 inches left free there."""
-    height = figure.get_figheight()
-    scale = figure.add_axes((0.25, 0.42 / height, 0.5, 0.08 / height))
-    bar = figure.colorbar(shown, scale, orientation="horizontal", extend=extend)
-    bar.set_label(label, fontsize=SMALL + 1)
-    scale.tick_params(labelsize=SMALL)
-
-
-def map_colors(maps: NDArray[np.float32]) -> tuple[str, Normalize]:
-    """Colours of activations, diverging from zero where some are negative.
-
-    The highest 0.5 % are cut: a single bright pixel would leave the rest dark.
-    """
-    top = max(float(np.quantile(np.abs(maps), 0.995)), 1e-6)
-    if maps.min() < 0:
-        return "PuOr_r", CenteredNorm(0, top)
-    return "viridis", Normalize(0, top)

@@ -22,7 +22,7 @@ from helpers.insight.activations import (
 from helpers.insight.attribution import Target, explained_classes, heatmaps, saliency
 from helpers.insight.filters import filter_pictures
 from helpers.models.saved import SavedModel, load_model
-from helpers.plots.layers import (
+from helpers.plots.grids import (
     plot_activation_layers,
     plot_filters,
     plot_heatmaps,

@@ -2,10 +2,19 @@ from __future__ import annotations
 
 from io import BytesIO
 
+import numpy as np
 import pytest
 import torch
+from matplotlib.figure import Figure
 
-from helpers.plots import plot_activation_grid, plot_image_grid
+from helpers.plots import (
+    PAGE_WIDTH,
+    plot_activation_layers,
+    plot_filters,
+    plot_heatmaps,
+    plot_image_grid,
+    plot_units,
+)
 
 
 @pytest.mark.parametrize("channels", [1, 3])
@@ -34,22 +43,79 @@ def test_a_contact_sheet_breaks_its_titles_into_two_lines() -> None:
     ]
 
 
-def test_activation_grid_has_one_scale_for_all_maps() -> None:
-    maps = torch.rand(10, 4, 4)
-    *frames, bar = plot_activation_grid(maps, title="relu1", columns=5).axes
-    assert [ax.get_title() for ax in frames] == [str(i) for i in range(10)]
-    assert len({ax.images[0].get_clim() for ax in frames}) == 1
-    assert frames[0].images[0].get_clim()[0] == 0
-    assert bar.get_xlabel() == "activation"
-
-
-def test_activation_grid_is_centred_on_zero_and_draws_dead_maps() -> None:
-    low, high = plot_activation_grid(torch.randn(3, 4, 4)).axes[0].images[0].get_clim()
-    assert low == -high
-    plot_activation_grid(torch.zeros(1, 2, 2)).savefig(BytesIO())
-
-
 def test_a_dollar_in_a_name_is_a_dollar() -> None:
     figure = plot_image_grid(torch.zeros(2, 3, 4, 4), titles=["$x_1$", "a_b"])
     figure.canvas.draw()
     assert [ax.get_title() for ax in figure.axes] == ["\\$x 1\\$", "a b"]
+
+
+def texts(figure: Figure) -> list[str]:
+    return [text.get_text() for text in figure.texts]
+
+
+def test_every_layer_has_its_maps_in_order_and_a_scale_of_its_own() -> None:
+    maps = {
+        "conv1": torch.arange(10.0).view(10, 1, 1).expand(10, 4, 4),
+        "conv2": torch.randn(3, 2, 6),
+    }
+    figure = plot_activation_layers(maps, columns=4)
+    first, second = figure.axes
+    shown = first.images[0].get_array().filled(np.nan)
+    seen = shown[np.isfinite(shown)]
+    assert list(dict.fromkeys(seen.tolist())) == [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]
+    assert first.images[0].get_clim() == pytest.approx((0, 9))
+    low, high = second.images[0].get_clim()
+    assert low == -high
+    assert [text.split(" ")[0] for text in texts(figure)] == ["conv1", "conv2"]
+    assert "purple" in texts(figure)[1]
+    figure.savefig(BytesIO())
+
+
+def test_dead_maps_are_drawn() -> None:
+    plot_activation_layers({"relu": torch.zeros(3, 1, 1)}).savefig(BytesIO())
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_filters_are_labelled_layer_by_layer(channels: int) -> None:
+    images = {
+        "conv1": torch.rand(2, channels, 8, 8),
+        "conv2": torch.rand(3, channels, 8, 8),
+    }
+    figure = plot_filters(
+        images, titles={"conv1": ["0", "7"], "conv2": ["1", "2", "3"]}
+    )
+    assert [ax.get_title() for ax in figure.axes] == ["0", "7", "1", "2", "3"]
+    assert {"conv1", "conv2"} == set(texts(figure))
+    assert all(ax.images[0].get_clim() == (0, 1) for ax in figure.axes)
+    assert len(plot_filters(images).axes) == 5
+
+
+@pytest.mark.parametrize("overlay", [True, False])
+def test_heat_stands_beside_its_image_on_one_labelled_scale(*, overlay: bool) -> None:
+    images = torch.randint(0, 256, (2, 3, 8, 8), dtype=torch.uint8)
+    heat = {"conv1": torch.rand(2, 8, 8), "conv2": torch.zeros(2, 8, 8)}
+    figure = plot_heatmaps(images, heat, titles=["a_cup", "an ant"], overlay=overlay)
+    *frames, scale = figure.axes
+    assert [ax.get_title() for ax in frames] == ["image", "conv1", "conv2"] * 2
+    assert np.allclose(frames[0].images[0].get_array(), images[0].movedim(0, -1) / 255)
+    assert np.allclose(frames[4].images[-1].get_array(), heat["conv1"][1])
+    assert len(frames[1].images) == 1 + overlay
+    assert frames[1].images[-1].get_clim() == (0, 1)
+    assert "share" in scale.get_xlabel()
+    assert texts(figure) == ["a cup", "an ant"]
+    assert figure.get_figwidth() == PAGE_WIDTH
+    figure.savefig(BytesIO())
+
+
+def test_many_layers_go_on_in_the_next_row() -> None:
+    heat = {f"conv{i}": torch.rand(1, 4, 4) for i in range(9)}
+    frames = plot_heatmaps(torch.rand(1, 1, 4, 4), heat, titles=["a"]).axes[:-1]
+    heights = [round(ax.get_position().y0, 3) for ax in frames]
+    assert len(set(heights[:8])) == 1
+    assert heights[8] == heights[9] < heights[0]
+
+
+def test_units_are_bars_with_labelled_axes() -> None:
+    figure = plot_units({"fc1": torch.randn(5), "fc2": torch.randn(3)})
+    assert [len(ax.patches) for ax in figure.axes] == [5, 3]
+    assert [ax.get_xlabel() for ax in figure.axes] == ["unit of fc1", "unit of fc2"]

@@ -32,6 +32,7 @@ def test_several_responses_share_their_scale() -> None:
         dict.fromkeys(names, RESPONSE),
         quantities={name: f"strength of {name}" for name in names},
         neutral=dict.fromkeys(names, 0.0),
+        chance=0.1,
     )
     assert [ax.get_title() for ax in figure.axes] == list(names)
     assert {ax.get_ylim() for ax in figure.axes} == {(0.0, 1.0)}
