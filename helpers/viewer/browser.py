@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from html import escape
 from io import BytesIO
 from typing import Any
 
 import ipywidgets as widgets
 import matplotlib.pyplot as plt
-from matplotlib.figure import Figure
-from torch import Tensor
 from torchvision.transforms.v2.functional import to_pil_image
 
 from helpers.base.errors import HelpersError, ModelError
@@ -24,7 +23,7 @@ class NetworkBrowser(widgets.VBox):  # type: ignore[misc]
 
     Args:
         saved: the network.
-        split: the images to choose from, of the network's classes.
+        split: the images to choose from, of the network's classes and size.
         kind: what is shown first, one of ``KINDS``.
         layer: the layer that is shown first; None takes all.
 
@@ -91,7 +90,8 @@ class NetworkBrowser(widgets.VBox):  # type: ignore[misc]
 
     def _show(self, _change: Any = None) -> None:
         kind, index = self.kind_menu.value, self.image_menu.value
-        self._image.value = _image_png(self._split.images[index])
+        image = self._split.images[index]
+        self._image.value = _png(to_pil_image(image.cpu()).save)
         given = {
             "image": index,
             "layer": self.layer_menu.value,
@@ -103,13 +103,14 @@ class NetworkBrowser(widgets.VBox):  # type: ignore[misc]
         self._shown = (kind, used)
         self._notes.value = "drawing …"
         if "image" in used:
-            used = used | {"image": self._split.images[index]}
+            used = used | {"image": image}
         try:
             picture = draw_picture(self._saved, kind, **used)
         except HelpersError as error:
             self._notes.value, self._picture.value = escape(str(error)), b""
             return
-        self._picture.value = _figure_png(picture.figure)
+        self._picture.value = _png(picture.figure.savefig, dpi=110)
+        plt.close(picture.figure)
         self._notes.value = "<br>".join(map(escape, picture.notes))
 
 
@@ -121,15 +122,8 @@ def _layer_options(layers: list[str]) -> list[tuple[str, str | None]]:
     return [("all layers", None), *((name, name) for name in layers)]
 
 
-def _image_png(image: Tensor) -> bytes:
-    """A ``uint8`` image (C, H, W) with one or three channels as a file."""
+def _png(save: Callable[..., Any], **options: Any) -> bytes:
+    """What the method of a picture writes."""
     buffer = BytesIO()
-    to_pil_image(image.cpu()).save(buffer, format="png")
-    return buffer.getvalue()
-
-
-def _figure_png(figure: Figure) -> bytes:
-    buffer = BytesIO()
-    figure.savefig(buffer, format="png", dpi=110)
-    plt.close(figure)
+    save(buffer, format="png", **options)
     return buffer.getvalue()

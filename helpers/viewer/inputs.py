@@ -9,15 +9,13 @@ from pathlib import Path
 import torch
 from PIL import Image
 from torch import Tensor
-from torchvision.transforms.v2 import functional as tv
 
 from helpers.base.errors import DataError, ModelError
-from helpers.data.images import load_image
+from helpers.data.images import MODES, load_image
 from helpers.insight.attribution import Target
 from helpers.models.heads import heads_of
 from helpers.models.saved import SavedModel
 
-MODES = {1: "grayscale", 3: "RGB"}
 LISTED = 25  # an error lists this many classes; of more it names the nearest
 
 
@@ -28,44 +26,45 @@ def read_image(
 
     Args:
         saved: the network.
-        image: a file, or ``uint8`` (C, H, W) with one or three channels; None is blank.
+        image: a file of any size and mode; ``uint8`` (C, H, W) as the network takes it;
+            or None, a blank one.
 
     Returns:
         ``uint8`` (channels, image_size, image_size); a sentence for each change.
 
     Raises:
-        DataError: the file is missing or no image, or the tensor is not as described.
+        DataError: the file is missing or no image, or the tensor does not fit.
         ModelError: the network takes no images, but another network's maps.
     """
     side = saved.image_size
+    shape = (saved.channels, side, side)
     if saved.channels not in MODES:
         raise ModelError(
             f"This {type(saved.model).__name__} takes {saved.channels} maps of another "
             "network, no image: choose the model that holds both."
         )
     if image is None:
-        blank = torch.full((saved.channels, side, side), 128, dtype=torch.uint8)
+        blank = torch.full(shape, 128, dtype=torch.uint8)
         return blank, ["No image was given: a blank one is used, medium grey."]
-    if isinstance(image, Path):
-        found = load_image(image, size=side, channels=saved.channels)
-        with Image.open(image) as file:
-            (width, height), mode = file.size, file.mode
-        gray = mode in ("1", "L", "I;16", "LA")
-        return found, _changes(saved, width, height, 1 if gray else 3, mode)
-    if image.dtype != torch.uint8 or image.ndim != 3 or image.shape[0] not in MODES:
-        raise DataError(
-            f"The image is a tensor of shape {tuple(image.shape)} and type "
-            f"{image.dtype}. Expected uint8 (C, H, W), 0–255, with one or three "
-            "channels."
+    if isinstance(image, Tensor):
+        if image.dtype != torch.uint8 or image.shape != shape:
+            raise DataError(
+                f"The image is a tensor of shape {tuple(image.shape)} and type "
+                f"{image.dtype}. Expected uint8 {shape}, 0–255."
+            )
+        return image.cpu(), []
+    found = load_image(image, size=side, channels=saved.channels)
+    with Image.open(image) as file:
+        (width, height), mode = file.size, file.mode
+    changes = []
+    if (width, height) != (side, side):
+        changes.append(
+            f"The image of {width}×{height} pixels was resized to {side}×{side}."
         )
-    channels, height, width = image.shape
-    found = image.cpu()
-    if (channels, saved.channels) == (3, 1):  # in integers it would round down
-        found = tv.rgb_to_grayscale(found.float()).round().to(torch.uint8)
-    if (height, width) != (side, side):
-        found = tv.resize(found, [side, side], tv.InterpolationMode.BICUBIC)
-    changes = _changes(saved, width, height, channels, MODES[channels])
-    return found.expand(saved.channels, -1, -1).contiguous(), changes
+    if mode != MODES[saved.channels]:
+        wanted = "grayscale" if saved.channels == 1 else "RGB"
+        changes.append(f"The image was converted from {mode} to {wanted}.")
+    return found, changes
 
 
 def parse_target(saved: SavedModel, target: Target) -> Target:
@@ -81,16 +80,13 @@ def parse_target(saved: SavedModel, target: Target) -> Target:
         return target
     heads = heads_of(saved.model)
     factors = {} if heads is None else heads.factors
-    if target in saved.classes:
-        return saved.classes.index(target)
-    if target in factors:
+    if target in factors and target not in saved.classes:
         return target
     head, equals, name = target.partition("=")
-    if equals and head in factors:
-        return head, _find(name, factors[head], f"head {head!r}", "")
-    heads_too = f"; or a head, or head=class, of the heads {', '.join(factors)}"
-    also = heads_too if factors else ""
-    return _find(target, saved.classes, "the network", also)
+    if equals and head in factors and target not in saved.classes:
+        return head, _find(name, factors[head], f"head {head!r}")
+    too = f"; or a head, or head=class, of the heads {', '.join(factors)}"
+    return _find(target, saved.classes, "the network", too if factors else "")
 
 
 def class_names(saved: SavedModel, target: Target) -> Sequence[str]:
@@ -102,7 +98,7 @@ def class_names(saved: SavedModel, target: Target) -> Sequence[str]:
     return heads.factors[head]
 
 
-def _find(text: str, classes: Sequence[str], where: str, also: str) -> int:
+def _find(text: str, classes: Sequence[str], where: str, also: str = "") -> int:
     if text in classes:
         return list(classes).index(text)
     if text.isdecimal() and int(text) < len(classes):
@@ -115,18 +111,3 @@ def _find(text: str, classes: Sequence[str], where: str, also: str) -> int:
         f"There is no class {text!r}: {where} knows {known}, or their indices from "
         f"0{also}."
     )
-
-
-def _changes(
-    saved: SavedModel, width: int, height: int, channels: int, mode: str
-) -> list[str]:
-    side, changes = saved.image_size, []
-    if (width, height) != (side, side):
-        changes.append(
-            f"The image of {width}×{height} pixels was resized to {side}×{side}."
-        )
-    if channels != saved.channels or mode not in ("L", "RGB", *MODES.values()):
-        changes.append(
-            f"The image was converted from {mode} to {MODES[saved.channels]}."
-        )
-    return changes

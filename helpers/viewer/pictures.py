@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +14,6 @@ from torch import Tensor, nn
 from helpers.base.errors import ConfigError, ExportError, ModelError
 from helpers.insight.activations import (
     activations,
-    conv_layers,
     layers_with_maps,
     output_shapes,
     strongest_maps,
@@ -67,14 +66,14 @@ def draw_picture(
         kind: ``activations`` (what layers put out for the image), ``filters`` (what
             images their filters respond to), ``heatmap`` (Grad-CAM: where layers find
             what speaks for a class) or ``saliency`` (which pixels do).
-        image: a file, or ``uint8`` (C, H, W), of any size and mode; None is blank.
+        image: as of ``read_image``; None is blank.
         layer: by its name; None takes all layers that suit the kind.
         target: the class of heatmap and saliency, by name or index, a head or
             ``head=class``; None is the class that is predicted.
 
     Raises:
         ConfigError: the kind is unknown.
-        DataError: the image is missing or none.
+        DataError: the image is missing or none, or does not fit.
         ModelError: the layer, head or class is unknown, or the layer does not suit the
             kind.
     """
@@ -90,7 +89,16 @@ def draw_picture(
             notes.append(f"The {name} is not used: {kind} does not depend on it.")
     pixels, changes = read_image(saved, image if "image" in KINDS[kind] else None)
     notes += changes if "image" in KINDS[kind] else []
-    figure = _DRAW[kind](saved, pixels[None], layer, target, notes)
+    images, layers = saved.normalise(pixels[None]), [layer] if layer else []
+    if "layer" in KINDS[kind] and not layer:
+        layers = _main_layers(saved, kind, notes)
+    if kind == "activations":
+        figure = _draw_activations(saved, images, layers, notes)
+    elif kind == "filters":
+        figure = _draw_filters(saved, images, layers, notes)
+    else:
+        title = _explained(saved, images, target, notes)
+        figure = _draw_heat(saved, pixels, layers, target, title)
     return Picture(figure, tuple(notes))
 
 
@@ -137,23 +145,35 @@ def suitable_layers(saved: SavedModel, kind: str) -> list[str]:
     return [name for name, shape in shapes.items() if len(shape) in (1, 3)]
 
 
-Notes = list[str]
+def _main_layers(saved: SavedModel, kind: str, notes: list[str]) -> list[str]:
+    """The convolutions, or the fully connected layers of a network without any."""
+    modules = {n: saved.model.get_submodule(n) for n in suitable_layers(saved, kind)}
+    families = {"convolutions": nn.Conv2d, "fully connected layers": nn.Linear}
+    for name, family in families.items():
+        if layers := [n for n, module in modules.items() if isinstance(module, family)]:
+            notes.append(
+                f"No layer was given: all {name} are drawn, {', '.join(layers)}."
+            )
+            return layers
+    raise ModelError(
+        f"{type(saved.model).__name__} has no convolution with maps, so there is no "
+        f"{kind}: ask for saliency."
+    )
 
 
 def _draw_activations(
-    saved: SavedModel, image: Tensor, layer: str | None, _target: Target, notes: Notes
+    saved: SavedModel, images: Tensor, layers: Sequence[str], notes: list[str]
 ) -> Figure:
-    layers = [layer] if layer else _main_layers(saved, notes)
-    found = activations(saved.model, saved.normalise(image), layers)
+    found = activations(saved.model, images, layers)
     outputs = {name: out[0] for name, out in found.items()}
     if any(out.ndim not in (1, 3) for out in outputs.values()):
         raise ModelError(
-            f"Layer {layer!r} outputs neither maps nor units: choose another."
+            f"Layer {layers[0]!r} outputs neither maps nor units: choose another."
         )
     if all(out.ndim == 1 for out in outputs.values()):
         return plot_units(outputs)
-    if layer:
-        maps = outputs[layer]
+    if len(outputs) == 1:
+        ((layer, maps),) = outputs.items()
         columns = 8 if len(maps) <= 64 else 16
         return plot_activation_layers({f"{layer}: all maps": maps}, columns=columns)
     notes.append(
@@ -168,13 +188,11 @@ def _draw_activations(
 
 
 def _draw_filters(
-    saved: SavedModel, blank: Tensor, layer: str | None, _target: Target, notes: Notes
+    saved: SavedModel, blank: Tensor, layers: Sequence[str], notes: list[str]
 ) -> Figure:
-    layers = [layer] if layer else _main_layers(saved, notes)
-    most = MOST_FILTERS if layer else FEW
+    most = MOST_FILTERS if len(layers) == 1 else FEW
     pictures, titles = {}, {}
-    outputs = activations(saved.model, saved.normalise(blank), layers)
-    for name, output in outputs.items():
+    for name, output in activations(saved.model, blank, layers).items():
         count, what = output.shape[1], "filters" if output.ndim == 4 else "units"
         found = filter_pictures(
             saved.model,
@@ -195,74 +213,28 @@ def _draw_filters(
     return plot_filters(pictures, titles=titles)
 
 
-def _draw_heatmap(
-    saved: SavedModel, image: Tensor, layer: str | None, target: Target, notes: Notes
+def _draw_heat(
+    saved: SavedModel, pixels: Tensor, layers: Sequence[str], target: Target, title: str
 ) -> Figure:
-    layers = [layer] if layer else _map_layers(saved, notes)
-    images = saved.normalise(image)
-    heat = {name: heatmaps(saved.model, images, name, target=target) for name in layers}
-    title = _explained(saved, images, target, notes)
-    return plot_heatmaps(image, heat, titles=[title])
-
-
-def _draw_saliency(
-    saved: SavedModel, image: Tensor, _layer: str | None, target: Target, notes: Notes
-) -> Figure:
-    images = saved.normalise(image)
-    gradient = saliency(saved.model, images, target=target)
+    """The heatmaps of ``layers``; without any, the saliency."""
+    model, images = saved.model, saved.normalise(pixels[None])
+    if layers:
+        heat = {name: heatmaps(model, images, name, target=target) for name in layers}
+        return plot_heatmaps(pixels[None], heat, titles=[title])
+    gradient = saliency(model, images, target=target)
     largest = gradient.max().clamp(min=torch.finfo(gradient.dtype).tiny)
     return plot_heatmaps(
-        image,
+        pixels[None],
         {"saliency": gradient / largest},
-        titles=[_explained(saved, images, target, notes)],
+        titles=[title],
         overlay=False,
         label="absolute gradient, share of its maximum",
     )
 
 
-_DRAW: dict[str, Callable[[SavedModel, Tensor, str | None, Target, Notes], Figure]] = {
-    "activations": _draw_activations,
-    "filters": _draw_filters,
-    "heatmap": _draw_heatmap,
-    "saliency": _draw_saliency,
-}
-
-
-def _main_layers(saved: SavedModel, notes: Notes) -> list[str]:
-    """The convolutions, or the fully connected layers of a network without any."""
-    known = output_shapes(saved.model, _blank(saved))
-    layers = [name for name in conv_layers(saved.model) if name in known]
-    kind = "convolutions"
-    if not layers:
-        layers = [
-            name
-            for name in known
-            if isinstance(saved.model.get_submodule(name), nn.Linear)
-        ]
-        kind = "fully connected layers"
-    notes.append(f"No layer was given: all {kind} are drawn, {', '.join(layers)}.")
-    return layers
-
-
-def _map_layers(saved: SavedModel, notes: Notes) -> list[str]:
-    """The activation functions on maps; without such modules, the convolutions."""
-    known = layers_with_maps(saved.model, _blank(saved))
-    if not known:
-        raise ModelError(
-            f"{type(saved.model).__name__} has no layer with maps, so there is no "
-            "heatmap: ask for saliency."
-        )
-    modules = {name: type(saved.model.get_submodule(name)) for name in known}
-    layers = [n for n, kind in modules.items() if kind.__module__ == nn.ReLU.__module__]
-    layers = layers or [n for n in conv_layers(saved.model) if n in known] or known[-1:]
-    notes.append(
-        "No layer was given: all activation functions on maps are drawn, "
-        f"{', '.join(layers)}."
-    )
-    return layers
-
-
-def _explained(saved: SavedModel, images: Tensor, target: Target, notes: Notes) -> str:
+def _explained(
+    saved: SavedModel, images: Tensor, target: Target, notes: list[str]
+) -> str:
     """Such as ``angle: 15° (99.1 %)``."""
     classes, probabilities = explained_classes(saved.model, images, target)
     head = target[0] if isinstance(target, tuple) else target

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import matplotlib.pyplot as plt
@@ -88,7 +89,8 @@ def test_only_layers_that_suit_the_kind_are_offered(
 def test_a_network_with_heads_has_a_menu_for_them(
     multi_head: SavedModel, split: Split
 ) -> None:
-    shown = NetworkBrowser(multi_head, split, kind="heatmap")
+    gray = replace(split, images=split.images[:, :1])
+    shown = NetworkBrowser(multi_head, gray, kind="heatmap")
     assert [name for name, _ in shown.head_menu.options] == [
         "all heads",
         "row",

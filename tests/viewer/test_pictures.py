@@ -76,15 +76,6 @@ def test_what_is_of_no_use_is_said(lenet: SavedModel) -> None:
     )
 
 
-def test_an_image_of_another_size_or_mode_is_converted_and_that_is_said(
-    multi_head: SavedModel,
-) -> None:
-    photo = torch.randint(0, 256, (3, 20, 24), dtype=torch.uint8)
-    notes = " ".join(draw_picture(multi_head, "activations", image=photo).notes)
-    assert "24×20 pixels was resized to 32×32" in notes
-    assert "converted from RGB to grayscale" in notes
-
-
 def test_a_single_layer_shows_all_its_maps_and_filters(lenet: SavedModel) -> None:
     maps = draw_picture(
         lenet, "activations", image=some_image(lenet), layer="relu1"
@@ -156,7 +147,8 @@ def test_a_network_without_maps_shows_its_units_and_has_no_heatmap(
     assert draw_picture(perceptron, "filters").figure.axes
     assert draw_picture(perceptron, "saliency").figure.axes
     with pytest.raises(
-        ModelError, match="no layer with maps, so there is no heatmap: ask for saliency"
+        ModelError,
+        match="no convolution with maps, so there is no heatmap: ask for saliency",
     ):
         draw_picture(perceptron, "heatmap")
 
