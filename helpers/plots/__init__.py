@@ -25,7 +25,6 @@ from helpers.plots.grids import (
     plot_filters,
     plot_heatmaps,
     plot_image_grid,
-    plot_units,
 )
 from helpers.plots.style import COLORS, PAGE_WIDTH, use_style
 
@@ -49,6 +48,5 @@ __all__ = [
     "plot_receptive_field",
     "plot_responses",
     "plot_sweep",
-    "plot_units",
     "use_style",
 ]

@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from torch import Tensor
 
-from helpers.plots.style import COLORS, PAGE_WIDTH, SMALL, plain, show_image
+from helpers.plots.style import PAGE_WIDTH, SMALL, plain, show_image
 
 HEADING = 0.2  # inches
 
@@ -48,7 +48,8 @@ def plot_activation_layers(maps: Mapping[str, Tensor], *, columns: int = 8) -> F
     would leave the rest dark.
 
     Args:
-        maps: by heading, such as the layer's name: (maps, h, w).
+        maps: by heading, such as the layer's name: (maps, h, w); units are maps of
+            (1, 1).
         columns: maps per row.
     """
     cell, tops = PAGE_WIDTH / columns, [0.0]  # of each block, and the last one's end
@@ -143,21 +144,6 @@ def plot_heatmaps(
     bar = figure.colorbar(shown, scale, orientation="horizontal")
     bar.set_label(label, fontsize=SMALL + 1)
     scale.tick_params(labelsize=SMALL)
-    return figure
-
-
-def plot_units(values: Mapping[str, Tensor]) -> Figure:
-    """What fully connected layers, by name, put out for one image: (units,) each."""
-    size = (PAGE_WIDTH, 0.5 + 1.3 * len(values))
-    figure, rows = plt.subplots(
-        len(values), figsize=size, squeeze=False, layout="constrained"
-    )
-    for ax, (layer, units) in zip(rows[:, 0], values.items(), strict=True):
-        heights = units.detach().float().cpu().numpy()
-        ax.bar(range(len(units)), heights, width=0.9, color=COLORS[0], linewidth=0)
-        ax.axhline(0, color="black", linewidth=0.5)
-        ax.margins(x=0.01)
-        ax.set(xlabel=f"unit of {layer}", ylabel="activation")
     return figure
 
 

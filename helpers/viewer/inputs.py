@@ -89,15 +89,6 @@ def parse_target(saved: SavedModel, target: Target) -> Target:
     return _find(target, saved.classes, "the network", too if factors else "")
 
 
-def class_names(saved: SavedModel, target: Target) -> Sequence[str]:
-    """The classes among which ``target`` is one: the head's, or the network's."""
-    head = target[0] if isinstance(target, tuple) else target
-    heads = heads_of(saved.model)
-    if heads is None or not isinstance(head, str):
-        return saved.classes
-    return heads.factors[head]
-
-
 def _find(text: str, classes: Sequence[str], where: str, also: str = "") -> int:
     if text in classes:
         return list(classes).index(text)

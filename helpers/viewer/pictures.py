@@ -20,15 +20,15 @@ from helpers.insight.activations import (
 )
 from helpers.insight.attribution import Target, explained_classes, heatmaps, saliency
 from helpers.insight.filters import filter_pictures
+from helpers.models.heads import heads_of
 from helpers.models.saved import SavedModel, load_model
 from helpers.plots.grids import (
     plot_activation_layers,
     plot_filters,
     plot_heatmaps,
-    plot_units,
 )
 from helpers.plots.style import use_style
-from helpers.viewer.inputs import class_names, parse_target, read_image
+from helpers.viewer.inputs import parse_target, read_image
 from helpers.viewer.predict import find_model, written_whole
 
 # What each kind depends on, besides the network.
@@ -165,25 +165,25 @@ def _draw_activations(
     saved: SavedModel, images: Tensor, layers: Sequence[str], notes: list[str]
 ) -> Figure:
     found = activations(saved.model, images, layers)
-    outputs = {name: out[0] for name, out in found.items()}
-    if any(out.ndim not in (1, 3) for out in outputs.values()):
+    if any(out.ndim not in (2, 4) for out in found.values()):
         raise ModelError(
             f"Layer {layers[0]!r} outputs neither maps nor units: choose another."
         )
-    if all(out.ndim == 1 for out in outputs.values()):
-        return plot_units(outputs)
-    if len(outputs) == 1:
-        ((layer, maps),) = outputs.items()
+    if all(out.ndim == 2 for out in found.values()):
+        units = {f"{n}: all units": out[0, :, None, None] for n, out in found.items()}
+        return plot_activation_layers(units, columns=32)
+    if len(layers) == 1:
+        maps = found[layers[0]][0]
         columns = 8 if len(maps) <= 64 else 16
-        return plot_activation_layers({f"{layer}: all maps": maps}, columns=columns)
+        return plot_activation_layers({f"{layers[0]}: all maps": maps}, columns=columns)
     notes.append(
         f"Of each layer the {FEW} strongest maps are drawn; choose a layer to see all."
     )
     shown = {}
-    for name, maps in outputs.items():
-        chosen = strongest_maps(maps, FEW)
+    for name, out in found.items():
+        chosen = strongest_maps(out[0], FEW)
         numbers = ", ".join(map(str, chosen.tolist()))
-        shown[f"{name}: maps {numbers} of {len(maps)}"] = maps[chosen]
+        shown[f"{name}: maps {numbers} of {out.shape[1]}"] = out[0, chosen]
     return plot_activation_layers(shown)
 
 
@@ -237,12 +237,16 @@ def _explained(
 ) -> str:
     """Such as ``angle: 15° (99.1 %)``."""
     classes, probabilities = explained_classes(saved.model, images, target)
-    head = target[0] if isinstance(target, tuple) else target
     if target is None or isinstance(target, str):
         notes.append("No class was given: the predicted one is explained.")
-    name = class_names(saved, target)[int(classes[0])]
-    before = f"{head}: " if isinstance(head, str) else ""
-    return f"{before}{name} ({100 * float(probabilities[0]):.1f} %)"
+    head, heads = (
+        target[0] if isinstance(target, tuple) else target,
+        heads_of(saved.model),
+    )
+    share = f"{100 * float(probabilities[0]):.1f} %"
+    if heads is not None and isinstance(head, str):
+        return f"{head}: {heads.factors[head][int(classes[0])]} ({share})"
+    return f"{saved.classes[int(classes[0])]} ({share})"
 
 
 def _blank(saved: SavedModel) -> Tensor:

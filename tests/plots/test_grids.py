@@ -13,7 +13,6 @@ from helpers.plots import (
     plot_filters,
     plot_heatmaps,
     plot_image_grid,
-    plot_units,
 )
 
 
@@ -113,9 +112,3 @@ def test_many_layers_go_on_in_the_next_row() -> None:
     heights = [round(ax.get_position().y0, 3) for ax in frames]
     assert len(set(heights[:8])) == 1
     assert heights[8] == heights[9] < heights[0]
-
-
-def test_units_are_bars_with_labelled_axes() -> None:
-    figure = plot_units({"fc1": torch.randn(5), "fc2": torch.randn(3)})
-    assert [len(ax.patches) for ax in figure.axes] == [5, 3]
-    assert [ax.get_xlabel() for ax in figure.axes] == ["unit of fc1", "unit of fc2"]

@@ -143,7 +143,8 @@ def test_a_network_without_maps_shows_its_units_and_has_no_heatmap(
     perceptron: SavedModel,
 ) -> None:
     figure = draw_picture(perceptron, "activations").figure
-    assert [ax.get_xlabel() for ax in figure.axes] == ["unit of fc1", "unit of fc2"]
+    headings = [text.get_text().partition("   ")[0] for text in figure.texts]
+    assert headings == ["fc1: all units", "fc2: all units"]
     assert draw_picture(perceptron, "filters").figure.axes
     assert draw_picture(perceptron, "saliency").figure.axes
     with pytest.raises(
