@@ -1,8 +1,8 @@
 """Which parts of an image speak for a class: Grad-CAM, saliency, guided backprop.
 
 Every function takes a classifier, which is left as it was, and normalised images, float
-(B, C, H, W). What is explained is the class's logit; of all heads together, its
-log-probability.
+(B, C, H, W), and raises a ModelError if the network has no such head or class. What is
+explained is the class's logit; of all heads together, its log-probability.
 """
 
 from __future__ import annotations
@@ -35,9 +35,6 @@ def explained_classes(
     Returns:
         Indices among the classes (of the head), ``int64`` (B,); probabilities, float32
         (B,). On the CPU.
-
-    Raises:
-        ModelError: the network has no such head or class.
     """
     with torch.no_grad(), evaluation_mode(model):
         logits = _Scores(model, target)(images.to(device_of(model))).float().cpu()
@@ -71,7 +68,7 @@ def heatmaps(
         Float32 (B, H, W) on the CPU, 0–1: each divided by its largest value, or all 0.
 
     Raises:
-        ModelError: there is no such layer, head or class, or the layer has no maps.
+        ModelError: there is no such layer, or it has no maps.
     """
     _check_maps(model, images, layer)
     classes = explained_classes(model, images, target)[0].tolist()
@@ -93,9 +90,6 @@ def saliency(model: nn.Module, images: Tensor, *, target: Target = None) -> Tens
 
     Returns:
         Float32 (B, H, W) on the CPU, in score per unit of the normalised image.
-
-    Raises:
-        ModelError: the network has no such head or class.
     """
     return _gradient(model, images, target).abs().amax(dim=1)
 
@@ -110,7 +104,7 @@ def guided_backprop(
         Float32 (B, C, H, W) on the CPU, of either sign.
 
     Raises:
-        ModelError: the network has no such head or class, or no ReLU module.
+        ModelError: the network has no ReLU module.
     """
     relus = [m for m in model.modules() if isinstance(m, (nn.ReLU, nn.ReLU6))]
     if not relus:

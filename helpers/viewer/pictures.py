@@ -67,7 +67,8 @@ def draw_picture(
             images their filters respond to), ``heatmap`` (Grad-CAM: where layers find
             what speaks for a class) or ``saliency`` (which pixels do).
         image: as of ``read_image``; None is blank.
-        layer: by its name; None takes all layers that suit the kind.
+        layer: by its name; None takes all convolutions, or all fully connected layers
+            of a network without any.
         target: the class of heatmap and saliency, by name or index, a head or
             ``head=class``; None is the class that is predicted.
 
@@ -89,9 +90,9 @@ def draw_picture(
             notes.append(f"The {name} is not used: {kind} does not depend on it.")
     pixels, changes = read_image(saved, image if "image" in KINDS[kind] else None)
     notes += changes if "image" in KINDS[kind] else []
-    images, layers = saved.normalise(pixels[None]), [layer] if layer else []
-    if "layer" in KINDS[kind] and not layer:
-        layers = _main_layers(saved, kind, notes)
+    images, layers = saved.normalise(pixels[None]), []
+    if "layer" in KINDS[kind]:
+        layers = [layer] if layer else _main_layers(saved, kind, notes)
     if kind == "activations":
         figure = _draw_activations(saved, images, layers, notes)
     elif kind == "filters":

@@ -65,15 +65,20 @@ def test_what_is_left_out_is_said(lenet: SavedModel) -> None:
     )
 
 
+def test_without_a_layer_a_heatmap_shows_the_convolutions(lenet: SavedModel) -> None:
+    frames = draw_picture(lenet, "heatmap").figure.axes[:-1]
+    assert [ax.get_title() for ax in frames] == ["image", "conv1", "conv2"]
+
+
 def test_what_is_of_no_use_is_said(lenet: SavedModel) -> None:
     filters_of = draw_picture(
         lenet, "filters", image=some_image(lenet), layer="fc3", target="top left"
     )
     assert "The image is not used" in " ".join(filters_of.notes)
     assert "The target is not used" in " ".join(filters_of.notes)
-    assert "The layer is not used" in " ".join(
-        draw_picture(lenet, "saliency", layer="conv1").notes
-    )
+    saliency_of = draw_picture(lenet, "saliency", layer="conv1")
+    assert "The layer is not used" in " ".join(saliency_of.notes)
+    assert saliency_of.figure.axes[1].get_title() == "saliency"
 
 
 def test_a_single_layer_shows_all_its_maps_and_filters(lenet: SavedModel) -> None:
