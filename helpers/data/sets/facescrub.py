@@ -7,8 +7,8 @@ H.-W. Ng, S. Winkler: A data-driven approach to cleaning large face datasets (IC
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from helpers.base.errors import DataError
 from helpers.data import synthetic
@@ -30,15 +30,13 @@ _NAMES = """
 ACTORS = {name: name.split()[-1].lower() for name in map(str.strip, _NAMES.split(","))}
 CLASSES = tuple(ACTORS.values())
 LISTS = ("facescrub_actors.txt", "facescrub_actresses.txt")
-COLUMNS = ("actor", "image_id", "face_id", "url", "bbox", "sha256")
 LINE = re.compile(
     r"[^\t]+\t\d+\t\d+\t[^\t]+\t-?\d+(,-?\d+){3}\t[0-9a-fA-F]{64}", re.ASCII
 )
 MANIFEST = "manifest.csv"  # the faces that are there; with it, the set is whole
 
 
-@dataclass(frozen=True)
-class Face:
+class Face(NamedTuple):
     """One line of the lists: a face at ``bbox``, ``x1,y1,x2,y2``, in a picture."""
 
     actor: str
@@ -64,7 +62,12 @@ def load(folder: Path, size: int = IMAGE_SIZE) -> Loaded:
     check_counts(folder)
     small = load_folder_split(folder / "faces", classes=CLASSES, size=SIDE)
     groups = group_near_copies(small.images, small.labels)
-    train, valid, test = whole.share_out(_counts, seed=SPLIT_SEED, groups=groups)
+
+    def sizes(total: int) -> tuple[int, int, int]:
+        rest = total - TRAIN_COUNT
+        return TRAIN_COUNT, rest // 2, rest - rest // 2
+
+    train, valid, test = whole.share_out(sizes, seed=SPLIT_SEED, groups=groups)
     return CLASSES, train, valid, test
 
 
@@ -72,8 +75,7 @@ def check_counts(folder: Path) -> None:
     """Raises a DataError unless there are 72 faces of every actor."""
     faces = folder / "faces"
     counts = {name: len(list((faces / name).glob("*.*"))) for name in CLASSES}
-    short = [f"{name} ({n})" for name, n in counts.items() if n < LEAST_COUNT]
-    if short:
+    if short := [f"{name} ({n})" for name, n in counts.items() if n < LEAST_COUNT]:
         raise DataError(
             f"{faces} holds too few faces of {', '.join(short)}. Expected at "
             f"least {LEAST_COUNT} of each actor, {TRAIN_COUNT} for training: fetch "
@@ -104,17 +106,12 @@ def read_lists(folder: Path) -> tuple[list[Face], list[str]]:
         lines = path.read_text(encoding="utf-8-sig", errors="replace").splitlines()
         for number, line in enumerate(lines, start=1):
             values = [value.strip() for value in line.split("\t")]
-            is_whole = len(values) == len(COLUMNS)
-            if not line.strip() or (is_whole and values[0] not in ACTORS):
+            is_other = len(values) == len(Face._fields) and values[0] not in ACTORS
+            if not line.strip() or is_other:
                 continue  # the header, or about somebody else
-            if is_whole and LINE.fullmatch("\t".join(values)):
+            if LINE.fullmatch("\t".join(values)):
                 face = Face(*values)
                 faces[face.file] = face
             else:
                 malformed.append(f"{path.name}, line {number}: {line}")
     return list(faces.values()), malformed
-
-
-def _counts(total: int) -> tuple[int, int, int]:
-    rest = total - TRAIN_COUNT
-    return TRAIN_COUNT, rest // 2, rest - rest // 2

@@ -14,11 +14,8 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from dataclasses import astuple, dataclass
-from enum import StrEnum
 from pathlib import Path
-from threading import Event
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from urllib.parse import urljoin, urlsplit
 
 import pandas as pd
@@ -33,7 +30,6 @@ from helpers.base.files import write_atomic
 from helpers.data.images import open_image
 from helpers.data.sets.facescrub import (
     ACTORS,
-    COLUMNS,
     MANIFEST,
     Face,
     check_counts,
@@ -42,39 +38,24 @@ from helpers.data.sets.facescrub import (
 
 LOST = "lost.csv"
 MAX_SIDE = 176  # of a face, in pixels; smaller ones stay as they are
+HEADERS = {"User-Agent": f"cnn-course-notebooks/{__version__} (a course's exercise)"}
+
+# What a download may cost.
+TIMEOUT = 10  # seconds for a connection, and without a byte
+DEADLINE = 60  # seconds in all, redirects included
+MAX_BYTES = 32 << 20
 MAX_REDIRECTS = 10
-CHUNK = 1 << 16
-HEADERS = {
-    "User-Agent": f"cnn-course-notebooks/{__version__} (a course's exercise)",
-    "Accept-Encoding": "identity",  # pictures are compressed already
-}
+WORKERS = 32  # downloads side by side
+ROUNDS = 3  # how often what may pass is asked for
 
-
-class Cause(StrEnum):
-    """Why a face is lost; asking again may help with the first three."""
-
-    SERVER = "server error"
-    TIMEOUT = "time-out"
-    CONNECTION = "connection"
-    MALFORMED = "malformed line"
-    BAD_BOX = "bad box"
-    BAD_ADDRESS = "bad address"
-    NOT_FOUND = "not found"
-    REFUSED = "refused"
-    TOO_LARGE = "too large"
-    WRONG_HASH = "wrong hash"
-    NO_IMAGE = "not an image"
-
-
-MAY_PASS = (Cause.SERVER, Cause.TIMEOUT, Cause.CONNECTION)
+# Why a face is lost: what may pass, and what two places find out; others are for good.
+MAY_PASS = SERVER, SLOW, CONNECTION = "server error", "time-out", "connection"
+NOT_FOUND, REFUSED = "not found", "refused"
+CAUSES = {404: NOT_FOUND, 410: NOT_FOUND, 408: SERVER, 429: SERVER}  # by HTTP status
 
 
 class LostError(Exception):
-    """A picture or face that is not to be had."""
-
-    def __init__(self, cause: Cause, detail: str) -> None:
-        super().__init__(f"{cause}: {detail}")
-        self.cause, self.detail = cause, detail
+    """A picture or face that is not to be had: the cause, and a detail."""
 
 
 class Loss(NamedTuple):
@@ -87,19 +68,7 @@ class Loss(NamedTuple):
     url: str
 
 
-@dataclass(frozen=True)
-class Limits:
-    """What a download may cost."""
-
-    timeout: float = 10  # seconds for a connection, and without a byte
-    deadline: float = 60  # seconds for one attempt, redirects included
-    max_bytes: int = 32 << 20
-    retries: int = 2  # of what may pass
-    pause: float = 1  # seconds before the first retry; twice as many before the next
-    workers: int = 32  # downloads side by side
-
-
-def collect_faces(folder: Path, limits: Limits | None = None) -> None:
+def collect_faces(folder: Path) -> None:
     """Gathers the faces; takes up what an earlier call began and prints a report.
 
     What is there or lost for good is not asked for again; what may pass is.
@@ -107,32 +76,22 @@ def collect_faces(folder: Path, limits: Limits | None = None) -> None:
     Args:
         folder: holds FaceScrub's two lists; gets ``faces/<actor>/*.jpg``, ``lost.csv``
             and, once there are 72 faces of every actor, ``manifest.csv``.
-        limits: what the downloads may cost.
 
     Raises:
         DataError: a list is missing, an actor has too few faces, or the disk is full.
     """
     try:
         faces, malformed = read_lists(folder)
-        losses = [Loss("", "", Cause.MALFORMED, line, "") for line in malformed]
-        missing = {
-            (face.face_id, face.url): face
-            for face in faces
-            if not (folder / face.file).is_file()
-        }
-        gone = {
-            (loss.face_id, loss.url): loss
-            for loss in read_losses(folder)
-            if loss.cause not in MAY_PASS
-        }
-        losses += [gone[key] for key in missing if key in gone]
-        wanted = [face for key, face in missing.items() if key not in gone]
-        _gather(folder, wanted, losses, limits or Limits())
+        losses = [Loss("", "", "malformed line", line, "") for line in malformed]
+        for _ in range(ROUNDS):
+            found = _gather(folder, faces, losses)
+            if not any(loss.cause in MAY_PASS for loss in found):
+                break
         kept = [face for face in faces if (folder / face.file).is_file()]
-        tqdm.write(report(kept, losses))
+        tqdm.write(report(kept, found))
         check_counts(folder)
-        rows = sorted((face.file, *astuple(face)) for face in kept)
-        _write_csv(folder / MANIFEST, ("file", *COLUMNS), rows)
+        rows = sorted((face.file, *face) for face in kept)
+        _write_csv(folder / MANIFEST, ("file", *Face._fields), rows)
     except OSError as error:
         raise DataError(
             f"{folder} could not be read or written ({error}). Free some space, or "
@@ -155,60 +114,53 @@ def report(kept: Iterable[Face], losses: Iterable[Loss]) -> str:
     return "\n".join(lines)
 
 
-def download(url: str, limits: Limits, stop: Event) -> bytes:
-    """Downloads one file into memory; what may pass is tried again.
+def download(url: str) -> bytes:
+    """Downloads one file into memory; raises a LostError if it is not to be had.
 
     Redirects are followed, but into a private network only if ``url`` itself is in one.
-    Once ``stop`` is set, nothing more is waited for.
-
-    Raises:
-        LostError: the file is not to be had.
     """
-    for attempt in range(limits.retries):
-        try:
-            return _attempt(url, limits, stop)
-        except LostError as lost:
-            if lost.cause not in MAY_PASS or stop.wait(limits.pause * 2**attempt):
-                raise
-    return _attempt(url, limits, stop)
+    end = time.monotonic() + DEADLINE
 
-
-class _Session(requests.Session):
-    """Leaves redirects to us: requests would read their bodies whole."""
-
-    def resolve_redirects(self, *_: Any, **__: Any) -> Any:
-        return iter(())
-
-
-def _attempt(url: str, limits: Limits, stop: Event) -> bytes:
-    end, address = time.monotonic() + limits.deadline, url
-
-    def check_time() -> None:
-        if stop.is_set() or time.monotonic() > end:
-            detail = f"not done within {limits.deadline:g} s"
-            raise LostError(Cause.TIMEOUT, detail)
+    def check(response: requests.Response, *_: object, **__: object) -> None:
+        if time.monotonic() > end:
+            raise LostError(SLOW, f"not done within {DEADLINE:g} s")
+        if response.is_redirect:
+            response.close()  # or its body, perhaps without end, would be read
+            target = urljoin(response.url, response.headers["Location"])
+            if _is_private(target) and not _is_private(url):
+                raise LostError(REFUSED, f"redirected to {target}")
 
     try:
-        with _Session() as session:
-            for _ in range(MAX_REDIRECTS):
-                with session.get(
-                    address, timeout=limits.timeout, headers=HEADERS, stream=True
-                ) as response:
-                    location = session.get_redirect_target(response)
-                    if location is None:
-                        return _read(response, limits.max_bytes, check_time)
-                address = urljoin(address, location)
-                check_time()
-                if _is_private(address) and not _is_private(url):
-                    raise LostError(Cause.REFUSED, f"redirected to {address}")
+        with requests.Session() as session:
+            session.max_redirects = MAX_REDIRECTS
+            session.headers.update(HEADERS)
+            session.hooks["response"].append(check)
+            response = session.get(url, timeout=TIMEOUT, stream=True)
+            return _read(response, check)
+    except requests.TooManyRedirects as error:
+        raise LostError(REFUSED, "redirects without end") from error
     except (requests.Timeout, ReadTimeoutError) as error:
-        detail = f"no answer within {limits.timeout:g} s"
-        raise LostError(Cause.TIMEOUT, detail) from error
+        raise LostError(SLOW, f"no answer within {TIMEOUT:g} s") from error
     except ValueError as error:  # an address that is none
-        raise LostError(Cause.BAD_ADDRESS, str(error)) from error
+        raise LostError("bad address", str(error)) from error
     except (OSError, HTTPError) as error:  # OSError: all else that requests raises
-        raise LostError(Cause.CONNECTION, str(error)) from error
-    raise LostError(Cause.REFUSED, "redirects without end")
+        raise LostError(CONNECTION, str(error)) from error
+
+
+def _read(
+    response: requests.Response, check: Callable[[requests.Response], None]
+) -> bytes:
+    if (status := response.status_code) != requests.codes.ok:
+        cause = SERVER if status >= 500 else CAUSES.get(status, REFUSED)
+        raise LostError(cause, f"HTTP {status} {response.reason}".strip())
+    content = bytearray()
+    # Piece by piece: waiting for a full buffer, a server that drips is never left.
+    while piece := response.raw.read1(1 << 16, decode_content=True):
+        content += piece
+        if len(content) > MAX_BYTES:
+            raise LostError("too large", f"more than {MAX_BYTES:,} bytes")
+        check(response)
+    return bytes(content)
 
 
 def _is_private(address: str) -> bool:
@@ -220,33 +172,15 @@ def _is_private(address: str) -> bool:
     return not all(ipaddress.ip_address(entry[4][0]).is_global for entry in found)
 
 
-def _read(
-    response: requests.Response, max_bytes: int, check_time: Callable[[], None]
-) -> bytes:
-    if (status := response.status_code) != requests.codes.ok:
-        causes = {404: Cause.NOT_FOUND, 410: Cause.NOT_FOUND}
-        causes |= {408: Cause.SERVER, 429: Cause.SERVER}
-        cause = Cause.SERVER if status >= 500 else causes.get(status, Cause.REFUSED)
-        raise LostError(cause, f"HTTP {status} {response.reason}".strip())
-    content = bytearray()
-    # Piece by piece: waiting for a full buffer, a server that drips is never left.
-    while piece := response.raw.read1(CHUNK, decode_content=True):
-        content += piece
-        if len(content) > max_bytes:
-            raise LostError(Cause.TOO_LARGE, f"more than {max_bytes:,} bytes")
-        check_time()
-    return bytes(content)
-
-
 def decode(content: bytes, sha256: str) -> Image.Image:
     """The picture in a file, grayscale or RGB, as stored: boxes do not know of EXIF."""
     if (found := hashlib.sha256(content).hexdigest()) != sha256.lower():
-        raise LostError(Cause.WRONG_HASH, f"another file, with SHA-256 {found}")
+        raise LostError("wrong hash", f"another file, with SHA-256 {found}")
     try:
         picture = open_image(io.BytesIO(content))
         return picture.convert("L" if picture.mode in {"1", "L"} else "RGB")
     except ValueError as error:
-        raise LostError(Cause.NO_IMAGE, f"no whole image ({error})") from error
+        raise LostError("not an image", f"no whole image ({error})") from error
 
 
 def cut_out(picture: Image.Image, bbox: str) -> Image.Image:
@@ -255,7 +189,7 @@ def cut_out(picture: Image.Image, bbox: str) -> Image.Image:
     if not (0 <= x1 < x2 <= picture.width and 0 <= y1 < y2 <= picture.height):
         size = f"{picture.width}×{picture.height}"
         detail = f"the box {bbox} is empty or outside the picture of {size}"
-        raise LostError(Cause.BAD_BOX, detail)
+        raise LostError("bad box", detail)
     face = picture.crop((x1, y1, x2, y2))
     face.thumbnail((MAX_SIDE, MAX_SIDE), Image.Resampling.LANCZOS)
     return face
@@ -276,47 +210,39 @@ def _write_csv(
         pd.DataFrame(rows, columns=list(columns)).to_csv(temporary, index=False)
 
 
-def _gather(
-    folder: Path, wanted: Iterable[Face], losses: list[Loss], limits: Limits
-) -> None:
-    """Fetches the faces ``wanted``; adds what is lost to ``losses``, also on disk."""
-    pictures: dict[tuple[str, str], list[Face]] = {}
-    for face in wanted:
-        pictures.setdefault((face.url, face.sha256), []).append(face)
-    stop, pool = Event(), ThreadPoolExecutor(limits.workers)
+def _gather(folder: Path, faces: Iterable[Face], known: Iterable[Loss]) -> list[Loss]:
+    """Asks for each face that is neither there nor lost for good.
+
+    Returns:
+        The losses ``known`` and all others, as they are then on disk.
+    """
+    losses = list(known)
+    wanted = {(f.face_id, f.url): f for f in faces if not (folder / f.file).is_file()}
+    for loss in read_losses(folder):
+        key = loss.face_id, loss.url
+        if loss.cause not in MAY_PASS and key in wanted:
+            del wanted[key]
+            losses.append(loss)
+    pool = ThreadPoolExecutor(WORKERS)
     try:
-        futures = [
-            pool.submit(_fetch, folder, faces, limits, stop)
-            for faces in pictures.values()
-        ]
+        futures = [pool.submit(_fetch, folder, face) for face in wanted.values()]
         done = as_completed(futures)
-        for future in tqdm(done, "FaceScrub", total=len(futures), unit="picture"):
+        for future in tqdm(done, "FaceScrub", total=len(futures), unit="face"):
             losses += future.result()
     finally:
-        stop.set()
         pool.shutdown(cancel_futures=True)
         _write_csv(folder / LOST, Loss._fields, losses)
-
-
-def _fetch(
-    folder: Path, faces: Sequence[Face], limits: Limits, stop: Event
-) -> list[Loss]:
-    """Fetches one picture and keeps the faces in it; returns those that are lost."""
-
-    def loss(face: Face, lost: LostError) -> Loss:
-        return Loss(face.actor, face.face_id, lost.cause, lost.detail, face.url)
-
-    try:
-        picture = decode(download(faces[0].url, limits, stop), faces[0].sha256)
-    except LostError as lost:
-        return [loss(face, lost) for face in faces]
-    losses = []
-    for face in faces:
-        try:
-            image = cut_out(picture, face.bbox)
-        except LostError as lost:
-            losses.append(loss(face, lost))
-        else:
-            with write_atomic(folder / face.file) as temporary:
-                image.save(temporary, "JPEG", quality=95)
     return losses
+
+
+def _fetch(folder: Path, face: Face) -> list[Loss]:
+    """Fetches a face; what is lost: it, or nothing."""
+    try:
+        picture = decode(download(face.url), face.sha256)
+        image = cut_out(picture, face.bbox)
+    except LostError as lost:
+        cause, detail = lost.args
+        return [Loss(face.actor, face.face_id, cause, detail, face.url)]
+    with write_atomic(folder / face.file) as temporary:
+        image.save(temporary, "JPEG", quality=95)
+    return []

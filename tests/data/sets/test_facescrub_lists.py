@@ -7,7 +7,7 @@ import pytest
 
 from helpers.base.errors import DataError
 from helpers.data.sets.facescrub import ACTORS, LISTS, Face, read_lists
-from helpers.data.sets.facescrub_fetch import LOST, Cause, Loss, _write_csv, read_losses
+from helpers.data.sets.facescrub_fetch import LOST, Loss, _write_csv, read_losses
 
 SHA256 = "0123456789abcdef" * 4
 HADER = f"Bill Hader\t11\t6375\thttp://a.org/1.jpg\t1,2,30,40\t{SHA256}"
@@ -87,11 +87,11 @@ def test_losses_are_read_as_they_were_written(tmp_path: Path) -> None:
         Loss(
             "Bill Hader",
             "6375",
-            Cause.TIMEOUT,
+            "time-out",
             'no, "no" answer',
             "http://a.org/ä,b.jpg",
         ),
-        Loss("Bill Hader", "", Cause.MALFORMED, "two\nlines", ""),
+        Loss("Bill Hader", "", "malformed line", "two\nlines", ""),
     ]
     _write_csv(tmp_path / LOST, Loss._fields, losses)
     assert read_losses(tmp_path) == losses
