@@ -40,10 +40,11 @@ class DataSet:
         load: reads classes and splits from the folder, and raises a DataError that
             names what is missing or broken; takes a side in pixels where ``any_size``.
         draw: draws the stand-in into an empty folder, in the layout of the real set.
-        homepage: where it is described.
         archives: the official download: URLs to their SHA-256.
         convert: lays a download (first argument) out in the new folder (second).
         collect: draws or gathers the images; takes up what it began.
+        how_to_get: what to do where ``fetch`` does not, as the second half of a
+            sentence.
         generated: whether ``load_data`` collects by itself.
         seal: a file that is written last: without it the set is not there.
         any_size: whether the images can be decoded at any size.
@@ -55,10 +56,10 @@ class DataSet:
     folder: str
     load: Callable[..., Loaded]
     draw: Callable[[Path], None]
-    homepage: str = ""
     archives: Mapping[str, str] = field(default_factory=dict)
     convert: Callable[[Path, Path], None] | None = None
     collect: Callable[[Path], None] | None = None
+    how_to_get: str = ""
     generated: bool = False
     seal: str = ""
     any_size: bool = False
@@ -75,16 +76,10 @@ class DataSet:
         return (self.path / self.seal).exists()
 
     @property
-    def how_to_get(self) -> str:
+    def advice(self) -> str:
         """What to do to have the real images, as the second half of a sentence."""
-        if self.archives or self.collect:
-            return f"get it with `python -m helpers data fetch {self.name}`"
-        if self.convert is not None:
-            return (
-                f"download it from {self.homepage} and lay it out with "
-                f"`python -m helpers data convert {self.name} ARCHIVE`"
-            )
-        return f"lay it out there as data/README.md says (see {self.homepage})"
+        fetch = f"get it with `python -m helpers data fetch {self.name}`"
+        return self.how_to_get or fetch
 
 
 _MNIST_URL = "https://ossci-datasets.s3.amazonaws.com/mnist"
@@ -92,7 +87,6 @@ _MNIST = DataSet(
     name="mnist",
     title="MNIST (training set, 60 : 40)",
     folder="MNIST",
-    homepage="https://yann.lecun.com/exdb/mnist/",
     load=mnist.load_60_40,
     draw=mnist.draw,
     convert=mnist.convert,
@@ -117,7 +111,6 @@ _ALL = (
         name="caltech101",
         title="Caltech-101",
         folder="caltech101",
-        homepage="https://data.caltech.edu/records/mzrjq-6wc02",
         load=caltech101.load,
         draw=caltech101.draw,
         convert=caltech101.convert,
@@ -131,7 +124,6 @@ _ALL = (
         name="cifar10",
         title="CIFAR-10",
         folder=cifar10.FOLDER,
-        homepage="https://www.cs.toronto.edu/~kriz/cifar.html",
         load=cifar10.load,
         draw=cifar10.draw,
         convert=cifar10.convert,
@@ -162,16 +154,16 @@ _ALL = (
         name="artists",
         title="the artists' paintings",
         folder="artists",
-        homepage="https://web.mit.edu/zoya/www/",
         load=artists.load,
         draw=artists.draw,
+        how_to_get="lay it out there as data/README.md says (see "
+        "https://web.mit.edu/zoya/www/)",
         any_size=True,
     ),
     DataSet(
         name="facescrub",
         title="FaceScrub",
         folder="facescrub",
-        homepage="https://vintage.winklerbros.net/facescrub.html",
         load=facescrub.load,
         draw=facescrub.draw,
         collect=facescrub_fetch.collect_faces,
@@ -182,10 +174,11 @@ _ALL = (
         name="clipart",
         title="clip art",
         folder="clipart",
-        homepage="https://www.hemanthdv.org/officeHomeDataset.html",
         load=clipart.load,
         draw=clipart.draw,
         convert=clipart.convert,
+        how_to_get="download it from https://www.hemanthdv.org/officeHomeDataset.html "
+        "and lay it out with `python -m helpers data convert clipart ARCHIVE`",
         any_size=True,
     ),
 )
@@ -232,15 +225,14 @@ def load_data(name: str, source: str = "auto", *, size: int | None = None) -> Sp
         )
     if source == "auto":
         source = "real" if data_set.generated or data_set.present else "synthetic"
-    folder = _real(data_set) if source == "real" else _synthetic(data_set)
+    folder = _folder(data_set, source)
     loaded = data_set.load(folder) if size is None else data_set.load(folder, size)
     return Splits(name, source, *loaded, data_set.factors)
 
 
 def source_folder(splits: Splits) -> Path:
     """Where the files of a loaded data set lie: its own folder, or the stand-in's."""
-    data_set = find_data_set(splits.name)
-    return data_set.path if splits.source == "real" else _synthetic(data_set)
+    return _folder(find_data_set(splits.name), splits.source)
 
 
 class DataStatus(NamedTuple):
@@ -255,7 +247,7 @@ def data_status(name: str) -> DataStatus:
     data_set = find_data_set(name)
     if not data_set.present:
         missing = data_set.path / data_set.seal
-        return DataStatus("absent", f"{missing} is not there: {data_set.how_to_get}.")
+        return DataStatus("absent", f"{missing} is not there: {data_set.advice}.")
     try:
         splits = load_data(name, source="real")
     except DataError as error:
@@ -266,19 +258,18 @@ def data_status(name: str) -> DataStatus:
     )
 
 
-def _real(data_set: DataSet) -> Path:
+def _folder(data_set: DataSet, source: str) -> Path:
+    """Where the images lie, drawn first if need be."""
+    if source == "synthetic":
+        folder = data_dir() / "synthetic" / data_set.folder
+        synthetic.draw_once(folder, data_set.draw)
+        return folder
     if data_set.generated and data_set.collect:
         data_set.collect(data_set.path)
     if not data_set.present:
         raise DataError(
             f"{data_set.title} is not there: looked for "
-            f"{data_set.path / data_set.seal}. Either {data_set.how_to_get}, "
+            f"{data_set.path / data_set.seal}. Either {data_set.advice}, "
             'or take the drawn stand-in with source="synthetic".'
         )
     return data_set.path
-
-
-def _synthetic(data_set: DataSet) -> Path:
-    folder = data_dir() / "synthetic" / data_set.folder
-    synthetic.draw_once(folder, data_set.draw)
-    return folder

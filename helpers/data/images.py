@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from itertools import chain
@@ -19,7 +19,7 @@ from torch import Tensor
 from helpers.base.errors import DataError
 from helpers.data.archives import is_clutter
 from helpers.data.cache import cached
-from helpers.data.splits import Split
+from helpers.data.splits import Split, shuffle_key
 
 _SUFFIXES = ".jpg .jpeg .png .bmp .gif .webp .ppm .pgm .tif .tiff"
 SUFFIXES = frozenset(_SUFFIXES.split())
@@ -104,6 +104,11 @@ def image_files(folder: Path) -> list[Path]:
             f"{folder} is empty: add an image, or move the folder elsewhere."
         )
     return sorted(files, key=lambda file: numeric_order(file.name))
+
+
+def shuffled(files: Iterable[Path]) -> list[Path]:
+    """Files in an order that follows from their folders' and own names alone."""
+    return sorted(files, key=lambda f: shuffle_key(0, f"{f.parent.name}/{f.name}"))
 
 
 def identified_files(folder: Path) -> dict[str, Path]:

@@ -16,7 +16,7 @@ from helpers.data.catalogue import CATALOGUE, data_status, load_data
 def test_entries_are_complete() -> None:
     for name, data_set in CATALOGUE.items():
         assert data_set.name == name
-        assert data_set.homepage.startswith("https://") or data_set.generated
+        assert data_set.archives or data_set.collect or data_set.how_to_get
 
 
 def test_the_readme_of_the_data_folder_names_every_set_and_hash() -> None:

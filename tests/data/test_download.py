@@ -197,7 +197,7 @@ def test_a_set_without_an_archive(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(
         CATALOGUE,
         "caltech101",
-        replace(CATALOGUE["caltech101"], archives={}, convert=None),
+        replace(CATALOGUE["caltech101"], archives={}, how_to_get="see data/README.md"),
     )
     with pytest.raises(DataError, match=r"no official archive .* data/README\.md"):
         fetch("caltech101")

@@ -25,10 +25,7 @@ _NAMES = "airplane automobile bird cat deer dog frog horse ship truck"
 CLASSES = tuple(_NAMES.split())
 FOLDER = CIFAR10.base_folder
 VALID_SHARE = 0.1
-SPLIT_SEED = 0  # with another seed results could not be compared
 BATCH_SIZE = 600  # images in a batch of the stand-in; the real ones hold 10,000
-
-AGAIN = "move the folder away, and get it with `python -m helpers data fetch cifar10`."
 
 # The files and their MD5, as torchvision knows them.
 META = CIFAR10.meta["filename"]
@@ -41,7 +38,12 @@ def load(folder: Path) -> Loaded:
     _check(folder)
     *learning, testing = BATCHES
     learned, test = _read(folder, "train", learning), _read(folder, "test", [testing])
-    train, valid = learned.share_out(_counts, seed=SPLIT_SEED)
+
+    def sizes(total: int) -> tuple[int, int]:
+        held_out = round(VALID_SHARE * total)
+        return total - held_out, held_out
+
+    train, valid = learned.share_out(sizes)
     return CLASSES, train, valid, test
 
 
@@ -71,7 +73,8 @@ def _check(folder: Path) -> None:
         if not path.is_file() or not (drawn or calculate_md5(path) == md5):
             raise DataError(
                 f"{path} is missing, cut short or damaged: expected a file with the "
-                f"official MD5, {md5}: {AGAIN}"
+                f"official MD5, {md5}: move the folder away, and get it with "
+                "`python -m helpers data fetch cifar10`."
             )
 
 
@@ -84,8 +87,3 @@ def _read(folder: Path, part: str, names: Sequence[str]) -> Split:
     images = torch.from_numpy(rows).view(-1, 3, IMAGE_SIZE, IMAGE_SIZE)
     ids = tuple(f"{part}/{n:05d}" for n in range(len(labels)))
     return Split(images, torch.tensor(labels), ids)
-
-
-def _counts(total: int) -> tuple[int, int]:
-    held_out = round(VALID_SHARE * total)
-    return total - held_out, held_out

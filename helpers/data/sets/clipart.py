@@ -20,25 +20,14 @@ from helpers.data.images import (
     identified_files,
     image_files,
     load_folder_split,
+    shuffled,
 )
-from helpers.data.splits import Loaded, shuffle_key
+from helpers.data.splits import Loaded
 
 IMAGE_SIZE = 128
 HELD_OUT_SHARE = 0.15  # for validation, and for testing
-SPLIT_SEED = 0  # with another seed results could not be compared
-SPLITS = ("train", "valid")
 NAMES = "classes.txt"
-
-_NAMES = """
-    Alarm_Clock Backpack Batteries Bed Bike Bottle Bucket Calculator Calendar Candles
-    Chair Clipboards Computer Couch Curtains Desk_Lamp Drill Eraser Exit_Sign Fan
-    File_Cabinet Flipflops Flowers Folder Fork Glasses Hammer Helmet Kettle Keyboard
-    Knives Lamp_Shade Laptop Marker Monitor Mop Mouse Mug Notebook Oven Pan Paper_Clip
-    Pen Pencil Postit_Notes Printer Push_Pin Radio Refrigerator Ruler Scissors
-    Screwdriver Shelf Sink Sneakers Soda Speaker Spoon TV Table Telephone ToothBrush
-    Toys Trash_Can Webcam
-"""
-CLASSES = tuple(_NAMES.split())
+NUM_CLASSES = 65  # of the course, and of the stand-in
 
 
 def load(folder: Path, size: int = IMAGE_SIZE) -> Loaded:
@@ -56,7 +45,8 @@ def load(folder: Path, size: int = IMAGE_SIZE) -> Loaded:
             "named by its number without leading zeros: rename them."
         )
     train, valid = (
-        load_folder_split(folder / name, classes=numbers, size=size) for name in SPLITS
+        load_folder_split(folder / name, classes=numbers, size=size)
+        for name in ("train", "valid")
     )
     if (test := folder / "test").is_dir():
         decode(list(identified_files(test).values()), size=size)
@@ -75,25 +65,23 @@ def convert(source: Path, folder: Path) -> None:
             file.
     """
     with unpacked(source, beside=folder) as content:
-        folders = [content, *(p for p in sorted(content.rglob("*")) if p.is_dir())]
-        for path in folders:
-            if all((path / name).is_dir() for name in SPLITS):
-                shutil.copytree(path, folder, dirs_exist_ok=True)
+        for path in sorted(content.rglob("train")):
+            if (path.parent / "valid").is_dir():
+                shutil.copytree(path.parent, folder, dirs_exist_ok=True)
                 return
-        drawings = [p for p in folders if p.name.lower().replace(" ", "") == "clipart"]
+        drawings = sorted(content.rglob("[Cc]lip*[Aa]rt"))
         _split_categories([content, *drawings][-1], folder)
 
 
 def draw(folder: Path) -> None:
-    """Draws the stand-in: 26 images of each of the 65 categories, split likewise."""
+    """Draws the stand-in: 26 images of each of 65 numbered classes, split likewise."""
     layout = {
         "train/{name}/{number:04d}.jpg": 18,
         "valid/{name}/{number:04d}.jpg": 4,
         "test/{name:0>2}{number:02d}.jpg": 4,
     }
-    numbers = tuple(map(str, range(len(CLASSES))))
+    numbers = tuple(map(str, range(NUM_CLASSES)))
     synthetic.draw_files(folder, numbers, layout, size=64)
-    (folder / NAMES).write_text("\n".join(CLASSES), encoding="utf-8")
 
 
 def _names(path: Path, count: int) -> tuple[str, ...]:
@@ -113,8 +101,7 @@ def _names(path: Path, count: int) -> tuple[str, ...]:
 def _split_categories(originals: Path, folder: Path) -> None:
     names, tests = class_folders(originals), []
     for label, name in enumerate(names):
-        files = image_files(originals / name)
-        files.sort(key=lambda f: shuffle_key(SPLIT_SEED, f"{f.parent.name}/{f.name}"))
+        files = shuffled(image_files(originals / name))
         held_out = max(1, round(HELD_OUT_SHARE * len(files)))
         if len(files) <= 2 * held_out:
             raise DataError(
@@ -122,12 +109,12 @@ def _split_categories(originals: Path, folder: Path) -> None:
                 "3: is this the folder of the categories?"
             )
         _copy(files[:held_out], folder / "valid" / str(label))
-        tests += [(str(label), file) for file in files[held_out : 2 * held_out]]
+        tests += files[held_out : 2 * held_out]
         _copy(files[2 * held_out :], folder / "train" / str(label))
-    # In an order that tells nothing.
-    tests.sort(key=lambda pair: shuffle_key(SPLIT_SEED, f"{pair[0]}/{pair[1].name}"))
     (folder / "test").mkdir()
-    for number, (_, file) in enumerate(tests, start=1):
+    for number, file in enumerate(
+        shuffled(tests), start=1
+    ):  # an order that tells nothing
         shutil.copyfile(file, folder / "test" / f"{number:04d}{file.suffix.lower()}")
     (folder / NAMES).write_text("\n".join(names) + "\n", encoding="utf-8")
 
