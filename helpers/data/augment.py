@@ -6,7 +6,8 @@ Flip, rotation, scale, translation, crop and shear are one affine map: one resam
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
+from functools import partial
 
 import torch
 import torch.nn.functional as F
@@ -17,6 +18,7 @@ from helpers.base.errors import ConfigError
 PADDINGS = ("zeros", "border", "reflection")
 PROBABILITIES = ("flip", "erase", "brightness", "contrast", "saturation", "grayscale")
 ELASTIC_CELLS = 6  # random displacements along a side, interpolated between
+ERASED_AREA = (0.02, 0.25)  # smallest and largest, as a fraction
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,7 +41,6 @@ class Augment:
         saturation: likewise of the distance of each pixel from its own gray.
         grayscale: probability that an image loses its colours.
         erase: probability of random erasing (Zhong et al. 2020): a rectangle of noise.
-        erase_area: smallest and largest area of that rectangle, as a fraction.
     """
 
     flip: float = 0.0
@@ -55,40 +56,17 @@ class Augment:
     saturation: float = 0.0
     grayscale: float = 0.0
     erase: float = 0.0
-    erase_area: tuple[float, float] = (0.02, 0.25)
 
     def __post_init__(self) -> None:
-        for field in fields(self):
-            value = getattr(self, field.name)
-            if isinstance(value, (int, float)) and value < 0:
-                raise ConfigError(
-                    f"Augment.{field.name} is {value}: a strength cannot be negative."
-                )
-        for name in PROBABILITIES:
-            if getattr(self, name) > 1:
-                raise ConfigError(
-                    f"Augment.{name} is {getattr(self, name)}: expected 0 to 1."
-                )
-        if not 0 < self.erase_area[0] <= self.erase_area[1] <= 1:
-            raise ConfigError(
-                f"Augment.erase_area is {self.erase_area}: expected 0 < smallest <= "
-                "largest <= 1."
-            )
-        if self.padding not in PADDINGS:
-            raise ConfigError(
-                f"Augment.padding is {self.padding!r}: known are {', '.join(PADDINGS)}."
-            )
-
-    @property
-    def moves(self) -> bool:
-        """Whether pixels change their place."""
-        affine = (self.flip, self.rotate, self.scale, self.translate, self.crop)
-        return any((*affine, self.shear, self.elastic))
-
-    @property
-    def recolours(self) -> bool:
-        """Whether pixels change their value."""
-        return any((self.brightness, self.contrast, self.saturation, self.grayscale))
+        for name, value in vars(self).items():
+            if name == "padding":
+                fits, expected = value in PADDINGS, f"one of {', '.join(PADDINGS)}"
+            elif name in PROBABILITIES:
+                fits, expected = 0 <= value <= 1, "0 to 1"
+            else:
+                fits, expected = value >= 0, "0 or more"
+            if not fits:
+                raise ConfigError(f"Augment.{name} is {value!r}: expected {expected}.")
 
     def __call__(
         self, images: Tensor, generator: Generator, *, size: int | None = None
@@ -99,9 +77,10 @@ class Augment:
         ``size``, in pixels, the images keep theirs.
         """
         size = size or images.shape[-1]
-        if self.moves or size != images.shape[-1]:
+        moves = (self.flip, self.rotate, self.scale, self.translate, self.crop)
+        if any((*moves, self.shear, self.elastic)) or size != images.shape[-1]:
             images = self._move(images, generator, size)
-        if self.recolours:
+        if any((self.brightness, self.contrast, self.saturation, self.grayscale)):
             images = self._recolour(images, generator)
         if self.erase:
             images = self._erase(images, generator)
@@ -146,8 +125,8 @@ class Augment:
         return 2 * self.elastic * smooth.permute(0, 2, 3, 1)
 
     def _recolour(self, images: Tensor, generator: Generator) -> Tensor:
-        uniform = _Uniform(len(images), generator, shape=(-1, 1, 1, 1))
-        centre = images.mean(dim=(1, 2, 3), keepdim=True)  # (B, 1, 1, 1)
+        uniform = _Uniform(len(images), generator)
+        centre = images.mean(dim=(1, 2, 3), keepdim=True)
         images = (images - centre) * (1 + uniform(self.contrast)) + centre
         images = images + uniform(self.brightness)
         if self.saturation:
@@ -161,23 +140,22 @@ class Augment:
     def _erase(self, images: Tensor, generator: Generator) -> Tensor:
         batch, _, height, width = images.shape
         uniform = _Uniform(batch, generator)
-        low, high = self.erase_area
+        low, high = ERASED_AREA
         area = (low + high) / 2 + uniform((high - low) / 2)
-        # Height : width from 1 : 3 to 3 : 1; both (B,), in pixels.
+        # Height : width from 1 : 3 to 3 : 1, in pixels.
         aspect = torch.exp(uniform(math.log(3.0)) / 2)
         tall, wide = area.sqrt() * aspect * height, area.sqrt() / aspect * width
         rows, columns = (
             torch.arange(side, device=images.device) + 0.5 for side in (height, width)
         )
         centre_y, centre_x = height * (0.5 + uniform(0.5)), width * (0.5 + uniform(0.5))
-        inside_y = (rows - centre_y[:, None]).abs() * 2 < tall[:, None]  # (B, H)
-        inside_x = (columns - centre_x[:, None]).abs() * 2 < wide[:, None]  # (B, W)
-        chosen = uniform.happens(self.erase).bool()
-        hole = chosen[:, None, None] & inside_y[:, :, None] & inside_x[:, None, :]
+        inside_y = (rows[:, None] - centre_y).abs() * 2 < tall  # (B, 1, H, 1)
+        inside_x = (columns - centre_x).abs() * 2 < wide  # (B, 1, 1, W)
+        hole = uniform.happens(self.erase).bool() & inside_y & inside_x
         noise = torch.randn(
             images.shape, generator=generator, device=images.device, dtype=images.dtype
         )
-        return torch.where(hole[:, None], noise, images)
+        return torch.where(hole, noise, images)
 
 
 def _grid(maps: Tensor, size: int) -> Tensor:
@@ -193,12 +171,11 @@ def _grid(maps: Tensor, size: int) -> Tensor:
 
 
 class _Uniform:
-    """Random numbers, one per image, from one generator."""
+    """Random numbers (B, 1, 1, 1), one per image, from one generator."""
 
-    def __init__(
-        self, count: int, generator: Generator, shape: tuple[int, ...] = (-1,)
-    ) -> None:
-        self.count, self.generator, self.shape = count, generator, shape
+    def __init__(self, count: int, generator: Generator) -> None:
+        shape, device = (count, 1, 1, 1), generator.device
+        self._draw = partial(torch.rand, shape, generator=generator, device=device)
 
     def __call__(self, limit: float) -> Tensor:
         """Uniform in -limit…limit."""
@@ -211,8 +188,3 @@ class _Uniform:
     def whole(self, limit: int) -> Tensor:
         """A whole number from -limit to limit, each as likely."""
         return torch.floor(self._draw() * (2 * limit + 1)) - limit
-
-    def _draw(self) -> Tensor:
-        return torch.rand(
-            self.count, generator=self.generator, device=self.generator.device
-        ).view(self.shape)

@@ -55,11 +55,8 @@ class Split:
     def take(self, count: int, *, seed: int = 0) -> Split:
         """``count`` images, with the classes in the split's own proportions.
 
-        Those of each class are shuffled with ``seed`` and dealt out evenly, so that a
-        smaller count is always a part of a larger one.
-
-        Raises:
-            ConfigError: ``count`` is not between 1 and the number of images.
+        A smaller count is always a part of a larger one; a ConfigError says that there
+        are not so many.
         """
         if not 1 <= count <= len(self):
             raise ConfigError(
@@ -67,14 +64,13 @@ class Split:
                 f"choose 1 to {len(self)}."
             )
         generator = torch.Generator().manual_seed(seed)
-        shuffled = torch.randperm(len(self), generator=generator)
-        labels = self.labels[shuffled]
+        order = torch.randperm(len(self), generator=generator)
+        order = order[torch.argsort(self.labels[order], stable=True)]
         # The k-th of n images of a class comes at time (k + 1/2) / n.
-        order = torch.argsort(labels, stable=True)
-        sizes = torch.bincount(labels)
-        rank = torch.arange(len(self)) - (sizes.cumsum(0) - sizes)[labels[order]]
-        time = (rank + 0.5) / sizes[labels[order]]
-        chosen = shuffled[order[torch.argsort(time, stable=True)]][:count]
+        labels, sizes = self.labels[order], torch.bincount(self.labels)
+        rank = torch.arange(len(self)) - (sizes.cumsum(0) - sizes)[labels]
+        time = (rank + 0.5) / sizes[labels]
+        chosen = order[torch.argsort(time, stable=True)][:count]
         return self.subset(chosen.sort().values)
 
     def share_out(
@@ -91,9 +87,6 @@ class Split:
             seed: another seed, another split.
             groups: ``int64`` (N,): images of one group go into one part, as long as
                 one has room for them; None deals each by itself.
-
-        Returns:
-            The parts, in the order of this split.
         """
         own = range(len(self)) if groups is None else groups.tolist()
         dealt = []  # for each class the indices of each part
@@ -110,17 +103,14 @@ class Split:
 def _deal(units: Iterable[list[int]], sizes: Sequence[int]) -> list[list[int]]:
     """Fills parts one after the other, the largest units first."""
     parts: list[list[int]] = [[] for _ in sizes]
+    room = list(sizes)
     for unit in sorted(units, key=len, reverse=True):
-        room = [size - len(part) for size, part in zip(sizes, parts, strict=True)]
         # A unit that fits nowhere is dealt image by image.
         pieces = [unit] if max(room) >= len(unit) else [[index] for index in unit]
         for piece in pieces:
-            fitting = (
-                part
-                for part, size in zip(parts, sizes, strict=True)
-                if size - len(part) >= len(piece)
-            )
-            next(fitting).extend(piece)
+            part = next(n for n, left in enumerate(room) if left >= len(piece))
+            parts[part] += piece
+            room[part] -= len(piece)
     return parts
 
 
@@ -177,9 +167,9 @@ class Splits:
     def find(self, name: str) -> Tensor:
         """The image with this id, with or without suffix: ``uint8`` (C, H, W)."""
         for split in self.parts.values():
-            for index, item in enumerate(split.ids):
+            for item, image in zip(split.ids, split.images, strict=True):
                 if name in (item, item.rpartition(".")[0]):
-                    return split.images[index]
+                    return image
         raise DataError(
             f"{self.name} has no image {name!r}: expected an id such as "
             f"{self.train.ids[0]!r}."
@@ -192,7 +182,7 @@ class Splits:
     def channel_stats(self) -> tuple[tuple[float, ...], tuple[float, ...]]:
         """Mean and standard deviation of each channel to normalise with, in 0–1.
 
-        0 and 1 for floats; the deviation of a constant channel is given as 1.
+        0 and 1 for floats; the deviation of a constant channel is 1.
         """
         if self.normalisation is not None:
             return self.normalisation

@@ -143,14 +143,14 @@ def test_saturation_keeps_gray(images: Tensor) -> None:
 
 
 def test_erasing_leaves_the_rest_alone(images: Tensor) -> None:
-    changed = Augment(erase=0.5, erase_area=(0.1, 0.2))(images, generator())
+    changed = Augment(erase=0.5)(images, generator())
     erased = (changed != images).all(1)  # (B, H, W)
     touched = erased.flatten(1).any(1)
     assert 16 < touched.sum() < 48
     for hole in erased[touched]:
         rows, columns = hole.any(1), hole.any(0)
         assert torch.equal(hole, rows[:, None] & columns)  # a rectangle
-        assert hole.float().mean() <= 0.25
+        assert hole.float().mean() <= 0.3
     assert torch.equal(changed[~touched], images[~touched])
 
 
@@ -158,9 +158,8 @@ def test_erasing_leaves_the_rest_alone(images: Tensor) -> None:
     ("options", "message"),
     [
         ({"flip": 1.5}, r"Augment\.flip is 1\.5: expected 0 to 1"),
-        ({"rotate": -1}, r"Augment\.rotate is -1: a strength cannot be negative"),
-        ({"erase_area": (0.5, 0.1)}, "expected 0 < smallest <= largest <= 1"),
-        ({"padding": "wrap"}, "known are zeros, border, reflection"),
+        ({"rotate": -1}, r"Augment\.rotate is -1: expected 0 or more"),
+        ({"padding": "wrap"}, "expected one of zeros, border, reflection"),
     ],
 )
 def test_settings_out_of_range(options: dict[str, Any], message: str) -> None:

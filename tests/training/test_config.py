@@ -92,7 +92,7 @@ def test_defaults_stay_or_the_version_of_the_loop_is_raised() -> None:
         "precision": "auto",
         "device": "auto",
         "channels_last": True,
-        "augment": {"padding": "reflection", "erase_area": (0.02, 0.25)},
+        "augment": {"padding": "reflection"},
     }
     defaults = asdict(TrainConfig())
     defaults["augment"] = {
