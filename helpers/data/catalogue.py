@@ -46,7 +46,7 @@ class DataSet:
         how_to_get: what to do where ``fetch`` does not, as the second half of a
             sentence.
         generated: whether ``load_data`` collects by itself.
-        seal: a file that is written last: without it the set is not there.
+        part: what in the folder is there if the set is.
         any_size: whether the images can be decoded at any size.
         factors: see ``Splits.factors``.
     """
@@ -61,7 +61,7 @@ class DataSet:
     collect: Callable[[Path], None] | None = None
     how_to_get: str = ""
     generated: bool = False
-    seal: str = ""
+    part: str = ""
     any_size: bool = False
     factors: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
@@ -73,7 +73,7 @@ class DataSet:
     @property
     def present(self) -> bool:
         """Whether the real images are there."""
-        return (self.path / self.seal).exists()
+        return (self.path / self.part).exists()
 
     @property
     def advice(self) -> str:
@@ -167,7 +167,7 @@ _ALL = (
         load=facescrub.load,
         draw=facescrub.draw,
         collect=facescrub_fetch.collect_faces,
-        seal=facescrub.MANIFEST,
+        part="faces",
         any_size=True,
     ),
     DataSet(
@@ -246,7 +246,7 @@ def data_status(name: str) -> DataStatus:
     """Reads every image of the real data set, later from the cache."""
     data_set = find_data_set(name)
     if not data_set.present:
-        missing = data_set.path / data_set.seal
+        missing = data_set.path / data_set.part
         return DataStatus("absent", f"{missing} is not there: {data_set.advice}.")
     try:
         splits = load_data(name, source="real")
@@ -269,7 +269,7 @@ def _folder(data_set: DataSet, source: str) -> Path:
     if not data_set.present:
         raise DataError(
             f"{data_set.title} is not there: looked for "
-            f"{data_set.path / data_set.seal}. Either {data_set.advice}, "
+            f"{data_set.path / data_set.part}. Either {data_set.advice}, "
             'or take the drawn stand-in with source="synthetic".'
         )
     return data_set.path

@@ -18,7 +18,8 @@ TIMEOUT = 30  # seconds without a byte
 def fetch(name: str) -> Path:
     """Downloads and lays out the data set ``name``, unless its folder is there.
 
-    What was downloaded and verified before a failure is kept for the next attempt.
+    What was downloaded and verified before a failure is kept for the next attempt; of
+    FaceScrub, whatever may come yet is asked for again.
 
     Returns:
         The data set's own folder.
@@ -28,10 +29,10 @@ def fetch(name: str) -> Path:
             SHA-256, the archive is broken or unsafe, or the disk is full.
     """
     data_set = find_data_set(name)
-    if data_set.present:
-        return data_set.path
     if data_set.collect is not None:
         data_set.collect(data_set.path)
+        return data_set.path
+    if data_set.present:
         return data_set.path
     if data_set.convert is None or not data_set.archives:
         raise DataError(

@@ -167,9 +167,9 @@ class Splits:
     def find(self, name: str) -> Tensor:
         """The image with this id, with or without suffix: ``uint8`` (C, H, W)."""
         for split in self.parts.values():
-            for item, image in zip(split.ids, split.images, strict=True):
+            for index, item in enumerate(split.ids):
                 if name in (item, item.rpartition(".")[0]):
-                    return image
+                    return split.images[index]
         raise DataError(
             f"{self.name} has no image {name!r}: expected an id such as "
             f"{self.train.ids[0]!r}."

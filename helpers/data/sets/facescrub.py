@@ -32,7 +32,6 @@ LISTS = ("facescrub_actors.txt", "facescrub_actresses.txt")
 LINE = re.compile(
     r"[^\t]+\t\d+\t\d+\t[^\t]+\t-?\d+(,-?\d+){3}\t[0-9a-fA-F]{64}", re.ASCII
 )
-MANIFEST = "manifest.csv"  # the faces that are there; with it, the set is whole
 
 
 class Face(NamedTuple):

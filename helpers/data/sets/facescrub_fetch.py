@@ -22,19 +22,13 @@ import pandas as pd
 import requests
 from PIL import Image
 from tqdm.std import tqdm
-from urllib3.exceptions import HTTPError, ReadTimeoutError
+from urllib3.exceptions import HTTPError
 
 from helpers import __version__
 from helpers.base.errors import DataError
 from helpers.base.files import write_atomic
 from helpers.data.images import open_image
-from helpers.data.sets.facescrub import (
-    ACTORS,
-    MANIFEST,
-    Face,
-    check_counts,
-    read_lists,
-)
+from helpers.data.sets.facescrub import ACTORS, Face, check_counts, read_lists
 
 LOST = "lost.csv"
 MAX_SIDE = 176  # of a face, in pixels; smaller ones stay as they are
@@ -48,10 +42,7 @@ MAX_REDIRECTS = 10
 WORKERS = 32  # downloads side by side
 ROUNDS = 3  # how often what may pass is asked for
 
-# Why a face is lost: what may pass, and what two places find out; others are for good.
-MAY_PASS = SERVER, SLOW, CONNECTION = "server error", "time-out", "connection"
-NOT_FOUND, REFUSED = "not found", "refused"
-CAUSES = {404: NOT_FOUND, 410: NOT_FOUND, 408: SERVER, 429: SERVER}  # by HTTP status
+MAY_PASS = SERVER, CONNECTION = "server error", "connection"  # why a face is lost
 
 
 class LostError(Exception):
@@ -74,8 +65,8 @@ def collect_faces(folder: Path) -> None:
     What is there or lost for good is not asked for again; what may pass is.
 
     Args:
-        folder: holds FaceScrub's two lists; gets ``faces/<actor>/*.jpg``, ``lost.csv``
-            and, once there are 72 faces of every actor, ``manifest.csv``.
+        folder: holds FaceScrub's two lists; gets ``faces/<actor>/*.jpg`` and
+            ``lost.csv``.
 
     Raises:
         DataError: a list is missing, an actor has too few faces, or the disk is full.
@@ -90,8 +81,6 @@ def collect_faces(folder: Path) -> None:
         kept = [face for face in faces if (folder / face.file).is_file()]
         tqdm.write(report(kept, found))
         check_counts(folder)
-        rows = sorted((face.file, *face) for face in kept)
-        _write_csv(folder / MANIFEST, ("file", *Face._fields), rows)
     except OSError as error:
         raise DataError(
             f"{folder} could not be read or written ({error}). Free some space, or "
@@ -109,7 +98,7 @@ def report(kept: Iterable[Face], losses: Iterable[Loss]) -> str:
         f"FaceScrub: {total:,} faces kept, {lost:,} lost ({LOST} lists them)",
         *(f"  {cause:<15} {count:>6,}" for cause, count in causes.most_common()),
         "  kept: " + ", ".join(f"{name} {counts[name]}" for name in ACTORS.values()),
-        f"  {again:,} of the lost may come yet: move {MANIFEST} away and fetch again",
+        f"  {again:,} of the lost may come yet: fetch again",
     )
     return "\n".join(lines)
 
@@ -123,12 +112,12 @@ def download(url: str) -> bytes:
 
     def check(response: requests.Response, *_: object, **__: object) -> None:
         if time.monotonic() > end:
-            raise LostError(SLOW, f"not done within {DEADLINE:g} s")
+            raise LostError(CONNECTION, f"not done within {DEADLINE:g} s")
         if response.is_redirect:
             response.close()  # or its body, perhaps without end, would be read
             target = urljoin(response.url, response.headers["Location"])
             if _is_private(target) and not _is_private(url):
-                raise LostError(REFUSED, f"redirected to {target}")
+                raise LostError("private", f"redirected to {target}")
 
     try:
         with requests.Session() as session:
@@ -137,10 +126,6 @@ def download(url: str) -> bytes:
             session.hooks["response"].append(check)
             response = session.get(url, timeout=TIMEOUT, stream=True)
             return _read(response, check)
-    except requests.TooManyRedirects as error:
-        raise LostError(REFUSED, "redirects without end") from error
-    except (requests.Timeout, ReadTimeoutError) as error:
-        raise LostError(SLOW, f"no answer within {TIMEOUT:g} s") from error
     except ValueError as error:  # an address that is none
         raise LostError("bad address", str(error)) from error
     except (OSError, HTTPError) as error:  # OSError: all else that requests raises
@@ -151,7 +136,7 @@ def _read(
     response: requests.Response, check: Callable[[requests.Response], None]
 ) -> bytes:
     if (status := response.status_code) != requests.codes.ok:
-        cause = SERVER if status >= 500 else CAUSES.get(status, REFUSED)
+        cause = SERVER if status >= 500 or status in {408, 429} else f"HTTP {status}"
         raise LostError(cause, f"HTTP {status} {response.reason}".strip())
     content = bytearray()
     # Piece by piece: waiting for a full buffer, a server that drips is never left.
@@ -203,11 +188,11 @@ def read_losses(folder: Path) -> list[Loss]:
     return list(map(Loss._make, table.itertuples(index=False)))
 
 
-def _write_csv(
-    path: Path, columns: Sequence[str], rows: Sequence[tuple[str, ...]]
-) -> None:
-    with write_atomic(path) as temporary:
-        pd.DataFrame(rows, columns=list(columns)).to_csv(temporary, index=False)
+def write_losses(folder: Path, losses: Sequence[Loss]) -> None:
+    """Writes ``lost.csv``."""
+    table = pd.DataFrame(losses, columns=list(Loss._fields))
+    with write_atomic(folder / LOST) as temporary:
+        table.to_csv(temporary, index=False)
 
 
 def _gather(folder: Path, faces: Iterable[Face], known: Iterable[Loss]) -> list[Loss]:
@@ -231,7 +216,7 @@ def _gather(folder: Path, faces: Iterable[Face], known: Iterable[Loss]) -> list[
             losses += future.result()
     finally:
         pool.shutdown(cancel_futures=True)
-        _write_csv(folder / LOST, Loss._fields, losses)
+        write_losses(folder, losses)
     return losses
 
 

@@ -25,7 +25,6 @@ def faces(tmp_path: Path, write_image: Callable[..., Path]) -> Path:
             (folder / name / f"{name}_{number:05d}.jpg").write_bytes(
                 rgb if number % 9 else gray
             )
-    (folder.parent / "manifest.csv").touch()
     return folder
 
 
@@ -93,10 +92,10 @@ def test_an_unreadable_picture_is_named(faces: Path) -> None:
         load_data("facescrub", size=8)
 
 
-def test_without_a_manifest_the_set_is_not_there_yet(faces: Path) -> None:
-    (faces.parent / "manifest.csv").unlink()
+def test_without_faces_the_set_is_not_there_yet(faces: Path) -> None:
+    faces.rename(faces.with_name("others"))
     with pytest.raises(
-        DataError, match=r"manifest\.csv.*python -m helpers data fetch facescrub"
+        DataError, match=r"facescrub/faces.*python -m helpers data fetch facescrub"
     ):
         load_data("facescrub", source="real")
     assert data_status("facescrub").state == "absent"
