@@ -19,7 +19,7 @@ def fetch(name: str) -> Path:
     """Downloads and lays out the data set ``name``, unless its folder is there.
 
     What was downloaded and verified before a failure is kept for the next attempt; of
-    FaceScrub, whatever may come yet is asked for again.
+    FaceScrub, what was lost is asked for again.
 
     Returns:
         The data set's own folder.

@@ -38,18 +38,15 @@ def open_image(file: Path | IO[bytes]) -> Image.Image:
 
 
 def load_image(path: Path, *, size: int | None = None, channels: int = 3) -> Tensor:
-    """Decodes one image, upright, on white paper where it is transparent.
+    """Decodes an image of any mode, upright, on white paper where it is transparent.
 
     Args:
-        path: an image file of any mode.
+        path: where it is; a DataError says that it is missing, truncated or no image.
         size: side in pixels to resize to (both, antialiased); None keeps its own.
         channels: 1 for grayscale, 3 for RGB.
 
     Returns:
         ``uint8`` tensor (C, H, W), 0–255.
-
-    Raises:
-        DataError: the file is missing, truncated or no image.
     """
     try:
         upright = ImageOps.exif_transpose(open_image(path))
@@ -119,12 +116,12 @@ def identified_files(folder: Path) -> dict[str, Path]:
     """
     files: dict[str, Path] = {}
     for file in sorted(image_files(folder), key=lambda file: numeric_order(file.stem)):
-        if file.stem in files:
+        other = files.setdefault(file.stem, file)
+        if other != file:
             raise DataError(
-                f"{files[file.stem]} and {file.name} have the same identifier "
-                f"{file.stem}: rename one of them."
+                f"{other} and {file.name} have the same identifier {file.stem}: rename "
+                "one of them."
             )
-        files[file.stem] = file
     return files
 
 
@@ -138,12 +135,9 @@ def load_folder_split(folder: Path, *, classes: Sequence[str], size: int) -> Spl
         DataError: a class folder is missing, unexpected or empty, or an image is
             broken.
     """
-    found = class_folders(folder)
-    wrong = {
-        "missing": sorted(set(classes).difference(found)),
-        "not expected": sorted(set(found).difference(classes)),
-    }
-    if parts := [f"{what}: {', '.join(v[:5])}" for what, v in wrong.items() if v]:
+    found = set(class_folders(folder))
+    wrong = {"missing": {*classes} - found, "not expected": found - {*classes}}
+    if parts := [f"{a}: {', '.join(sorted(b)[:5])}" for a, b in wrong.items() if b]:
         raise DataError(
             f"The class folders of {folder} are not the expected ones "
             f"({'; '.join(parts)}). Expected the same {len(classes)} in every split."
@@ -158,10 +152,8 @@ def load_folder_split(folder: Path, *, classes: Sequence[str], size: int) -> Spl
 
 
 def decode(files: Sequence[Path], *, size: int) -> Tensor:
-    """Decodes ``files`` to ``uint8`` (N, 3, size, size), or takes them from the cache.
-
-    Raises:
-        DataError: the first broken file, by its path.
+    """Decodes ``files`` to ``uint8`` (N, 3, size, size), or takes them from the cache;
+    a DataError names a broken one.
     """
 
     def read() -> Tensor:

@@ -48,10 +48,8 @@ def fill_once(
 ) -> None:
     """Has ``fill`` fill ``folder``, unless this version is already there.
 
-    The file ``marker`` in the folder holds ``text``, which tells the version.
-
-    Raises:
-        DataError: the folder holds something else, or the disk is full or not writable.
+    The file ``marker`` in the folder holds ``text``, which tells the version; a
+    DataError says that the folder is not ours.
     """
     if folder.exists():  # whole, since staged
         if not (folder / marker).is_file():

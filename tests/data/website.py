@@ -138,13 +138,3 @@ def drip(website: Website) -> Page:
             time.sleep(0.02)
 
     return page
-
-
-def in_turn(*pages: Page) -> Page:
-    """Another page for every request; the last one for all that follow."""
-    left = list(pages)
-
-    def page(handler: BaseHTTPRequestHandler) -> None:
-        (left.pop(0) if len(left) > 1 else left[0])(handler)
-
-    return page

@@ -11,7 +11,6 @@ from pathlib import Path
 
 from PIL import Image, ImageOps
 
-from helpers.base.errors import DataError
 from helpers.data import synthetic
 from helpers.data.archives import unpacked
 from helpers.data.images import image_files, load_folder_split, open_image, shuffled
@@ -38,12 +37,6 @@ CLASSES = tuple(_NAMES.split())
 
 def load(folder: Path) -> Loaded:
     """Reads ``train/<class>/*.jpg`` and ``valid/<class>/*.jpg``; no test split."""
-    if folder.is_dir() and not (folder / "train").is_dir():
-        raise DataError(
-            f"{folder} has no train/ and valid/. The official archive as it unpacks is "
-            "not split: move it away, and `python -m helpers data fetch caltech101` "
-            "lays it out."
-        )
     train, valid = (
         load_folder_split(folder / name, classes=CLASSES, size=IMAGE_SIZE)
         for name in ("train", "valid")

@@ -8,7 +8,6 @@ categories of the course.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
 from pathlib import Path
 
 from helpers.base.errors import DataError
@@ -36,14 +35,7 @@ def load(folder: Path, size: int = IMAGE_SIZE) -> Loaded:
     Their names are in ``classes.txt``, if it is there. ``test/`` has no labels, so it
     is no split; but it is read, so that a broken image is known before the hand-in.
     """
-    found = class_folders(folder / "train")
-    numbers = tuple(map(str, range(len(found))))
-    if wrong := [name for name in found if name not in numbers]:
-        raise DataError(
-            f"The class folders of {folder / 'train'} are not 0 to {len(found) - 1}: "
-            f"{', '.join(wrong[:5])} does not fit. Expected a folder for each label, "
-            "named by its number without leading zeros: rename them."
-        )
+    numbers = tuple(map(str, range(len(class_folders(folder / "train")))))
     train, valid = (
         load_folder_split(folder / name, classes=numbers, size=size)
         for name in ("train", "valid")
@@ -88,8 +80,8 @@ def _names(path: Path, count: int) -> tuple[str, ...]:
     """The classes' names in ``classes.txt``, or their numbers where it is not there."""
     if not path.is_file():
         return tuple(map(str, range(count)))
-    lines = map(str.strip, path.read_text(encoding="utf-8").split("\n"))
-    names = tuple(filter(None, lines))
+    lines = path.read_text(encoding="utf-8").splitlines()
+    names = tuple(filter(None, map(str.strip, lines)))
     if not len(names) == len(set(names)) == count:
         raise DataError(
             f"{path} holds {len(set(names))} different names for {count} classes. "
@@ -108,18 +100,15 @@ def _split_categories(originals: Path, folder: Path) -> None:
                 f"{originals / name} holds only {len(files)} images. Expected at least "
                 "3: is this the folder of the categories?"
             )
-        _copy(files[:held_out], folder / "valid" / str(label))
         tests += files[held_out : 2 * held_out]
-        _copy(files[2 * held_out :], folder / "train" / str(label))
+        parts = {"valid": files[:held_out], "train": files[2 * held_out :]}
+        for split, part in parts.items():
+            place = folder / split / str(label)
+            place.mkdir(parents=True)
+            for file in part:
+                shutil.copyfile(file, place / file.name)
     (folder / "test").mkdir()
-    for number, file in enumerate(
-        shuffled(tests), start=1
-    ):  # an order that tells nothing
+    # Numbered in an order that tells nothing.
+    for number, file in enumerate(shuffled(tests), start=1):
         shutil.copyfile(file, folder / "test" / f"{number:04d}{file.suffix.lower()}")
     (folder / NAMES).write_text("\n".join(names) + "\n", encoding="utf-8")
-
-
-def _copy(files: Sequence[Path], folder: Path) -> None:
-    folder.mkdir(parents=True)
-    for file in files:
-        shutil.copyfile(file, folder / file.name)

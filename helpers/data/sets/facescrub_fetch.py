@@ -12,7 +12,7 @@ import ipaddress
 import socket
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 from typing import NamedTuple
@@ -40,13 +40,14 @@ DEADLINE = 60  # seconds in all, redirects included
 MAX_BYTES = 32 << 20
 MAX_REDIRECTS = 10
 WORKERS = 32  # downloads side by side
-ROUNDS = 3  # how often what may pass is asked for
-
-MAY_PASS = SERVER, CONNECTION = "server error", "connection"  # why a face is lost
 
 
 class LostError(Exception):
-    """A picture or face that is not to be had: the cause, and a detail."""
+    """A picture or face that is not to be had."""
+
+    def __init__(self, cause: str, detail: str) -> None:
+        super().__init__(f"{cause}: {detail}")
+        self.cause, self.detail = cause, detail
 
 
 class Loss(NamedTuple):
@@ -60,9 +61,7 @@ class Loss(NamedTuple):
 
 
 def collect_faces(folder: Path) -> None:
-    """Gathers the faces; takes up what an earlier call began and prints a report.
-
-    What is there or lost for good is not asked for again; what may pass is.
+    """Gathers the faces that are not there yet, and prints a report.
 
     Args:
         folder: holds FaceScrub's two lists; gets ``faces/<actor>/*.jpg`` and
@@ -74,12 +73,27 @@ def collect_faces(folder: Path) -> None:
     try:
         faces, malformed = read_lists(folder)
         losses = [Loss("", "", "malformed line", line, "") for line in malformed]
-        for _ in range(ROUNDS):
-            found = _gather(folder, faces, losses)
-            if not any(loss.cause in MAY_PASS for loss in found):
-                break
-        kept = [face for face in faces if (folder / face.file).is_file()]
-        tqdm.write(report(kept, found))
+        pool = ThreadPoolExecutor(WORKERS)
+        try:
+            futures = {
+                pool.submit(_fetch, folder, face): face
+                for face in faces
+                if not (folder / face.file).is_file()
+            }
+            done = as_completed(futures)
+            for future in tqdm(done, "FaceScrub", total=len(futures), unit="face"):
+                face = futures[future]
+                try:
+                    future.result()
+                except LostError as lost:
+                    why = lost.cause, lost.detail
+                    losses.append(Loss(face.actor, face.face_id, *why, face.url))
+        finally:
+            pool.shutdown(cancel_futures=True)
+        with write_atomic(folder / LOST) as temporary:
+            table = pd.DataFrame(losses, columns=list(Loss._fields))
+            table.to_csv(temporary, index=False)
+        tqdm.write(report([f for f in faces if (folder / f.file).is_file()], losses))
         check_counts(folder)
     except OSError as error:
         raise DataError(
@@ -93,12 +107,11 @@ def report(kept: Iterable[Face], losses: Iterable[Loss]) -> str:
     counts = Counter(ACTORS[face.actor] for face in kept)
     causes = Counter(loss.cause for loss in losses)
     total, lost = counts.total(), causes.total()
-    again = sum(causes[cause] for cause in MAY_PASS)
     lines = (
         f"FaceScrub: {total:,} faces kept, {lost:,} lost ({LOST} lists them)",
         *(f"  {cause:<15} {count:>6,}" for cause, count in causes.most_common()),
         "  kept: " + ", ".join(f"{name} {counts[name]}" for name in ACTORS.values()),
-        f"  {again:,} of the lost may come yet: fetch again",
+        "  fetch again to ask once more for what was lost",
     )
     return "\n".join(lines)
 
@@ -112,7 +125,7 @@ def download(url: str) -> bytes:
 
     def check(response: requests.Response, *_: object, **__: object) -> None:
         if time.monotonic() > end:
-            raise LostError(CONNECTION, f"not done within {DEADLINE:g} s")
+            raise LostError("connection", f"not done within {DEADLINE:g} s")
         if response.is_redirect:
             response.close()  # or its body, perhaps without end, would be read
             target = urljoin(response.url, response.headers["Location"])
@@ -126,18 +139,15 @@ def download(url: str) -> bytes:
             session.hooks["response"].append(check)
             response = session.get(url, timeout=TIMEOUT, stream=True)
             return _read(response, check)
-    except ValueError as error:  # an address that is none
-        raise LostError("bad address", str(error)) from error
-    except (OSError, HTTPError) as error:  # OSError: all else that requests raises
-        raise LostError(CONNECTION, str(error)) from error
+    except (OSError, HTTPError, ValueError) as error:  # all that requests raises
+        raise LostError("connection", str(error)) from error
 
 
 def _read(
     response: requests.Response, check: Callable[[requests.Response], None]
 ) -> bytes:
     if (status := response.status_code) != requests.codes.ok:
-        cause = SERVER if status >= 500 or status in {408, 429} else f"HTTP {status}"
-        raise LostError(cause, f"HTTP {status} {response.reason}".strip())
+        raise LostError(f"HTTP {status}", response.reason)
     content = bytearray()
     # Piece by piece: waiting for a full buffer, a server that drips is never left.
     while piece := response.raw.read1(1 << 16, decode_content=True):
@@ -180,54 +190,7 @@ def cut_out(picture: Image.Image, bbox: str) -> Image.Image:
     return face
 
 
-def read_losses(folder: Path) -> list[Loss]:
-    """What an earlier call has written to ``lost.csv``."""
-    if not (folder / LOST).is_file():
-        return []
-    table = pd.read_csv(folder / LOST, dtype=str, keep_default_na=False)
-    return list(map(Loss._make, table.itertuples(index=False)))
-
-
-def write_losses(folder: Path, losses: Sequence[Loss]) -> None:
-    """Writes ``lost.csv``."""
-    table = pd.DataFrame(losses, columns=list(Loss._fields))
-    with write_atomic(folder / LOST) as temporary:
-        table.to_csv(temporary, index=False)
-
-
-def _gather(folder: Path, faces: Iterable[Face], known: Iterable[Loss]) -> list[Loss]:
-    """Asks for each face that is neither there nor lost for good.
-
-    Returns:
-        The losses ``known`` and all others, as they are then on disk.
-    """
-    losses = list(known)
-    wanted = {(f.face_id, f.url): f for f in faces if not (folder / f.file).is_file()}
-    for loss in read_losses(folder):
-        key = loss.face_id, loss.url
-        if loss.cause not in MAY_PASS and key in wanted:
-            del wanted[key]
-            losses.append(loss)
-    pool = ThreadPoolExecutor(WORKERS)
-    try:
-        futures = [pool.submit(_fetch, folder, face) for face in wanted.values()]
-        done = as_completed(futures)
-        for future in tqdm(done, "FaceScrub", total=len(futures), unit="face"):
-            losses += future.result()
-    finally:
-        pool.shutdown(cancel_futures=True)
-        write_losses(folder, losses)
-    return losses
-
-
-def _fetch(folder: Path, face: Face) -> list[Loss]:
-    """Fetches a face; what is lost: it, or nothing."""
-    try:
-        picture = decode(download(face.url), face.sha256)
-        image = cut_out(picture, face.bbox)
-    except LostError as lost:
-        cause, detail = lost.args
-        return [Loss(face.actor, face.face_id, cause, detail, face.url)]
+def _fetch(folder: Path, face: Face) -> None:
+    image = cut_out(decode(download(face.url), face.sha256), face.bbox)
     with write_atomic(folder / face.file) as temporary:
         image.save(temporary, "JPEG", quality=95)
-    return []

@@ -56,15 +56,9 @@ def make(folder: Path) -> None:
     Raises:
         DataError: the folder holds something else, or the disk is full or not writable.
     """
-    about = {
-        "version": VERSION,
-        "seed": SEED,
-        "images_per_class": IMAGES_PER_CLASS,
-        "classes": CLASSES,
-    }
-    text = json.dumps(about, ensure_ascii=False, indent=1) + "\n"
+    about = {"version": VERSION, "seed": SEED, "images_per_class": IMAGES_PER_CLASS}
     write = partial(_write, count=IMAGES_PER_CLASS, seed=SEED)
-    fill_once(folder, write, marker=MARKER, text=text)
+    fill_once(folder, write, marker=MARKER, text=json.dumps(about))
 
 
 def draw(folder: Path) -> None:
@@ -78,15 +72,14 @@ def load(folder: Path) -> Loaded:
     try:
         with np.load(path) as arrays:
             images = torch.from_numpy(arrays["images"])
-            labels = torch.from_numpy(arrays["labels"]).long()
         images = images.view(len(CLASSES), -1, 3, IMAGE_SIZE, IMAGE_SIZE)
-        labels = labels.view(len(CLASSES), -1)
     except Exception as error:  # numpy's, zip's and zlib's own
         raise DataError(
             f"{path} cannot be read ({error}): move {folder} away, and it is made "
             "again."
         ) from error
-    each = labels.shape[1]
+    each = images.shape[1]
+    labels = torch.arange(len(CLASSES))[:, None].expand(-1, each)
     ids = np.array([[f"{stem}/{n:04d}" for n in range(each)] for stem in STEMS])
     # The images of a class are independent: the first are as random as any others.
     first, second = round(TRAIN_SHARE * each), round((TRAIN_SHARE + VALID_SHARE) * each)

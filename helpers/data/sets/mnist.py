@@ -76,16 +76,15 @@ def _read(folder: Path, part: str) -> Split:
 
 def _read_idx(path: Path) -> Tensor:
     """What torchvision reads; unpacked first if only the ``.gz`` file is there."""
-    packed = path.with_name(f"{path.name}.gz")
     read = read_image_file if "images" in path.name else read_label_file
     try:
         if not path.is_file():
-            with gzip.open(packed) as content, write_atomic(path) as temporary:
-                temporary.write_bytes(content.read())
+            with gzip.open(f"{path}.gz") as packed, write_atomic(path) as temporary:
+                temporary.write_bytes(packed.read())
         values: Tensor = read(str(path))
     except Exception as error:  # gzip's, zlib's, torchvision's own
         raise DataError(
-            f"{path} cannot be read, or unpacked from {packed.name} ({error}): {AGAIN}"
+            f"{path} cannot be read, or unpacked from its .gz ({error}): {AGAIN}"
         ) from error
     return values
 

@@ -6,7 +6,6 @@ import pytest
 
 from helpers.base.errors import DataError
 from helpers.data.sets.facescrub import ACTORS, LISTS, Face, read_lists
-from helpers.data.sets.facescrub_fetch import Loss, read_losses, write_losses
 
 SHA256 = "0123456789abcdef" * 4
 HADER = f"Bill Hader\t11\t6375\thttp://a.org/1.jpg\t1,2,30,40\t{SHA256}"
@@ -78,22 +77,6 @@ def test_a_missing_list_says_what_to_put_where(tmp_path: Path) -> None:
         DataError, match=rf"{tmp_path / LISTS[1]} is not there.*put both there"
     ):
         read_lists(tmp_path)
-
-
-def test_losses_are_read_as_they_were_written(tmp_path: Path) -> None:
-    assert read_losses(tmp_path) == []
-    losses = [
-        Loss(
-            "Bill Hader",
-            "6375",
-            "connection",
-            'no, "no" answer',
-            "http://a.org/ä,b.jpg",
-        ),
-        Loss("Bill Hader", "", "malformed line", "two\nlines", ""),
-    ]
-    write_losses(tmp_path, losses)
-    assert read_losses(tmp_path) == losses
 
 
 def test_the_real_lists(real_facescrub: Path) -> None:
