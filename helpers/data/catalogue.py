@@ -206,7 +206,7 @@ def load_data(name: str, source: str = "auto", *, size: int | None = None) -> Sp
             own. It never changes which image is in which split.
 
     Returns:
-        Its splits; ``splits.source`` is ``real`` or ``synthetic``, never ``auto``.
+        Its splits; their ``source`` is ``real`` or ``synthetic``, never ``auto``.
 
     Raises:
         DataError: the name or source is unknown, or the real images are missing or

@@ -35,7 +35,15 @@ MD5 = {**BATCHES, META: CIFAR10.meta["md5"]}
 
 def load(folder: Path) -> Loaded:
     """Reads the batches; a tenth of each class for training goes to validation."""
-    _check(folder)
+    drawn = (folder / synthetic.MARKER).is_file()
+    for name, md5 in MD5.items():
+        path = folder / name
+        if not path.is_file() or not (drawn or calculate_md5(path) == md5):
+            raise DataError(
+                f"{path} is missing, cut short or damaged: expected a file with the "
+                f"official MD5, {md5}: move the folder away, and get it with "
+                "`python -m helpers data fetch cifar10`."
+            )
     *learning, testing = BATCHES
     learned, test = _read(folder, "train", learning), _read(folder, "test", [testing])
 
@@ -63,19 +71,6 @@ def draw(folder: Path) -> None:
         content = pickle.dumps({"labels": labels.tolist(), "data": rows})
         (folder / batch).write_bytes(content)
     (folder / META).write_bytes(pickle.dumps({"label_names": list(CLASSES)}))
-
-
-def _check(folder: Path) -> None:
-    """Every file is there and, unless it is drawn, has the official MD5."""
-    drawn = (folder / synthetic.MARKER).is_file()
-    for name, md5 in MD5.items():
-        path = folder / name
-        if not path.is_file() or not (drawn or calculate_md5(path) == md5):
-            raise DataError(
-                f"{path} is missing, cut short or damaged: expected a file with the "
-                f"official MD5, {md5}: move the folder away, and get it with "
-                "`python -m helpers data fetch cifar10`."
-            )
 
 
 def _read(folder: Path, part: str, names: Sequence[str]) -> Split:

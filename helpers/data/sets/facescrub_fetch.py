@@ -137,8 +137,8 @@ def download(url: str) -> bytes:
             session.max_redirects = MAX_REDIRECTS
             session.headers.update(HEADERS)
             session.hooks["response"].append(check)
-            response = session.get(url, timeout=TIMEOUT, stream=True)
-            return _read(response, check)
+            with session.get(url, timeout=TIMEOUT, stream=True) as response:
+                return _read(response, check)
     except (OSError, HTTPError, ValueError) as error:  # all that requests raises
         raise LostError("connection", str(error)) from error
 
