@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
 
 import pandas as pd
-from scipy.special import stdtr
 
 from helpers.base.errors import ConfigError
-from helpers.base.estimate import FEWEST, Estimate, unit_of
-from helpers.base.record import summarize
+from helpers.base.estimate import Estimate, unit_of
 from helpers.plots.curves import plot_comparison
 from helpers.plots.style import SPLIT_NAMES
 from helpers.study.output import Output, file_name
-from helpers.study.study import Study, paired
+from helpers.study.study import Study
 
 SIGNIFICANCE = 0.05
 
 
-class Comparison(Mapping[str, Study]):
+class Comparison(dict[str, Study]):
     """Rows of a table, each a ``Study``: ``comparison["dropout"]["valid_accuracy"]``.
 
     Differences are paired by seed, or by fold of a cross-validation. Rows are compared
@@ -46,22 +42,14 @@ class Comparison(Mapping[str, Study]):
         metric: str | None = None,
         groups: Mapping[str, Sequence[str]] | None = None,
     ) -> None:
-        self.name, self._studies, self._out = name, dict(studies), out
+        super().__init__(studies)
+        self.name, self._out = name, out
         self.baseline = baseline or next(iter(studies))
         if self.baseline not in studies:
             known = ", ".join(studies)
             raise ConfigError(f"{name} has no row {self.baseline!r}: it has {known}.")
-        self.metric = metric or _usual_metric(self._studies[self.baseline])
+        self.metric = metric or _usual_metric(self[self.baseline])
         self.groups = dict(groups or {})
-
-    def __getitem__(self, row: str) -> Study:
-        return self._studies[row]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._studies)
-
-    def __len__(self) -> int:
-        return len(self._studies)
 
     @property
     def others(self) -> list[str]:
@@ -71,8 +59,7 @@ class Comparison(Mapping[str, Study]):
     @property
     def ranked(self) -> list[str]:
         """All rows, the best by the mean of the metric first (of a loss, the least)."""
-        falling = unit_of(self.metric) != "nats"
-        return sorted(self, key=self._mean, reverse=falling)
+        return sorted(self, key=self._mean, reverse=self._rises)
 
     @property
     def best(self) -> str:
@@ -80,11 +67,21 @@ class Comparison(Mapping[str, Study]):
         return self.ranked[0]
 
     def gain(
-        self, row: str, over: str | None = None, *, metric: str | None = None
+        self,
+        row: str,
+        over: str | None = None,
+        *,
+        metric: str | None = None,
+        level: float = 0.95,
     ) -> Estimate:
-        """How far a row lies above another; None is the baseline."""
-        reference = self[over or self.baseline]
-        return paired(self[row], reference, metric or self.metric)
+        """How far a row lies above another, None being the baseline.
+
+        What the seeds share, such as the order of the images, cancels out: the interval
+        (at ``level``) is narrower than that of two means would be.
+        """
+        metric = metric or self.metric
+        reference = self[over or self.baseline].samples(metric)
+        return self[row].paired(metric, self[row].samples(metric), reference, level)
 
     def leads(self, row: str, among: Sequence[str] | None = None) -> Estimate:
         """How far a row lies above the best other one.
@@ -99,37 +96,40 @@ class Comparison(Mapping[str, Study]):
         """
         rivals = [r for r in (among or self.others) if r != row]
         second = max(rivals, key=self._mean)
-        level = 1 - SIGNIFICANCE / len(rivals)
-        return paired(self[row], self[second], self.metric, level=level)
+        return self.gain(row, second, level=1 - SIGNIFICANCE / len(rivals))
 
     def interaction(self, row: str, parts: Sequence[str]) -> Estimate:
         """What a combination gains beyond the sum of what its parts gain alone."""
-        gains = {r: self._differences(r) for r in (row, *parts)}
-        excess = [
-            together - sum(alone)
-            for together, *alone in zip(
-                gains[row], *(gains[p] for p in parts), strict=True
-            )
-        ]
-        study = self[row]
-        found = summarize(excess, study.over, shared=study.shared)
-        count = len(study.metrics[self.metric])
-        return replace(
-            self.gain(row), mean=found["mean"], ci95=found["ci95"], count=count
+        together, start, *alone = (
+            self[name].samples(self.metric) for name in (row, self.baseline, *parts)
         )
+        expected = [
+            base + sum(own - base for own in others)
+            for base, *others in zip(start, *alone, strict=True)
+        ]
+        return self[row].paired(self.metric, together, expected)
 
     def significance(self) -> dict[str, str]:
         """Of each row but the baseline: better, worse or not significant.
 
         Paired t-tests at 5 %, with Holm's correction for the number of rows.
         """
-        values = {row: self._p_value(row) for row in self.others}
-        ordered, certain, found = sorted(values, key=values.__getitem__), True, {}
-        for rank, row in enumerate(ordered):
-            certain &= values[row] <= SIGNIFICANCE / (len(ordered) - rank)
-            up = (self.gain(row).mean > 0) == (unit_of(self.metric) != "nats")
-            found[row] = ("better" if up else "worse") if certain else "not significant"
-        return {row: found[row] for row in self.others}
+        said = dict.fromkeys(self.others, "not significant")
+        left = self.others
+        while left:
+            # Holm: what passes leaves the others a milder level.
+            level = 1 - SIGNIFICANCE / len(left)
+            gains = {row: self.gain(row, level=level) for row in left}
+            passed = {
+                row: "better" if (gain.mean > 0) == self._rises else "worse"
+                for row, gain in gains.items()
+                if gain.is_evidence and (gain.low > 0 or gain.high < 0)
+            }
+            if not passed:
+                break
+            said |= passed
+            left = [row for row in left if row not in passed]
+        return said
 
     def table(self, *metrics: str) -> pd.DataFrame:
         """A row for each study: the metric, the difference to the baseline, and others.
@@ -200,20 +200,10 @@ class Comparison(Mapping[str, Study]):
     def _mean(self, row: str) -> float:
         return self[row][self.metric].mean
 
-    def _differences(self, row: str) -> list[float]:
-        own, its = (s.samples(self.metric) for s in (self[row], self[self.baseline]))
-        return [a - b for a, b in zip(own, its, strict=True)]
-
-    def _p_value(self, row: str) -> float:
-        """Of the two-sided paired t-test; 1 with fewer than three seeds."""
-        study, differences = self[row], self._differences(row)
-        if len(study.metrics[self.metric]) < FEWEST:
-            return 1.0
-        found = summarize(differences)
-        if found["std"] == 0:
-            return 1.0 if found["mean"] == 0 else 0.0
-        error = found["std"] * math.sqrt(1 / len(differences) + study.shared)
-        return 2 * float(stdtr(len(differences) - 1, -abs(found["mean"]) / error))
+    @property
+    def _rises(self) -> bool:
+        """Whether more of the metric is better: of a loss, less is."""
+        return unit_of(self.metric) != "nats"
 
 
 _BESIDES = ("train_accuracy", "train_joint_accuracy", "valid_loss")

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from helpers.base.errors import ConfigError
-from helpers.base.estimate import Estimate, estimate, unit_of
+from helpers.base.estimate import Estimate, estimate, of_metric, unit_of
 from helpers.base.record import summarize
 from helpers.data.splits import Split, Splits
 from helpers.models.heads import Heads
@@ -46,6 +46,8 @@ class Study:
         points: the trained networks, one per seed.
         splits: the data.
         metrics: every metric by name (``test_accuracy``), one value per seed.
+        judged_split: the split that confusion matrices and the like are about.
+        evaluations: each network's predictions on that split.
     """
 
     over = "seeds"
@@ -55,19 +57,13 @@ class Study:
         self, name: str, points: Sequence[Trained], splits: Splits, out: Output
     ) -> None:
         self.name, self.points, self.splits, self._out = name, points, splits, out
-        self._judged: list[Evaluation] = []
+        self.judged_split = list(splits.parts)[-1]
+        self.evaluations: Sequence[Evaluation] = ()
         self.metrics = self._measure()
 
     def __getitem__(self, metric: str) -> Estimate:
         self._require(metric)
-        found = self.summaries()[metric]
-        return Estimate(
-            found["mean"],
-            found["ci95"],
-            len(found["values"]),
-            unit_of(metric),
-            self.over,
-        )
+        return of_metric(metric, self.summaries()[metric])
 
     def summaries(self) -> dict[str, dict[str, Any]]:
         """Each metric as a record keeps it."""
@@ -83,7 +79,25 @@ class Study:
 
         The gap of ``train_accuracy`` to ``valid_accuracy`` is what overfitting costs.
         """
-        return paired(self, self, metric, other=other)
+        return self.paired(metric, self.samples(metric), self.samples(other))
+
+    def paired(
+        self,
+        metric: str,
+        own: Sequence[float],
+        others: Sequence[float],
+        level: float = 0.95,
+    ) -> Estimate:
+        """How far values of a metric lie above others, seed by seed or fold by fold."""
+        unit = unit_of(metric)
+        found = estimate(
+            [mine - its for mine, its in zip(own, others, strict=True)],
+            "points" if unit == "percent" else unit,
+            self.over,
+            shared=self.shared,
+            level=level,
+        )
+        return replace(found, count=len(self.metrics[metric]))
 
     def per_epoch(self, value: Callable[[History], float], unit: Any) -> Estimate:
         """What ``value`` finds in the history of each network, with its interval."""
@@ -96,12 +110,6 @@ class Study:
         return self.points[0]
 
     @property
-    def at_best(self) -> Study:
-        """The same networks after their best epochs on validation."""
-        best = [point.at_best for point in self.points]
-        return Study(f"{self.name}, best", best, self.splits, self._out)
-
-    @property
     def histories(self) -> list[History]:
         """What happened in each epoch, one history per network."""
         return [point.history for point in self.points]
@@ -112,19 +120,9 @@ class Study:
         return self.first.heads
 
     @property
-    def judged_split(self) -> str:
-        """The split that confusion matrices and the like are about."""
-        return list(self.splits.parts)[-1]
-
-    @property
     def judged_images(self) -> Split:
-        """The images of that split."""
+        """The images of the judged split."""
         return self.splits.parts[self.judged_split]
-
-    @property
-    def evaluations(self) -> Sequence[Evaluation]:
-        """Each network's predictions on that split."""
-        return self._judged
 
     @cached_property
     def pooled(self) -> Evaluation:
@@ -249,8 +247,8 @@ class Study:
     def _measure(self) -> dict[str, list[float]]:
         metrics = {"train_seconds": [history.seconds for history in self.histories]}
         for name, split in self.splits.parts.items():
-            self._judged = [point.evaluate(split) for point in self.points]
-            for one in self._judged:
+            self.evaluations = [point.evaluate(split) for point in self.points]
+            for one in self.evaluations:
                 for measure, value in measures(one, self.heads).items():
                     metrics.setdefault(f"{name}_{measure}", []).append(value)
         return metrics
@@ -320,50 +318,30 @@ class CrossStudy(Study):
         """How far one metric lies above another, by fold; what is known of a repeat as
         a whole, such as ``train_accuracy``, stands for each of its folds.
         """
-        count = len(self.rounds[0].folds)
+        folds, repeats = len(self.rounds[0].folds), len(self.rounds)
         own, its = (
-            self.samples(m)
-            if m.startswith("valid_")
-            else [v for value in self.metrics[m] for v in [value] * count]
-            for m in (metric, other)
+            [v for v in values for _ in range(folds)]
+            if len(values) == repeats
+            else values
+            for values in (self.samples(metric), self.samples(other))
         )
-        unit = unit_of(metric)
-        found = estimate(
-            [a - b for a, b in zip(own, its, strict=True)],
-            "points" if unit == "percent" else unit,
-            self.over,
-            shared=self.shared,
-        )
-        return replace(found, count=len(self.rounds))
-
-    @property
-    def judged_split(self) -> str:
-        """What confusion matrices and the like are about."""
-        return "held-out"
+        return self.paired(metric, own, its)
 
     @property
     def judged_images(self) -> Split:
         """All images, each of which is held out once in every repeat."""
         return pool(self.splits)
 
-    @property
-    def evaluations(self) -> Sequence[Evaluation]:
-        """Every image as judged by the network that has not seen it, per repeat."""
-        return [one.held_out for one in self.rounds]
-
     def _measure(self) -> dict[str, list[float]]:
-        metrics = {
+        self.judged_split = "held-out"
+        self.evaluations = [one.held_out for one in self.rounds]
+        return {
             "train_accuracy": [one.train_accuracy for one in self.rounds],
             "train_seconds": [
                 sum(point.history.seconds for point in one.points)
                 for one in self.rounds
             ],
-        }
-        for measure in MEASURES:
-            metrics[f"valid_{measure}"] = [
-                getattr(one.held_out, measure) for one in self.rounds
-            ]
-        return metrics
+        } | {f"valid_{m}": [getattr(e, m) for e in self.evaluations] for m in MEASURES}
 
 
 def measures(evaluation: Evaluation, heads: Heads | None) -> dict[str, float]:
@@ -383,28 +361,3 @@ def measures(evaluation: Evaluation, heads: Heads | None) -> dict[str, float]:
         for name in ("loss", "accuracy", "f1_macro"):
             found[f"{name}_{head}"] = getattr(own, name)
     return found
-
-
-def paired(
-    study: Study,
-    reference: Study,
-    metric: str,
-    *,
-    other: str | None = None,
-    level: float = 0.95,
-) -> Estimate:
-    """How far a metric of ``study`` lies above that of ``reference``, seed by seed.
-
-    What the seeds share, such as the order of the images, cancels out: the interval is
-    narrower than that of two means would be.
-    """
-    pairs = zip(study.samples(metric), reference.samples(other or metric), strict=True)
-    unit = unit_of(metric)
-    found = estimate(
-        [own - its for own, its in pairs],
-        "points" if unit == "percent" else unit,
-        study.over,
-        shared=study.shared if reference.shared else 0.0,
-        level=level,
-    )
-    return replace(found, count=len(study.metrics[metric]))
