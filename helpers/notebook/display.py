@@ -13,9 +13,12 @@ from typing import Any
 import pandas as pd
 from IPython.core.getipython import get_ipython
 from IPython.display import display
+from PIL import Image
 
 from helpers.base.markdown import escaped, markdown_table
 from helpers.base.record import RunRecord, reached, said
+
+DPI = 150  # of saved figures
 
 
 def show_markdown(text: str, metadata: dict[str, str] | None = None) -> None:
@@ -29,21 +32,19 @@ def show_markdown(text: str, metadata: dict[str, str] | None = None) -> None:
 def show(bundle: dict[str, str], metadata: dict[str, Any] | None = None) -> None:
     """Displays one output in several formats; in a terminal, its plain text."""
     if get_ipython() is None:
-        print(bundle["text/plain"])  # noqa: T201
+        show_text(bundle["text/plain"])
     else:
         display(bundle, raw=True, metadata=metadata)  # type: ignore[no-untyped-call]
 
 
-def show_picture(png: Path, name: str, *, alt: str, caption: str, width: int) -> None:
-    """Displays a saved figure.
+def show_picture(png: Path, *, alt: str, caption: str) -> None:
+    """Displays a saved figure with ``DPI`` pixels an inch, called by its file's name.
 
-    Args:
-        png: its file.
-        name: what exporters call it.
-        alt: what it shows.
-        caption: Markdown below it; may be empty.
-        width: in CSS pixels, 96 to an inch.
+    It is as wide on the screen, at 96 pixels an inch, as on paper.
     """
+    name = png.stem
+    with Image.open(png) as picture:
+        width = round(96 * picture.width / DPI)
     show(
         {
             "image/png": b64encode(png.read_bytes()).decode(),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ import pandas as pd
 from helpers.base.errors import NotebookError
 from helpers.base.estimate import Estimate, estimate, welch
 from helpers.base.files import ROOT
-from helpers.base.record import RunRecord
+from helpers.base.record import RunRecord, reached
 from helpers.base.runs import find_run
 
 STAND_IN = (
@@ -24,20 +24,8 @@ UNTRAINED = (
 )
 
 
-class Reports(Mapping[str, RunRecord]):
+class Reports(dict[str, RunRecord]):
     """The records of other notebooks' runs, by name."""
-
-    def __init__(self, records: Mapping[str, RunRecord]) -> None:
-        self._records = dict(records)
-
-    def __getitem__(self, notebook: str) -> RunRecord:
-        return self._records[notebook]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._records)
-
-    def __len__(self) -> int:
-        return len(self._records)
 
     def estimate(self, notebook: str, model: str, metric: str) -> Estimate:
         """A result of one of them with its interval."""
@@ -64,7 +52,7 @@ class Reports(Mapping[str, RunRecord]):
             {
                 "section": row["section"] or "–",
                 "asked or claimed": row["text"],
-                "measured": str(Estimate(**row["estimate"])),
+                "measured": reached(row),
                 "verdict": row["verdict"],
             }
             for name in notebooks or self
@@ -73,20 +61,18 @@ class Reports(Mapping[str, RunRecord]):
         return pd.DataFrame(rows)
 
 
-def completed_runs(notebooks: Sequence[str], asked_by: str) -> dict[str, RunRecord]:
-    """What notebooks have measured, by name.
+def completed_runs(notebooks: Sequence[str], asked_by: str) -> Reports:
+    """What notebooks have measured.
 
     Raises:
         NotebookError: some of them have not been run to their end; the message names
             all of those.
     """
-    paths = {name: find_run(name) / "metrics.json" for name in notebooks}
-    records = {
-        name: RunRecord.load(path) for name, path in paths.items() if path.is_file()
-    }
-    done = {
-        name: record for name, record in records.items() if record.status == "complete"
-    }
+    done = Reports()
+    for name in notebooks:
+        path = find_run(name) / "metrics.json"
+        if path.is_file() and (record := RunRecord.load(path)).status == "complete":
+            done[name] = record
     if missing := [name for name in notebooks if name not in done]:
         raise NotebookError(
             f"{asked_by} reports on notebooks that have not been run to their end: "
@@ -118,14 +104,14 @@ def notices(records: Mapping[str, RunRecord]) -> Iterator[str]:
         yield banner("REDUCED RUNS", f"Smaller than the notebooks' own: {said}.")
 
 
-def data_of_all(records: Collection[RunRecord]) -> dict[str, Any]:
-    """What several runs were about, as one: no more real or pretrained than the least
-    of them.
+def as_one(data: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """What several sets or runs are about: no more real or pretrained than the least of
+    them; their splits are named ``<set>_<split>``.
     """
-    data = [record.data for record in records]
+    real = all(one["source"] == "real" for one in data)
     together: dict[str, Any] = {
         "name": ", ".join(dict.fromkeys(one["name"] for one in data)),
-        "source": "synthetic" if any(record.drawn for record in records) else "real",
+        "source": "real" if real else "synthetic",
         "splits": {
             f"{one['name']}_{split}": count
             for one in data

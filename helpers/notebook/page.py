@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+import shutil
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -11,18 +12,21 @@ import pandas as pd
 import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from PIL import Image
 from torch import nn
 
 from helpers.base.errors import ConfigError
 from helpers.base.files import write_atomic
 from helpers.base.markdown import escaped
 from helpers.data.splits import Splits
-from helpers.notebook.display import frame_table, show_markdown, show_picture, show_text
+from helpers.notebook.display import (
+    DPI,
+    frame_table,
+    show_markdown,
+    show_picture,
+    show_text,
+)
 from helpers.notebook.others import saved_file
 from helpers.plots import plot_class_counts, plot_image_grid
-
-DPI = 150
 
 
 class Page:
@@ -46,23 +50,19 @@ class Page:
             ConfigError: the alternative text is missing, or the name is not one for a
                 file.
         """
-        _require_alt(name, alt)
         figure = (
             picture if isinstance(picture, Figure) else picture.get_figure(root=True)
         )
         if figure is None:
             raise ConfigError(f"Figure {name!r} was removed before it was shown.")
-        png, pdf = self._path(name, "png"), self._path(name, "pdf")
-        with write_atomic(png) as file:
-            figure.savefig(file, format="png", dpi=DPI)
-        with write_atomic(pdf) as file:
+
+        def save(file: Path, kind: str) -> None:
             # Without a date, the same figure is the same file.
-            options = {"CreationDate": None}
-            figure.savefig(file, format="pdf", dpi=DPI, metadata=options)
+            dateless = {"CreationDate": None}
+            figure.savefig(file, format=kind, dpi=DPI, metadata=dateless)
+
+        self._show_figure(save, name, alt=alt, caption=caption)
         plt.close(figure)
-        # As wide on the screen as on paper, and sharp with more than 96 pixels an inch.
-        width = round(96 * figure.get_figwidth())
-        show_picture(png, name, alt=alt, caption=caption, width=width)
 
     def figure_from(
         self, source: str, name: str = "", *, alt: str, caption: str = ""
@@ -79,16 +79,12 @@ class Page:
             NotebookError: that notebook has not been run, or has no such figure.
             ConfigError: as in ``figure``.
         """
+
+        def save(file: Path, kind: str) -> None:
+            shutil.copyfile(saved_file(source, kind), file)
+
         name = name or source.rpartition("/")[2]
-        _require_alt(name, alt)
-        for suffix in ("png", "pdf"):
-            original = saved_file(source, suffix)
-            with write_atomic(self._path(name, suffix)) as file:
-                file.write_bytes(original.read_bytes())
-        png = self._path(name, "png")
-        with Image.open(png) as picture:
-            width = round(96 * picture.width / DPI)
-        show_picture(png, name, alt=alt, caption=caption, width=width)
+        self._show_figure(save, name, alt=alt, caption=caption)
 
     def table(self, frame: pd.DataFrame, name: str, *, caption: str = "") -> None:
         """Shows a table, and saves it with all digits as ``figures/<name>.csv``.
@@ -166,28 +162,24 @@ class Page:
             ),
         )
 
-    def show_model(
-        self, model: nn.Module, splits: Splits, *, depth: int = 3, size: int = 0
-    ) -> None:
+    def show_model(self, model: nn.Module, splits: Splits, *, depth: int = 3) -> None:
         """Shows the layers of a network: outputs, parameters and multiply-adds.
 
         Args:
             model: takes images of ``splits``.
             splits: say how many channels and pixels an image has.
             depth: how far into nested modules.
-            size: side of the images where it is another one.
         """
         from torchinfo import summary  # noqa: PLC0415  # few notebooks need it
 
-        side = size or splits.image_size
-        device = next(model.parameters()).device
+        side = splits.image_size
         table = summary(
             model,
             input_size=(1, splits.channels, side, side),
             col_names=("output_size", "num_params", "mult_adds"),
             col_width=18,
             depth=depth,
-            device=device,
+            device=next(model.parameters()).device,
             verbose=0,
         )
         show_text(str(table))
@@ -203,6 +195,18 @@ class Page:
         """
         show_markdown(markdown, {"warning": "yes"})
 
+    def _show_figure(
+        self, save: Callable[[Path, str], None], name: str, *, alt: str, caption: str
+    ) -> None:
+        if not alt.strip():
+            raise ConfigError(
+                f"Figure {name!r} has no alternative text: say in `alt` what it shows."
+            )
+        for kind in ("png", "pdf"):
+            with write_atomic(self._path(name, kind)) as file:
+                save(file, kind)
+        show_picture(self._path(name, "png"), alt=alt, caption=caption)
+
     def _path(self, name: str, suffix: str) -> Path:
         if not re.fullmatch(r"[\w-]+", name):
             raise ConfigError(
@@ -210,10 +214,3 @@ class Page:
                 "hyphens and underscores."
             )
         return self.folder / "figures" / f"{name}.{suffix}"
-
-
-def _require_alt(name: str, alt: str) -> None:
-    if not alt.strip():
-        raise ConfigError(
-            f"Figure {name!r} has no alternative text: say in `alt` what it shows."
-        )

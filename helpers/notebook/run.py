@@ -9,7 +9,7 @@ import random
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 import torch
@@ -39,9 +39,9 @@ from helpers.notebook.others import (
     STAND_IN,
     UNTRAINED,
     Reports,
+    as_one,
     banner,
     completed_runs,
-    data_of_all,
     notices,
     short_path,
 )
@@ -52,7 +52,6 @@ from helpers.training.cross_validation import cross_validate
 from helpers.training.device import choose_device
 from helpers.training.experiments import Experiment, Trained, run_experiments
 
-AnyStudy = TypeVar("AnyStudy", bound=Study)
 Rows = Mapping[str, Experiment] | Mapping[str, Mapping[str, Experiment]]
 
 
@@ -83,11 +82,10 @@ def start_run(name: str) -> Run:
     checked_in = read_checked_in(declared.path)
     own = {key: p.default for key, p in checked_in.parameters.items()}
     values = {key: p.default for key, p in declared.parameters.items()} | given
-    run = Run(name, values, reduced=checked_in.reductions(values))
-    if run.reduced:
-        smaller = [
-            f"{key} {values[key]} (of {own[key] or 'all'})" for key in run.reduced
-        ]
+    reduced = checked_in.reductions(values)
+    run = Run(name, values, reduced=reduced)
+    if reduced:
+        smaller = [f"{key} {values[key]} (of {own[key] or 'all'})" for key in reduced]
         text = f"{', '.join(smaller)}: less than the notebook's own experiment."
         run.warn(banner("REDUCED RUN", text))
     return run
@@ -99,7 +97,6 @@ class Run(Page):
     Attributes:
         name: the notebook's name.
         parameters: their values in this run.
-        reduced: which of them make this run smaller than the notebook's own experiment.
         folder: what it fills; ``finish`` moves it to its place.
         work: where training keeps what it resumes from.
         device: what the networks run on.
@@ -113,7 +110,6 @@ class Run(Page):
         self._started = time.perf_counter()
         self.name = name
         self.parameters = dict(parameters)
-        self.reduced = tuple(reduced)
         self.work = work_dir(name)
         self.device = choose_device(self.parameters.get("device", "auto"))
         self._data: tuple[Splits, ...] = ()
@@ -141,18 +137,11 @@ class Run(Page):
             replaces: what they stand in for where the course's own are others.
         """
         self._data = data
-        drawn = [splits.name for splits in data if splits.source != "real"]
-        counts = {
-            f"{splits.name}_{name}": count
-            for splits in data
-            for name, count in splits.counts().items()
-        }
-        self._record.data |= {
-            "name": ", ".join(splits.name for splits in data),
-            "source": "synthetic" if drawn else "real",
-            "splits": data[0].counts() if len(data) == 1 else counts,
-            "classes": [len(splits.classes) for splits in data],
-        }
+        sets = [
+            {"name": s.name, "source": s.source, "splits": s.counts()} for s in data
+        ]
+        self._record.data |= sets[0] if len(sets) == 1 else as_one(sets)
+        self._record.data["classes"] = [len(splits.classes) for splits in data]
         if replaces:
             self._record.data["replaces"] = replaces
         self._save()
@@ -163,7 +152,7 @@ class Run(Page):
                 f"{splits.image_size}×{splits.image_size} pixels in "
                 f"{len(splits.classes)} classes (chance {1 / len(splits.classes):.1%})."
             )
-        if drawn:
+        if drawn := [splits.name for splits in data if splits.source != "real"]:
             self.warn(banner("SYNTHETIC DATA", f"{', '.join(drawn)}: {STAND_IN}"))
 
     def use_results(self, *notebooks: str) -> Reports:
@@ -176,11 +165,11 @@ class Run(Page):
             NotebookError: some of them have not been run to their end.
         """
         records = completed_runs(notebooks, self.name)
-        self._record.data |= data_of_all(records.values())
+        self._record.data |= as_one([record.data for record in records.values()])
         self._save()
         for notice in notices(records):
             self.warn(notice)
-        return Reports(records)
+        return records
 
     def load_model(self, source: str, *, trained_on: str | None = None) -> SavedModel:
         """Loads a network that another notebook has saved, the best that there is.
@@ -248,20 +237,15 @@ class Run(Page):
             {name: experiment},
             splits,
             seeds=seeds,
-            folder=self.work,
-            jobs=self.parameters.get("jobs", 1),
             watch_test=watch_test,
+            **self._training,
         )
         return self.study(name, trained[name], splits)
 
     def study(self, name: str, points: Sequence[Trained], splits: Splits) -> Study:
         """Records what trained networks reach, one for each seed."""
-        return self.keep(Study(name, points, splits, self))
-
-    def keep(self, study: AnyStudy) -> AnyStudy:
-        """Records every metric of a study under its name."""
-        self._record.results.setdefault(study.name, {}).update(study.summaries())
-        self._save()
+        study = Study(name, points, splits, self)
+        self._keep(name, study.summaries())
         return study
 
     def compare(
@@ -272,7 +256,6 @@ class Run(Page):
         *,
         seeds: int | Sequence[int],
         baseline: str | None = None,
-        metric: str | None = None,
         test: bool = False,
     ) -> Comparison:
         """Trains several experiments with the same seeds, to be compared pairwise.
@@ -283,25 +266,16 @@ class Run(Page):
             splits: the data.
             seeds: the seeds, or how many of them.
             baseline: the row that the others are compared with; None takes the first.
-            metric: what they are compared by; None takes the accuracy on validation.
             test: whether rows are measured on the test set too. Choices are made on
                 validation: leave it out wherever one of the rows is chosen.
         """
         flat, groups = _ungroup(rows)
-        trained = run_experiments(
-            flat,
-            splits,
-            seeds=seeds,
-            folder=self.work,
-            jobs=self.parameters.get("jobs", 1),
-        )
+        trained = run_experiments(flat, splits, seeds=seeds, **self._training)
         judged = splits if test else splits.without_test()
         studies = {
             row: self.study(row, found, judged) for row, found in trained.items()
         }
-        return Comparison(
-            name, studies, self, baseline=baseline, metric=metric, groups=groups
-        )
+        return Comparison(name, studies, self, baseline=baseline, groups=groups)
 
     def cross_validate(
         self,
@@ -312,19 +286,17 @@ class Run(Page):
         folds: int,
         repeats: int,
         watch: float = 0.0,
-        baseline: str | None = None,
     ) -> Comparison:
         """Trains several experiments on the same folds, to be compared pairwise.
 
         Args:
-            name: as of ``compare``, like rows, splits and baseline.
+            name: as of ``compare``, like rows; the first is the baseline.
             rows: experiments.
             splits: the data; ``train`` and ``valid`` are pooled.
             folds: parts that the images are dealt into.
             repeats: how often they are dealt, each time with another seed.
             watch: share of the training images set aside for what looks at validation
                 while it trains.
-            baseline: the row that the others are compared with.
         """
         flat, groups = _ungroup(rows)
         found = cross_validate(
@@ -333,14 +305,13 @@ class Run(Page):
             folds=folds,
             repeats=repeats,
             watch=watch,
-            folder=self.work,
-            jobs=self.parameters.get("jobs", 1),
+            **self._training,
         )
-        studies = {
-            row: self.keep(CrossStudy(row, rounds, splits, self))
-            for row, rounds in found.items()
-        }
-        return Comparison(name, studies, self, baseline=baseline, groups=groups)
+        studies = {}
+        for row, rounds in found.items():
+            studies[row] = CrossStudy(row, rounds, splits, self)
+            self._keep(row, studies[row].summaries())
+        return Comparison(name, studies, self, groups=groups)
 
     def record(self, model: str, *, over: str = "seeds", **metrics: ArrayLike) -> None:
         """Keeps results that no study has measured, and writes them at once.
@@ -353,10 +324,11 @@ class Run(Page):
         Raises:
             ConfigError: a metric has no values, or some that are no finite numbers.
         """
-        kept = self._record.results.setdefault(model, {})
-        for metric, values in metrics.items():
-            kept[metric] = summarize(np.atleast_1d(values), over)
-        self._save()
+        summaries = {
+            metric: summarize(np.atleast_1d(values), over)
+            for metric, values in metrics.items()
+        }
+        self._keep(model, summaries)
 
     def ask(
         self,
@@ -371,7 +343,8 @@ class Run(Page):
         """Judges a result by what the course, or the project's own goal, asks.
 
         Args:
-            section: of the assignment, ``1(b)``; of a goal, ``1(b), goal``.
+            section: of the assignment, ``1(b)``; of a goal, ``1(b), goal``; empty for a
+                claim of the notebook's own, which ``finding`` states.
             text: what is asked, ``validation accuracy of at least 71 %``.
             found: what was reached, ``study["valid_accuracy"]``; a plain number is one
                 that was counted or computed.
@@ -381,7 +354,22 @@ class Run(Page):
         """
         if exactly is not None:
             at_least = at_most = exactly
-        self._judge(section, text, found, at_least, at_most)
+        number = found if isinstance(found, Estimate) else exact(found)
+        verdict = "not judged"
+        if not (self._record.drawn or self._record.untrained):
+            asked = bool(section)
+            verdict = judge(number, at_least=at_least, at_most=at_most, asked=asked)
+        bounds = {"at_least": at_least, "at_most": at_most}
+        row = {
+            "section": section,
+            "text": text,
+            "estimate": number.as_row(),
+            **{name: bound for name, bound in bounds.items() if bound is not None},
+            "verdict": verdict,
+        }
+        self._record.findings.append(row)
+        self._save()
+        show_finding(row, self._record.replaced)
 
     def finding(
         self,
@@ -401,32 +389,7 @@ class Run(Page):
         """
         if at_least is None and at_most is None:
             at_least = 0.0
-        self._judge("", text, found, at_least, at_most)
-
-    def _judge(
-        self,
-        section: str,
-        text: str,
-        found: Estimate | float,
-        at_least: float | None,
-        at_most: float | None,
-    ) -> None:
-        number = found if isinstance(found, Estimate) else exact(found)
-        verdict = "not judged"
-        if not (self._record.drawn or self._record.untrained):
-            asked = bool(section)
-            verdict = judge(number, at_least=at_least, at_most=at_most, asked=asked)
-        bounds = {"at_least": at_least, "at_most": at_most}
-        row = {
-            "section": section,
-            "text": text,
-            "estimate": number.as_row(),
-            **{name: bound for name, bound in bounds.items() if bound is not None},
-            "verdict": verdict,
-        }
-        self._record.findings.append(row)
-        self._save()
-        show_finding(row, self._record.replaced)
+        self.ask("", text, found, at_least=at_least, at_most=at_most)
 
     def estimate(
         self, values: Sequence[float], unit: Any = "number", over: str = "seeds"
@@ -453,8 +416,6 @@ class Run(Page):
         *,
         architecture: str,
         arguments: Mapping[str, Any],
-        mean: Sequence[float] | None = None,
-        std: Sequence[float] | None = None,
         data: Splits | None = None,
         name: str = "model",
     ) -> None:
@@ -464,9 +425,6 @@ class Run(Page):
             model: the trained network.
             architecture: its name in the registry.
             arguments: all that its constructor was given.
-            mean: mean of each channel that it expects to be subtracted, 0–1; None: that
-                of the training images.
-            std: standard deviation of each channel, likewise.
             data: what it was trained on; None: the run's data.
             name: of the file, without its suffix, where a run saves several networks.
 
@@ -475,7 +433,7 @@ class Run(Page):
                 sets and ``data`` does not say which is meant.
         """
         data = data or self._only_data()
-        data_mean, data_std = data.channel_stats()
+        mean, std = data.channel_stats()
         save_model(
             self.folder / f"{name}.pt",
             model,
@@ -484,8 +442,8 @@ class Run(Page):
             classes=data.classes,
             image_size=data.image_size,
             channels=data.channels,
-            mean=mean or data_mean,
-            std=std or data_std,
+            mean=mean,
+            std=std,
             trained_on=data.source,
         )
 
@@ -505,6 +463,15 @@ class Run(Page):
             where = f", results in {short_path(self.folder)}"
         seconds = self._record.seconds
         show_text(f"{self.name}: complete after {seconds:.0f} s{where}")
+
+    @property
+    def _training(self) -> dict[str, Any]:
+        """Where and how many at once the networks are trained."""
+        return {"folder": self.work, "jobs": self.parameters.get("jobs", 1)}
+
+    def _keep(self, model: str, summaries: Mapping[str, dict[str, Any]]) -> None:
+        self._record.results.setdefault(model, {}).update(summaries)
+        self._save()
 
     def _only_data(self) -> Splits:
         if len(self._data) != 1:
