@@ -50,9 +50,7 @@ class Page:
             ConfigError: the alternative text is missing, or the name is not one for a
                 file.
         """
-        figure = (
-            picture if isinstance(picture, Figure) else picture.get_figure(root=True)
-        )
+        figure = picture.get_figure(root=True)
         if figure is None:
             raise ConfigError(f"Figure {name!r} was removed before it was shown.")
 

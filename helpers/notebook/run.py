@@ -15,7 +15,6 @@ import numpy as np
 import torch
 import torchvision
 from numpy.typing import ArrayLike
-from torch import nn
 
 from helpers.base.declared import read_checked_in, read_notebook
 from helpers.base.environment import commit, cpu_name
@@ -400,31 +399,10 @@ class Run(Page):
     def save(
         self, point: Trained, *, data: Splits | None = None, name: str = "model"
     ) -> None:
-        """Saves a trained network as ``model.pt``; arguments as of ``save_model``."""
-        data = data or self._only_data()
-        self.save_model(
-            point.model,
-            architecture=point.experiment.model,
-            arguments=point.experiment.model_arguments(data),
-            data=data,
-            name=name,
-        )
-
-    def save_model(
-        self,
-        model: nn.Module,
-        *,
-        architecture: str,
-        arguments: Mapping[str, Any],
-        data: Splits | None = None,
-        name: str = "model",
-    ) -> None:
-        """Saves a network with the classes and image format of its data.
+        """Saves a trained network with the classes and image format of its data.
 
         Args:
-            model: the trained network.
-            architecture: its name in the registry.
-            arguments: all that its constructor was given.
+            point: the network.
             data: what it was trained on; None: the run's data.
             name: of the file, without its suffix, where a run saves several networks.
 
@@ -432,13 +410,19 @@ class Run(Page):
             NotebookError: ``use_data`` was not called before, or was with several data
                 sets and ``data`` does not say which is meant.
         """
-        data = data or self._only_data()
+        if data is None and len(self._data) != 1:
+            raise NotebookError(
+                "A model is saved with its classes, and the run uses "
+                f"{len(self._data)} data sets: call run.use_data(splits) before "
+                "run.save, and say data=splits where there are several."
+            )
+        data = data or self._data[0]
         mean, std = data.channel_stats()
         save_model(
             self.folder / f"{name}.pt",
-            model,
-            architecture=architecture,
-            arguments=dict(arguments),
+            point.model,
+            architecture=point.experiment.model,
+            arguments=point.experiment.model_arguments(data),
             classes=data.classes,
             image_size=data.image_size,
             channels=data.channels,
@@ -472,15 +456,6 @@ class Run(Page):
     def _keep(self, model: str, summaries: Mapping[str, dict[str, Any]]) -> None:
         self._record.results.setdefault(model, {}).update(summaries)
         self._save()
-
-    def _only_data(self) -> Splits:
-        if len(self._data) != 1:
-            raise NotebookError(
-                "A model is saved with its classes, and the run uses "
-                f"{len(self._data)} data sets: call run.use_data(splits) before "
-                "run.save_model, and say data=splits where there are several."
-            )
-        return self._data[0]
 
     def _save(self) -> None:
         self._record.seconds = round(time.perf_counter() - self._started, 3)

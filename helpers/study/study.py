@@ -294,36 +294,34 @@ class CrossStudy(Study):
     ) -> None:
         self.rounds = rounds
         self.shared = 1 / (len(rounds[0].folds) - 1)
+        self._by_fold = {
+            f"valid_{measure}": [
+                getattr(f, measure) for one in rounds for f in one.folds
+            ]
+            for measure in MEASURES
+        }
         points = [point for one in rounds for point in one.points]
         super().__init__(name, points, replace(splits, test=None), out)
 
     def samples(self, metric: str) -> list[float]:
-        """The values that intervals and differences are computed from: one per fold."""
-        self._require(metric)
-        split, _, measure = metric.partition("_")
-        if split != "valid":
-            return self.metrics[metric]
-        return [getattr(f, measure) for one in self.rounds for f in one.folds]
+        """The values that differences are computed from: one per fold; of what is known
+        of a repeat as a whole, such as ``train_accuracy``, one per repeat.
+        """
+        return self._by_fold.get(metric) or super().samples(metric)
 
     def summaries(self) -> dict[str, dict[str, Any]]:
         """Each metric as a record keeps it, with the corrected interval."""
         summaries = super().summaries()
-        for metric, summary in summaries.items():
-            if metric.startswith("valid_"):
-                samples = self.samples(metric)
-                summary["ci95"] = estimate(samples, shared=self.shared).ci95
+        for metric, values in self._by_fold.items():
+            summaries[metric]["ci95"] = estimate(values, shared=self.shared).ci95
         return summaries
 
     def difference(self, metric: str, other: str) -> Estimate:
-        """How far one metric lies above another, by fold; what is known of a repeat as
-        a whole, such as ``train_accuracy``, stands for each of its folds.
-        """
-        folds, repeats = len(self.rounds[0].folds), len(self.rounds)
+        """As of ``Study``, by fold; what a repeat has one of stands for all its folds."""
+        folds = len(self.rounds[0].folds)
         own, its = (
-            [v for v in values for _ in range(folds)]
-            if len(values) == repeats
-            else values
-            for values in (self.samples(metric), self.samples(other))
+            self._by_fold.get(m) or [v for v in self.samples(m) for _ in range(folds)]
+            for m in (metric, other)
         )
         return self.paired(metric, own, its)
 

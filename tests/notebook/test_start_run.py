@@ -21,6 +21,7 @@ from helpers.data.splits import Split, Splits
 from helpers.models.lenet5 import LeNet5
 from helpers.models.saved import load_model
 from helpers.notebook import Run, show_source, start_run
+from helpers.training import Experiment, History, TrainConfig, Trained
 
 NAME = "toy/01_first"
 PARAMETERS = """epochs: int = 60  # passes
@@ -66,6 +67,12 @@ def make_splits(source: str = "real", name: str = "toy") -> Splits:
     )
     split = Split(images, torch.tensor([0, 1] * 3), tuple("abcdef"))
     return Splits(name, source, ("ant", "cup"), split, split.subset(torch.arange(2)))
+
+
+def make_point() -> Trained:
+    experiment = Experiment("lenet5", TrainConfig(), {"image_size": 16})
+    model = LeNet5(num_classes=2, image_size=16)
+    return Trained(experiment, 0, model, History([]), (0.5,) * 3, (0.5,) * 3)
 
 
 def record_of(run: Run) -> dict[str, Any]:
@@ -234,15 +241,9 @@ def test_a_run_on_two_sets_is_as_real_as_both_are() -> None:
     }
     run.ask("1", "any", 1.0, at_least=0.5)
     assert verdicts(run) == ["not judged"]
-    saving = {
-        "architecture": "lenet5",
-        "arguments": {"num_classes": 2, "image_size": 16},
-    }
     with pytest.raises(NotebookError, match="uses 2 data sets"):
-        run.save_model(LeNet5(num_classes=2, image_size=16), **saving)
-    run.save_model(
-        LeNet5(num_classes=2, image_size=16), **saving, data=real, name="model_toy"
-    )
+        run.save(make_point())
+    run.save(make_point(), data=real, name="model_toy")
     run.finish()
     assert load_model(f"{NAME}/model_toy").trained_on == "real"
     with pytest.raises(ModelError, match=f"run {NAME}$"):
@@ -463,9 +464,7 @@ def test_a_network_of_a_lesser_run_says_so(
 ) -> None:
     other = Run("toy/00_zeroth", {"epochs": 2}, reduced=("epochs",))
     other.use_data(make_splits())
-    arguments = {"num_classes": 2, "image_size": 16}
-    network = LeNet5(num_classes=2, image_size=16)
-    other.save_model(network, architecture="lenet5", arguments=arguments)
+    other.save(make_point())
     other.finish()
     capsys.readouterr()
     start_run(NAME).load_model("toy/00_zeroth", trained_on="real")
@@ -535,16 +534,11 @@ def test_names_are_shown_as_they_are(capsys: pytest.CaptureFixture[str]) -> None
 
 def test_saved_model_knows_the_classes_and_the_normalisation_of_the_data() -> None:
     run = start_run(NAME)
-    model = LeNet5(num_classes=2, image_size=16)
-    saving = {
-        "architecture": "lenet5",
-        "arguments": {"num_classes": 2, "image_size": 16},
-    }
     with pytest.raises(NotebookError, match="use_data"):
-        run.save_model(model, **saving)
+        run.save(make_point())
     splits = make_splits()
     run.use_data(splits)
-    run.save_model(model, **saving)
+    run.save(make_point())
     run.finish()
     saved = run.load_model(NAME)
     assert saved.classes == ("ant", "cup")
