@@ -57,19 +57,8 @@ def show_picture(png: Path, *, alt: str, caption: str) -> None:
 
 
 def show_source(*objects: Any) -> None:
-    """Shows the source of classes, functions or modules as it is in the library; of an
-    object, that of its class.
-    """
-    sources = []
-    for item in objects:
-        named = (
-            item
-            if inspect.isclass(item)
-            or inspect.isroutine(item)
-            or inspect.ismodule(item)
-            else type(item)
-        )
-        sources.append(textwrap.dedent(inspect.getsource(named)).strip())
+    """Shows the source of classes, functions or modules as it is in the library."""
+    sources = [textwrap.dedent(inspect.getsource(item)).strip() for item in objects]
     show_markdown("```python\n" + "\n\n\n".join(sources) + "\n```", {"code": "python"})
 
 

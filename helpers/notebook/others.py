@@ -12,7 +12,7 @@ from helpers.base.errors import NotebookError
 from helpers.base.estimate import Estimate, estimate, welch
 from helpers.base.files import ROOT
 from helpers.base.record import RunRecord, reached
-from helpers.base.runs import find_run
+from helpers.base.runs import find_run, run_command
 
 STAND_IN = (
     "the images are a drawn stand-in for the real ones. No number that comes from them "
@@ -82,13 +82,8 @@ def completed_runs(notebooks: Sequence[str], asked_by: str) -> Reports:
     return done
 
 
-def banner(title: str, text: str) -> str:
-    """Markdown that no reader passes over."""
-    return f"> **{title}**\n>\n> {text}"
-
-
-def notices(records: Mapping[str, RunRecord]) -> Iterator[str]:
-    """What a reader must know of runs before their numbers: which are no results."""
+def notices(records: Mapping[str, RunRecord]) -> Iterator[tuple[str, str]]:
+    """Titles and texts of what a reader must know of runs before their numbers."""
     first = next(iter(records))  # alone with its assignment: long names break badly
     shared = first.partition("/")[0] + "/"
     records = {
@@ -96,12 +91,12 @@ def notices(records: Mapping[str, RunRecord]) -> Iterator[str]:
         for name, record in records.items()
     }
     if drawn := [name for name, record in records.items() if record.drawn]:
-        yield banner("SYNTHETIC DATA", f"{', '.join(drawn)}: {STAND_IN}")
+        yield "SYNTHETIC DATA", f"{', '.join(drawn)}: {STAND_IN}"
     if blank := [name for name, record in records.items() if record.untrained]:
-        yield banner("RANDOM WEIGHTS", f"{', '.join(blank)}: {UNTRAINED}")
+        yield "RANDOM WEIGHTS", f"{', '.join(blank)}: {UNTRAINED}"
     smaller = {n: record.reduction for n, record in records.items() if record.reduced}
     if said := "; ".join(f"{name} with {how}" for name, how in smaller.items()):
-        yield banner("REDUCED RUNS", f"Smaller than the notebooks' own: {said}.")
+        yield "REDUCED RUNS", f"Smaller than the notebooks' own: {said}."
 
 
 def as_one(data: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
@@ -126,22 +121,18 @@ def as_one(data: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 
 
 def saved_file(source: str, suffix: str) -> Path:
-    """A file that another notebook has left among its figures.
-
-    Args:
-        source: notebook and figure or table, ``caltech101/01_lenet5/learning_curves``.
-        suffix: ``png``, ``pdf``, or ``csv`` for a table.
+    """A figure (``png``, ``pdf``) or table (``csv``) that another notebook has left.
 
     Raises:
-        NotebookError: that notebook has not been run, or has no such figure or table.
+        NotebookError: it has not been run, or has no such figure or table.
     """
     notebook, _, name = source.rpartition("/")
     path = find_run(notebook) / "figures" / f"{name}.{suffix}"
     if not path.is_file():
         raise NotebookError(
             f"There is no {'table' if suffix == 'csv' else 'figure'} {name} of "
-            f"{notebook} ({short_path(path)} is "
-            f"missing): run that notebook first: python -m helpers run {notebook}"
+            f"{notebook} ({short_path(path)} is missing): run that notebook first: "
+            f"{run_command(notebook)}"
         )
     return path
 

@@ -75,7 +75,6 @@ class Page:
 
         Raises:
             NotebookError: that notebook has not been run, or has no such figure.
-            ConfigError: as in ``figure``.
         """
 
         def save(file: Path, kind: str) -> None:
@@ -186,12 +185,10 @@ class Page:
         """Shows Markdown that was put together from results."""
         show_markdown(markdown)
 
-    def warn(self, markdown: str) -> None:
-        """Shows Markdown without which results would be misread.
-
-        No report leaves it out.
-        """
-        show_markdown(markdown, {"warning": "yes"})
+    def warn(self, markdown: str, title: str = "") -> None:
+        """Shows, set off, what results would be misread without: no report omits it."""
+        heading = f"> **{title}**\n>\n" if title else ""
+        show_markdown(f"{heading}> {markdown}", {"warning": "yes"})
 
     def _show_figure(
         self, save: Callable[[Path, str], None], name: str, *, alt: str, caption: str

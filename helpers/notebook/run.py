@@ -39,7 +39,6 @@ from helpers.notebook.others import (
     UNTRAINED,
     Reports,
     as_one,
-    banner,
     completed_runs,
     notices,
     short_path,
@@ -86,7 +85,7 @@ def start_run(name: str) -> Run:
     if reduced:
         smaller = [f"{key} {values[key]} (of {own[key] or 'all'})" for key in reduced]
         text = f"{', '.join(smaller)}: less than the notebook's own experiment."
-        run.warn(banner("REDUCED RUN", text))
+        run.warn(text, "REDUCED RUN")
     return run
 
 
@@ -97,7 +96,6 @@ class Run(Page):
         name: the notebook's name.
         parameters: their values in this run.
         folder: what it fills; ``finish`` moves it to its place.
-        work: where training keeps what it resumes from.
         device: what the networks run on.
     """
 
@@ -109,7 +107,6 @@ class Run(Page):
         self._started = time.perf_counter()
         self.name = name
         self.parameters = dict(parameters)
-        self.work = work_dir(name)
         self.device = choose_device(self.parameters.get("device", "auto"))
         self._data: tuple[Splits, ...] = ()
         _seed_everything(self.parameters.get("seed", 0))
@@ -127,9 +124,7 @@ class Run(Page):
     def use_data(self, *data: Splits, replaces: str = "") -> None:
         """Notes which data the results are about, and shows how many images they have.
 
-        Says so loudly if any are a synthetic stand-in. With several data sets,
-        ``metrics.json`` names their splits ``<set>_<split>``, and the run is one on
-        real data only if all of them are.
+        Says so loudly if any are a synthetic stand-in: then nothing is judged.
 
         Args:
             data: the splits.
@@ -152,7 +147,7 @@ class Run(Page):
                 f"{len(splits.classes)} classes (chance {1 / len(splits.classes):.1%})."
             )
         if drawn := [splits.name for splits in data if splits.source != "real"]:
-            self.warn(banner("SYNTHETIC DATA", f"{', '.join(drawn)}: {STAND_IN}"))
+            self.warn(f"{', '.join(drawn)}: {STAND_IN}", "SYNTHETIC DATA")
 
     def use_results(self, *notebooks: str) -> Reports:
         """What other notebooks have measured, for a run that reports on them.
@@ -166,8 +161,8 @@ class Run(Page):
         records = completed_runs(notebooks, self.name)
         self._record.data |= as_one([record.data for record in records.values()])
         self._save()
-        for notice in notices(records):
-            self.warn(notice)
+        for title, text in notices(records):
+            self.warn(text, title)
         return records
 
     def load_model(self, source: str, *, trained_on: str | None = None) -> SavedModel:
@@ -189,7 +184,7 @@ class Run(Page):
         kind, record = kind_of(folder), RunRecord.load(folder / "metrics.json")
         if kind != "full" or record.reduced:
             how = f": {record.reduction}" if record.reduced else ""
-            self.warn(f"> The network of `{name}` is that of a {kind} run{how}.")
+            self.warn(f"The network of `{name}` is that of a {kind} run{how}.")
         return saved
 
     def use_backbone(self, name: str, weights: str, *, course: str = "") -> None:
@@ -210,7 +205,7 @@ class Run(Page):
                 self._record.data["replaces"] = f"{said}; {this}" if said else this
         self._save()
         if self._record.untrained:
-            self.warn(banner("RANDOM WEIGHTS", f"{name}: {UNTRAINED}"))
+            self.warn(f"{name}: {UNTRAINED}", "RANDOM WEIGHTS")
 
     def train(
         self,
@@ -223,7 +218,7 @@ class Run(Page):
     ) -> Study:
         """Trains an experiment with several seeds and records what they reach.
 
-        Points that were trained before are taken from ``work``.
+        Networks that were trained before are taken from where the run keeps them.
 
         Args:
             name: of the study, ``improved_cnn``: in ``metrics.json`` and in files.
@@ -232,13 +227,8 @@ class Run(Page):
             seeds: the seeds, or how many of them.
             watch_test: whether learning curves have the test set too.
         """
-        trained = run_experiments(
-            {name: experiment},
-            splits,
-            seeds=seeds,
-            watch_test=watch_test,
-            **self._training,
-        )
+        one, how = {name: experiment}, self._training | {"watch_test": watch_test}
+        trained = run_experiments(one, splits, seeds=seeds, **how)
         return self.study(name, trained[name], splits)
 
     def study(self, name: str, points: Sequence[Trained], splits: Splits) -> Study:
@@ -288,23 +278,12 @@ class Run(Page):
     ) -> Comparison:
         """Trains several experiments on the same folds, to be compared pairwise.
 
-        Args:
-            name: as of ``compare``, like rows; the first is the baseline.
-            rows: experiments.
-            splits: the data; ``train`` and ``valid`` are pooled.
-            folds: parts that the images are dealt into.
-            repeats: how often they are dealt, each time with another seed.
-            watch: share of the training images set aside for what looks at validation
-                while it trains.
+        Name and rows are those of ``compare``, the first row being the baseline; the
+        rest is as of ``helpers.training.cross_validate``.
         """
         flat, groups = _ungroup(rows)
         found = cross_validate(
-            flat,
-            splits,
-            folds=folds,
-            repeats=repeats,
-            watch=watch,
-            **self._training,
+            flat, splits, folds=folds, repeats=repeats, watch=watch, **self._training
         )
         studies = {}
         for row, rounds in found.items():
@@ -323,11 +302,8 @@ class Run(Page):
         Raises:
             ConfigError: a metric has no values, or some that are no finite numbers.
         """
-        summaries = {
-            metric: summarize(np.atleast_1d(values), over)
-            for metric, values in metrics.items()
-        }
-        self._keep(model, summaries)
+        found = {m: summarize(np.atleast_1d(v), over) for m, v in metrics.items()}
+        self._keep(model, found)
 
     def ask(
         self,
@@ -450,8 +426,8 @@ class Run(Page):
 
     @property
     def _training(self) -> dict[str, Any]:
-        """Where and how many at once the networks are trained."""
-        return {"folder": self.work, "jobs": self.parameters.get("jobs", 1)}
+        """Where networks are kept, to resume from, and how many train at once."""
+        return {"folder": work_dir(self.name), "jobs": self.parameters.get("jobs", 1)}
 
     def _keep(self, model: str, summaries: Mapping[str, dict[str, Any]]) -> None:
         self._record.results.setdefault(model, {}).update(summaries)

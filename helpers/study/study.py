@@ -280,11 +280,6 @@ class CrossStudy(Study):
     come from the folds, corrected for the training images that these share (Nadeau and
     Bengio 2003); it does not say how another set of images would come out.
 
-    Args:
-        name: what is studied.
-        rounds: the repeats.
-        splits: the data.
-        out: where figures and tables go.
     """
 
     over = "repeats"
@@ -317,7 +312,7 @@ class CrossStudy(Study):
         return summaries
 
     def difference(self, metric: str, other: str) -> Estimate:
-        """As of ``Study``, by fold; what a repeat has one of stands for all its folds."""
+        """As of ``Study``, by fold; a repeat's one value stands for all its folds."""
         folds = len(self.rounds[0].folds)
         own, its = (
             self._by_fold.get(m) or [v for v in self.samples(m) for _ in range(folds)]
