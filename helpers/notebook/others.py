@@ -65,8 +65,7 @@ def completed_runs(notebooks: Sequence[str], asked_by: str) -> Reports:
     """What notebooks have measured.
 
     Raises:
-        NotebookError: some of them have not been run to their end; the message names
-            all of those.
+        NotebookError: names all of them that have not been run to their end.
     """
     done = Reports()
     for name in notebooks:
@@ -138,7 +137,5 @@ def saved_file(source: str, suffix: str) -> Path:
 
 
 def short_path(path: Path) -> str:
-    """The path from the repository on, where it is in there: exports do not tell whose
-    machine they were made on.
-    """
+    """The path from the repository on: exports do not tell whose machine it was."""
     return str(path.relative_to(ROOT) if path.is_relative_to(ROOT) else path)

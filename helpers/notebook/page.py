@@ -105,16 +105,9 @@ class Page:
         columns: Sequence[str] = (),
         caption: str = "",
     ) -> None:
-        """Shows a table that another notebook has saved, or some columns of it.
+        """Shows a table that another notebook has saved: see ``figure_from``.
 
-        Args:
-            source: notebook and table, ``caltech101/02_improved_cnn/ablation``.
-            name: as in ``table``, like the caption; without it, as it is there.
-            columns: which ones; none means all.
-            caption: Markdown below it.
-
-        Raises:
-            NotebookError: that notebook has not been run, or has no such table.
+        Only those of its ``columns`` that are named, if any are.
         """
         table = pd.read_csv(saved_file(source, "csv"), keep_default_na=False)
         shown = table[list(columns)] if columns else table
@@ -144,18 +137,18 @@ class Page:
     def show_class_counts(self, splits: Splits, *, name: str = "class_counts") -> None:
         """Shows the images of each class, and what always answering one gives."""
         sizes = torch.bincount(splits.train.labels, minlength=len(splits.classes))
-        largest = int(sizes.argmax())
-        share = (splits.valid.labels == largest).float().mean()
-        smallest = int(sizes.argmin())
+        share = (splits.valid.labels == sizes.argmax()).float().mean()
+        least, most = (
+            f"{sizes[label]} ({escaped(splits.classes[label])})"
+            for label in (sizes.argmin(), sizes.argmax())
+        )
         self.figure(
             plot_class_counts(splits),
             name,
             alt=f"Images of {splits.name} per class and split, largest class first",
             caption=(
-                f"From {sizes[smallest]} ({escaped(splits.classes[smallest])}) to "
-                f"{sizes[largest]} ({escaped(splits.classes[largest])}) training "
-                "images per class. Always answering the largest class is right for "
-                f"{share:.1%} of the validation images."
+                f"From {least} to {most} training images per class. Always answering "
+                f"the largest class is right for {share:.1%} of the validation images."
             ),
         )
 
@@ -164,15 +157,14 @@ class Page:
 
         Args:
             model: takes images of ``splits``.
-            splits: say how many channels and pixels an image has.
+            splits: say how many channels and pixels these have.
             depth: how far into nested modules.
         """
         from torchinfo import summary  # noqa: PLC0415  # few notebooks need it
 
-        side = splits.image_size
         table = summary(
             model,
-            input_size=(1, splits.channels, side, side),
+            input_size=(1, splits.channels, splits.image_size, splits.image_size),
             col_names=("output_size", "num_params", "mult_adds"),
             col_width=18,
             depth=depth,

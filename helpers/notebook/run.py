@@ -56,10 +56,9 @@ Rows = Mapping[str, Experiment] | Mapping[str, Mapping[str, Experiment]]
 def start_run(name: str) -> Run:
     """Opens the run of a notebook: parameters, seeds, device, folder, ``metrics.json``.
 
-    The values of the parameters are those that the calling notebook (or script) has
-    given to the names that the notebook declares; text that stands for a number or a
-    truth value, as plain papermill passes it, is converted in place. A parameter
-    without a value has its default.
+    A parameter has the value that the calling notebook or script has given to its name,
+    else its default; text that stands for a number or a truth value, as plain papermill
+    passes it, is converted in place.
 
     Args:
         name: assignment and notebook, ``caltech101/01_lenet5``.
@@ -109,7 +108,10 @@ class Run(Page):
         self.parameters = dict(parameters)
         self.device = choose_device(self.parameters.get("device", "auto"))
         self._data: tuple[Splits, ...] = ()
-        _seed_everything(self.parameters.get("seed", 0))
+        seed = self.parameters.get("seed", 0)
+        random.seed(seed)
+        np.random.seed(seed)  # noqa: NPY002  # libraries draw from the global generator
+        torch.manual_seed(seed)
         use_style()
         environment = _environment(self.device)
         self._record = RunRecord(
@@ -152,8 +154,8 @@ class Run(Page):
     def use_results(self, *notebooks: str) -> Reports:
         """What other notebooks have measured, for a run that reports on them.
 
-        It is about the data of all of them. Says so loudly if any of them ran on drawn
-        images, with random weights for pretrained ones, or in reduced form.
+        Says so loudly if any of them ran on drawn images, with random weights for
+        pretrained ones, or in reduced form.
 
         Raises:
             NotebookError: some of them have not been run to their end.
@@ -190,12 +192,10 @@ class Run(Page):
     def use_backbone(self, name: str, weights: str, *, course: str = "") -> None:
         """Notes which pretrained network the results rest on.
 
-        Says so loudly if it has learned nothing.
-
         Args:
             name: of the network, ``alexnet``.
             weights: which weights it was given, as ``load_backbone`` says it; with
-                ``random`` ones nothing is judged.
+                ``random`` ones nothing is judged, which is said loudly.
             course: the network that the course names; a result with another says so.
         """
         self._record.data |= {"backbone": name, "weights": weights}
@@ -217,8 +217,6 @@ class Run(Page):
         watch_test: bool = False,
     ) -> Study:
         """Trains an experiment with several seeds and records what they reach.
-
-        Networks that were trained before are taken from where the run keeps them.
 
         Args:
             name: of the study, ``improved_cnn``: in ``metrics.json`` and in files.
@@ -330,18 +328,13 @@ class Run(Page):
         if exactly is not None:
             at_least = at_most = exactly
         number = found if isinstance(found, Estimate) else exact(found)
+        bounds = {"at_least": at_least, "at_most": at_most}
+        bounds = {name: bound for name, bound in bounds.items() if bound is not None}
         verdict = "not judged"
         if not (self._record.drawn or self._record.untrained):
-            asked = bool(section)
-            verdict = judge(number, at_least=at_least, at_most=at_most, asked=asked)
-        bounds = {"at_least": at_least, "at_most": at_most}
-        row = {
-            "section": section,
-            "text": text,
-            "estimate": number.as_row(),
-            **{name: bound for name, bound in bounds.items() if bound is not None},
-            "verdict": verdict,
-        }
+            verdict = judge(number, **bounds, asked=bool(section))
+        what = {"section": section, "text": text, "estimate": number.as_row()}
+        row = {**what, **bounds, "verdict": verdict}
         self._record.findings.append(row)
         self._save()
         show_finding(row, self._record.replaced)
@@ -383,8 +376,7 @@ class Run(Page):
             name: of the file, without its suffix, where a run saves several networks.
 
         Raises:
-            NotebookError: ``use_data`` was not called before, or was with several data
-                sets and ``data`` does not say which is meant.
+            NotebookError: the run does not use one set of data, and ``data`` is None.
         """
         if data is None and len(self._data) != 1:
             raise NotebookError(
@@ -421,8 +413,7 @@ class Run(Page):
         if GIVEN not in os.environ:
             self.folder = place(self.folder, _trials(), self.name)
             where = f", results in {short_path(self.folder)}"
-        seconds = self._record.seconds
-        show_text(f"{self.name}: complete after {seconds:.0f} s{where}")
+        show_text(f"{self.name}: complete after {self._record.seconds:.0f} s{where}")
 
     @property
     def _training(self) -> dict[str, Any]:
@@ -442,9 +433,7 @@ def _trials() -> Path:
     return exports_dir() / TRIAL
 
 
-def _ungroup(
-    rows: Rows,
-) -> tuple[dict[str, Experiment], dict[str, list[str]]]:
+def _ungroup(rows: Rows) -> tuple[dict[str, Experiment], dict[str, list[str]]]:
     """Rows by name, and the names in each group, where there are groups."""
     flat: dict[str, Experiment] = {}
     groups: dict[str, list[str]] = {}
@@ -455,12 +444,6 @@ def _ungroup(
             flat |= row
             groups[name] = list(row)
     return flat, groups
-
-
-def _seed_everything(seed: int) -> None:
-    random.seed(seed)
-    np.random.seed(seed)  # noqa: NPY002  # libraries draw from the global generator
-    torch.manual_seed(seed)
 
 
 def _environment(device: torch.device) -> dict[str, Any]:

@@ -48,7 +48,9 @@ class Comparison(dict[str, Study]):
         if self.baseline not in studies:
             known = ", ".join(studies)
             raise ConfigError(f"{name} has no row {self.baseline!r}: it has {known}.")
-        self.metric = metric or _usual_metric(self[self.baseline])
+        usual = ("valid_accuracy", "valid_joint_accuracy")
+        measured = self[self.baseline].metrics
+        self.metric = metric or next(name for name in usual if name in measured)
         self.groups = dict(groups or {})
 
     @property
@@ -84,15 +86,11 @@ class Comparison(dict[str, Study]):
         return self[row].paired(metric, self[row].samples(metric), reference, level)
 
     def leads(self, row: str, among: Sequence[str] | None = None) -> Estimate:
-        """How far a row lies above the best other one.
+        """How far a row, claimed to be best, lies above the best other one.
 
         The interval is wider by Bonferroni's correction, since which row comes second
-        is not known before.
-
-        Args:
-            row: the one that is claimed to be best.
-            among: the rows that it is compared with; None takes all but the baseline,
-                and those that are combinations of others are best left out.
+        is not known before. ``among`` are the rows that it is compared with, all but
+        the baseline if None; combinations of others are best left out.
         """
         rivals = [r for r in (among or self.others) if r != row]
         second = max(rivals, key=self._mean)
@@ -137,19 +135,17 @@ class Comparison(dict[str, Study]):
         Args:
             metrics: shown besides; none takes training accuracy and validation loss.
         """
-        study = self[self.baseline]
-        wanted = metrics or [m for m in _BESIDES if m in study.metrics]
+        usual = [m for m in _BESIDES if m in self[self.baseline].metrics]
+        besides = [m for m in metrics or usual if m != self.metric]
         said = self.significance()
         group = {row: name for name, rows in self.groups.items() for row in rows}
         table = []
-        for row in self:
+        for row, study in self.items():
             cells = {"group": group.get(row, "")} if group else {}
-            cells |= {"row": row, _words(self.metric): self[row][self.metric].number}
+            cells |= {"row": row, _words(self.metric): study[self.metric].number}
             gain = self.gain(row).number if row != self.baseline else "–"
             cells |= {"difference": gain, "significance": said.get(row, "baseline")}
-            cells |= {
-                _words(m): self[row][m].number for m in wanted if m != self.metric
-            }
+            cells |= {_words(metric): study[metric].number for metric in besides}
             table.append(cells)
         return pd.DataFrame(table)
 
@@ -161,28 +157,22 @@ class Comparison(dict[str, Study]):
             caption: of the table, before what holds for all of them.
             ranked: whether the figure has the best row on top, not the first.
         """
-        study = self[self.baseline]
-        reference = study[self.metric].mean
-        self.show_figure(ranked=ranked, reference=reference)
-        count = len(study.metrics[self.metric])
-        paired_by = "seed" if study.over == "seeds" else "fold"
-        facts = (
-            f"mean of {count} {study.over} with 95 % interval; differences to "
-            f"{self.baseline}, paired by {paired_by}; significance after Holm"
+        found = self[self.baseline][self.metric]
+        self.show_figure(ranked=ranked, reference=found.mean)
+        paired_by = "seed" if found.over == "seeds" else "fold"
+        text = f"{caption.rstrip('.')}: " if caption else ""
+        text += (
+            f"mean of {found.count} {found.over} with 95 % interval; differences to "
+            f"{self.baseline}, paired by {paired_by}; significance after Holm."
         )
-        text = f"{caption.rstrip('.')}: {facts}." if caption else f"{facts}."
-        self._out.table(
-            self.table(*metrics),
-            file_name(self.name),
-            caption=text[0].upper() + text[1:],
-        )
+        text = text[0].upper() + text[1:]
+        self._out.table(self.table(*metrics), file_name(self.name), caption=text)
 
     def show_figure(
         self, *, ranked: bool = False, reference: float | None = None
     ) -> None:
         """The rows with their intervals."""
         rows = self.ranked if ranked else list(self)
-        study = self[self.baseline]
         self._out.figure(
             plot_comparison(
                 {row: self[row].metrics[self.metric] for row in rows},
@@ -191,7 +181,7 @@ class Comparison(dict[str, Study]):
                 share=unit_of(self.metric) == "percent",
                 reference=reference,
                 reference_name=self.baseline,
-                unit=study.over.removesuffix("s"),
+                unit=self[self.baseline].over.removesuffix("s"),
             ),
             file_name(self.name),
             alt=f"{_words(self.metric)} of {len(self)} rows: {', '.join(rows)}",
@@ -213,8 +203,3 @@ def _words(metric: str) -> str:
     """A metric as a reader calls it: ``validation accuracy``."""
     split, _, measure = metric.partition("_")
     return f"{SPLIT_NAMES.get(split, split)} {measure.replace('_', ' ')}"
-
-
-def _usual_metric(study: Study) -> str:
-    known = ("valid_accuracy", "valid_joint_accuracy")
-    return next(metric for metric in known if metric in study.metrics)

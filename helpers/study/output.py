@@ -23,8 +23,5 @@ class Output(Protocol):
 
 
 def file_name(*parts: str) -> str:
-    """A name for a file, ``weight_decay_curves`` of ``+ weight decay`` and ``curves``.
-
-    Letters, digits and hyphens stay; anything else becomes one underscore.
-    """
+    """A name for a file: ``weight_decay_curves`` of ``+ weight decay``, ``curves``."""
     return re.sub(r"[^\w-]+", "_", "_".join(parts)).strip("_")

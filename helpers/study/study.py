@@ -147,12 +147,8 @@ class Study:
             # A repeat of cross-validation has a network for each of its folds.
             many = f"{len(self.histories)} networks"
             legend.set_title(f"mean of {many},\nband: lowest to highest")
-        self._figure(
-            both,
-            "curves",
-            f"Loss and accuracy of {self.name} over the epochs",
-            caption,
-        )
+        alt = f"Loss and accuracy of {self.name} over the epochs"
+        self._figure(both, "curves", alt, caption)
         if self.heads is not None:
             for measure, unit in (("accuracy", ""), ("loss", " (nats)")):
                 columns = {h: f"valid_{measure}_{h}" for h in self.heads.factors}
@@ -183,27 +179,24 @@ class Study:
         """
         for head, classes, judged in self._by_head():
             place = f"{self.judged_split} images, {self._many} pooled"
+            answers = judged.labels, judged.predictions
             self._figure(
-                plot_confusion_matrix(judged.labels, judged.predictions, classes),
+                plot_confusion_matrix(*answers, classes),
                 file_name("confusion", head),
                 f"Confusion matrix of {self.name} {head}".strip(),
                 f"Confusion matrix {head}: {place}.".replace(" :", ":"),
             )
-            pairs = most_confused(
-                judged.labels, judged.predictions, classes, count=worst
-            )
+            pairs = most_confused(*answers, classes, count=worst)
             if worst and len(pairs):
                 caption = f"The pairs of classes confused most often: {place}."
                 self._table(pairs, file_name("confused", head), caption)
 
     def show_classes(self, *, lowest: int = 15) -> None:
         """The classes with the lowest accuracy, and the mean over all classes."""
+        accuracy, classes = self.pooled.per_class_accuracy, self.splits.classes
+        picture = plot_class_accuracy(accuracy, classes, lowest=lowest)
         self._figure(
-            plot_class_accuracy(
-                self.pooled.per_class_accuracy, self.splits.classes, lowest=lowest
-            ),
-            "classes",
-            f"The classes that {self.name} recognises worst",
+            picture, "classes", f"The classes that {self.name} recognises worst"
         )
 
     def show_scores(self) -> None:
@@ -279,7 +272,6 @@ class CrossStudy(Study):
     A metric has one value per repeat, over all images. Its interval and differences
     come from the folds, corrected for the training images that these share (Nadeau and
     Bengio 2003); it does not say how another set of images would come out.
-
     """
 
     over = "repeats"
@@ -289,12 +281,8 @@ class CrossStudy(Study):
     ) -> None:
         self.rounds = rounds
         self.shared = 1 / (len(rounds[0].folds) - 1)
-        self._by_fold = {
-            f"valid_{measure}": [
-                getattr(f, measure) for one in rounds for f in one.folds
-            ]
-            for measure in MEASURES
-        }
+        folds = [fold for one in rounds for fold in one.folds]
+        self._by_fold = {f"valid_{m}": [getattr(f, m) for f in folds] for m in MEASURES}
         points = [point for one in rounds for point in one.points]
         super().__init__(name, points, replace(splits, test=None), out)
 
