@@ -14,14 +14,9 @@ from helpers.base.files import ROOT
 from helpers.base.record import RunRecord, reached
 from helpers.base.runs import find_run, run_command
 
-STAND_IN = (
-    "the images are a drawn stand-in for the real ones. No number that comes from them "
-    "is a result, and nothing is judged by it."
-)
-UNTRAINED = (
-    "random weights stand for those learned on ImageNet. No number that comes from "
-    "them is a result, and nothing is judged by it."
-)
+NO_RESULT = "No number that comes from them is a result, and nothing is judged by it."
+STAND_IN = f"the images are a drawn stand-in for the real ones. {NO_RESULT}"
+UNTRAINED = f"random weights stand for those learned on ImageNet. {NO_RESULT}"
 
 
 class Reports(dict[str, RunRecord]):

@@ -13,6 +13,7 @@ import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import nn
+from torchinfo import summary
 
 from helpers.base.errors import ConfigError
 from helpers.base.files import write_atomic
@@ -67,11 +68,8 @@ class Page:
     ) -> None:
         """Shows a figure that another notebook has saved, and keeps a copy of it.
 
-        Args:
-            source: notebook and figure, ``caltech101/01_lenet5/lenet5_curves``.
-            name: as in ``figure``, like the rest; without it, as it is there.
-            alt: what the figure shows.
-            caption: Markdown below it.
+        ``source`` is notebook and figure, ``caltech101/01_lenet5/lenet5_curves``; the
+        figure keeps its name unless it is given another.
 
         Raises:
             NotebookError: that notebook has not been run, or has no such figure.
@@ -98,20 +96,14 @@ class Page:
         show_markdown(shown, {"table": name, "source": text, "caption": caption})
 
     def table_from(
-        self,
-        source: str,
-        name: str = "",
-        *,
-        columns: Sequence[str] = (),
-        caption: str = "",
+        self, source: str, *, columns: Sequence[str] = (), caption: str = ""
     ) -> None:
-        """Shows a table that another notebook has saved: see ``figure_from``.
-
-        Only those of its ``columns`` that are named, if any are.
+        """Shows a table that another notebook has saved, like ``figure_from``, or only
+        those of its columns that are named.
         """
         table = pd.read_csv(saved_file(source, "csv"), keep_default_na=False)
         shown = table[list(columns)] if columns else table
-        self.table(shown, name or source.rpartition("/")[2], caption=caption)
+        self.table(shown, source.rpartition("/")[2], caption=caption)
 
     def show_samples(
         self,
@@ -160,8 +152,6 @@ class Page:
             splits: say how many channels and pixels these have.
             depth: how far into nested modules.
         """
-        from torchinfo import summary  # noqa: PLC0415  # few notebooks need it
-
         table = summary(
             model,
             input_size=(1, splits.channels, splits.image_size, splits.image_size),

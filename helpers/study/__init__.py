@@ -1,7 +1,6 @@
 """Trained seeds and comparisons: their curves, tables, intervals and differences."""
 
 from helpers.study.comparison import Comparison
-from helpers.study.output import Output
-from helpers.study.study import CrossStudy, Study
+from helpers.study.study import CrossStudy, Output, Study
 
 __all__ = ["Comparison", "CrossStudy", "Output", "Study"]

@@ -10,8 +10,7 @@ from helpers.base.errors import ConfigError
 from helpers.base.estimate import Estimate, unit_of
 from helpers.plots.curves import plot_comparison
 from helpers.plots.style import SPLIT_NAMES
-from helpers.study.output import Output, file_name
-from helpers.study.study import Study
+from helpers.study.study import Output, Study, file_name
 
 SIGNIFICANCE = 0.05
 
@@ -158,7 +157,7 @@ class Comparison(dict[str, Study]):
             ranked: whether the figure has the best row on top, not the first.
         """
         found = self[self.baseline][self.metric]
-        self.show_figure(ranked=ranked, reference=found.mean)
+        self.show_figure(ranked=ranked)
         paired_by = "seed" if found.over == "seeds" else "fold"
         text = f"{caption.rstrip('.')}: " if caption else ""
         text += (
@@ -168,10 +167,8 @@ class Comparison(dict[str, Study]):
         text = text[0].upper() + text[1:]
         self._out.table(self.table(*metrics), file_name(self.name), caption=text)
 
-    def show_figure(
-        self, *, ranked: bool = False, reference: float | None = None
-    ) -> None:
-        """The rows with their intervals."""
+    def show_figure(self, *, ranked: bool = False) -> None:
+        """The rows with their intervals, and a line at the baseline."""
         rows = self.ranked if ranked else list(self)
         self._out.figure(
             plot_comparison(
@@ -179,7 +176,7 @@ class Comparison(dict[str, Study]):
                 halves={row: self[row][self.metric].ci95 for row in rows},
                 quantity=_words(self.metric),
                 share=unit_of(self.metric) == "percent",
-                reference=reference,
+                reference=self._mean(self.baseline),
                 reference_name=self.baseline,
                 unit=self[self.baseline].over.removesuffix("s"),
             ),

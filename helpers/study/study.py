@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import cached_property
 from statistics import fmean
-from typing import Any
+from typing import Any, Protocol
 
 import pandas as pd
 import torch
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from torch import Tensor
 
 from helpers.base.errors import ConfigError
@@ -25,13 +28,24 @@ from helpers.plots.classes import (
 from helpers.plots.curves import plot_curves, plot_learning_curves
 from helpers.plots.grids import plot_image_grid
 from helpers.plots.style import SPLIT_NAMES
-from helpers.study.output import Output, file_name
 from helpers.training.cross_validation import CrossValidated, pool
 from helpers.training.evaluate import Evaluation
 from helpers.training.experiments import Trained
 from helpers.training.history import History
 
 MEASURES = ("loss", "accuracy", "mean_class_accuracy", "f1_macro")
+
+
+class Output(Protocol):
+    """What shows and keeps figures and tables: a notebook's ``Run``."""
+
+    def figure(
+        self, picture: Figure | Axes, name: str, *, alt: str, caption: str = ""
+    ) -> None:
+        """Shows a figure and keeps it under ``name``."""
+
+    def table(self, frame: pd.DataFrame, name: str, *, caption: str = "") -> None:
+        """Shows a table and keeps it under ``name``."""
 
 
 class Study:
@@ -221,10 +235,9 @@ class Study:
         shown = shown[confidence[shown] >= 0]
         if not len(shown):
             return
-        names, titles = self.splits.classes, []
-        for index in shown.tolist():
-            label, prediction = judged.labels[index], judged.predictions[index]
-            titles.append(f"{names[label]}\n→ {names[prediction]}")
+        pairs = zip(judged.labels[shown], judged.predictions[shown], strict=True)
+        names = self.splits.classes
+        titles = [f"{names[label]}\n→ {names[said]}" for label, said in pairs]
         self._figure(
             plot_image_grid(split.images[shown], titles=titles, columns=columns),
             "errors",
@@ -254,7 +267,9 @@ class Study:
         for head, judged in self.pooled.by_factor(factors).items():
             yield head, factors[head], judged
 
-    def _figure(self, picture: Any, kind: str, alt: str, caption: str = "") -> None:
+    def _figure(
+        self, picture: Figure | Axes, kind: str, alt: str, caption: str = ""
+    ) -> None:
         self._out.figure(picture, file_name(self.name, kind), alt=alt, caption=caption)
 
     def _table(self, table: pd.DataFrame, kind: str, caption: str) -> None:
@@ -342,3 +357,8 @@ def measures(evaluation: Evaluation, heads: Heads | None) -> dict[str, float]:
         for name in ("loss", "accuracy", "f1_macro"):
             found[f"{name}_{head}"] = getattr(own, name)
     return found
+
+
+def file_name(*parts: str) -> str:
+    """A name for a file: ``weight_decay_curves`` of ``+ weight decay``, ``curves``."""
+    return re.sub(r"[^\w-]+", "_", "_".join(parts)).strip("_")

@@ -6,7 +6,7 @@ from pretended import Point, Shown, make_splits, make_study
 
 from helpers.base.errors import ConfigError
 from helpers.study import CrossStudy
-from helpers.study.output import file_name
+from helpers.study.study import file_name
 from helpers.training import CrossValidated
 
 
