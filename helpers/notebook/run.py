@@ -102,7 +102,8 @@ class Run(Page):
         self, name: str, parameters: Mapping[str, Any], *, reduced: Sequence[str] = ()
     ) -> None:
         given = os.environ.get(GIVEN)
-        super().__init__(Path(given) if given else unfinished(_trials(), name))
+        trial = exports_dir() / TRIAL
+        super().__init__(Path(given) if given else unfinished(trial, name))
         self._started = time.perf_counter()
         self.name = name
         self.parameters = dict(parameters)
@@ -411,7 +412,7 @@ class Run(Page):
             self.say(findings_table(self._record))
         where = ""
         if GIVEN not in os.environ:
-            self.folder = place(self.folder, _trials(), self.name)
+            self.folder = place(self.folder, exports_dir() / TRIAL, self.name)
             where = f", results in {short_path(self.folder)}"
         show_text(f"{self.name}: complete after {self._record.seconds:.0f} s{where}")
 
@@ -427,10 +428,6 @@ class Run(Page):
     def _save(self) -> None:
         self._record.seconds = round(time.perf_counter() - self._started, 3)
         self._record.save(self.folder / "metrics.json")
-
-
-def _trials() -> Path:
-    return exports_dir() / TRIAL
 
 
 def _ungroup(rows: Rows) -> tuple[dict[str, Experiment], dict[str, list[str]]]:

@@ -84,14 +84,14 @@ class Comparison(dict[str, Study]):
         reference = self[over or self.baseline].samples(metric)
         return self[row].paired(metric, self[row].samples(metric), reference, level)
 
-    def leads(self, row: str, among: Sequence[str] | None = None) -> Estimate:
-        """How far a row, claimed to be best, lies above the best other one.
+    def leads(self, row: str, among: Sequence[str]) -> Estimate:
+        """How far a row, claimed to be best, lies above the best other one ``among``
+        some, from which combinations of others are best left out.
 
         The interval is wider by Bonferroni's correction, since which row comes second
-        is not known before. ``among`` are the rows that it is compared with, all but
-        the baseline if None; combinations of others are best left out.
+        is not known before.
         """
-        rivals = [r for r in (among or self.others) if r != row]
+        rivals = [rival for rival in among if rival != row]
         second = max(rivals, key=self._mean)
         return self.gain(row, second, level=1 - SIGNIFICANCE / len(rivals))
 

@@ -56,9 +56,7 @@ class Study:
     have, ``test`` or else ``valid``, and pool the predictions of all seeds.
 
     Attributes:
-        name: what is studied.
         points: the trained networks, one per seed.
-        splits: the data.
         metrics: every metric by name (``test_accuracy``), one value per seed.
         judged_split: the split that confusion matrices and the like are about.
         evaluations: each network's predictions on that split.
