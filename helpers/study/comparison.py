@@ -120,7 +120,7 @@ class Comparison(dict[str, Study]):
             passed = {
                 row: "better" if (gain.mean > 0) == self._rises else "worse"
                 for row, gain in gains.items()
-                if gain.is_evidence and (gain.low > 0 or gain.high < 0)
+                if gain.interval[0] > 0 or gain.interval[1] < 0
             }
             if not passed:
                 break

@@ -16,7 +16,7 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from helpers.base.errors import ConfigError
-from helpers.base.estimate import Estimate, estimate, of_metric, unit_of
+from helpers.base.estimate import Estimate, estimate, unit_of
 from helpers.base.record import summarize
 from helpers.data.splits import Split, Splits
 from helpers.models.heads import Heads
@@ -75,7 +75,8 @@ class Study:
 
     def __getitem__(self, metric: str) -> Estimate:
         self._require(metric)
-        return of_metric(metric, self.summaries()[metric])
+        found, count = self.summaries()[metric], len(self.metrics[metric])
+        return Estimate(found["mean"], found["ci95"], count, unit_of(metric), self.over)
 
     def summaries(self) -> dict[str, dict[str, Any]]:
         """Each metric as a record keeps it."""
