@@ -8,6 +8,7 @@ import platform
 import random
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -264,6 +265,35 @@ class Run(Page):
             row: self.study(row, found, judged) for row, found in trained.items()
         }
         return Comparison(name, studies, self, baseline=baseline, groups=groups)
+
+    def tune(
+        self,
+        name: str,
+        experiments: Mapping[str, Experiment],
+        splits: Splits,
+        *,
+        seeds: int | Sequence[int],
+        factors: Sequence[float] = (1 / 3, 1, 3),
+    ) -> dict[str, Experiment]:
+        """Each experiment with the learning rate that is best on validation; shows all.
+
+        Args:
+            name: of the comparison of all rates, and of its files.
+            experiments: by name.
+            splits: the data.
+            seeds: as of ``compare``.
+            factors: of an experiment's own learning rate, those that are tried.
+        """
+        grid: dict[str, dict[str, Experiment]] = {}
+        for row, one in experiments.items():
+            rates = [factor * one.config.lr for factor in factors]
+            grid[row] = {
+                f"{row}, {rate:.2g}": replace(one, config=replace(one.config, lr=rate))
+                for rate in rates
+            }
+        tried = self.compare(name, grid, splits, seeds=seeds)
+        tried.show_figure()
+        return {row: rates[tried.best_of(rates)] for row, rates in grid.items()}
 
     def cross_validate(
         self,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import pandas as pd
 
@@ -84,6 +84,10 @@ class Comparison(dict[str, Study]):
         reference = self[over or self.baseline].samples(metric)
         return self[row].paired(metric, self[row].samples(metric), reference, level)
 
+    def best_of(self, rows: Iterable[str]) -> str:
+        """The one of these rows that is best by the mean of the metric."""
+        return next(row for row in self.ranked if row in set(rows))
+
     def leads(self, row: str, among: Sequence[str]) -> Estimate:
         """How far a row, claimed to be best, lies above the best other one ``among``
         some, from which combinations of others are best left out.
@@ -92,7 +96,7 @@ class Comparison(dict[str, Study]):
         is not known before.
         """
         rivals = [rival for rival in among if rival != row]
-        second = max(rivals, key=self._mean)
+        second = self.best_of(rivals)
         return self.gain(row, second, level=1 - SIGNIFICANCE / len(rivals))
 
     def interaction(self, row: str, parts: Sequence[str]) -> Estimate:

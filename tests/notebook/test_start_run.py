@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -543,6 +544,29 @@ def test_saved_model_knows_the_classes_and_the_normalisation_of_the_data() -> No
     assert saved.classes == ("ant", "cup")
     assert (saved.image_size, saved.channels) == (16, 3)
     assert (saved.mean, saved.std) == splits.channel_stats()
+
+
+def test_each_experiment_gets_the_learning_rate_that_validates_best() -> None:
+    run = start_run(NAME)
+    splits = make_splits()
+    run.use_data(splits)
+    settings = {"epochs": 5, "batch_size": 2, "device": "cpu", "precision": "fp32"}
+    rows = {
+        row: Experiment("lenet5", TrainConfig(lr=lr, **settings), {"image_size": 16})
+        for row, lr in {"a": 1e-7, "b": 1e-5}.items()
+    }
+    tuned = run.tune("rates", rows, splits, seeds=1, factors=(0.5, 1, 1e4))
+    tried = record_of(run)["results"]
+    assert set(tried) == {f"a, {r}" for r in ("5e-08", "1e-07", "0.001")} | {
+        f"b, {r}" for r in ("5e-06", "1e-05", "0.1")
+    }
+    for row, one in tuned.items():
+        chosen = tried[f"{row}, {one.config.lr:.2g}"]["valid_accuracy"]["mean"]
+        own = [v["valid_accuracy"]["mean"] for k, v in tried.items() if k[0] == row]
+        assert chosen == max(own)
+        assert one == replace(
+            rows[row], config=replace(rows[row].config, lr=one.config.lr)
+        )
 
 
 def test_source_of_a_class_and_of_a_function(
