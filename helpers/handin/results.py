@@ -60,13 +60,14 @@ def result_rows(records: Sequence[RunRecord]) -> list[tuple[str, ...]]:
 
 def describe_data(record: RunRecord) -> str:
     """The data of a run, and the pretrained network that it starts from, in words."""
+    text, since = _data_name(record), record.data.get("measured_before")
+    return f"{text}; measured before {since}" if since else text
+
+
+def _data_name(record: RunRecord) -> str:
     data = record.data
     text = f"{data.get('source', 'unknown')} {data.get('name', '')}".strip()
-    if backbone := data.get("backbone"):
-        text += f", {backbone}"
-    if since := data.get("measured_before"):
-        text += f"; measured before {since}"
-    return text
+    return f"{text}, {data['backbone']}" if data.get("backbone") else text
 
 
 def format_time(record: RunRecord) -> str:
@@ -120,9 +121,11 @@ def readme_table(records: Sequence[RunRecord]) -> str:
         asked = [row for run in runs for row in run.findings if row["section"]]
         subject = f"[{subject_of(assignment)}](notebooks/{assignment})"
         goals = "<br>".join(goal for run in runs for goal in _goals(run))
-        data = "<br>".join(dict.fromkeys(map(describe_data, runs)))
+        data = [*dict.fromkeys(map(_data_name, runs))]
+        if any("measured_before" in run.data for run in runs):
+            data.append("some of it measured before [later changes](RESULTS.md)")
         devices = ", ".join(sorted(set(map(_device, runs))))
-        rows.append((subject, goals, count_verdicts(asked), data, devices))
+        rows.append((subject, goals, count_verdicts(asked), "<br>".join(data), devices))
     return markdown_table(header, rows)
 
 
