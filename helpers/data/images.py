@@ -6,6 +6,7 @@ import hashlib
 import re
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from functools import partial
 from itertools import chain
 from pathlib import Path
@@ -23,39 +24,53 @@ from helpers.data.splits import Split, shuffle_key
 
 _SUFFIXES = ".jpg .jpeg .png .bmp .gif .webp .ppm .pgm .tif .tiff"
 SUFFIXES = frozenset(_SUFFIXES.split())
-CACHE_VERSION = 2  # raise it when decoding itself changes
+CACHE_VERSION = 3  # raise it when decoding itself changes
 MODES = {1: "L", 3: "RGB"}
 
 
-def open_image(file: Path | IO[bytes]) -> Image.Image:
-    """The whole image in a file, as stored; a ValueError says why it cannot be."""
+def open_image(file: Path | IO[bytes], *, upright: bool = True) -> Image.Image:
+    """The whole image in a file, on white paper where it is transparent.
+
+    Args:
+        file: of any mode with 8 or 16 bits.
+        upright: whether to turn it as its EXIF data say.
+
+    Returns:
+        An image of mode ``L`` or ``RGB``.
+
+    Raises:
+        DataError: it is missing, truncated or no image, or its values say not what is
+            white.
+    """
     try:
         with Image.open(file) as image:
             image.load()
-            return image
+            if upright:
+                # Damaged EXIF data tell nothing; the pixels are turned before the
+                # other entries matter.
+                with suppress(Exception):
+                    ImageOps.exif_transpose(image, in_place=True)
+            return _plain(image)
     except Exception as error:  # each decoder fails in its own way
-        raise ValueError(str(error) or type(error).__name__) from error
+        raise DataError(
+            f"{file} cannot be read as an image "
+            f"({str(error) or type(error).__name__}). Expected a whole JPEG, PNG or "
+            "similar file: replace it, or move it out of the folder."
+        ) from error
 
 
 def load_image(path: Path, *, size: int | None = None, channels: int = 3) -> Tensor:
     """Decodes an image of any mode, upright, on white paper where it is transparent.
 
     Args:
-        path: where it is; a DataError says that it is missing, truncated or no image.
+        path: where it is; a DataError as of ``open_image``.
         size: side in pixels to resize to (both, antialiased); None keeps its own.
         channels: 1 for grayscale, 3 for RGB.
 
     Returns:
         ``uint8`` tensor (C, H, W), 0–255.
     """
-    try:
-        upright = ImageOps.exif_transpose(open_image(path))
-        image = _plain(upright).convert(MODES[channels])
-    except ValueError as error:
-        raise DataError(
-            f"{path} cannot be read as an image ({error}). Expected a whole JPEG, PNG "
-            "or similar file: replace it, or move it out of the folder."
-        ) from error
+    image = open_image(path).convert(MODES[channels])
     if size is not None and image.size != (size, size):
         image = image.resize((size, size), Image.Resampling.BICUBIC)
     pixels = torch.from_numpy(np.array(image))  # (H, W) or (H, W, C)
@@ -63,13 +78,20 @@ def load_image(path: Path, *, size: int | None = None, channels: int = 3) -> Ten
 
 
 def _plain(image: Image.Image) -> Image.Image:
-    """Opaque and in eight bits, which ``convert`` does not do well by itself."""
-    if image.mode.startswith("I"):  # 16 bits: it would cut off what is above 255
-        return Image.fromarray((np.asarray(image) >> 8).clip(0, 255).astype(np.uint8))
+    """In mode ``L`` or ``RGB``, which ``convert`` does not do well by itself."""
+    mode, sixteen = image.mode, image.format in {"PNG", "PPM"}  # and not 32 bits
+    if mode.startswith("I;16") or (mode == "I" and sixteen):
+        # It would cut off what is above 255.
+        return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
+    if mode in {"I", "F"}:
+        raise ValueError(
+            "its values are of 32 bits, of which nothing says how large white is; save "
+            "it with 8 or 16 bits"
+        )
     if image.has_transparency_data:  # it would show the colour hidden there
         paper = Image.new("RGBA", image.size, "white")
-        return Image.alpha_composite(paper, image.convert("RGBA"))
-    return image
+        image = Image.alpha_composite(paper, image.convert("RGBA"))
+    return image.convert("L" if image.mode in {"1", "L"} else "RGB")
 
 
 def numeric_order(name: str) -> tuple[list[str | int], str]:

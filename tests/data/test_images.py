@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
-from PIL import Image
+from odd_images import ODD_DDS
+from PIL import Image, ImageOps
 
 from helpers.base.errors import DataError
 from helpers.base.files import data_dir
@@ -96,6 +97,23 @@ def test_sixteen_bits_are_scaled_not_cut_off(tmp_path: Path) -> None:
     ]
 
 
+def test_sixteen_bits_of_a_pgm_file_are_scaled(tmp_path: Path) -> None:
+    deep = np.array([[0, 255, 0x8000, 0xFFFF]], dtype=">u2")
+    (tmp_path / "deep.pgm").write_bytes(b"P5 4 1 65535\n" + deep.tobytes())
+    assert load_image(tmp_path / "deep.pgm", channels=1).tolist() == [
+        [[0, 0, 128, 255]]
+    ]
+
+
+@pytest.mark.parametrize("kind", [np.float32, np.int32])
+def test_values_of_unknown_range_are_refused(tmp_path: Path, kind: type) -> None:
+    Image.fromarray(np.linspace(0, 1, 32).reshape(4, 8).astype(kind)).save(
+        tmp_path / "map.tif"
+    )
+    with pytest.raises(DataError, match=r"map\.tif .*nothing says how large white is"):
+        load_image(tmp_path / "map.tif")
+
+
 def test_photographs_are_turned_upright(tmp_path: Path) -> None:
     exif = Image.Exif()
     exif[0x0112] = 6  # orientation: turn by 90 degrees clockwise
@@ -108,6 +126,35 @@ def test_photographs_are_turned_upright(tmp_path: Path) -> None:
     assert image.shape == (3, 20, 10)
     assert image[:, :10].max() == 0
     assert image[:, 10:].min() == 255
+
+
+def test_photographs_with_damaged_exif_data_are_turned_too(tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    exif[0x011A] = 0.5  # a rational number, which then says that it is text
+    damaged = exif.tobytes().replace(b"\x01\x1a\x00\x05", b"\x01\x1a\x00\x02")
+    path = save(tmp_path / "photo.jpg", np.zeros((10, 20)), exif=damaged)
+    with Image.open(path) as image, pytest.raises(TypeError):
+        ImageOps.exif_transpose(image)
+    assert load_image(path).shape == (3, 20, 10)
+
+
+def test_a_decoder_that_fails_in_its_own_way_is_an_image_that_cannot_be_read(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "odd.png"
+    path.write_bytes(ODD_DDS)  # Pillow goes by the content, not the name
+    with pytest.raises(DataError, match=rf"^{re.escape(str(path))} cannot be read"):
+        load_image(path)
+
+
+def test_an_image_too_large_to_be_true_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = save(tmp_path / "bomb.png", np.zeros((60, 60)))
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)
+    with pytest.raises(DataError, match=r"bomb\.png cannot be read as an image"):
+        load_image(path)
 
 
 @pytest.mark.parametrize("content", [b"", b"not an image", None])

@@ -9,7 +9,7 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from PIL import Image, ImageOps
+from PIL import Image
 
 from helpers.data import synthetic
 from helpers.data.archives import unpacked
@@ -77,8 +77,6 @@ def _lay_out(originals: Path, folder: Path) -> None:
 
 
 def _shrink(original: Path, target: Path) -> None:
-    image = ImageOps.exif_transpose(open_image(original))
-    image = image.convert("L" if image.mode in {"1", "L"} else "RGB")
-    image.resize((IMAGE_SIZE, IMAGE_SIZE), Image.Resampling.BICUBIC).save(
-        target, "JPEG", quality=95, subsampling=0
-    )
+    side = (IMAGE_SIZE, IMAGE_SIZE)
+    image = open_image(original).resize(side, Image.Resampling.BICUBIC)
+    image.save(target, "JPEG", quality=95, subsampling=0)

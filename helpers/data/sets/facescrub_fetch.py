@@ -172,10 +172,10 @@ def decode(content: bytes, sha256: str) -> Image.Image:
     if (found := hashlib.sha256(content).hexdigest()) != sha256.lower():
         raise LostError("wrong hash", f"another file, with SHA-256 {found}")
     try:
-        picture = open_image(io.BytesIO(content))
-        return picture.convert("L" if picture.mode in {"1", "L"} else "RGB")
-    except ValueError as error:
-        raise LostError("not an image", f"no whole image ({error})") from error
+        return open_image(io.BytesIO(content), upright=False)
+    except DataError as error:
+        why = f"no whole image ({error.__cause__})"
+        raise LostError("not an image", why) from error
 
 
 def cut_out(picture: Image.Image, bbox: str) -> Image.Image:

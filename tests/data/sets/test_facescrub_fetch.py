@@ -4,7 +4,6 @@ import csv
 import errno
 import hashlib
 import io
-import struct
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from odd_images import ODD_DDS
 from PIL import Image
 from website import Website, content, cut_off, hang, held, redirect, status
 
@@ -32,16 +32,6 @@ from helpers.data.sets.facescrub_fetch import (
 )
 
 BOX = (10, 20, 50, 60)
-# A DDS file of an unknown format, for which Pillow raises NotImplementedError.
-ODD_DDS = (
-    b"DDS "
-    + struct.pack("<7I", 124, 0x1007, 16, 16, 0, 0, 1)
-    + bytes(44)
-    + struct.pack("<2I", 32, 4)
-    + b"DX10"
-    + struct.pack("<14I", *[0] * 5, 0x1000, *[0] * 4, 9999, 3, 0, 1)
-    + bytes(1028)
-)
 
 
 def jpeg(number: int, *, size: tuple[int, int] = (90, 80), mode: str = "RGB") -> bytes:
