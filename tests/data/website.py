@@ -123,18 +123,29 @@ def held(page: Page, released: threading.Event) -> Page:
     return waiting
 
 
-def drip(website: Website) -> Page:
-    """Sends a byte now and then, for ever."""
+def drip(website: Website, beginning: bytes | None = None) -> Page:
+    """Sends a byte now and then, for ever: of a file's content, or of what goes on from
+    another ``beginning`` of the answer.
+    """
 
     def page(handler: BaseHTTPRequestHandler) -> None:
-        handler.send_response(200)
-        handler.send_header("Content-Length", "1000000")
-        handler.end_headers()
+        ok = b"HTTP/1.0 200 OK\r\nContent-Length: 1000000\r\n\r\n"
+        handler.wfile.write(ok if beginning is None else beginning)
         while not website.closing.is_set():
             try:
                 handler.wfile.write(b"x")
             except OSError:  # nobody listens any more
                 return
             time.sleep(0.02)
+
+    return page
+
+
+def at_first(first: Page, then: Page) -> Page:
+    """``first`` once, and ``then`` ever after."""
+    pages = iter([first])
+
+    def page(handler: BaseHTTPRequestHandler) -> None:
+        next(pages, then)(handler)
 
     return page

@@ -7,12 +7,13 @@ H.-W. Ng, S. Winkler: A data-driven approach to cleaning large face datasets (IC
 from __future__ import annotations
 
 import re
+from codecs import BOM_UTF16_BE, BOM_UTF16_LE
 from pathlib import Path
 from typing import NamedTuple
 
 from helpers.base.errors import DataError
 from helpers.data import synthetic
-from helpers.data.images import load_folder_split
+from helpers.data.images import class_folders, load_folder_split
 from helpers.data.near_copies import SIDE, group_near_copies
 from helpers.data.splits import Loaded
 
@@ -56,8 +57,9 @@ def load(folder: Path, size: int = IMAGE_SIZE) -> Loaded:
 
     A photograph is on the web in several sizes: its near copies are in one split.
     """
+    if {*class_folders(folder / "faces")} <= {*CLASSES}:  # else that is said below
+        check_counts(folder)
     whole = load_folder_split(folder / "faces", classes=CLASSES, size=size)
-    check_counts(folder)
     small = load_folder_split(folder / "faces", classes=CLASSES, size=SIDE)
     groups = group_near_copies(small.images, small.labels)
 
@@ -72,12 +74,13 @@ def load(folder: Path, size: int = IMAGE_SIZE) -> Loaded:
 def check_counts(folder: Path) -> None:
     """Raises a DataError unless there are 72 faces of every actor."""
     faces = folder / "faces"
-    counts = {name: len(list((faces / name).glob("*.*"))) for name in CLASSES}
+    counts = {name: len(list((faces / name).glob("[!.]*"))) for name in CLASSES}
     if short := [f"{name} ({n})" for name, n in counts.items() if n < LEAST_COUNT]:
         raise DataError(
             f"{faces} holds too few faces of {', '.join(short)}. Expected at "
-            f"least {LEAST_COUNT} of each actor, {TRAIN_COUNT} for training: fetch "
-            "again what may come yet, or add some by other means."
+            f"least {LEAST_COUNT} of each actor, {TRAIN_COUNT} for training. `python "
+            "-m helpers data fetch facescrub` asks again for what is not there; add "
+            'some by other means, or take the drawn stand-in with source="synthetic".'
         )
 
 
@@ -101,9 +104,11 @@ def read_lists(folder: Path) -> tuple[list[Face], list[str]]:
                 f"{path} is not there. Expected FaceScrub's lists of addresses, which "
                 "the course links to: put both there and fetch again."
             )
-        lines = path.read_text(encoding="utf-8-sig", errors="replace").splitlines()
-        for number, line in enumerate(lines, start=1):
-            values = [value.strip() for value in line.split("\t")]
+        content, before = path.read_bytes(), len(faces)
+        wide = content.startswith((BOM_UTF16_LE, BOM_UTF16_BE))
+        text = content.decode("utf-16" if wide else "utf-8-sig", errors="replace")
+        for number, line in enumerate(text.splitlines(), start=1):
+            values = [value.strip(' "') for value in line.split("\t")]
             is_other = len(values) == len(Face._fields) and values[0] not in ACTORS
             if not line.strip() or is_other:
                 continue  # the header, or about somebody else
@@ -112,4 +117,10 @@ def read_lists(folder: Path) -> tuple[list[Face], list[str]]:
                 faces[face.file] = face
             else:
                 malformed.append(f"{path.name}, line {number}: {line}")
+        if text.strip() and len(faces) == before:
+            raise DataError(
+                f"{path} has no face of any of the twelve actors. Expected text in "
+                "UTF-8, and lines of name, image_id, face_id, url, bbox and sha256 "
+                "with tabs between: put the list there as FaceScrub gives it."
+            )
     return list(faces.values()), malformed

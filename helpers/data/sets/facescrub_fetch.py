@@ -10,17 +10,26 @@ import hashlib
 import io
 import ipaddress
 import socket
+import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import suppress
 from pathlib import Path
-from typing import NamedTuple
-from urllib.parse import urljoin, urlsplit
+from typing import Any, NamedTuple, Self
 
 import pandas as pd
 import requests
 from PIL import Image
+from requests.utils import select_proxy
+from tenacity import (
+    Retrying,
+    retry_if_exception,
+    stop_after_attempt,
+    stop_before_delay,
+    wait_exponential,
+)
 from tqdm.std import tqdm
 from urllib3.exceptions import HTTPError
 
@@ -36,7 +45,9 @@ HEADERS = {"User-Agent": f"cnn-course-notebooks/{__version__} (a course's exerci
 
 # What a download may cost.
 TIMEOUT = 10  # seconds for a connection, and without a byte
-DEADLINE = 60  # seconds in all, redirects included
+DEADLINE = 60  # seconds in all, redirects and further attempts included
+ATTEMPTS = 3
+PAUSE = 1  # seconds before the second attempt, twice as many before the next
 MAX_BYTES = 32 << 20
 MAX_REDIRECTS = 10
 WORKERS = 32  # downloads side by side
@@ -48,6 +59,7 @@ class LostError(Exception):
     def __init__(self, cause: str, detail: str) -> None:
         super().__init__(f"{cause}: {detail}")
         self.cause, self.detail = cause, detail
+        self.may_pass = cause.startswith(("connection", "HTTP 429", "HTTP 5"))
 
 
 class Loss(NamedTuple):
@@ -119,52 +131,112 @@ def report(kept: Iterable[Face], losses: Iterable[Loss]) -> str:
 def download(url: str) -> bytes:
     """Downloads one file into memory; raises a LostError if it is not to be had.
 
-    Redirects are followed, but into a private network only if ``url`` itself is in one.
+    What may pass (no answer, a connection cut, HTTP 429 and 5xx) is tried again within
+    the one deadline. No connection leads into a private network.
     """
-    end = time.monotonic() + DEADLINE
+    attempts = Retrying(
+        retry=retry_if_exception(lambda e: isinstance(e, LostError) and e.may_pass),
+        wait=wait_exponential(PAUSE),
+        stop=stop_after_attempt(ATTEMPTS) | stop_before_delay(DEADLINE),
+        reraise=True,
+    )
+    return attempts(_ask, url, time.monotonic() + DEADLINE)
 
-    def check(response: requests.Response, *_: object, **__: object) -> None:
-        if time.monotonic() > end:
-            raise LostError("connection", f"not done within {DEADLINE:g} s")
-        if response.is_redirect:
-            response.close()  # or its body, perhaps without end, would be read
-            target = urljoin(response.url, response.headers["Location"])
-            if _is_private(target) and not _is_private(url):
-                raise LostError("private", f"redirected to {target}")
 
+def _ask(url: str, end: float) -> bytes:
     try:
-        with requests.Session() as session:
+        with requests.Session() as session, _Guard(end) as guard:
             session.max_redirects = MAX_REDIRECTS
             session.headers.update(HEADERS)
-            session.hooks["response"].append(check)
+            session.hooks["response"].append(_leave_redirect)
+            session.mount("http://", guard)
+            session.mount("https://", guard)
             with session.get(url, timeout=TIMEOUT, stream=True) as response:
-                return _read(response, check)
+                content = _read(response)
+            guard.check()  # what was cut off may look whole
+            return content
     except (OSError, HTTPError, ValueError) as error:  # all that requests raises
+        guard.check()
         raise LostError("connection", str(error)) from error
 
 
-def _read(
-    response: requests.Response, check: Callable[[requests.Response], None]
-) -> bytes:
+def _leave_redirect(response: requests.Response, **_: object) -> None:
+    if response.is_redirect:
+        response.close()  # or its body, perhaps without end, would be read
+
+
+def _read(response: requests.Response) -> bytes:
     if (status := response.status_code) != requests.codes.ok:
         raise LostError(f"HTTP {status}", response.reason)
     content = bytearray()
-    # Piece by piece: waiting for a full buffer, a server that drips is never left.
     while piece := response.raw.read1(1 << 16, decode_content=True):
         content += piece
         if len(content) > MAX_BYTES:
             raise LostError("too large", f"more than {MAX_BYTES:,} bytes")
-        check(response)
     return bytes(content)
 
 
+class _Guard(requests.adapters.HTTPAdapter):
+    """Connects to nothing private, and cuts every connection at the end of its time:
+    the timeout of requests starts anew with each byte, of headers too.
+    """
+
+    def __init__(self, end: float) -> None:
+        super().__init__()
+        self.end = end
+        self.sockets: list[socket.socket] = []
+        self.timer = threading.Timer(end - time.monotonic(), self.cut)
+        self.timer.daemon = True
+
+    def __enter__(self) -> Self:
+        self.timer.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.timer.cancel()
+        for connected in self.sockets:
+            connected.close()
+
+    def get_connection_with_tls_context(
+        self,
+        request: requests.PreparedRequest,
+        verify: Any,
+        proxies: Any = None,
+        cert: Any = None,
+    ) -> Any:
+        pool: Any = super().get_connection_with_tls_context(
+            request, verify, proxies, cert
+        )
+        direct, watch = not select_proxy(str(request.url), proxies), self.watch
+
+        class Connection(pool.ConnectionCls):  # type: ignore[misc]
+            def _new_conn(self) -> socket.socket:
+                return watch(super()._new_conn(), direct=direct)
+
+        pool.ConnectionCls = Connection
+        return pool
+
+    def watch(self, connected: socket.socket, *, direct: bool) -> socket.socket:
+        self.sockets.append(connected.dup())  # TLS takes the socket itself over
+        address = connected.getpeername()[0]
+        if direct and _is_private(address):
+            raise LostError("private", f"leads to {address}")
+        self.check()
+        return connected
+
+    def cut(self) -> None:
+        for connected in self.sockets:
+            with suppress(OSError):  # closed already
+                connected.shutdown(socket.SHUT_RDWR)
+
+    def check(self) -> None:
+        if time.monotonic() >= self.end:
+            raise LostError("connection", f"not done within {DEADLINE:g} s")
+
+
 def _is_private(address: str) -> bool:
-    """Whether the host is this machine or in a network that is not the internet."""
-    try:
-        found = socket.getaddrinfo(urlsplit(address).hostname, None)
-    except socket.gaierror:  # known to a proxy, perhaps
-        return False
-    return not all(ipaddress.ip_address(entry[4][0]).is_global for entry in found)
+    """Whether it is this machine, or in a network that is not the internet."""
+    return not ipaddress.ip_address(address).is_global
 
 
 def decode(content: bytes, sha256: str) -> Image.Image:

@@ -8,6 +8,7 @@ import pytest
 from website import (
     Page,
     Website,
+    at_first,
     content,
     cut_off,
     cut_off_chunk,
@@ -20,6 +21,7 @@ from website import (
 from helpers.data.sets import facescrub_fetch
 from helpers.data.sets.facescrub_fetch import LostError, download
 
+is_private = facescrub_fetch._is_private  # that of the tests knows nothing private
 BODY = bytes(range(256)) * 40
 
 
@@ -66,18 +68,36 @@ def test_a_redirect_into_a_private_network_is_refused(
 ) -> None:
     website.put("/new.jpg", BODY)
     url = website.put("/old.jpg", redirect(f"{website.address}/new.jpg"))
-    assert download(url) == BODY  # from a private address to another
-    new = f"{website.address}/new.jpg"
-    monkeypatch.setattr(facescrub_fetch, "_is_private", lambda address: address == new)
-    assert lost(url) == ("private", f"redirected to {new}")
+    answers = iter([False, True])  # of the first connection, and of the second
+    monkeypatch.setattr(facescrub_fetch, "_is_private", lambda _: next(answers))
+    assert lost(url) == ("private", "leads to 127.0.0.1")
+    assert website.requests == ["/old.jpg"]
+
+
+def test_this_machine_is_not_asked(
+    website: Website, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(facescrub_fetch, "_is_private", is_private)
+    url = website.put("/a.jpg", BODY)
+    assert lost(url) == ("private", "leads to 127.0.0.1")
+    assert website.requests == []
+
+
+def test_a_proxy_may_be_on_this_machine(
+    website: Website, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(facescrub_fetch, "_is_private", is_private)
+    monkeypatch.setenv("http_proxy", website.address)
+    website.put("http://pictures.test/a.jpg", BODY)
+    assert download("http://pictures.test/a.jpg") == BODY
 
 
 @pytest.mark.parametrize(
     ("host", "expected"),
-    [("127.0.0.1", True), ("[::1]", True), ("192.168.0.1", True), ("8.8.8.8", False)],
+    [("127.0.0.1", True), ("::1", True), ("192.168.0.1", True), ("8.8.8.8", False)],
 )
 def test_private_hosts(host: str, expected: bool) -> None:
-    assert facescrub_fetch._is_private(f"http://{host}/a.jpg") == expected
+    assert is_private(host) == expected
 
 
 def test_the_deadline_counts_over_redirects(
@@ -120,6 +140,7 @@ def test_a_connection_that_is_cut(website: Website, page: Page) -> None:
     assert lost(website.put("/a.jpg", page))[0] == "connection"
 
 
+@pytest.mark.usefixtures("website")
 def test_nobody_there() -> None:
     assert lost("http://127.0.0.1:9/a.jpg")[0] == "connection"
 
@@ -132,10 +153,43 @@ def test_a_server_that_hangs(website: Website, monkeypatch: pytest.MonkeyPatch) 
     assert "Read timed out" in detail
 
 
-def test_a_server_that_drips(website: Website, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    "beginning",
+    [
+        None,  # of the content
+        b"HTTP/1.0 200 OK\r\n\r\n",  # of content whose length nobody knows
+        b"HTTP/1.0 200 OK\r\nETag: ",  # of a header
+        b"",  # of the status
+    ],
+)
+def test_a_server_that_drips(
+    website: Website, monkeypatch: pytest.MonkeyPatch, beginning: bytes | None
+) -> None:
     limit(monkeypatch, DEADLINE=0.2)
-    url = website.put("/a.jpg", drip(website))
+    url = website.put("/a.jpg", drip(website, beginning))
     assert lost(url) == ("connection", "not done within 0.2 s")
+
+
+@pytest.mark.parametrize("page", [status(503), status(429), cut_off(BODY)])
+def test_what_may_pass_is_tried_again(website: Website, page: Page) -> None:
+    twice = at_first(page, at_first(page, content(BODY)))
+    assert download(website.put("/a.jpg", twice)) == BODY
+    assert website.asked("/a.jpg") == 3
+
+
+def test_what_does_not_pass_is_lost(website: Website) -> None:
+    assert lost(website.put("/gone.jpg", status(404)))[0] == "HTTP 404"
+    assert website.asked("/gone.jpg") == 1
+    assert lost(website.put("/down.jpg", status(503)))[0] == "HTTP 503"
+    assert website.asked("/down.jpg") == 3
+
+
+def test_no_attempt_is_made_after_the_deadline(
+    website: Website, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    limit(monkeypatch, PAUSE=100)
+    assert lost(website.put("/down.jpg", status(503)))[0] == "HTTP 503"
+    assert website.asked("/down.jpg") == 1
 
 
 def test_a_file_that_is_too_large(
@@ -157,6 +211,7 @@ def test_a_file_that_is_too_large(
         "http://[::1/a",
     ],
 )
+@pytest.mark.usefixtures("website")
 def test_an_address_that_is_none(url: str) -> None:
     assert lost(url)[0] == "connection"
 

@@ -261,11 +261,14 @@ def test_too_few_faces_are_no_set(lists: Lists) -> None:
         "hader (1)",
         "gilpin (0)",
         "at least 72 of each",
-        "fetch again what may come yet",
+        "`python -m helpers data fetch facescrub` asks again",
     ):
         assert part in str(caught.value)
     assert faces_in(lists.folder) == ["faces/hader/hader_00001.jpg"]
     assert data_status("facescrub").state == "broken"
+    for source in ("auto", "real"):  # an unfinished set is not passed over
+        with pytest.raises(DataError, match=r"hader .* fetch facescrub.*synthetic"):
+            load_data("facescrub", source)
 
 
 def test_lists_that_are_not_there() -> None:

@@ -70,6 +70,36 @@ def test_a_malformed_line_is_named(tmp_path: Path, line: str) -> None:
     assert malformed == [f"facescrub_actors.txt, line 2: {line}"]
 
 
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-8-sig"])
+@pytest.mark.parametrize("quote", ["", '"'])
+def test_lists_as_a_spreadsheet_saves_them(
+    tmp_path: Path, encoding: str, quote: str
+) -> None:
+    write_lists(tmp_path, HADER)
+    plain = read_lists(tmp_path)
+    rows = [line.split("\t") for line in (HEADER, HADER)]
+    text = "\r\n".join("\t".join(f"{quote}{v}{quote}" for v in row) for row in rows)
+    (tmp_path / LISTS[0]).write_text(text, encoding=encoding)
+    assert read_lists(tmp_path) == plain
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        HADER.encode("utf-16-le"),  # without the mark that says so
+        HADER.replace("\t", ",").encode(),
+        HADER.replace("Hader", "Nobody").encode(),
+    ],
+)
+def test_a_list_without_a_face_of_the_twelve_is_refused(
+    tmp_path: Path, content: bytes
+) -> None:
+    write_lists(tmp_path, "")
+    (tmp_path / LISTS[0]).write_bytes(content)
+    with pytest.raises(DataError, match=rf"{LISTS[0]} has no face of any .* UTF-8"):
+        read_lists(tmp_path)
+
+
 def test_a_missing_list_says_what_to_put_where(tmp_path: Path) -> None:
     write_lists(tmp_path, HADER)
     (tmp_path / LISTS[1]).unlink()
