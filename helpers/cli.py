@@ -240,31 +240,43 @@ def submit(assignment: str, **options: Any) -> None:
 @main.command()
 @click.argument("model")
 @click.argument("images", type=FILE)
-@output_option
+@click.option(
+    "-o", "--output", type=FILE, help="The file to write; without it, print classes."
+)
 @flag("--names", help="Write class names, not class indices.")
 @quick_option
-def predict(model: str, images: Path, output: Path, **options: bool) -> None:
-    """Label images with a saved model.
+def predict(
+    model: str, images: Path, output: Path | None, *, names: bool, quick: bool
+) -> None:
+    """Label images with a saved model: print the three likeliest classes of each.
 
     MODEL is a model.pt, or the notebook that saved it; IMAGES an image or a folder of
     them. The file has the header id,label and rows such as "0001, 2", by image name.
+    Exits with 1 if an image cannot be read; the others are labelled all the same.
     """
-    from helpers.viewer.predict import write_predictions
+    from helpers.viewer.predict import predict_images
 
-    count, trained_on = write_predictions(model, images, output, **options)
-    drawn = " (by a model of drawn stand-in images: meaningless)"
-    click.echo(f"{output}: {count} images{'' if trained_on == 'real' else drawn}")
+    found = predict_images(model, images, besides=output, quick=quick)
+    click.echo(f"note: {found.training()}", err=True)
+    for fault in found.faults:
+        click.echo(f"error: {' '.join(fault.split())}", err=True)
+    if output and found.files:
+        found.write(output, names=names)
+        click.echo(f"{output}: {len(found.files)} images")
+    elif found.files:
+        click.echo("\n".join(found.likeliest()))
+    sys.exit(bool(found.faults))
 
 
 @main.command()
 @click.argument("model")
+@click.argument("image", type=FILE, required=False)
 @click.option(
     "--kind",
     required=True,
     type=click.Choice(("activations", "filters", "heatmap", "saliency")),
     help="What to draw.",
 )
-@click.option("--image", type=FILE, help="Its input; without it, a blank image.")
 @click.option("--layer", help="Without it, all convolutions, first to last.")
 @click.option(
     "--target",
@@ -276,8 +288,9 @@ def predict(model: str, images: Path, output: Path, **options: bool) -> None:
 def visualize(model: str, kind: str, output: Path, **options: Any) -> None:
     """Draw what a saved network sees, as .png, .pdf or .svg.
 
-    MODEL is a model.pt, or the notebook that saved it. Kinds: the maps of its layers,
-    what its filters respond to, where it finds a class, which pixels matter for it.
+    MODEL is a model.pt, or the notebook that saved it; IMAGE is its input, blank where
+    there is none. Kinds: the maps of its layers, what its filters respond to, where it
+    finds a class, which pixels matter for it.
     """
     from helpers.viewer.pictures import write_picture
 

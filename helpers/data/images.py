@@ -130,14 +130,12 @@ def shuffled(files: Iterable[Path]) -> list[Path]:
     return sorted(files, key=lambda f: shuffle_key(0, f"{f.parent.name}/{f.name}"))
 
 
-def identified_files(folder: Path) -> dict[str, Path]:
-    """Image files by identifier, the name without its suffix, in natural order.
-
-    Raises:
-        DataError: two files have the same identifier, or one is not an image file.
+def identified(images: Iterable[Path]) -> dict[str, Path]:
+    """Files by identifier, the name without its suffix, in natural order; a DataError
+    says that two have the same.
     """
     files: dict[str, Path] = {}
-    for file in sorted(image_files(folder), key=lambda file: numeric_order(file.stem)):
+    for file in sorted(images, key=lambda file: (numeric_order(file.stem), file.name)):
         other = files.setdefault(file.stem, file)
         if other != file:
             raise DataError(
@@ -145,6 +143,11 @@ def identified_files(folder: Path) -> dict[str, Path]:
                 "one of them."
             )
     return files
+
+
+def identified_files(folder: Path) -> dict[str, Path]:
+    """The image files of one folder by identifier; a DataError names any other file."""
+    return identified(image_files(folder))
 
 
 def load_folder_split(folder: Path, *, classes: Sequence[str], size: int) -> Split:

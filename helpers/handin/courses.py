@@ -95,9 +95,9 @@ LINES = (
         ("lines/04_visualization",),
         pages=(3, 4),
         commands=(
-            "visualize lines/02_own_network --kind activations --image IMAGE -o a.png",
+            "visualize lines/02_own_network IMAGE --kind activations -o a.png",
             "visualize lines/03_multi_head --kind filters -o filters.png",
-            "visualize MODEL.pt --kind heatmap --image IMAGE --layer LAYER -o h.png",
+            "visualize MODEL.pt IMAGE --kind heatmap --layer LAYER -o h.png",
         ),
     ),
 )

@@ -1,67 +1,147 @@
-"""A file of predictions for images, as courses ask for it."""
+"""Images labelled by a saved network: for people, and in the file a course asks for."""
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 import click
 import torch
+from torch import Tensor
 
 from helpers.base.declared import resolve
 from helpers.base.errors import DataError, ExportError, ModelError, NotebookError
 from helpers.base.files import write_atomic
+from helpers.base.record import RunRecord
 from helpers.base.runs import exports_root, find_run, kind_of, run_command
-from helpers.data.images import identified_files, load_image
-from helpers.models.saved import load_model
+from helpers.data.archives import is_clutter
+from helpers.data.images import identified
+from helpers.models.saved import SavedModel, load_model
+from helpers.viewer.inputs import read_image
 
 CHUNK = 1024  # images decoded at a time
 
 
-def write_predictions(
-    model: str, images: Path, output: Path, *, names: bool = False, quick: bool = False
-) -> tuple[int, str]:
-    """Labels images with a saved model.
+@dataclass(frozen=True)
+class Predictions:
+    """Labelled images.
+
+    Attributes:
+        path: the network's file.
+        saved: the network.
+        files: the images, in order of identifier (the name without its suffix).
+        probabilities: float32 (N, K).
+        faults: why each of the other files is not labelled.
+    """
+
+    path: Path
+    saved: SavedModel
+    files: list[Path]
+    probabilities: Tensor
+    faults: list[str]
+
+    def likeliest(self) -> Iterator[str]:
+        """A line for each image: ``cup.jpg: cup 91.2 %, chair 5.0 %, lamp 1.3 %``."""
+        best = self.probabilities.topk(min(3, len(self.saved.classes)))
+        for file, *row in zip(self.files, *map(Tensor.tolist, best), strict=True):
+            pairs = zip(*row, strict=True)
+            named = [f"{self.saved.classes[k]} {100 * p:.1f} %" for p, k in pairs]
+            yield f"{file.name}: {', '.join(named)}"
+
+    def write(self, output: Path, *, names: bool = False) -> None:
+        """Writes a table with the header ``id,label`` and rows ``0001, 2``, as courses
+        ask for it, or ``0001,cup`` with ``names``; an ExportError says why it cannot.
+        """
+        labels = self.probabilities.argmax(1).tolist()
+        known = [self.saved.classes[k] if names else f" {k}" for k in labels]
+        ids = [file.stem for file in self.files]
+        with (
+            written_whole(output) as temporary,
+            temporary.open("w", encoding="utf-8", newline="") as file,
+        ):
+            table = csv.writer(file, lineterminator="\n")
+            table.writerows([("id", "label"), *zip(ids, known, strict=True)])
+
+    def training(self) -> str:
+        """What the network was trained on, and what made that less than a whole run."""
+        kind, record = self.saved.trained_on, self.path.with_name("metrics.json")
+        said = [f"{self.path} was trained on {kind} data"]
+        with suppress(ExportError):  # a model by itself knows no more
+            run = RunRecord.load(record)
+            said[0] += f" ({run.data.get('name', 'unknown')})"
+            said += [f"reduced to {run.reduction}"] if run.reduced else []
+        said += [] if kind == "real" else ["so its labels mean nothing"]
+        return ", ".join(said)
+
+
+def predict_images(
+    model: str, images: Path, *, besides: Path | None = None, quick: bool = False
+) -> Predictions:
+    """Labels images with a saved network, as many as can be read.
 
     Args:
         model: as of ``find_model``.
         images: one image, or a folder of images.
-        output: the file, with the header ``id,label`` and rows ``0001, 2`` sorted by
-            identifier (the file's name without its suffix).
+        besides: what in the folder is none of them: the file that is to be written.
+        quick: as of ``find_model``.
+
+    Raises:
+        ModelError: the model is missing or damaged, or takes no images; or as
+            ``find_model``.
+        DataError: there are no images, or two have the same identifier.
+    """
+    files = [images]
+    if images.is_dir():
+        own = besides and besides.resolve()
+        there = [file for file in images.iterdir() if file.resolve() != own]
+        files = list(identified(f for f in there if not is_clutter(f.name)).values())
+    if not files or not images.exists():
+        raise DataError(
+            f"{images} is {'empty' if images.is_dir() else 'not there'}. Expected an "
+            "image or a folder of images."
+        )
+    path = find_model(model, quick=quick)
+    saved, faults, probabilities = load_model(path), [], []
+    labelled: list[Path] = []
+    for start in range(0, len(files), CHUNK):
+        decoded = {}
+        for file in files[start : start + CHUNK]:
+            try:
+                decoded[file] = read_image(saved, file)[0]
+            except DataError as error:
+                faults.append(str(error))
+        if decoded:
+            probabilities.append(saved.predict(torch.stack([*decoded.values()])))
+            labelled += decoded
+    none = [torch.empty(0, len(saved.classes))]
+    found = torch.cat(probabilities or none)
+    return Predictions(path, saved, labelled, found, faults)
+
+
+def write_predictions(
+    model: str, images: Path, output: Path, *, names: bool = False, quick: bool = False
+) -> None:
+    """Writes a course's file of predictions, whole or not at all.
+
+    Args:
+        model: as of ``find_model``.
+        images: one image, or a folder of images.
+        output: the file, as of ``Predictions.write``.
         names: write class names instead of class indices.
         quick: as of ``find_model``.
 
-    Returns:
-        The number of images, and what the model was trained on: ``real`` data or a
-            ``synthetic`` stand-in.
-
     Raises:
-        ModelError: the model is missing or damaged; or as ``find_model``.
-        DataError: an image is missing or damaged, or two have the same identifier;
-            nothing is written.
+        ModelError: as of ``predict_images``.
+        DataError: as of ``predict_images``, or a file is no whole image.
         ExportError: the file cannot be written.
     """
-    if not images.exists():
-        raise DataError(
-            f"{images} is not there. Expected an image or a folder of images."
-        )
-    files = list(identified_files(images).values()) if images.is_dir() else [images]
-    saved = load_model(find_model(model, quick=quick))
-    labels: list[int] = []
-    for start in range(0, len(files), CHUNK):
-        chunk = [
-            load_image(file, size=saved.image_size, channels=saved.channels)
-            for file in files[start : start + CHUNK]
-        ]
-        labels += saved.predict(torch.stack(chunk)).argmax(dim=1).tolist()
-    rows = [
-        f"{file.stem}, {saved.classes[label] if names else label}\n"
-        for file, label in zip(files, labels, strict=True)
-    ]
-    with written_whole(output) as temporary:
-        temporary.write_text("id,label\n" + "".join(rows), encoding="utf-8")
-    return len(files), saved.trained_on
+    found = predict_images(model, images, besides=output, quick=quick)
+    if found.faults:
+        raise DataError(found.faults[0])
+    found.write(output, names=names)
 
 
 def find_model(name: str, *, quick: bool = False) -> Path:

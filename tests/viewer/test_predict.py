@@ -1,15 +1,19 @@
 from __future__ import annotations
 
+import csv
+import re
 import shutil
 from pathlib import Path
 
 import pytest
 import torch
+from click.testing import CliRunner, Result
 from PIL import Image
 
 from helpers.base.errors import DataError, ModelError
 from helpers.base.files import data_dir, exports_dir
 from helpers.base.record import RunRecord
+from helpers.cli import main
 from helpers.data import load_data
 from helpers.models import create_model
 from helpers.models.saved import SavedModel, load_model, save_model
@@ -57,7 +61,7 @@ def test_rows_are_sorted_by_identifier(
     model: Path, images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     output = tmp_path / "out" / "labels.csv"
-    assert write_predictions(str(model), images, output) == (3, "real")
+    write_predictions(str(model), images, output)
     header, *rows = output.read_text().splitlines()
     assert header == "id,label"
     assert [row.partition(", ")[0] for row in rows] == ["0002", "9", "10"]
@@ -66,7 +70,7 @@ def test_rows_are_sorted_by_identifier(
     monkeypatch.setattr(predict, "CHUNK", 2)
     write_predictions(str(model), images, output, names=True)
     assert output.read_text().splitlines()[1:] == [
-        f"{stem}, {CLASSES[label]}"
+        f"{stem},{CLASSES[label]}"
         for stem, label in zip(("0002", "9", "10"), labels, strict=True)
     ]
 
@@ -98,6 +102,85 @@ def test_bad_images_leave_an_earlier_file(
     with pytest.raises(ModelError, match="no model file"):
         write_predictions(str(tmp_path / "none.pt"), images / "10.png", output)
     assert output.read_text() == "before"
+
+
+def test_names_are_quoted_where_they_must_be(
+    model: Path, images: Path, tmp_path: Path
+) -> None:
+    saved = torch.load(model)
+    saved["classes"] = names = ("a, b", 'the "c"', "d\ne")
+    torch.save(saved, model)
+    (images / "9.jpg").rename(images / "9, new.jpg")
+    for named in (True, False):
+        write_predictions(str(model), images, tmp_path / "out.csv", names=named)
+        with (tmp_path / "out.csv").open(newline="") as file:
+            rows = list(csv.DictReader(file))
+        assert [row["id"] for row in rows] == ["0002", "9, new", "10"]
+        assert {row["label"] for row in rows} <= {*names, " 0", " 1", " 2"}
+
+
+def test_the_output_is_none_of_the_images(
+    model: Path, images: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(images)
+    for output in (Path("labels.csv"), images / "labels.csv"):
+        write_predictions(str(model), images, output)
+        assert len(output.read_text().splitlines()) == 4
+
+
+def predicted(*arguments: object) -> Result:
+    return CliRunner().invoke(main, ["predict", *map(str, arguments)])
+
+
+def test_without_a_file_the_likeliest_classes_are_printed(
+    model: Path, images: Path
+) -> None:
+    result = predicted(model, images / "10.png")
+    assert (result.exit_code, result.stderr) == (
+        0,
+        f"note: {model} was trained on real data\n",
+    )
+    share = r"\d+\.\d %"
+    assert re.fullmatch(
+        rf"10\.png: (\w+ {share}), (\w+ {share}), (\w+ {share})\n", result.stdout
+    )
+    assert all(name in result.stdout for name in CLASSES)
+    assert len(predicted(model, images).stdout.splitlines()) == 3
+
+
+def test_a_bad_image_is_reported_and_the_others_are_labelled(
+    model: Path, images: Path, tmp_path: Path
+) -> None:
+    (images / "1.png").write_bytes(b"")
+    (images / "notes.txt").write_text("no image")
+    for written in ((), ("-o", tmp_path / "labels.csv")):
+        result = predicted(model, images, *written)
+        assert result.exit_code == 1
+        _note, *faults = result.stderr.splitlines()
+        assert [fault.partition(" cannot be read")[0] for fault in faults] == [
+            f"error: {images / name}" for name in ("1.png", "notes.txt")
+        ]
+    assert len((tmp_path / "labels.csv").read_text().splitlines()) == 1 + 3
+    result = predicted(model, images / "1.png", "-o", tmp_path / "none.csv")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert not (tmp_path / "none.csv").exists()
+
+
+def test_the_run_of_a_model_says_what_it_was_trained_on(
+    model: Path, images: Path
+) -> None:
+    data = {"name": "caltech101", "source": "real"}
+    record = RunRecord("caltech101/01_lenet5", status="complete", data=data)
+    record.parameters, record.reduced = {"epochs": 2, "seeds": 1}, ["epochs"]
+    record.save(model.with_name("metrics.json"))
+    assert predicted(model, images / "10.png").stderr == (
+        f"note: {model} was trained on real data (caltech101), reduced to epochs 2\n"
+    )
+    saved = torch.load(model)
+    torch.save(saved | {"trained_on": "synthetic"}, model)
+    assert predicted(model, images / "10.png").stderr.endswith(
+        ", so its labels mean nothing\n"
+    )
 
 
 EXAMPLE = """\

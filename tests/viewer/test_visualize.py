@@ -54,7 +54,7 @@ def test_a_picture_is_written_and_what_was_chosen_or_converted_is_said(
     model: Path, photo: Path, tmp_path: Path
 ) -> None:
     output = tmp_path / "out.png"
-    result = visualize(model, "--kind", "heatmap", "--image", photo, "-o", output)
+    result = visualize(model, photo, "--kind", "heatmap", "-o", output)
     assert result.exit_code == 0, result.output
     assert Image.open(output).width > 500
     assert "note: The image of 24×20 pixels was resized to 16×16." in result.output
@@ -86,10 +86,10 @@ def test_other_formats_go_by_the_suffix(
             "no class 'dog': the network knows ant, bee, cat",
         ),
         (
-            ["--image", "missing.png", "-o", "a.png"],
+            ["missing.png", "-o", "a.png"],
             "missing.png cannot be read as an image",
         ),
-        (["--image", "model.pt", "-o", "a.png"], "cannot be read as an image"),
+        (["model.pt", "-o", "a.png"], "cannot be read as an image"),
         (["-o", "a.gif"], "name a .png, .pdf, .svg file"),
         (["-o", "photo.png/a.png"], "cannot be written"),
     ],
