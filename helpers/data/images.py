@@ -29,26 +29,14 @@ MODES = {1: "L", 3: "RGB"}
 
 
 def open_image(file: Path | IO[bytes], *, upright: bool = True) -> Image.Image:
-    """The whole image in a file, on white paper where it is transparent.
-
-    Args:
-        file: of any mode with 8 or 16 bits.
-        upright: whether to turn it as its EXIF data say.
-
-    Returns:
-        An image of mode ``L`` or ``RGB``.
-
-    Raises:
-        DataError: it is missing, truncated or no image, or its values say not what is
-            white.
+    """The whole image in a file, of mode ``L`` or ``RGB``: on white paper where it is
+    transparent, turned as its EXIF data say if ``upright``; a DataError says why not.
     """
     try:
         with Image.open(file) as image:
             image.load()
-            if upright:
-                # Damaged EXIF data tell nothing; the pixels are turned before the
-                # other entries matter.
-                with suppress(Exception):
+            with suppress(Exception):  # of damaged EXIF data, which matter no further
+                if upright:
                     ImageOps.exif_transpose(image, in_place=True)
             return _plain(image)
     except Exception as error:  # each decoder fails in its own way
@@ -63,7 +51,7 @@ def load_image(path: Path, *, size: int | None = None, channels: int = 3) -> Ten
     """Decodes an image of any mode, upright, on white paper where it is transparent.
 
     Args:
-        path: where it is; a DataError as of ``open_image``.
+        path: where it is; a DataError says that it cannot be read.
         size: side in pixels to resize to (both, antialiased); None keeps its own.
         channels: 1 for grayscale, 3 for RGB.
 
@@ -79,14 +67,13 @@ def load_image(path: Path, *, size: int | None = None, channels: int = 3) -> Ten
 
 def _plain(image: Image.Image) -> Image.Image:
     """In mode ``L`` or ``RGB``, which ``convert`` does not do well by itself."""
-    mode, sixteen = image.mode, image.format in {"PNG", "PPM"}  # and not 32 bits
-    if mode.startswith("I;16") or (mode == "I" and sixteen):
-        # It would cut off what is above 255.
+    mode = image.mode
+    if mode.startswith("I;16") or (mode == "I" and image.format in {"PNG", "PPM"}):
+        # 16 bits: it would cut off what is above 255.
         return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
     if mode in {"I", "F"}:
         raise ValueError(
-            "its values are of 32 bits, of which nothing says how large white is; save "
-            "it with 8 or 16 bits"
+            "nothing says how large white is in 32 bits; save it with 8 or 16"
         )
     if image.has_transparency_data:  # it would show the colour hidden there
         paper = Image.new("RGBA", image.size, "white")

@@ -17,9 +17,16 @@ from helpers.models.heads import heads_of
 from helpers.models.saved import SavedModel
 from helpers.viewer.pictures import KINDS, draw_picture, suitable_layers
 
+KINDS_SAID = {
+    "activations": "what layers put out",
+    "filters": "what filters respond to",
+    "heatmap": "where a class is found",
+    "saliency": "which pixels matter",
+}
+
 
 class NetworkBrowser(widgets.VBox):  # type: ignore[misc]
-    """Menus for kind, layer, class and image, and for the head that is explained.
+    """Menus for kind, layer, image, and for the class or head that is explained.
 
     Args:
         saved: the network.
@@ -46,27 +53,29 @@ class NetworkBrowser(widgets.VBox):  # type: ignore[misc]
                 f"Layer {layer!r} of {type(saved.model).__name__} has no {kind}: "
                 f"choose {', '.join(layers) or 'none'}."
             )
-        heads = heads_of(saved.model)
-        offered = [] if heads is None else [(name, name) for name in heads.factors]
+        heads = getattr(heads_of(saved.model), "factors", ())
+        targets: list[tuple[str, Any]] = [("the predicted class", None)]
+        targets += [(f"the predicted {name}", name) for name in heads]
+        targets += [(name, index) for index, name in enumerate(saved.classes)]
         present = split.labels.unique().tolist()
-        self.kind_menu = _menu("kind", list(KINDS), kind)
-        self.layer_menu = _menu("layer", _layer_options(layers), layer)
-        self.head_menu = _menu("head", [("all heads", None), *offered], None)
+        self.kind_menu = _menu("Show", [(KINDS_SAID[k], k) for k in KINDS], kind)
+        self.layer_menu = _menu("Layer", _layer_options(layers), layer)
+        self.target_menu = _menu("Explain", targets, None)
         names = [(saved.classes[label], label) for label in present]
-        self.class_menu = _menu("class", names, present[0])
+        self.class_menu = _menu("Images of", names, present[0])
         images = self._images_of(present[0])
-        self.image_menu = _menu("image", images, images[0][1])
+        self.image_menu = _menu("Image", images, images[0][1])
         self._image, self._picture = widgets.Image(width=160), widgets.Image()
         self._notes = widgets.HTML()
         self._shown: tuple[Any, ...] = ()
         self._show()
         self.kind_menu.observe(self._offer_layers, "value")
         self.class_menu.observe(self._offer_images, "value")
-        for menu in (self.layer_menu, self.head_menu, self.image_menu):
+        for menu in (self.layer_menu, self.target_menu, self.image_menu):
             menu.observe(self._show, "value")
-        menus = [self.kind_menu, self.layer_menu, self.class_menu, self.image_menu]
-        menus[2:2] = [self.head_menu] if offered else []
-        top = widgets.HBox([widgets.VBox(menus), self._image])
+        choice = [self.kind_menu, self.layer_menu, self.target_menu]
+        menus = widgets.VBox([*choice, self.class_menu, self.image_menu])
+        top = widgets.HBox([menus, self._image])
         super().__init__([top, self._notes, self._picture])
 
     def _images_of(self, label: int) -> list[tuple[str, int]]:
@@ -84,18 +93,19 @@ class NetworkBrowser(widgets.VBox):  # type: ignore[misc]
         self.layer_menu.unobserve(self._show, "value")
         self.layer_menu.options = _layer_options(layers)
         self.layer_menu.value = kept if kept in layers else None
-        self.layer_menu.disabled = not layers
         self.layer_menu.observe(self._show, "value")
         self._show()
 
     def _show(self, _change: Any = None) -> None:
         kind, index = self.kind_menu.value, self.image_menu.value
         image = self._split.images[index]
+        self.layer_menu.disabled = "layer" not in KINDS[kind]
+        self.target_menu.disabled = "target" not in KINDS[kind]
         self._image.value = _png(to_pil_image(image.cpu()).save)
         given = {
             "image": index,
             "layer": self.layer_menu.value,
-            "target": self.head_menu.value,
+            "target": self.target_menu.value,
         }
         used = {name: given[name] for name in KINDS[kind]}
         if (kind, used) == self._shown:

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from helpers.base.errors import ConfigError, ExportError, ModelError
 from helpers.insight.activations import (
     activations,
-    layers_with_maps,
+    has_positions,
     output_shapes,
     strongest_maps,
 )
@@ -38,6 +38,7 @@ KINDS = {
     "heatmap": ("image", "layer", "target"),
     "saliency": ("image", "target"),
 }
+IDLE = (nn.Identity, nn.Dropout, nn.Dropout2d, nn.Flatten)  # outside training
 SUFFIXES = (".png", ".pdf", ".svg")
 FEW = 8  # maps or filters of each layer, where several layers are drawn
 MOST_FILTERS = 64  # of one layer
@@ -137,13 +138,15 @@ def write_picture(
 
 
 def suitable_layers(saved: SavedModel, kind: str) -> list[str]:
-    """The layers that suit a picture of that kind, in the order of their definition."""
+    """The layers that do something in prediction and suit a picture of that kind, in
+    the order of their definition.
+    """
     if "layer" not in KINDS[kind]:
         return []
-    if kind == "heatmap":
-        return layers_with_maps(saved.model, _blank(saved))
+    fits = has_positions if kind == "heatmap" else lambda shape: len(shape) in (1, 3)
     shapes = output_shapes(saved.model, _blank(saved))
-    return [name for name, shape in shapes.items() if len(shape) in (1, 3)]
+    modules = {name: saved.model.get_submodule(name) for name in shapes}
+    return [n for n in shapes if fits(shapes[n]) and not isinstance(modules[n], IDLE)]
 
 
 def _main_layers(saved: SavedModel, kind: str, notes: list[str]) -> list[str]:
@@ -152,9 +155,7 @@ def _main_layers(saved: SavedModel, kind: str, notes: list[str]) -> list[str]:
     families = {"convolutions": nn.Conv2d, "fully connected layers": nn.Linear}
     for name, family in families.items():
         if layers := [n for n, module in modules.items() if isinstance(module, family)]:
-            notes.append(
-                f"No layer was given: all {name} are drawn, {', '.join(layers)}."
-            )
+            notes.append(f"All {name} are drawn: {', '.join(layers)}.")
             return layers
     raise ModelError(
         f"{type(saved.model).__name__} has no convolution with maps, so there is no "
@@ -239,7 +240,7 @@ def _explained(
     """Such as ``angle: 15° (99.1 %)``."""
     classes, probabilities = explained_classes(saved.model, images, target)
     if target is None or isinstance(target, str):
-        notes.append("No class was given: the predicted one is explained.")
+        notes.append("The class that is predicted is explained.")
     head, heads = (
         target[0] if isinstance(target, tuple) else target,
         heads_of(saved.model),

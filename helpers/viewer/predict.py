@@ -27,11 +27,9 @@ CHUNK = 1024  # images decoded at a time
 
 @dataclass(frozen=True)
 class Predictions:
-    """Labelled images.
+    """What the network in the file ``path`` says of images.
 
     Attributes:
-        path: the network's file.
-        saved: the network.
         files: the images, in order of identifier (the name without its suffix).
         probabilities: float32 (N, K).
         faults: why each of the other files is not labelled.
@@ -52,8 +50,8 @@ class Predictions:
             yield f"{file.name}: {', '.join(named)}"
 
     def write(self, output: Path, *, names: bool = False) -> None:
-        """Writes a table with the header ``id,label`` and rows ``0001, 2``, as courses
-        ask for it, or ``0001,cup`` with ``names``; an ExportError says why it cannot.
+        """Writes the header ``id,label`` and rows ``0001, 2``, as courses ask for them,
+        or with ``names`` ``0001,cup``; an ExportError says that this is impossible.
         """
         labels = self.probabilities.argmax(1).tolist()
         known = [self.saved.classes[k] if names else f" {k}" for k in labels]
@@ -66,7 +64,7 @@ class Predictions:
             table.writerows([("id", "label"), *zip(ids, known, strict=True)])
 
     def training(self) -> str:
-        """What the network was trained on, and what made that less than a whole run."""
+        """What the network was trained on, and what made that a reduced run."""
         kind, record = self.saved.trained_on, self.path.with_name("metrics.json")
         said = [f"{self.path} was trained on {kind} data"]
         with suppress(ExportError):  # a model by itself knows no more
@@ -104,8 +102,8 @@ def predict_images(
             "image or a folder of images."
         )
     path = find_model(model, quick=quick)
-    saved, faults, probabilities = load_model(path), [], []
-    labelled: list[Path] = []
+    saved, faults = load_model(path), []
+    labelled, found = list[Path](), [torch.empty(0)]
     for start in range(0, len(files), CHUNK):
         decoded = {}
         for file in files[start : start + CHUNK]:
@@ -114,31 +112,18 @@ def predict_images(
             except DataError as error:
                 faults.append(str(error))
         if decoded:
-            probabilities.append(saved.predict(torch.stack([*decoded.values()])))
             labelled += decoded
-    none = [torch.empty(0, len(saved.classes))]
-    found = torch.cat(probabilities or none)
-    return Predictions(path, saved, labelled, found, faults)
+            found.append(saved.predict(torch.stack([*decoded.values()])))
+    return Predictions(path, saved, labelled, torch.cat(found), faults)
 
 
 def write_predictions(
-    model: str, images: Path, output: Path, *, names: bool = False, quick: bool = False
+    model: str, images: Path, output: Path, *, names: bool = False
 ) -> None:
-    """Writes a course's file of predictions, whole or not at all.
-
-    Args:
-        model: as of ``find_model``.
-        images: one image, or a folder of images.
-        output: the file, as of ``Predictions.write``.
-        names: write class names instead of class indices.
-        quick: as of ``find_model``.
-
-    Raises:
-        ModelError: as of ``predict_images``.
-        DataError: as of ``predict_images``, or a file is no whole image.
-        ExportError: the file cannot be written.
+    """Writes a course's file of predictions, whole or not at all: as
+    ``predict_images`` and ``Predictions.write``, but any fault is a DataError.
     """
-    found = predict_images(model, images, besides=output, quick=quick)
+    found = predict_images(model, images, besides=output)
     if found.faults:
         raise DataError(found.faults[0])
     found.write(output, names=names)

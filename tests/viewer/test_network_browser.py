@@ -12,6 +12,7 @@ from helpers.data.splits import Split
 from helpers.models import SavedModel
 from helpers.viewer import browser
 from helpers.viewer.browser import NetworkBrowser
+from helpers.viewer.pictures import KINDS
 
 PNG = b"\x89PNG"
 
@@ -49,7 +50,7 @@ def test_the_first_choice_is_drawn_and_no_figure_stays_open(
     assert bytes(shown._image.value).startswith(PNG)
     assert shown.class_menu.options == (("top left", 0), ("top right", 2))
     assert shown.layer_menu.options[0] == ("all layers", None)
-    assert "all convolutions are drawn, conv1, conv2" in shown._notes.value
+    assert "All convolutions are drawn: conv1, conv2" in shown._notes.value
     assert plt.get_fignums() == before
 
 
@@ -86,18 +87,62 @@ def test_only_layers_that_suit_the_kind_are_offered(
     assert shown.layer_menu.disabled
 
 
-def test_a_network_with_heads_has_a_menu_for_them(
-    multi_head: SavedModel, split: Split
+def test_layers_that_do_nothing_in_prediction_are_not_offered(
+    lenet: SavedModel, split: Split
 ) -> None:
+    for kind in ("activations", "heatmap"):
+        offered = {
+            name
+            for name, _ in NetworkBrowser(lenet, split, kind=kind).layer_menu.options
+        }
+        assert {"conv1", "pool", "relu2"} < offered
+        assert not offered & {"norm1", "norm2", "norm3", "dropout"}
+
+
+def test_the_class_that_is_explained_can_be_chosen(
+    lenet: SavedModel, split: Split
+) -> None:
+    shown = NetworkBrowser(lenet, split, kind="saliency")
+    assert [name for name, _ in shown.target_menu.options] == [
+        "the predicted class",
+        *lenet.classes,
+    ]
+    label = dict(shown.target_menu.options)
+    pictures = set()
+    for name in lenet.classes[:3]:
+        shown.target_menu.value = label[name]
+        assert shown._notes.value == ""
+        pictures.add(bytes(shown._picture.value))
+    assert len(pictures) == 3
+    shown.kind_menu.value = "filters"
+    assert shown.target_menu.disabled
+
+
+def test_the_menus_speak_in_plain_words(lenet: SavedModel, split: Split) -> None:
+    shown = NetworkBrowser(lenet, split)
+    assert [kind for _, kind in shown.kind_menu.options] == list(KINDS)
+    assert "where a class is found" in dict(shown.kind_menu.options)
+    menus = shown.children[0].children[0].children
+    assert [menu.description for menu in menus] == [
+        "Show",
+        "Layer",
+        "Explain",
+        "Images of",
+        "Image",
+    ]
+
+
+def test_heads_can_be_explained_too(multi_head: SavedModel, split: Split) -> None:
     gray = replace(split, images=split.images[:, :1])
     shown = NetworkBrowser(multi_head, gray, kind="heatmap")
-    assert [name for name, _ in shown.head_menu.options] == [
-        "all heads",
-        "row",
-        "column",
+    assert [name for name, _ in shown.target_menu.options] == [
+        "the predicted class",
+        "the predicted row",
+        "the predicted column",
+        *multi_head.classes,
     ]
     before = bytes(shown._picture.value)
-    shown.head_menu.value = "column"
+    shown.target_menu.value = "column"
     assert bytes(shown._picture.value) != before
 
 

@@ -55,8 +55,8 @@ def test_every_network_is_drawn_from_nothing_but_itself_and_is_left_alone(
 def test_what_is_left_out_is_said(lenet: SavedModel) -> None:
     notes = " ".join(draw_picture(lenet, "heatmap").notes)
     assert "No image was given" in notes
-    assert "No layer was given" in notes
-    assert "No class was given" in notes
+    assert "All convolutions are drawn: conv1, conv2" in notes
+    assert "The class that is predicted is explained" in notes
     assert (
         draw_picture(
             lenet, "heatmap", image=some_image(lenet), layer="conv2", target="top left"

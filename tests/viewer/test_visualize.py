@@ -59,7 +59,7 @@ def test_a_picture_is_written_and_what_was_chosen_or_converted_is_said(
     assert Image.open(output).width > 500
     assert "note: The image of 24×20 pixels was resized to 16×16." in result.output
     assert "note: The image was converted from L to RGB." in result.output
-    assert "note: No class was given" in result.output
+    assert "note: The class that is predicted is explained." in result.output
 
 
 @pytest.mark.parametrize("suffix", ["pdf", "svg"])

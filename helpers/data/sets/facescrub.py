@@ -7,7 +7,6 @@ H.-W. Ng, S. Winkler: A data-driven approach to cleaning large face datasets (IC
 from __future__ import annotations
 
 import re
-from codecs import BOM_UTF16_BE, BOM_UTF16_LE
 from pathlib import Path
 from typing import NamedTuple
 
@@ -57,7 +56,7 @@ def load(folder: Path, size: int = IMAGE_SIZE) -> Loaded:
 
     A photograph is on the web in several sizes: its near copies are in one split.
     """
-    if {*class_folders(folder / "faces")} <= {*CLASSES}:  # else that is said below
+    if {*class_folders(folder / "faces")} <= {*CLASSES}:
         check_counts(folder)
     whole = load_folder_split(folder / "faces", classes=CLASSES, size=size)
     small = load_folder_split(folder / "faces", classes=CLASSES, size=SIDE)
@@ -78,9 +77,9 @@ def check_counts(folder: Path) -> None:
     if short := [f"{name} ({n})" for name, n in counts.items() if n < LEAST_COUNT]:
         raise DataError(
             f"{faces} holds too few faces of {', '.join(short)}. Expected at "
-            f"least {LEAST_COUNT} of each actor, {TRAIN_COUNT} for training. `python "
-            "-m helpers data fetch facescrub` asks again for what is not there; add "
-            'some by other means, or take the drawn stand-in with source="synthetic".'
+            f"least {LEAST_COUNT} of each actor, {TRAIN_COUNT} for training: `python "
+            "-m helpers data fetch facescrub` asks again for the others; or add some "
+            'by other means, or take the drawn stand-in with source="synthetic".'
         )
 
 
@@ -105,7 +104,7 @@ def read_lists(folder: Path) -> tuple[list[Face], list[str]]:
                 "the course links to: put both there and fetch again."
             )
         content, before = path.read_bytes(), len(faces)
-        wide = content.startswith((BOM_UTF16_LE, BOM_UTF16_BE))
+        wide = content.startswith((b"\xff\xfe", b"\xfe\xff"))
         text = content.decode("utf-16" if wide else "utf-8-sig", errors="replace")
         for number, line in enumerate(text.splitlines(), start=1):
             values = [value.strip(' "') for value in line.split("\t")]
@@ -119,8 +118,7 @@ def read_lists(folder: Path) -> tuple[list[Face], list[str]]:
                 malformed.append(f"{path.name}, line {number}: {line}")
         if text.strip() and len(faces) == before:
             raise DataError(
-                f"{path} has no face of any of the twelve actors. Expected text in "
-                "UTF-8, and lines of name, image_id, face_id, url, bbox and sha256 "
-                "with tabs between: put the list there as FaceScrub gives it."
+                f"{path} has no face of any of the twelve actors. Expected FaceScrub's "
+                "own list, in UTF-8 and with tabs: get it again."
             )
     return list(faces.values()), malformed

@@ -131,8 +131,8 @@ def report(kept: Iterable[Face], losses: Iterable[Loss]) -> str:
 def download(url: str) -> bytes:
     """Downloads one file into memory; raises a LostError if it is not to be had.
 
-    What may pass (no answer, a connection cut, HTTP 429 and 5xx) is tried again within
-    the one deadline. No connection leads into a private network.
+    What may pass (a connection cut, HTTP 429 or 5xx) is tried again within the one
+    deadline. No connection leads into a private network.
     """
     attempts = Retrying(
         retry=retry_if_exception(lambda e: isinstance(e, LostError) and e.may_pass),
@@ -177,8 +177,8 @@ def _read(response: requests.Response) -> bytes:
 
 
 class _Guard(requests.adapters.HTTPAdapter):
-    """Connects to nothing private, and cuts every connection at the end of its time:
-    the timeout of requests starts anew with each byte, of headers too.
+    """Connects to nothing private, and cuts all connections at ``end``: the timeout of
+    requests starts anew with each byte, of headers too.
     """
 
     def __init__(self, end: float) -> None:
@@ -198,31 +198,23 @@ class _Guard(requests.adapters.HTTPAdapter):
             connected.close()
 
     def get_connection_with_tls_context(
-        self,
-        request: requests.PreparedRequest,
-        verify: Any,
-        proxies: Any = None,
-        cert: Any = None,
+        self, request: requests.PreparedRequest, *args: Any, **options: Any
     ) -> Any:
-        pool: Any = super().get_connection_with_tls_context(
-            request, verify, proxies, cert
-        )
-        direct, watch = not select_proxy(str(request.url), proxies), self.watch
+        pool: Any = super().get_connection_with_tls_context(request, *args, **options)
+        proxied, guard = select_proxy(str(request.url), options["proxies"]), self
 
         class Connection(pool.ConnectionCls):  # type: ignore[misc]
             def _new_conn(self) -> socket.socket:
-                return watch(super()._new_conn(), direct=direct)
+                connected: socket.socket = super()._new_conn()
+                guard.sockets.append(connected.dup())  # TLS takes over the first
+                address = connected.getpeername()[0]
+                if _is_private(address) and not proxied:
+                    raise LostError("private", f"leads to {address}")
+                guard.check()
+                return connected
 
         pool.ConnectionCls = Connection
         return pool
-
-    def watch(self, connected: socket.socket, *, direct: bool) -> socket.socket:
-        self.sockets.append(connected.dup())  # TLS takes the socket itself over
-        address = connected.getpeername()[0]
-        if direct and _is_private(address):
-            raise LostError("private", f"leads to {address}")
-        self.check()
-        return connected
 
     def cut(self) -> None:
         for connected in self.sockets:
