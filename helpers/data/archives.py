@@ -54,7 +54,10 @@ def unpacked(source: Path, *, beside: Path) -> Iterator[Path]:
         dir=beside.parent, prefix=".unpacked.", suffix=".part"
     ) as folder:
         extract(source, Path(folder))
-        yield Path(folder)
+        try:
+            yield Path(folder)
+        except DataError as error:  # of a file that lies in the archive
+            raise DataError(str(error).replace(folder, str(source))) from error
 
 
 def _is_wanted(name: str) -> bool:

@@ -87,10 +87,20 @@ def numeric_order(name: str) -> tuple[list[str | int], str]:
     return [int(part) if part.isdecimal() else part for part in parts], name
 
 
+def listed(folder: Path) -> list[Path]:
+    """What a folder holds but clutter; a DataError says that a name is no text."""
+    files = sorted(folder.iterdir() if folder.is_dir() else ())
+    for file in files:
+        if any("\ud800" <= letter <= "\udfff" for letter in file.name):
+            raise DataError(
+                f"{folder} holds {file.name!a}, whose name is not UTF-8: rename it."
+            )
+    return [file for file in files if not is_clutter(file.name)]
+
+
 def class_folders(folder: Path) -> tuple[str, ...]:
     """The names of the class folders in ``folder``; numbers sort as numbers."""
-    files = folder.iterdir() if folder.is_dir() else ()
-    names = [f.name for f in files if f.is_dir() and not is_clutter(f.name)]
+    names = [file.name for file in listed(folder) if file.is_dir()]
     if not names:
         raise DataError(
             f"{folder} holds no class folders, or is not there. Expected one folder of "
@@ -101,7 +111,7 @@ def class_folders(folder: Path) -> tuple[str, ...]:
 
 def image_files(folder: Path) -> list[Path]:
     """The image files of one folder in natural order; a DataError names any other."""
-    files = [file for file in folder.iterdir() if not is_clutter(file.name)]
+    files = listed(folder)
     for file in files:
         if file.suffix.lower() not in SUFFIXES or not file.is_file():
             raise DataError(f"{file} is not an image file: move it elsewhere.")

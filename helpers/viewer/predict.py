@@ -17,8 +17,7 @@ from helpers.base.errors import DataError, ExportError, ModelError, NotebookErro
 from helpers.base.files import write_atomic
 from helpers.base.record import RunRecord
 from helpers.base.runs import exports_root, find_run, kind_of, run_command
-from helpers.data.archives import is_clutter
-from helpers.data.images import identified
+from helpers.data.images import identified, listed
 from helpers.models.saved import SavedModel, load_model
 from helpers.viewer.inputs import read_image
 
@@ -94,8 +93,8 @@ def predict_images(
     files = [images]
     if images.is_dir():
         own = besides and besides.resolve()
-        there = [file for file in images.iterdir() if file.resolve() != own]
-        files = list(identified(f for f in there if not is_clutter(f.name)).values())
+        there = (file for file in listed(images) if file.resolve() != own)
+        files = list(identified(there).values())
     if not files or not images.exists():
         raise DataError(
             f"{images} is {'empty' if images.is_dir() else 'not there'}. Expected an "

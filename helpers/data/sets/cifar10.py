@@ -35,6 +35,7 @@ MD5 = {**BATCHES, META: CIFAR10.meta["md5"]}
 
 def load(folder: Path) -> Loaded:
     """Reads the batches; a tenth of each class for training goes to validation."""
+    folder = next(folder.rglob(META), folder / META).parent  # may lie one deeper
     drawn = (folder / synthetic.MARKER).is_file()
     for name, md5 in MD5.items():
         path = folder / name

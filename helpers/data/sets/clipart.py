@@ -30,15 +30,18 @@ NUM_CLASSES = 65  # of the course, and of the stand-in
 
 
 def load(folder: Path, size: int = IMAGE_SIZE) -> Loaded:
-    """Reads ``train/<label>/*.jpg`` and ``valid/<label>/*.jpg``, any number of them.
+    """Reads ``train/<label>/*.jpg`` and ``valid/<label>/*.jpg`` (or ``val``), any
+    number of them; labels may have leading zeros.
 
     Their names are in ``classes.txt``, if it is there. ``test/`` has no labels, so it
     is no split; but it is read, so that a broken image is known before the hand-in.
     """
-    numbers = tuple(map(str, range(len(class_folders(folder / "train")))))
+    first, *others = class_folders(folder / "train")
+    width = 1 if first.strip("0") else len(first)
+    numbers = [f"{number:0{width}}" for number in range(1 + len(others))]
     train, valid = (
-        load_folder_split(folder / name, classes=numbers, size=size)
-        for name in ("train", "valid")
+        load_folder_split(path, classes=numbers, size=size)
+        for path in (folder / "train", _valid(folder))
     )
     if (test := folder / "test").is_dir():
         decode(list(identified_files(test).values()), size=size)
@@ -58,10 +61,15 @@ def convert(source: Path, folder: Path) -> None:
     """
     with unpacked(source, beside=folder) as content:
         for path in sorted(content.rglob("train")):
-            if (path.parent / "valid").is_dir():
+            if _valid(path.parent).is_dir():
                 shutil.copytree(path.parent, folder, dirs_exist_ok=True)
                 return
-        drawings = sorted(content.rglob("[Cc]lip*[Aa]rt"))
+        drawings = sorted(content.rglob("[Cc][Ll][Ii][Pp]*[Aa][Rr][Tt]"))
+        if not drawings and any(path.is_dir() for path in content.glob("*/*")):
+            raise DataError(
+                f"{source} holds no folder Clipart, and no folder train beside valid. "
+                "Expected Office-Home, or the course's own set."
+            )
         _split_categories([content, *drawings][-1], folder)
 
 
@@ -74,6 +82,11 @@ def draw(folder: Path) -> None:
     }
     numbers = tuple(map(str, range(NUM_CLASSES)))
     synthetic.draw_files(folder, numbers, layout, size=64)
+
+
+def _valid(folder: Path) -> Path:
+    other = folder / "val"
+    return other if other.is_dir() else folder / "valid"
 
 
 def _names(path: Path, count: int) -> tuple[str, ...]:

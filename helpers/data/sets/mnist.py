@@ -61,23 +61,26 @@ def draw(folder: Path) -> None:
 
 def _read(folder: Path, part: str) -> Split:
     """The images of ``train`` or ``t10k``; their id is their place: ``train/00042``."""
-    raw = folder / "raw"
-    images = _read_idx(raw / f"{part}-images-idx3-ubyte")
-    labels = _read_idx(raw / f"{part}-labels-idx1-ubyte")
+    images = _read_idx(folder, f"{part}-images-idx3-ubyte")
+    labels = _read_idx(folder, f"{part}-labels-idx1-ubyte")
     if images.shape != (len(labels), IMAGE_SIZE, IMAGE_SIZE) or labels.max() > 9:
         raise DataError(
-            f"{raw} holds images {tuple(images.shape)} for {len(labels)} labels up to "
-            f"{labels.max()} in {part}. Expected one of 28×28 for each label, 0 to 9: "
-            f"{AGAIN}"
+            f"{folder} holds images {tuple(images.shape)} for {len(labels)} labels up "
+            f"to {labels.max()} in {part}. Expected one of 28×28 for each label, 0 to "
+            f"9: {AGAIN}"
         )
     ids = tuple(f"{part}/{n:05d}" for n in range(len(labels)))
     return Split(images[:, None], labels, ids)
 
 
-def _read_idx(path: Path) -> Tensor:
+def _read_idx(folder: Path, name: str) -> Tensor:
     """What torchvision reads; unpacked first if only the ``.gz`` file is there."""
-    read = read_image_file if "images" in path.name else read_label_file
+    read = read_image_file if "images" in name else read_label_file
+    path = folder / "raw" / name
     try:
+        # 7-Zip names it train-images.idx3-ubyte, in a folder of its own.
+        unpacked = sorted(folder.rglob(name.replace("-idx", "?idx")))
+        path = next(filter(Path.is_file, unpacked), path)
         if not path.is_file():
             with gzip.open(f"{path}.gz") as packed, write_atomic(path) as temporary:
                 temporary.write_bytes(packed.read())

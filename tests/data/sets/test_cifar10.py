@@ -54,6 +54,14 @@ def test_a_tenth_of_each_class_is_for_validation() -> None:
     assert_one_place_each(splits)
 
 
+def test_the_folder_in_the_archive_may_lie_in_another_of_its_name(small: Path) -> None:
+    expected = load_data("cifar10")
+    outer = small.rename(small.with_name("outer"))
+    small.mkdir()
+    outer.rename(small / small.name)
+    assert load_data("cifar10").fingerprint() == expected.fingerprint()
+
+
 def test_images_stay_with_their_labels_and_places(small: Path) -> None:
     files = [small / name for name in cifar10.BATCHES]
     batches = [pickle.loads(file.read_bytes()) for file in files]  # noqa: S301

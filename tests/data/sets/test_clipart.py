@@ -87,6 +87,16 @@ def test_folders_that_are_not_the_numbers_are_named(course: Path, name: str) -> 
     assert data_status("clipart").state == "broken"
 
 
+def test_leading_zeros_and_val_are_read_too(course: Path) -> None:
+    expected = load_data("clipart", size=16)
+    (course / "valid").rename(course / "val")
+    for folder in [*(course / "train").iterdir(), *(course / "val").iterdir()]:
+        folder.rename(folder.with_name(f"{folder.name:0>2}"))
+    splits = load_data("clipart", size=16)
+    assert splits.classes == expected.classes
+    assert splits.fingerprint() == expected.fingerprint()
+
+
 def test_a_class_of_one_split_only_is_named(course: Path) -> None:
     shutil.rmtree(course / "valid" / "7")
     with pytest.raises(
@@ -163,7 +173,7 @@ def test_archive_and_folder_give_the_same(office_home: Path, tmp_path: Path) -> 
     assert contents(convert("clipart", office_home / "Clipart")) == first
 
 
-@pytest.mark.parametrize("name", ["clipart", "Clip Art"])
+@pytest.mark.parametrize("name", ["clipart", "Clip Art", "CLIPART"])
 def test_the_folder_is_found_by_its_name(
     office_home: Path, tmp_path: Path, name: str
 ) -> None:
@@ -182,6 +192,47 @@ def test_the_courses_own_archive_is_taken_as_it_is(
     (handed_out / "classes.txt").write_text("\n".join(names))
     assert contents(convert("clipart", tmp_path)) == contents(handed_out)
     assert load_data("clipart", size=16).classes == names
+
+
+def pack(folder: Path, archive: Path) -> Path:
+    with zipfile.ZipFile(archive, "w") as packed:
+        for file in folder.rglob("*"):
+            packed.write(file, file.relative_to(folder.parent))
+    return archive
+
+
+def test_the_courses_own_archive_may_have_val(course: Path, tmp_path: Path) -> None:
+    (course / "valid").rename(course / "val")
+    handed_out = course.rename(tmp_path / "homework")
+    convert("clipart", pack(handed_out, tmp_path / "homework.zip"))
+    assert load_data("clipart", size=16).counts() == {"train": 24, "valid": 12}
+
+
+def test_a_fault_in_an_archive_is_named_by_its_place_there(
+    office_home: Path, tmp_path: Path
+) -> None:
+    (office_home / "Clipart" / "TV" / "notes.txt").touch()
+    archive = pack(office_home, tmp_path / "office.zip")
+    with pytest.raises(DataError) as caught:
+        convert("clipart", archive)
+    assert str(caught.value).startswith(
+        f"{archive}/OfficeHomeDataset/Clipart/TV/notes.txt is not an image file"
+    )
+
+
+def test_another_data_set_is_refused(course: Path, tmp_path: Path) -> None:
+    shutil.rmtree(course / "valid")
+    (tmp_path / "homework").mkdir()
+    course.rename(tmp_path / "homework" / "set")
+    with pytest.raises(DataError, match="homework holds no folder Clipart, and no"):
+        convert("clipart", tmp_path / "homework")
+
+
+def test_a_name_that_is_no_text_is_refused(office_home: Path) -> None:
+    bed = office_home / "Clipart" / "Bed"
+    bed.rename(bed.with_name("B\udce9d"))
+    with pytest.raises(DataError, match=r"holds 'B\\udce9d', whose name is not UTF-8"):
+        convert("clipart", office_home)
 
 
 def test_what_cannot_be_laid_out_leaves_nothing(

@@ -32,6 +32,20 @@ def small() -> Path:
     return raw
 
 
+@pytest.mark.parametrize("place", ["{}", "{}.folder/{}", "../{}"])
+def test_files_as_other_programs_unpack_them(small: Path, place: str) -> None:
+    expected = load_data("mnist")
+    for file in sorted(small.iterdir()):
+        if file.suffix == ".gz":
+            file.unlink()
+            continue
+        name = file.name.replace("-idx", ".idx")
+        target = small / place.format(name, name)
+        target.parent.mkdir(exist_ok=True)
+        file.rename(target)
+    assert load_data("mnist").fingerprint() == expected.fingerprint()
+
+
 def assert_disjoint(splits: Splits) -> None:
     ids = [name for split in splits.parts.values() for name in split.ids]
     assert len(set(ids)) == len(ids)
