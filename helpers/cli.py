@@ -252,7 +252,7 @@ def predict(
 
     MODEL is a model.pt, or the notebook that saved it; IMAGES an image or a folder of
     them. The file has the header id,label and rows such as "0001, 2", by image name.
-    Exits with 1 if an image cannot be read; the others are labelled all the same.
+    An image that cannot be read is reported, the others are labelled; exit with 1.
     """
     from helpers.viewer.predict import predict_images
 

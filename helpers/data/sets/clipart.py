@@ -12,7 +12,7 @@ from pathlib import Path
 
 from helpers.base.errors import DataError
 from helpers.data import synthetic
-from helpers.data.archives import unpacked
+from helpers.data.archives import is_clutter, unpacked
 from helpers.data.images import (
     class_folders,
     decode,
@@ -60,11 +60,11 @@ def convert(source: Path, folder: Path) -> None:
             file.
     """
     with unpacked(source, beside=folder) as content:
-        for path in sorted(content.rglob("train")):
+        for path in _find(content, "train"):
             if _valid(path.parent).is_dir():
                 shutil.copytree(path.parent, folder, dirs_exist_ok=True)
                 return
-        drawings = sorted(content.rglob("[Cc][Ll][Ii][Pp]*[Aa][Rr][Tt]"))
+        drawings = _find(content, "[Cc][Ll][Ii][Pp]*[Aa][Rr][Tt]")
         if not drawings and any(path.is_dir() for path in content.glob("*/*")):
             raise DataError(
                 f"{source} holds no folder Clipart, and no folder train beside valid. "
@@ -82,6 +82,11 @@ def draw(folder: Path) -> None:
     }
     numbers = tuple(map(str, range(NUM_CLASSES)))
     synthetic.draw_files(folder, numbers, layout, size=64)
+
+
+def _find(folder: Path, pattern: str) -> list[Path]:
+    found = (path.relative_to(folder) for path in folder.rglob(pattern))
+    return sorted(folder / p for p in found if not any(map(is_clutter, p.parts)))
 
 
 def _valid(folder: Path) -> Path:

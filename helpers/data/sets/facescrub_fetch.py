@@ -17,7 +17,7 @@ from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple
 
 import pandas as pd
 import requests
@@ -144,20 +144,21 @@ def download(url: str) -> bytes:
 
 
 def _ask(url: str, end: float) -> bytes:
-    try:
-        with requests.Session() as session, _Guard(end) as guard:
-            session.max_redirects = MAX_REDIRECTS
-            session.headers.update(HEADERS)
-            session.hooks["response"].append(_leave_redirect)
-            session.mount("http://", guard)
-            session.mount("https://", guard)
+    with requests.Session() as session:
+        guard = _Guard(end)
+        session.mount("http://", guard)
+        session.mount("https://", guard)
+        session.max_redirects = MAX_REDIRECTS
+        session.headers.update(HEADERS)
+        session.hooks["response"].append(_leave_redirect)
+        try:
             with session.get(url, timeout=TIMEOUT, stream=True) as response:
                 content = _read(response)
-            guard.check()  # what was cut off may look whole
-            return content
-    except (OSError, HTTPError, ValueError) as error:  # all that requests raises
-        guard.check()
-        raise LostError("connection", str(error)) from error
+        except (OSError, HTTPError, ValueError) as error:  # all that requests raises
+            guard.check()
+            raise LostError("connection", str(error)) from error
+        guard.check()  # what was cut off may look whole
+        return content
 
 
 def _leave_redirect(response: requests.Response, **_: object) -> None:
@@ -186,13 +187,10 @@ class _Guard(requests.adapters.HTTPAdapter):
         self.end = end
         self.sockets: list[socket.socket] = []
         self.timer = threading.Timer(end - time.monotonic(), self.cut)
-        self.timer.daemon = True
-
-    def __enter__(self) -> Self:
         self.timer.start()
-        return self
 
-    def __exit__(self, *_: object) -> None:
+    def close(self) -> None:
+        super().close()
         self.timer.cancel()
         for connected in self.sockets:
             connected.close()
@@ -201,14 +199,14 @@ class _Guard(requests.adapters.HTTPAdapter):
         self, request: requests.PreparedRequest, *args: Any, **options: Any
     ) -> Any:
         pool: Any = super().get_connection_with_tls_context(request, *args, **options)
-        proxied, guard = select_proxy(str(request.url), options["proxies"]), self
+        proxy, guard = select_proxy(str(request.url), options["proxies"]), self
 
         class Connection(pool.ConnectionCls):  # type: ignore[misc]
             def _new_conn(self) -> socket.socket:
                 connected: socket.socket = super()._new_conn()
                 guard.sockets.append(connected.dup())  # TLS takes over the first
                 address = connected.getpeername()[0]
-                if _is_private(address) and not proxied:
+                if _is_private(address) and not proxy:
                     raise LostError("private", f"leads to {address}")
                 guard.check()
                 return connected

@@ -208,6 +208,16 @@ def test_the_courses_own_archive_may_have_val(course: Path, tmp_path: Path) -> N
     assert load_data("clipart", size=16).counts() == {"train": 24, "valid": 12}
 
 
+def test_what_macos_adds_to_a_folder_is_passed_over(
+    office_home: Path, tmp_path: Path
+) -> None:
+    added = tmp_path / "__MACOSX" / office_home.name / "Clipart" / "Bed"
+    added.mkdir(parents=True)
+    (added / "._00001.jpg").touch()
+    convert("clipart", tmp_path)
+    assert load_data("clipart", size=8).classes == ("Alarm_Clock", "Bed", "TV")
+
+
 def test_a_fault_in_an_archive_is_named_by_its_place_there(
     office_home: Path, tmp_path: Path
 ) -> None:
