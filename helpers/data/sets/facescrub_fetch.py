@@ -150,7 +150,7 @@ def _ask(url: str, end: float) -> bytes:
         session.mount("https://", guard)
         session.max_redirects = MAX_REDIRECTS
         session.headers.update(HEADERS)
-        session.hooks["response"].append(_leave_redirect)
+        session.hooks["response"].append(guard.leave)
         try:
             with session.get(url, timeout=TIMEOUT, stream=True) as response:
                 content = _read(response)
@@ -159,11 +159,6 @@ def _ask(url: str, end: float) -> bytes:
             raise LostError("connection", str(error)) from error
         guard.check()  # what was cut off may look whole
         return content
-
-
-def _leave_redirect(response: requests.Response, **_: object) -> None:
-    if response.is_redirect:
-        response.close()  # or its body, perhaps without end, would be read
 
 
 def _read(response: requests.Response) -> bytes:
@@ -192,8 +187,16 @@ class _Guard(requests.adapters.HTTPAdapter):
     def close(self) -> None:
         super().close()
         self.timer.cancel()
-        for connected in self.sockets:
-            connected.close()
+        self.drop()
+
+    def leave(self, response: requests.Response, **_: object) -> None:
+        if response.is_redirect:
+            response.close()  # or its body, perhaps without end, would be read
+            self.drop()
+
+    def drop(self) -> None:
+        while self.sockets:
+            self.sockets.pop().close()
 
     def get_connection_with_tls_context(
         self, request: requests.PreparedRequest, *args: Any, **options: Any
