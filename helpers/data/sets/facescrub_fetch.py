@@ -156,7 +156,10 @@ def _ask(url: str, end: float) -> bytes:
                 content = _read(response)
         except (OSError, HTTPError, ValueError) as error:  # all that requests raises
             guard.check()
-            raise LostError("connection", str(error)) from error
+            lost = LostError("connection", str(error))
+            hopeless = (ValueError, requests.TooManyRedirects)  # no address, or a loop
+            lost.may_pass = not isinstance(error, hopeless)
+            raise lost from error
         guard.check()  # what was cut off may look whole
         return content
 
@@ -191,8 +194,8 @@ class _Guard(requests.adapters.HTTPAdapter):
 
     def leave(self, response: requests.Response, **_: object) -> None:
         if response.is_redirect:
-            response.close()  # or its body, perhaps without end, would be read
             self.drop()
+            response.close()  # or its body, perhaps without end, would be read
 
     def drop(self) -> None:
         while self.sockets:

@@ -118,6 +118,7 @@ def test_the_deadline_counts_over_redirects(
 def test_redirects_without_end(website: Website) -> None:
     url = website.put("/a.jpg", redirect("/a.jpg"))
     assert lost(url)[1] == "Exceeded 10 redirects."
+    assert website.asked("/a.jpg") == 1 + facescrub_fetch.MAX_REDIRECTS
 
 
 @pytest.mark.parametrize(
