@@ -42,11 +42,27 @@ def _values(_context: object, _option: object, texts: Sequence[str]) -> dict[str
     return values
 
 
+def _formats(_context: object, _option: object, text: str) -> list[str]:
+    from helpers.export.pages import FORMATS
+
+    formats = list(dict.fromkeys(name.strip().lower() for name in text.split(",")))
+    if not set(formats) <= set(FORMATS):
+        raise click.BadParameter(f"{text!r} is not of the form {','.join(FORMATS)}")
+    return formats
+
+
 flag = partial(click.option, is_flag=True)
 any_names = click.argument("names", nargs=-1)
 some_names = click.argument("names", nargs=-1, required=True)
 output_option = click.option(
     "-o", "--output", required=True, type=FILE, help="The file to write."
+)
+formats_option = click.option(
+    "--formats",
+    default="html,pdf",
+    show_default=True,
+    callback=_formats,
+    help="The documents to make.",
 )
 quick_option = flag("--quick", help="The quick runs in exports/quick, not the others.")
 
@@ -142,8 +158,11 @@ def data_check(names: Sequence[str]) -> None:
     type=click.FloatRange(0, min_open=True),
     help="Seconds that each notebook may take.",
 )
-@flag("--no-export", help="Make no HTML and PDF.")
-def run(names: Sequence[str], *, no_export: bool, **options: Any) -> None:
+@formats_option
+@flag("--no-export", help="Make no documents.")
+def run(
+    names: Sequence[str], *, no_export: bool, formats: list[str], **options: Any
+) -> None:
     """Run notebooks (all, or NAMES) and export them.
 
     What a run leaves is in exports/<assignment>/<notebook>/, a quick one in
@@ -154,7 +173,7 @@ def run(names: Sequence[str], *, no_export: bool, **options: Any) -> None:
 
     # A machine that is shut down sends SIGTERM: end as after Ctrl-C.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    export = None if no_export else export_notebook
+    export = None if no_export else partial(export_notebook, formats=formats)
     outcomes = run_notebooks(names, export=export, **options)
     click.echo(f"\n{report(outcomes)}")
     sys.exit(int(not all(outcome.ok for outcome in outcomes)))
@@ -162,8 +181,9 @@ def run(names: Sequence[str], *, no_export: bool, **options: Any) -> None:
 
 @main.command()
 @any_names
+@formats_option
 @quick_option
-def export(names: Sequence[str], *, quick: bool) -> None:
+def export(names: Sequence[str], *, formats: list[str], quick: bool) -> None:
     """Export executed notebooks again.
 
     NAMES may also be paths of .ipynb files; without NAMES: every run there is.
@@ -171,7 +191,7 @@ def export(names: Sequence[str], *, quick: bool) -> None:
     from helpers.export.pages import export_notebook
 
     for path in executed_notebooks(names, quick=quick):
-        for file in export_notebook(path):
+        for file in export_notebook(path, formats=formats):
             click.echo(file)
 
 

@@ -18,6 +18,14 @@ from helpers.cli import main
 from helpers.doctor import Check
 
 Call = Callable[..., Result]
+FINISH = """\
+import os, pathlib
+from helpers.base.record import RunRecord
+path = pathlib.Path(os.environ["CNN_RUN_FOLDER"]) / "metrics.json"
+record = RunRecord.load(path)
+record.status = "complete"
+record.save(path)
+"""
 
 
 @pytest.fixture
@@ -205,8 +213,8 @@ def test_run_reports_a_failure_in_short(call: Call, tmp_path: Path) -> None:
         (
             ["course/02_b"],
             (
-                "error: There is no notebook or assignment 'course/02_b'. Known "
-                "notebooks: course/01_a."
+                "error: There is no notebook or assignment 'course/02_b'. Did you mean "
+                "course/01_a? Known notebooks: course/01_a."
             ),
         ),
     ],
@@ -226,6 +234,8 @@ def test_run_refuses_what_it_does_not_know(
         ["run", "-p", "=2"],
         ["run", "--jobs", "0"],
         ["run", "--timeout", "0"],
+        ["run", "--formats", "docx"],
+        ["export", "--formats", ""],
         ["predict", "model.pt"],
         ["data", "fetch"],
         ["no-such"],
@@ -255,6 +265,21 @@ def test_export_takes_names_and_paths(
             0,
             f"{executed.with_suffix('.html')}\n{executed.with_suffix('.pdf')}\n",
         )
+
+
+def test_only_the_documents_that_are_asked_for_are_made(
+    call: Call, tmp_path: Path, notebooks: Path
+) -> None:
+    path = notebooks / "course/01_a.ipynb"
+    result = call("export", path, "--formats", "HTML")
+    assert result.stdout == f"{path.with_suffix('.html')}\n"
+    assert not path.with_suffix(".pdf").exists()
+    notebook = nbformat.read(path, as_version=4)
+    notebook.cells[-1].source = FINISH
+    nbformat.write(notebook, path)
+    assert call("run", "01_a", "--formats", "html").exit_code == 0
+    left = {file.name for file in (tmp_path / "exports/course/01_a").iterdir()}
+    assert left == {"metrics.json", "notebook.html", "notebook.ipynb", "run.log"}
 
 
 def test_predict_reports_one_line(call: Call, tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ and what stands for it.
 from __future__ import annotations
 
 import ast
+import difflib
 import json
 import re
 import subprocess
@@ -117,8 +118,13 @@ def resolve(name: str, folder: Path | None = None) -> list[DeclaredNotebook]:
     found = [n for n in notebooks if wanted in (n.name, *n.name.split("/"))]
     if not found:
         known = ", ".join(n.name for n in notebooks) or "none"
+        names = [n.name for n in notebooks]
+        names += [part for full in names for part in full.split("/")]
+        close = difflib.get_close_matches(wanted, names, 1)
+        meant = f" Did you mean {close[0]}?" if close else ""
         raise NotebookError(
-            f"There is no notebook or assignment {name!r}. Known notebooks: {known}."
+            f"There is no notebook or assignment {name!r}.{meant} Known notebooks: "
+            f"{known}."
         )
     if len({n.name.partition("/")[0] for n in found}) > 1:
         raise NotebookError(

@@ -7,6 +7,10 @@ its traceback.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from textwrap import shorten
+
 
 class HelpersError(Exception):
     """A failure that its message explains to the user."""
@@ -36,3 +40,16 @@ class NotebookError(HelpersError):
 
 class ExportError(HelpersError):
     """An HTML page, PDF or result file that could not be made or read."""
+
+
+@contextmanager
+def explained(kind: type[HelpersError], what: str, advice: str) -> Iterator[None]:
+    """Whatever goes wrong in the block is an error of this kind, which also says why.
+
+    For what libraries make of a damaged file: hardly anything is known of that.
+    """
+    try:
+        yield
+    except Exception as error:
+        why = shorten(str(error) or repr(error), 400, placeholder=" …")
+        raise kind(f"{what} ({why}). {advice}") from error

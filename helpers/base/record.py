@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import json
+import math
 import statistics
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal, get_args
 
 from helpers.base.errors import ExportError
-from helpers.base.estimate import Estimate, estimate, unit_of
+from helpers.base.estimate import Estimate, Unit, estimate, unit_of
 from helpers.base.files import write_atomic
+from helpers.base.schema import NUMBER, OBJECT, SIZE, TEXT, each, fields, many, misfit
 
-OPTIONAL = {"error", "reduced"}  # left out where there is nothing to say
-FINDING = {"section", "text", "estimate", "verdict"}
-SUMMARY = {"mean", "std", "ci95", "values"}
 VERDICTS = (
     "met",
     "met on average",
@@ -25,7 +24,35 @@ VERDICTS = (
     "contradicted",
     "not judged",
 )
+AGAIN = "Move its folder away, and run its notebook again."
 Status = Literal["running", "complete", "failed", "killed", "timeout"]
+_HALF = {"type": ["number", "null"], "minimum": 0}
+_BOUND = {"type": ["number", "null"]}
+_ESTIMATE = {"mean": NUMBER, "ci95": _HALF, "count": SIZE, "over": TEXT}
+_SUMMARY = {"mean": NUMBER, "std": NUMBER, "ci95": _HALF, "values": many(NUMBER, 1)}
+_FINDING = {
+    "section": TEXT,
+    "text": TEXT,
+    "estimate": fields(_ESTIMATE | {"unit": {"enum": get_args(Unit)}}),
+    "verdict": {"enum": VERDICTS},
+}
+_DATA = dict.fromkeys(("name", "source", "backbone", "weights", "replaces"), TEXT)
+OPTIONAL = {"error": TEXT, "reduced": many(TEXT)}  # left out where empty
+SCHEMA = fields(
+    {
+        "notebook": {"type": "string", "pattern": r"^[^/\\.][^/\\]*/[^/\\.][^/\\]*$"},
+        "status": {"enum": get_args(Status)},
+        "data": fields({}, _DATA | {"splits": each(SIZE | {"minimum": 0})}, more=True),
+        "parameters": OBJECT,
+        "results": each(each(fields(_SUMMARY, {"over": TEXT}, more=True))),
+        "findings": many(
+            fields(_FINDING, {"at_least": _BOUND, "at_most": _BOUND}, more=True)
+        ),
+        "environment": OBJECT,
+        "seconds": NUMBER | {"minimum": 0},
+    },
+    OPTIONAL,
+)
 
 
 @dataclass
@@ -67,22 +94,34 @@ class RunRecord:
         """Reads a record.
 
         Raises:
-            ExportError: there is none, or it is truncated or of another version; the
-                message names the file.
+            ExportError: there is none, or it does not follow ``SCHEMA``; the message
+                names the file and what is wrong.
         """
         try:
-            content = json.loads(path.read_text(encoding="utf-8"))
+            content = json.loads(
+                path.read_text(encoding="utf-8"),
+                parse_int=_finite,
+                parse_float=_finite,
+                parse_constant=_finite,
+            )
+            problem = misfit(content, SCHEMA)
+            record = None if problem else cls(**content)
+            if record:
+                record._text().encode()  # noqa: SLF001  # what is read can be written
         except OSError as error:
             raise ExportError(
                 f"There is no record of a run at {path} ({error.strerror}): run its "
                 "notebook."
             ) from error
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise ExportError(
-                f"{path} is damaged or cut short ({error}): run its notebook again."
+                f"{path} is damaged or cut short ({error}). {AGAIN}"
             ) from error
-        _check(content, path)
-        return cls(**content)
+        if record and (alien := set(record.reduced) - set(record.parameters)):
+            problem = f"it has no parameter {min(alien)}, but was reduced in it"
+        if not record or problem:
+            raise ExportError(f"{path} is of another version: {problem}. {AGAIN}")
+        return record
 
     def values(self, model: str, metric: str) -> list[float]:
         """A metric's values, one per seed.
@@ -134,14 +173,18 @@ class RunRecord:
 
     def save(self, path: Path) -> None:
         """Writes the record to ``path``, whole or not at all."""
+        text = self._text()
+        with write_atomic(path) as temporary:
+            temporary.write_text(text, encoding="utf-8")
+
+    def _text(self) -> str:
         content = {
             name: value
             for name, value in asdict(self).items()
             if value or name not in OPTIONAL
         }
         text = json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False)
-        with write_atomic(path) as temporary:
-            temporary.write_text(text + "\n", encoding="utf-8")
+        return f"{text}\n"
 
 
 def summarize(
@@ -180,39 +223,7 @@ def said(finding: Mapping[str, Any], replaced: str = "") -> str:
     return f"{verdict}, {replaced}" if replaced and finding["section"] else verdict
 
 
-def _check(content: Any, path: Path) -> None:
-    known = {item.name for item in fields(RunRecord)}
-    found = set(content) if isinstance(content, dict) else set()
-    if missing := sorted(known - found - OPTIONAL):
-        problem = f"lacks {', '.join(missing)}"
-    elif unknown := sorted(found - known):
-        problem = f"holds the unknown {', '.join(unknown)}"
-    elif content["status"] not in get_args(Status):
-        statuses = ", ".join(get_args(Status))
-        problem = f"has the status {content['status']!r} instead of one of {statuses}"
-    elif not (
-        all(map(_is_finding, content["findings"]))
-        and all(
-            _has(summary, SUMMARY)
-            for metrics in content["results"].values()
-            for summary in metrics.values()
-        )
-    ):
-        problem = "has a finding or a result of another form"
-    else:
-        return
-    raise ExportError(
-        f"{path} is of another version: it {problem}. Run its notebook again."
-    )
-
-
-def _is_finding(row: Any) -> bool:
-    return (
-        _has(row, FINDING)
-        and row["verdict"] in VERDICTS
-        and _has(row["estimate"], {item.name for item in fields(Estimate)})
-    )
-
-
-def _has(entry: Any, names: set[str]) -> bool:
-    return isinstance(entry, dict) and names <= set(entry)
+def _finite(text: str) -> float:
+    if not math.isfinite(number := float(text)):
+        raise ValueError(f"{text[:20]} is not a finite number")
+    return int(text) if text.lstrip("-").isdigit() else number

@@ -37,7 +37,13 @@ def unfinished_dir(root: Path, name: str) -> Path:
 
 
 def unfinished(root: Path, name: str) -> Path:
-    """That folder, emptied for a new run, to be moved by ``place``."""
+    """That folder, emptied for a new run, to be moved by ``place``.
+
+    Raises:
+        ExportError: the record of the run that it would replace cannot be read.
+    """
+    if root.name != QUICK:
+        _complete(root / name)
     folder = unfinished_dir(root, name)
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)

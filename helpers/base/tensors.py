@@ -4,7 +4,7 @@ what they hold.
 
 from __future__ import annotations
 
-import pickle
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -12,17 +12,11 @@ import torch
 
 from helpers.base.files import write_atomic
 
-# What torch raises for a file that is empty, cut short, or something else altogether.
-_DAMAGED = (
-    OSError,
-    RuntimeError,
-    EOFError,
-    ValueError,
-    LookupError,
-    AttributeError,
-    TypeError,
-    pickle.UnpicklingError,
-)
+# What comes instead of a file from the web, by its first bytes.
+_INSTEAD = {
+    b"version https://git-lfs": "a Git LFS pointer: get the file by git lfs pull",
+    b"<": "a web page: download the file by its direct link",
+}
 
 
 class UnreadableError(Exception):
@@ -51,8 +45,12 @@ def read_tensors(path: Path) -> Any:
     """
     try:
         return torch.load(path, map_location="cpu", weights_only=True)
-    except _DAMAGED as error:
-        raise UnreadableError(
-            f"{type(error).__name__}: "
-            f"{str(error).splitlines()[0] if str(error) else 'empty'}"
-        ) from error
+    except Exception as error:  # whatever torch, zipfile and pickle have for damage
+        reason = (
+            f"{type(error).__name__}: {str(error).partition(chr(10))[0] or 'empty'}"
+        )
+        with suppress(OSError), path.open("rb") as file:
+            start = file.read(99).lstrip()
+            for mark, what in _INSTEAD.items():
+                reason = f"it is {what}" if start.startswith(mark) else reason
+        raise UnreadableError(reason) from error

@@ -5,11 +5,15 @@ from __future__ import annotations
 import tarfile
 import tempfile
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
+from typing import TypeVar
 
 from helpers.base.errors import DataError
+
+MAX_RATIO, ALWAYS_ALLOWED = 100, 64 << 20  # unpacked; pictures hardly get smaller
+Member = TypeVar("Member", zipfile.ZipInfo, tarfile.TarInfo)
 
 
 def is_clutter(name: str) -> bool:
@@ -21,18 +25,17 @@ def extract(archive: Path, folder: Path) -> None:
     """Unpacks a zip or (compressed) tar archive without clutter, into ``folder`` only.
 
     Raises:
-        DataError: the archive is broken or encrypted, or a member is a device or a link
-            out of ``folder``.
+        DataError: the archive is broken, encrypted or far larger than it looks, or a
+            member is a device or a link out of ``folder``.
     """
     try:
         if zipfile.is_zipfile(archive):
             with zipfile.ZipFile(archive) as packed:
-                names = filter(_is_wanted, packed.namelist())
-                packed.extractall(folder, names)  # noqa: S202  # never outside
+                infos = _wanted(archive, packed.infolist())
+                packed.extractall(folder, infos)  # noqa: S202  # never outside
         else:
             with tarfile.open(archive) as tar:
-                members = [member for member in tar if _is_wanted(member.name)]
-                tar.extractall(folder, members, filter="data")
+                tar.extractall(folder, _wanted(archive, tar), filter="data")
     except OSError:  # of the disk
         raise
     except Exception as error:  # tarfile's, lzma's, zlib's and zipfile's own
@@ -60,5 +63,17 @@ def unpacked(source: Path, *, beside: Path) -> Iterator[Path]:
             raise DataError(str(error).replace(folder, str(source))) from error
 
 
-def _is_wanted(name: str) -> bool:
-    return not any(map(is_clutter, PurePosixPath(name).parts))  # ".." is hidden too
+def _wanted(archive: Path, members: Iterable[Member]) -> list[Member]:
+    """The members that are no clutter, as long as all are not far larger packed out."""
+    left = max(ALWAYS_ALLOWED, MAX_RATIO * archive.stat().st_size)
+    found = []
+    for member in members:  # of a tar, each is read when it is asked for
+        if isinstance(member, zipfile.ZipInfo):
+            name, size = member.filename, member.file_size
+        else:
+            name, size = member.name, member.size  # of a sparse one, with its holes
+        if (left := left - size) < 0:
+            raise ValueError(f"it unpacks to more than {MAX_RATIO} times its size")
+        if not any(map(is_clutter, PurePosixPath(name).parts)):  # ".." is hidden too
+            found.append(member)
+    return found

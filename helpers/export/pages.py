@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,12 +14,18 @@ if TYPE_CHECKING:
     from nbformat import NotebookNode
 
 
-def export_notebook(path: Path, folder: Path | None = None) -> list[Path]:
+FORMATS = ("html", "pdf")
+
+
+def export_notebook(
+    path: Path, folder: Path | None = None, formats: Collection[str] = FORMATS
+) -> list[Path]:
     """Writes a notebook, with whatever outputs it has, as a page and as a PDF.
 
     Args:
         path: of the notebook.
         folder: where the files go, named like the notebook; beside it if None.
+        formats: which of ``FORMATS``.
 
     Raises:
         ExportError: no notebook, an image that is missing or broken, or a folder that
@@ -31,9 +39,11 @@ def export_notebook(path: Path, folder: Path | None = None) -> list[Path]:
     exporter = OfflineHTMLExporter()  # type: ignore[no-untyped-call]
     html, _ = exporter.from_notebook_node(notebook, resources)
     target = (folder or path.parent) / path.name
-    write_export(page := target.with_suffix(".html"), html.encode())
-    write_export(pdf := target.with_suffix(".pdf"), html_to_pdf(html))
-    return [page, pdf]
+    make = {"html": html.encode, "pdf": partial(html_to_pdf, html)}
+    wanted = {target.with_suffix(f".{name}"): make[name] for name in formats}
+    for file, content in wanted.items():
+        write_export(file, content())
+    return list(wanted)
 
 
 def read_notebook(path: Path) -> NotebookNode:

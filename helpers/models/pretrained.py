@@ -13,7 +13,7 @@ from torch import nn
 
 from helpers.base.errors import ModelError
 from helpers.base.files import data_dir
-from helpers.models.weights import load_weights, read_file
+from helpers.models.weights import load_weights, plain_state, read_file
 
 BACKBONES = ("alexnet", "mobilenet_v2", "resnet50", "squeezenet1_1", "vgg11_bn")
 # Mean and standard deviation of each channel, in 0–1.
@@ -32,7 +32,7 @@ def load_backbone(name: str, weights: str | None) -> tuple[nn.Module, str]:
         name: one of ``BACKBONES``.
         weights: ``imagenet``: torchvision's, downloaded once and checked by hash; the
             name of a file in ``data/weights``, or an absolute path: a state dict in any
-            precision; ``random`` or None.
+            precision, as ``plain_state`` takes it; ``random`` or None.
 
     Returns:
         The network, in evaluation mode and without ReLU in place; and which weights it
@@ -58,7 +58,8 @@ def load_backbone(name: str, weights: str | None) -> tuple[nn.Module, str]:
             "torch.save(model.state_dict(), path) writes it; or choose "
             "weights='imagenet' to download torchvision's."
         )
-        load_weights(network, read_file(path, expected), path, expected)
+        state = plain_state(read_file(path, expected))
+        load_weights(network, state, path, expected)
         label = f"{path.name}, SHA-256 {pooch.file_hash(path)[:8]}"
     for module in network.modules():
         if hasattr(module, "inplace"):

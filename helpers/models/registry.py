@@ -28,7 +28,7 @@ def model_names() -> list[str]:
     return sorted(_BUILDERS)
 
 
-def create_model(name: str, **arguments: Any) -> nn.Module:
+def create_model(name: str, /, **arguments: Any) -> nn.Module:
     """Builds a network with fresh random weights.
 
     Raises:
@@ -40,7 +40,9 @@ def create_model(name: str, **arguments: Any) -> nn.Module:
         )
     try:
         return _BUILDERS[name](**arguments)
-    except (TypeError, ValueError) as error:
+    except ModelError:
+        raise
+    except Exception as error:  # depends on the network
         raise ModelError(
             f"Model {name!r} cannot be built with {arguments}: {error}."
         ) from error

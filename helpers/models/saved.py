@@ -10,15 +10,30 @@ import torch
 from torch import Tensor, nn
 from torchvision.transforms.v2.functional import normalize
 
-from helpers.base.errors import ModelError
+from helpers.base.errors import ModelError, explained
 from helpers.base.files import exports_dir
 from helpers.base.runs import QUICK, find_run, run_command
+from helpers.base.schema import NUMBER, OBJECT, SIZE, TEXT, fields, many, misfit
 from helpers.base.tensors import write_tensors
 from helpers.models.heads import class_logits
 from helpers.models.registry import create_model
 from helpers.models.weights import load_weights, read_file
 
 FORMAT = 1
+SCHEMA = fields(
+    {
+        "format": {"const": FORMAT},
+        "architecture": TEXT,
+        "arguments": OBJECT,
+        "classes": many(TEXT, 1),
+        "image_size": {**SIZE, "maximum": 1024},
+        "channels": SIZE,
+        "mean": many(NUMBER, 1),
+        "std": many({**NUMBER, "exclusiveMinimum": 0}, 1),
+        "trained_on": {"enum": ["real", "synthetic"]},
+        "state_dict": OBJECT,
+    }
+)
 
 
 @dataclass(frozen=True)
@@ -97,8 +112,10 @@ def load_model(source: Path | str, *, trained_on: str | None = None) -> SavedMod
         "notebook that saves it again."
     )
     content = read_file(path, expected)
-    if not isinstance(content, dict) or content.pop("format", None) != FORMAT:
-        raise ModelError(f"{path} holds no model of format {FORMAT}. {expected}")
+    if problem := misfit(content, SCHEMA):
+        raise ModelError(
+            f"{path} holds no model of format {FORMAT}: {problem}. {expected}"
+        )
     if trained_on not in (None, content["trained_on"]):
         raise ModelError(
             f"{path} was trained on {content['trained_on']} data, but is to be used on "
@@ -108,9 +125,25 @@ def load_model(source: Path | str, *, trained_on: str | None = None) -> SavedMod
     arguments = dict(content["arguments"])
     if "weights" in arguments:
         arguments["weights"] = None  # the file holds what became of pretrained ones
-    model = create_model(content["architecture"], **arguments)
+    with explained(ModelError, f"{path} cannot be built", expected):
+        model = create_model(content["architecture"], **arguments)
     load_weights(model, content.pop("state_dict"), path, expected)
-    return SavedModel(model.eval(), **content)
+    del content["format"]
+    saved = SavedModel(model.eval(), **content)
+    with explained(ModelError, f"{path} cannot predict", expected):
+        _try_out(saved)
+    return saved
+
+
+def _try_out(saved: SavedModel) -> None:
+    """Predicts a black image: one finite probability for each class."""
+    if not len(saved.mean) == len(saved.std) == saved.channels:
+        raise ModelError(f"mean and std are not of {saved.channels} channels")
+    side = saved.image_size
+    black = torch.zeros(1, saved.channels, side, side, dtype=torch.uint8)
+    found = saved.predict(black)
+    if found.shape[1:] != (len(saved.classes),) or not found.isfinite().all():
+        raise ModelError(f"its {len(saved.classes)} classes have other probabilities")
 
 
 def _model_path(source: Path, trained_on: str | None) -> Path:

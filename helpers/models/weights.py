@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,9 @@ from torch import nn
 
 from helpers.base.errors import ModelError
 from helpers.base.tensors import UnreadableError, read_tensors
+
+WRAPPERS = ("state_dict", "model", "model_state_dict")
+PREFIX = re.compile(r"^(?:module\.|_orig_mod\.)+|\b_orig_mod\.")
 
 
 def read_file(path: Path, expected: str) -> Any:
@@ -24,10 +28,21 @@ def read_file(path: Path, expected: str) -> Any:
     try:
         return read_tensors(path)
     except UnreadableError as error:
-        raise ModelError(
-            f"{path} cannot be read ({error}). {expected} If it is a web page or a Git "
-            "LFS pointer, download it again by its direct link."
-        ) from error
+        raise ModelError(f"{path} cannot be read ({error}). {expected}") from error
+
+
+def plain_state(content: Any) -> Any:
+    """The state dict of the network itself: out of a checkpoint that holds it as
+    ``state_dict`` or ``model``, without the prefixes of DDP and ``torch.compile``.
+    """
+    while isinstance(content, dict):
+        wrapped = [
+            content[key] for key in WRAPPERS if isinstance(content.get(key), dict)
+        ]
+        if not wrapped:
+            return {PREFIX.sub("", str(name)): w for name, w in content.items()}
+        content = wrapped[0]
+    return content
 
 
 def load_weights(model: nn.Module, state: Any, path: Path, expected: str) -> None:
@@ -39,7 +54,7 @@ def load_weights(model: nn.Module, state: Any, path: Path, expected: str) -> Non
     """
     try:
         model.load_state_dict(state)
-    except (RuntimeError, TypeError) as error:  # TypeError: no dictionary
+    except Exception as error:  # what torch has for names and values of other types
         misfit = textwrap.shorten(str(error), 400, placeholder=" …")
         raise ModelError(
             f"The weights in {path} do not fit {type(model).__name__}. {expected} "

@@ -56,7 +56,8 @@ def make_plan(
 
     Raises:
         NotebookError: a name is unknown, or the needs cannot be met.
-        ExportError: the record of a run that is needed cannot be read.
+        ExportError: the record of a run that is needed, or would be replaced, cannot be
+            read.
         ConfigError: a parameter is unknown to all these notebooks, or ill-typed.
     """
     folder = folder or notebooks_dir()
@@ -74,6 +75,8 @@ def make_plan(
         own = {name: chosen[name] for name in chosen if name in notebook.parameters}
         values = settings.get(notebook.name, {}) | notebook.parse(own)
         jobs[notebook.name] = Job(notebook, values, exports_root(quick=quick), quick)
+    if not quick:  # these are replaced only if they are worth less
+        load_records(exports_root(quick=False), jobs)
     for job in jobs.values():
         _check_needs(job, jobs)
     return list(_levels(jobs))

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
-from helpers.base.errors import TrainingError
+from helpers.base.errors import TrainingError, explained
+from helpers.base.schema import NUMBER, OBJECT, each, fields, many, misfit
 from helpers.base.tensors import UnreadableError, read_tensors, write_tensors
 
+ROW = dict.fromkeys(("epoch", "seconds", "valid_loss", "valid_accuracy"), NUMBER)
+WEIGHTS = {"type": ["object", "null"]}
+HISTORY = {"rows": many({**fields(ROW), **each(NUMBER)}, 1), "best_weights": WEIGHTS}
+SCHEMA = fields({"config": OBJECT, "history": fields(HISTORY)}, more=True)
 ELSEWHERE = "Move it away to train from the start, or give this run another folder."
 
 
@@ -26,6 +32,11 @@ def write_checkpoint(path: Path, state: dict[str, Any]) -> None:
         ) from error
 
 
+def resuming(path: Path) -> AbstractContextManager[None]:
+    """For what is done with the state at ``path``: any failure there is its own."""
+    return explained(TrainingError, f"The checkpoint {path} cannot be read", ELSEWHERE)
+
+
 def read_checkpoint(path: Path, config: dict[str, Any]) -> dict[str, Any] | None:
     """The state at ``path``, or None where there is none.
 
@@ -35,13 +46,11 @@ def read_checkpoint(path: Path, config: dict[str, Any]) -> dict[str, Any] | None
     """
     if not path.is_file():
         return None
-    try:
+    with resuming(path):
         state: dict[str, Any] = read_tensors(path)
-        kept = state["config"]
-    except (UnreadableError, KeyError, TypeError) as error:
-        raise TrainingError(
-            f"The checkpoint {path} cannot be read ({error}). {ELSEWHERE}"
-        ) from error
+        if problem := misfit(state, SCHEMA):
+            raise UnreadableError(problem)
+    kept = state["config"]
     changes = [
         f"{name} {kept.get(name, 'default')} -> {config.get(name, 'default')}"
         for name in {**config, **kept}

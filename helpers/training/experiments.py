@@ -21,7 +21,7 @@ from helpers.base.errors import ConfigError
 from helpers.data.splits import Split, Splits
 from helpers.models.heads import Heads, heads_of
 from helpers.models.registry import create_model
-from helpers.training.checkpoint import read_checkpoint, write_checkpoint
+from helpers.training.checkpoint import read_checkpoint, resuming, write_checkpoint
 from helpers.training.config import TrainConfig, changed
 from helpers.training.device import choose_device
 from helpers.training.evaluate import Evaluation, evaluate
@@ -210,9 +210,10 @@ def _train(
         write_checkpoint(path, {**kept, "model": model.state_dict()})
         shutil.rmtree(unfinished, ignore_errors=True)
     else:
-        history = History(**kept["history"])
+        with resuming(path):
+            history = History(**kept["history"])
+            model.load_state_dict(kept["model"])
         print(f"{label}: {len(history)} epochs, trained before")
-        model.load_state_dict(kept["model"])
         model.to(choose_device(config.device)).to(memory_format=config.memory_format)
         model.eval()
     return Trained(experiment, seed, model, history, *splits.channel_stats())

@@ -19,7 +19,7 @@ from helpers.base.errors import ConfigError, TrainingError
 from helpers.data.batches import Batches
 from helpers.data.splits import Splits
 from helpers.models.heads import class_logits
-from helpers.training.checkpoint import read_checkpoint, write_checkpoint
+from helpers.training.checkpoint import read_checkpoint, resuming, write_checkpoint
 from helpers.training.config import TrainConfig, changed
 from helpers.training.device import choose_arithmetic, choose_device
 from helpers.training.evaluate import judge
@@ -271,7 +271,9 @@ class TrainingRun:
 
     def _resume(self, path: Path) -> None:
         state = read_checkpoint(path, self._settings())
-        if state is not None:
+        if state is None:
+            return
+        with resuming(path):
             for name, part in self.parts.items():
                 part.load_state_dict(state[name])
             self.history = History(**state["history"])

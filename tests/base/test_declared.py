@@ -173,6 +173,8 @@ def test_names_resolve_to_notebooks(tmp_path: Path) -> None:
         match=r"no notebook or assignment 'c'.*a/01_one, b/01_one, b/02_two",
     ):
         names("c")
+    with pytest.raises(NotebookError, match=r"'02_tow'\. Did you mean 02_two\? Known"):
+        names("02_tow")
 
 
 def test_less_of_what_is_done_is_a_reduction_and_nothing_else_is(

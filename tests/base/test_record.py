@@ -11,7 +11,8 @@ import pytest
 from helpers.base.errors import ExportError
 from helpers.base.record import RunRecord, summarize
 
-ASKED = {"section": "1", "text": "most", "estimate": {}, "verdict": "met"}
+FOUND = {"mean": 0.6, "ci95": None, "count": 1, "unit": "percent", "over": "seeds"}
+ASKED = {"section": "1", "text": "most", "estimate": FOUND, "verdict": "met"}
 KEYS = [
     "notebook",
     "status",
@@ -71,18 +72,18 @@ def test_a_record_that_cannot_be_written_leaves_the_old_one(tmp_path: Path) -> N
     [
         (lambda text: text[: len(text) // 2], "damaged or cut short"),
         (lambda text: text[:0], "damaged or cut short"),
-        (lambda text: f"[{text}]", "of another version: it lacks"),
+        (lambda text: f"[{text}]", "of another version: it must be object"),
         (
             lambda text: text.replace('"seconds"', '"minutes"'),
-            "of another version: it lacks seconds",
+            r"of another version: it must contain \['seconds'\] properties",
         ),
         (
             lambda text: text.replace("{", '{"model": 1, ', 1),
-            "of another version: it holds the unknown model",
+            "of another version: it must not contain {'model'} properties",
         ),
         (
             lambda text: text.replace('"running"', '"done"'),
-            "status 'done' instead of one of running, complete",
+            r"it\.status must be one of \['running', 'complete', 'failed'",
         ),
     ],
 )
@@ -113,21 +114,94 @@ def test_a_result_says_what_its_values_are_of() -> None:
     assert (estimate.over, estimate.unit, estimate.count) == ("repeats", "percent", 2)
 
 
-@pytest.mark.parametrize(
-    "change",
-    [
-        {"results": {"cnn": {"valid_accuracy": {"mean": 0.5, "std": 0.0}}}},
-        {"findings": [{"section": "1", "text": "most"}]},
-        {"findings": [ASKED]},
-    ],
-)
-def test_a_record_whose_parts_are_of_another_version_is_named(
+def finding(**changes: Any) -> dict[str, Any]:
+    return {"findings": [{**ASKED, **changes}]}
+
+
+def found(**changes: Any) -> dict[str, Any]:
+    return finding(estimate={**FOUND, **changes})
+
+
+def result(**changes: Any) -> dict[str, Any]:
+    summary = {"mean": 1, "std": 0, "ci95": None, "values": [1], **changes}
+    return {"results": {"cnn": {"valid_accuracy": summary}}}
+
+
+def without(row: dict[str, Any], name: str) -> dict[str, Any]:
+    return {key: value for key, value in row.items() if key != name}
+
+
+MALFORMED: dict[str, dict[str, Any]] = {
+    "seconds as text": {"seconds": "abc"},
+    "no seconds": {"seconds": None},
+    "negative seconds": {"seconds": -1},
+    "seconds true": {"seconds": True},
+    "nothing reduced": {"reduced": None},
+    "reduced in objects": {"reduced": [{}]},
+    "reduced in a parameter that is not there": {"reduced": ["epochs"]},
+    "no findings": {"findings": None},
+    "finding a number": {"findings": [1]},
+    "results a text": {"results": {"cnn": "x"}},
+    "results a list": {"results": [[]]},
+    "values of text": result(values=["y"]),
+    "values null": result(values=None),
+    "no values": result(values=[]),
+    "not a number": result(mean=math.nan, values=[math.nan]),
+    "infinite": result(mean=math.inf),
+    "too large for a float": result(mean=10**400),
+    "negative interval": result(ci95=-0.1),
+    "over a number": result(over=5),
+    "unknown verdict": finding(verdict="maybe"),
+    "verdict a list": finding(verdict=["met"]),
+    "section a number": finding(section=1),
+    "bound a text": finding(at_least="0.5"),
+    "no estimate": {"findings": [without(ASKED, "estimate")]},
+    "estimate null": finding(estimate=None),
+    "estimate empty": finding(estimate={}),
+    "mean a text": found(mean="x"),
+    "mean null": found(mean=None),
+    "unknown unit": found(unit="metres"),
+    "no count": finding(estimate=without(FOUND, "count")),
+    "count of zero": found(count=0),
+    "more in an estimate": found(colour="red"),
+    "notebook null": {"notebook": None},
+    "notebook a list": {"notebook": ["a"]},
+    "notebook elsewhere": {"notebook": "../../x"},
+    "notebook hidden": {"notebook": "course/.x"},
+    "source a list": {"data": {"source": [1], "name": 5}},
+    "splits of text": {"data": {"splits": {"train": "many"}}},
+    "environment null": {"environment": None},
+    "error a number": {"error": 5},
+    "half a character": {"error": "\ud800"},
+}
+
+
+@pytest.mark.parametrize("change", MALFORMED.values(), ids=MALFORMED)
+def test_what_is_no_record_is_refused_in_one_sentence(
     change: dict[str, Any], tmp_path: Path
 ) -> None:
     path = tmp_path / "metrics.json"
     RunRecord("course/01_a").save(path)
     path.write_text(json.dumps(json.loads(path.read_text()) | change))
     with pytest.raises(
-        ExportError, match=r"metrics\.json is of another version: .* of another form"
-    ):
+        ExportError, match=r"metrics\.json is (damaged|of another)"
+    ) as e:
         RunRecord.load(path)
+    assert len(str(e.value)) < 600 + len(str(path))
+    assert str(e.value).endswith("Move its folder away, and run its notebook again.")
+
+
+@pytest.mark.parametrize("depth", [900, 200_000])
+def test_a_nest_of_lists_is_damaged(tmp_path: Path, depth: int) -> None:
+    path = tmp_path / "metrics.json"
+    RunRecord("course/01_a").save(path)
+    nest = "[" * depth + "]" * depth
+    path.write_text(path.read_text().replace("{}", f'{{"deep": {nest}}}', 1))
+    with pytest.raises(ExportError, match=r"metrics\.json is damaged or cut short"):
+        RunRecord.load(path)
+
+
+def test_whole_numbers_stay_whole(tmp_path: Path) -> None:
+    path = tmp_path / "metrics.json"
+    RunRecord("course/01_a", parameters={"epochs": -2, "lr": 1e-3}).save(path)
+    assert repr(RunRecord.load(path).parameters) == "{'epochs': -2, 'lr': 0.001}"

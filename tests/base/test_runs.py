@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from helpers.base.errors import ExportError
 from helpers.base.record import RunRecord
 from helpers.base.runs import GIVEN, find_run, kind_of, place, unfinished
 
@@ -73,3 +74,10 @@ def test_a_headless_run_takes_only_what_its_own_kind_has_left(
     monkeypatch.setenv(GIVEN, str(tmp_path / ".unfinished"))
     make_run(tmp_path / "quick" / NAME)
     assert find_run(NAME) == tmp_path / NAME
+
+
+def test_no_run_starts_that_could_not_take_its_place(tmp_path: Path) -> None:
+    (tmp_path / NAME).mkdir(parents=True)
+    (tmp_path / NAME / "metrics.json").write_text("{")
+    with pytest.raises(ExportError, match="damaged or cut short"):
+        unfinished(tmp_path, NAME)

@@ -3,6 +3,7 @@ from __future__ import annotations
 import io
 import stat
 import tarfile
+import tempfile
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -114,6 +115,42 @@ def test_clutter_is_left_out(tmp_path: Path) -> None:
     extract(tmp_path / "archive.zip", tmp_path / "out")
     files = [path for path in (tmp_path / "out").rglob("*") if path.is_file()]
     assert files == [tmp_path / "out/a/1.png"]
+
+
+def bomb_zip(path: Path) -> None:
+    with (
+        zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as file,
+        file.open("bomb.png", "w") as member,
+    ):
+        for _ in range(80):
+            member.write(bytes(1 << 20))
+
+
+def bomb_tar(path: Path) -> None:
+    with tarfile.open(path, "w:gz") as file, tempfile.TemporaryFile() as content:
+        content.truncate(80 << 20)
+        file.addfile(tar_member("bomb.png", tarfile.REGTYPE, 80 << 20), content)
+
+
+def sparse_tar(path: Path) -> None:
+    """A member of 1 GiB that is one hole, as GNU tar writes it."""
+    member = tar_member("bomb.png", tarfile.GNUTYPE_SPARSE, 0)
+    header = bytearray(member.tobuf(tarfile.GNU_FORMAT))
+    for start, number in ((386, 1 << 30), (398, 0), (483, 1 << 30)):
+        header[start : start + 12] = b"\x80" + number.to_bytes(11, "big")
+    header[148:156] = b" " * 8
+    header[148:156] = b"%06o\0 " % sum(header)
+    path.write_bytes(header + bytes(1024))
+
+
+@pytest.mark.parametrize("make", [bomb_zip, bomb_tar, sparse_tar])
+def test_an_archive_that_blows_up_is_refused_before_anything_is_written(
+    tmp_path: Path, make: Callable[[Path], None]
+) -> None:
+    make(tmp_path / "bomb")
+    with pytest.raises(DataError, match="unpacks to more than 100 times its size"):
+        extract(tmp_path / "bomb", tmp_path / "out")
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize(("offset", "value"), [(8, 9), (6, 1)])

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import torch
@@ -90,6 +91,23 @@ def test_files_that_are_not_there_or_hold_no_weights(squeezenet_state: State) ->
         load_backbone("vgg19", "random")
 
 
+@pytest.mark.parametrize(
+    "prefix", ["", "module.", "_orig_mod.", "_orig_mod.module.", "module._orig_mod."]
+)
+@pytest.mark.parametrize(
+    "keys", [[], ["state_dict"], ["model"], ["model", "state_dict"]]
+)
+def test_weights_are_taken_out_of_checkpoints_of_ddp_and_compile(
+    squeezenet_state: State, prefix: str, keys: list[str]
+) -> None:
+    content: Any = {prefix + name: w for name, w in squeezenet_state.items()}
+    for key in keys:
+        content = {key: content, "epoch": 3}
+    network, _ = load_backbone("squeezenet1_1", str(saved(content)))
+    for name, weights in network.state_dict().items():
+        assert torch.equal(weights, squeezenet_state[name])
+
+
 def test_weights_of_another_network_are_named_key_by_key(
     squeezenet_state: State,
 ) -> None:
@@ -104,11 +122,16 @@ def test_weights_of_another_network_are_named_key_by_key(
         load_backbone("squeezenet1_1", str(saved(other)))
 
 
-@pytest.mark.parametrize("content", ["version https://git-lfs.gi", "<!DOCTYPE html>"])
-def test_what_is_downloaded_in_place_of_weights(content: str) -> None:
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("version https://git-lfs.github.com/spec/v1", "it is a Git LFS pointer: get"),
+        ("\n<!DOCTYPE html><p>Not found", "it is a web page: download"),
+    ],
+)
+def test_what_is_downloaded_in_place_of_weights(content: str, message: str) -> None:
     path = saved({})
     path.write_text(content)
-    message = "a web page or a Git LFS pointer"
     with pytest.raises(ModelError, match=message):
         load_backbone("squeezenet1_1", str(path))
     with pytest.raises(ModelError, match=message):

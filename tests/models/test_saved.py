@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -74,3 +76,90 @@ def test_a_file_that_is_no_model_is_refused(tmp_path: Path, saved_path: Path) ->
     saved_path.write_bytes(saved_path.read_bytes()[:5000])
     with pytest.raises(ModelError, match="cannot be read"):
         load_model(saved_path)
+
+
+Content = dict[str, Any]
+
+
+def put(**changes: Any) -> Callable[[Content], Content]:
+    return lambda content: content | changes
+
+
+def drop(name: str) -> Callable[[Content], Content]:
+    return lambda content: {k: v for k, v in content.items() if k != name}
+
+
+def argued(**changes: Any) -> Callable[[Content], Content]:
+    return lambda content: content | {"arguments": content["arguments"] | changes}
+
+
+def weighed(change: Callable[[Content], Any]) -> Callable[[Content], Content]:
+    return lambda content: content | {"state_dict": change(content["state_dict"])}
+
+
+def deep(content: Content) -> Content:
+    nest: list[Any] = []
+    for _ in range(100):
+        nest = [nest]
+    return content | {"arguments": {"num_classes": nest}}
+
+
+MALFORMED: dict[str, Callable[[Content], Any]] = {
+    "its weights alone": lambda content: content["state_dict"],
+    "wrapped": lambda content: {"model": content},
+    "another format": put(format=2),
+    "no format": drop("format"),
+    "no classes": drop("classes"),
+    "no weights": drop("state_dict"),
+    "more": put(optimizer={}),
+    "a number as a name": lambda content: content | {1: 2},
+    "unknown network": put(architecture="lenet6"),
+    "a list as network": put(architecture=["lenet5"]),
+    "arguments a list": put(arguments=[3]),
+    "arguments without names": put(arguments={1: 3}),
+    "unknown argument": argued(depth=3),
+    "the registry's argument": argued(name="lenet5"),
+    "argument of another type": argued(num_classes="three"),
+    "negative argument": argued(num_classes=-3),
+    "far too large": argued(num_classes=10**14),
+    "nested": deep,
+    "empty classes": put(classes=[]),
+    "classes a text": put(classes="abc"),
+    "classes of numbers": put(classes=[1, 2, 3]),
+    "too few classes": put(classes=["a", "b"]),
+    "another size": put(image_size=15),
+    "no size": put(image_size=0),
+    "huge size": put(image_size=10**9),
+    "size a float": put(image_size=16.5),
+    "channels of another network": put(channels=3),
+    "channels true": put(channels=True),
+    "three means for one channel": put(mean=(0.1, 0.2, 0.3)),
+    "no std": put(std=()),
+    "std of zero": put(std=(0.0,)),
+    "std a text": put(std=("a",)),
+    "mean is no number": put(mean=(float("nan"),)),
+    "trained on what": put(trained_on="imagenet"),
+    "weights a list": weighed(lambda state: list(state.values())),
+    "prefix": weighed(lambda state: {f"module.{k}": v for k, v in state.items()}),
+    "a weight too many": weighed(lambda state: state | {"fc9.bias": torch.zeros(3)}),
+    "a weight too few": weighed(lambda state: dict(list(state.items())[1:])),
+    "weights as numbers": weighed(lambda state: dict.fromkeys(state, 1.0)),
+    "weights named by numbers": put(state_dict={1: torch.zeros(3)}),
+    "weights of other shapes": weighed(lambda s: {k: v[None] for k, v in s.items()}),
+    "weights are no numbers": weighed(
+        lambda s: {k: v * torch.nan for k, v in s.items()}
+    ),
+}
+
+
+@pytest.mark.parametrize("change", MALFORMED.values(), ids=MALFORMED)
+def test_a_model_of_other_content_is_refused_in_one_sentence(
+    change: Callable[[Content], Any], saved_path: Path
+) -> None:
+    torch.save(change(torch.load(saved_path, weights_only=True)), saved_path)
+    with pytest.raises(
+        ModelError, match=r"Expected a model\.pt as the notebooks"
+    ) as error:
+        load_model(saved_path)
+    assert str(saved_path) in str(error.value)
+    assert len(str(error.value)) < 1000

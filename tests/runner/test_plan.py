@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from helpers.base.errors import ConfigError, NotebookError
+from helpers.base.errors import ConfigError, ExportError, NotebookError
 from helpers.base.record import RunRecord
 from helpers.runner.plan import Job, make_plan, read_quick_settings
 
@@ -152,3 +152,15 @@ def test_missing_quick_settings_are_named(notebooks: Path) -> None:
 def test_no_notebooks_is_an_error(notebooks: Path) -> None:
     with pytest.raises(NotebookError, match="There are no notebooks in"):
         make_plan([], folder=notebooks)
+
+
+def test_a_damaged_record_stops_the_plan_and_not_the_finished_run(
+    notebooks: Path, exports: Path, write_notebook: WriteNotebook
+) -> None:
+    write_notebook("01_a")
+    record = exports / "course/01_a/metrics.json"
+    record.parent.mkdir(parents=True)
+    record.write_text("{")
+    with pytest.raises(ExportError, match=r"damaged .* Move its folder away, and run"):
+        make_plan([], folder=notebooks)
+    assert make_plan([], folder=notebooks, quick=True)

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -376,6 +377,35 @@ def test_a_damaged_checkpoint_is_named(corners: Splits, tmp_path: Path) -> None:
     path = tmp_path / "checkpoint.pt"
     path.write_bytes(b"not a checkpoint")
     with pytest.raises(TrainingError, match=r"checkpoint\.pt cannot be read"):
+        fit(small_net(), corners, QUICK, folder=tmp_path)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"config": None},
+        {"config": [1]},
+        {"history": {}},
+        {"history": {"rows": []}},
+        {"history": {"rows": [{"epoch": 1}], "best_weights": None}},
+        {"history": {"rows": [1], "best_weights": None}},
+        {"model": None},
+        {"model": {}},
+        {"model": {"fc.weight": torch.zeros(1)}},
+        {"optimizer": {"state": {}, "param_groups": []}},
+        {"schedule": 3},
+    ],
+    ids=str,
+)
+def test_a_checkpoint_of_other_content_is_named(
+    corners: Splits, tmp_path: Path, change: dict[str, Any]
+) -> None:
+    path = tmp_path / "checkpoint.pt"
+    fit(small_net(), corners, QUICK, folder=tmp_path)
+    torch.save(torch.load(path, weights_only=True) | change, path)
+    with pytest.raises(
+        TrainingError, match=r"checkpoint\.pt cannot be read \(.*Move it"
+    ):
         fit(small_net(), corners, QUICK, folder=tmp_path)
 
 

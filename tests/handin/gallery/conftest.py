@@ -49,7 +49,7 @@ def add_run(exports: Path, real_run: Callable[..., RunRecord]) -> AddRun:
         **changes: Any,
     ) -> Path:
         folder = exports / name
-        real_run(name, **changes).save(folder / "metrics.json")
+        real_run(name.removeprefix("quick/"), **changes).save(folder / "metrics.json")
         if figure:
             (folder / "figures").mkdir(exist_ok=True)
             Image.new("RGB", (900, 400)).save(folder / "figures/curves.png")

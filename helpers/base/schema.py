@@ -1,0 +1,59 @@
+"""What was read from a file, checked against a JSON schema."""
+
+from __future__ import annotations
+
+import json
+import textwrap
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+import fastjsonschema
+
+TEXT = {"type": "string"}
+NUMBER = {"type": "number"}
+SIZE = {"type": "integer", "minimum": 1}
+OBJECT = {"type": "object", "propertyNames": TEXT}
+
+
+def many(items: Any, least: int = 0) -> dict[str, Any]:
+    """The schema of a list."""
+    return {"type": "array", "items": items, "minItems": least}
+
+
+def each(values: Any) -> dict[str, Any]:
+    """The schema of an object with any names."""
+    return {**OBJECT, "additionalProperties": values}
+
+
+def fields(
+    required: dict[str, Any],
+    optional: dict[str, Any] | None = None,
+    *,
+    more: bool = False,
+) -> dict[str, Any]:
+    """The schema of an object with these fields; ``more`` allows others as well."""
+    known = {**required, **(optional or {})}
+    return {
+        **OBJECT,
+        "required": list(required),
+        "properties": known,
+        "additionalProperties": more,
+    }
+
+
+def misfit(content: Any, schema: dict[str, Any]) -> str:
+    """What of ``content`` does not follow ``schema``, where ``it`` is the whole: ``it.a
+    must be number``. Empty if all does.
+    """
+    try:
+        _compiled(json.dumps(schema))(content, name_prefix="it")
+    except fastjsonschema.JsonSchemaValueException as error:
+        return textwrap.shorten(error.message, 300, placeholder=" …")
+    return ""
+
+
+@cache
+def _compiled(schema: str) -> Callable[..., Any]:
+    check: Callable[..., Any] = fastjsonschema.compile(json.loads(schema))
+    return check
