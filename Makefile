@@ -2,6 +2,7 @@
 PYTHON ?= python3
 CONSTRAINTS ?= constraints.txt  # empty (make run CONSTRAINTS=) takes the newest versions in range
 NAMES ?=  # notebooks or assignments of `make reference` and `make exports`; none means all
+MINUTES ?=  # make reference MINUTES=12 starts nothing that it cannot finish in that time
 FULL ?=  # make exports FULL=1 runs the real experiments
 QUICK := $(if $(filter 1,$(FULL)),,--quick)
 BIN := .venv/bin
@@ -26,7 +27,7 @@ exports: .venv/.installed  ## every notebook in quick form, or with FULL=1 for r
 	$(BIN)/python -m helpers run $(QUICK) $(NAMES); status=$$?; $(BIN)/python -m helpers gallery $(QUICK) && exit $$status
 
 reference: .venv/.installed  ## the real experiments, kept as reference; resumes what was interrupted
-	$(BIN)/python -m helpers run $(NAMES)
+	$(BIN)/python -m helpers run $(if $(MINUTES),--minutes $(MINUTES)) $(NAMES)
 	$(BIN)/python -m helpers results save $(NAMES)
 	$(BIN)/python -m helpers results --write
 

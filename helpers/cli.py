@@ -42,15 +42,6 @@ def _values(_context: object, _option: object, texts: Sequence[str]) -> dict[str
     return values
 
 
-def _formats(_context: object, _option: object, text: str) -> list[str]:
-    from helpers.export.pages import FORMATS
-
-    formats = list(dict.fromkeys(name.strip().lower() for name in text.split(",")))
-    if not set(formats) <= set(FORMATS):
-        raise click.BadParameter(f"{text!r} is not of the form {','.join(FORMATS)}")
-    return formats
-
-
 flag = partial(click.option, is_flag=True)
 any_names = click.argument("names", nargs=-1)
 some_names = click.argument("names", nargs=-1, required=True)
@@ -61,7 +52,7 @@ formats_option = click.option(
     "--formats",
     default="html,pdf",
     show_default=True,
-    callback=_formats,
+    type=click.Choice(("html", "pdf", "html,pdf")),
     help="The documents to make.",
 )
 quick_option = flag("--quick", help="The quick runs in exports/quick, not the others.")
@@ -158,10 +149,21 @@ def data_check(names: Sequence[str]) -> None:
     type=click.FloatRange(0, min_open=True),
     help="Seconds that each notebook may take.",
 )
+@click.option(
+    "--minutes",
+    type=click.FloatRange(0, min_open=True),
+    help="For all: one by one, first what has no whole run; nothing that takes longer.",
+)
 @formats_option
 @flag("--no-export", help="Make no documents.")
 def run(
-    names: Sequence[str], *, no_export: bool, formats: list[str], **options: Any
+    names: Sequence[str],
+    *,
+    jobs: int,
+    minutes: float | None,
+    no_export: bool,
+    formats: str,
+    **options: Any,
 ) -> None:
     """Run notebooks (all, or NAMES) and export them.
 
@@ -169,12 +171,19 @@ def run(
     exports/quick/.
     """
     from helpers.export.pages import export_notebook
-    from helpers.runner.run import report, run_notebooks
+    from helpers.handin.reference import collect_reference
+    from helpers.runner.run import report, run_notebooks, run_within
 
     # A machine that is shut down sends SIGTERM: end as after Ctrl-C.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    export = None if no_export else partial(export_notebook, formats=formats)
-    outcomes = run_notebooks(names, export=export, **options)
+    export = None if no_export else partial(export_notebook, formats=formats.split(","))
+    options["export"] = export
+    if minutes:
+        records = [] if options["quick"] else collect_reference()
+        kept = {record.notebook: record for record in records}
+        outcomes = run_within(minutes, names, kept=kept, **options)
+    else:
+        outcomes = run_notebooks(names, jobs=jobs, **options)
     click.echo(f"\n{report(outcomes)}")
     sys.exit(int(not all(outcome.ok for outcome in outcomes)))
 
@@ -183,7 +192,7 @@ def run(
 @any_names
 @formats_option
 @quick_option
-def export(names: Sequence[str], *, formats: list[str], quick: bool) -> None:
+def export(names: Sequence[str], *, formats: str, quick: bool) -> None:
     """Export executed notebooks again.
 
     NAMES may also be paths of .ipynb files; without NAMES: every run there is.
@@ -191,7 +200,7 @@ def export(names: Sequence[str], *, formats: list[str], quick: bool) -> None:
     from helpers.export.pages import export_notebook
 
     for path in executed_notebooks(names, quick=quick):
-        for file in export_notebook(path, formats=formats):
+        for file in export_notebook(path, formats=formats.split(",")):
             click.echo(file)
 
 
@@ -341,6 +350,25 @@ def results(*, quick: bool, write: bool) -> None:
         option = " --quick" if quick else ""
         raise ExportError(f"There are no results yet: python -m helpers run{option}")
     click.echo(found.results_text(records))
+
+
+@results.command("pack")
+@click.argument("file", type=FILE)
+@flag("--models", help="With the networks, too.")
+def results_pack(file: Path, *, models: bool) -> None:
+    """Pack all finished full runs into the zip archive FILE, for another machine."""
+    from helpers.handin.pack import pack_results
+
+    click.echo(f"{file}: {', '.join(pack_results(file, models=models))}")
+
+
+@results.command("unpack")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+def results_unpack(file: Path) -> None:
+    """Put the runs that FILE holds in place, except for better ones that are there."""
+    from helpers.handin.pack import unpack_results
+
+    click.echo("\n".join(map(str, unpack_results(file))))
 
 
 @results.command("save")

@@ -271,7 +271,7 @@ def test_only_the_documents_that_are_asked_for_are_made(
     call: Call, tmp_path: Path, notebooks: Path
 ) -> None:
     path = notebooks / "course/01_a.ipynb"
-    result = call("export", path, "--formats", "HTML")
+    result = call("export", path, "--formats", "html")
     assert result.stdout == f"{path.with_suffix('.html')}\n"
     assert not path.with_suffix(".pdf").exists()
     notebook = nbformat.read(path, as_version=4)

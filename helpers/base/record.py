@@ -162,6 +162,12 @@ class RunRecord:
         return self.data.get("weights") == "random"
 
     @property
+    def duration(self) -> float:
+        """Seconds of the run or, if longer, of trainings that it found done."""
+        trainings = (m.get("train_seconds", {}) for m in self.results.values())
+        return max(self.seconds, sum(sum(t.get("values", ())) for t in trainings))
+
+    @property
     def reduction(self) -> str:
         """The smaller values of a reduced run: ``epochs 2, seeds 1``."""
         return ", ".join(f"{name} {self.parameters[name]}" for name in self.reduced)

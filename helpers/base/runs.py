@@ -59,7 +59,8 @@ def place(folder: Path, root: Path, name: str) -> Path:
     """Moves a finished run to its place below ``root``, and says where that is.
 
     What was there before goes, unless it is worth more: a run on real data more than
-    one on drawn images, the whole experiment more than a reduced one.
+    one on drawn images, the whole experiment more than a reduced one, one with its
+    networks more than one without.
     """
     target = root / name
     if root.name != QUICK and _worth(target) > _worth(folder):
@@ -155,12 +156,13 @@ def _complete(folder: Path) -> RunRecord | None:
     return record if record and record.status == "complete" else None
 
 
-def _worth(folder: Path) -> tuple[bool, bool]:
-    """Whether a run is complete and a result, and whether it is a whole one."""
+def _worth(folder: Path) -> tuple[bool, bool, bool]:
+    """Whether a run is complete and a result, whole, and with its networks."""
     record = _complete(folder)
     if not record:
-        return False, False
-    return not (record.drawn or record.untrained), not record.reduced
+        return False, False, False
+    result = not (record.drawn or record.untrained)
+    return result, not record.reduced, any(folder.glob("*.pt"))
 
 
 def _saved_in_jupyterlab(name: str, notebook: Path) -> Path:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,18 +14,15 @@ if TYPE_CHECKING:
     from nbformat import NotebookNode
 
 
-FORMATS = ("html", "pdf")
-
-
 def export_notebook(
-    path: Path, folder: Path | None = None, formats: Collection[str] = FORMATS
+    path: Path, folder: Path | None = None, formats: Sequence[str] = ("html", "pdf")
 ) -> list[Path]:
     """Writes a notebook, with whatever outputs it has, as a page and as a PDF.
 
     Args:
         path: of the notebook.
         folder: where the files go, named like the notebook; beside it if None.
-        formats: which of ``FORMATS``.
+        formats: which of the two..
 
     Raises:
         ExportError: no notebook, an image that is missing or broken, or a folder that

@@ -72,12 +72,7 @@ def _data_name(record: RunRecord) -> str:
 
 def format_time(record: RunRecord) -> str:
     """How long a run took; where it found its networks trained, how long that took."""
-    trainings = sum(
-        sum(metrics["train_seconds"]["values"])
-        for metrics in record.results.values()
-        if "train_seconds" in metrics
-    )
-    seconds = max(record.seconds, trainings)
+    seconds = record.duration
     return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"
 
 

@@ -9,8 +9,8 @@ from typing import Any
 
 from torch import nn
 
-from helpers.base.errors import ModelError
-from helpers.base.tensors import UnreadableError, read_tensors
+from helpers.base.errors import ModelError, explained
+from helpers.base.tensors import read_tensors
 
 WRAPPERS = ("state_dict", "model", "model_state_dict")
 PREFIX = re.compile(r"^(?:module\.|_orig_mod\.)+|\b_orig_mod\.")
@@ -25,10 +25,9 @@ def read_file(path: Path, expected: str) -> Any:
     """
     if not path.is_file():
         raise ModelError(f"There is no model file {path}. {expected}")
-    try:
-        return read_tensors(path)
-    except UnreadableError as error:
-        raise ModelError(f"{path} cannot be read ({error}). {expected}") from error
+    with explained(ModelError, f"{path} cannot be read", expected):
+        content: Any = read_tensors(path)
+    return content
 
 
 def plain_state(content: Any) -> Any:

@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import click
+
 from helpers.base.record import RunRecord, Status
-from helpers.base.runs import run_command, unfinished_dir
+from helpers.base.runs import (
+    load_records,
+    run_command,
+    unfinished_dir,
+)
 from helpers.runner.execute import Export, Outcome, execute
 from helpers.runner.plan import Job, make_plan
 
@@ -40,25 +47,67 @@ def run_notebooks(
     Raises:
         NotebookError, ConfigError: a name, parameter or need is wrong; nothing has run.
     """
-    from joblib import Parallel, delayed  # noqa: PLC0415
-
     outcomes: dict[str, Outcome] = {}
     for level in make_plan(names, quick=quick, parameters=parameters, folder=folder):
         skipped = {job.notebook.name: _skipped(job, outcomes) for job in level}
         ready = [job for job in level if not skipped[job.notebook.name]]
-        try:
-            finished = Parallel(n_jobs=jobs)(
-                delayed(execute)(job, timeout=timeout, export=export) for job in ready
-            )
-        except KeyboardInterrupt:
-            _close_unfinished(ready, "killed", "the run was interrupted")
-            raise
-        except Exception as error:
-            _close_unfinished(ready, "failed", f"the runner stopped: {error!r}")
-            raise
+        finished = _execute(ready, jobs, timeout, export)
         ended = [*finished, *filter(None, skipped.values())]
         outcomes |= {outcome.name: outcome for outcome in ended}
     return list(outcomes.values())
+
+
+def run_within(
+    minutes: float,
+    names: Sequence[str] = (),
+    *,
+    kept: Mapping[str, RunRecord],
+    timeout: float | None = None,
+    export: Export | None = None,
+    **options: Any,
+) -> list[Outcome]:
+    """Runs notebooks one by one while the time lasts, and says which it left out.
+
+    First those without a whole run, then those whose only one is ``kept``, then the
+    others. None is started that took longer than what is left (a reduced run's time
+    counts as it is, that of none as nothing), or without what it needs. What the end
+    interrupts goes on after its last epoch the next time, and is no failure.
+
+    Args:
+        minutes: for all of it.
+        names: as of ``run_notebooks``, like ``timeout`` and ``export``.
+        kept: records of runs elsewhere, by notebook.
+        timeout: for each.
+        export: likewise.
+        options: as of ``make_plan``.
+    """
+    end = time.monotonic() + 60 * minutes
+    jobs = [job for level in make_plan(names, **options) for job in level]
+    wanted = {name for job in jobs for name in (job.notebook.name, *job.notebook.needs)}
+    made = load_records(jobs[0].exports, wanted)
+    took = {name: run.duration for name, run in {**kept, **made}.items()}
+
+    def rank(job: Job) -> list[bool]:
+        runs = [records.get(job.notebook.name) for records in (made, kept)]
+        return [bool(run and not (run.drawn or run.reduced)) for run in runs]
+
+    waiting = {job.notebook.name: job for job in sorted(jobs, key=rank)}
+    there, outcomes = set(made), []
+    while (left := end - time.monotonic()) > 0:
+        fit = [job for name, job in waiting.items() if took.get(name, 0.0) < left]
+        ready = [job for job in fit if there.issuperset(job.notebook.needs)][:1]
+        for outcome in _execute(ready, 1, min(left, timeout or left), export):
+            if outcome.status != "timeout" or time.monotonic() < end:
+                del waiting[outcome.name]
+                outcomes.append(outcome)
+            if outcome.status == "complete":
+                there.add(outcome.name)
+        if not ready:
+            break
+    if waiting:
+        late = (f"{name} ({took.get(name, 0.0) / 60:.0f} min)" for name in waiting)
+        click.echo(f"left out for want of time, or of a need: {', '.join(late)}")
+    return outcomes
 
 
 def report(outcomes: Sequence[Outcome]) -> str:
@@ -84,6 +133,22 @@ def _skipped(job: Job, outcomes: Mapping[str, Outcome]) -> Outcome | None:
             hint = f"then: {run_command(job.notebook.name, quick=job.quick)}"
             return Outcome(job.notebook.name, job.folder, "skipped", reason, hint)
     return None
+
+
+def _execute(
+    ready: Sequence[Job], jobs: int, timeout: float | None, export: Export | None
+) -> list[Outcome]:
+    from joblib import Parallel, delayed  # noqa: PLC0415
+
+    calls = (delayed(execute)(job, timeout=timeout, export=export) for job in ready)
+    try:
+        return list(Parallel(n_jobs=jobs)(calls))
+    except KeyboardInterrupt:
+        _close_unfinished(ready, "killed", "the run was interrupted")
+        raise
+    except Exception as error:
+        _close_unfinished(ready, "failed", f"the runner stopped: {error!r}")
+        raise
 
 
 def _close_unfinished(jobs: Sequence[Job], status: Status, reason: str) -> None:

@@ -13,9 +13,9 @@ import nbformat
 import pytest
 
 from helpers.base.errors import ExportError
-from helpers.base.record import RunRecord
+from helpers.base.record import RunRecord, summarize
 from helpers.export.pages import export_notebook
-from helpers.runner.run import report, run_notebooks
+from helpers.runner.run import report, run_notebooks, run_within
 
 WriteNotebook = Callable[..., Path]
 EPOCHS = "epochs: int = 60  # passes"
@@ -242,3 +242,66 @@ def test_an_interrupted_runner_leaves_a_true_record(
     assert (record["status"], record["error"]) == ("killed", "the run was interrupted")
     with pytest.raises(ProcessLookupError):
         os.kill(kernel, 0)
+
+
+@pytest.fixture
+def within(notebooks: Path) -> Callable[..., list[str]]:
+    """Runs for some minutes; the notebooks that ended, in this order."""
+
+    def within(minutes: float, **kept: RunRecord) -> list[str]:
+        records = {record.notebook: record for record in kept.values()}
+        ended = run_within(minutes, kept=records, folder=notebooks)
+        assert all(outcome.ok for outcome in ended)
+        return [outcome.name for outcome in ended]
+
+    return within
+
+
+def kept_run(name: str, seconds: float = 1.0, *reduced: str) -> RunRecord:
+    data = {"name": "shapes", "source": "real"}
+    values = dict.fromkeys(reduced, 1)
+    return RunRecord(
+        name, "complete", data, values, {}, [], {}, seconds, None, [*reduced]
+    )
+
+
+def test_what_has_no_whole_run_comes_first_and_what_is_done_last(
+    exports: Path, write_notebook: WriteNotebook, within: Callable[..., list[str]]
+) -> None:
+    for name in ("01_a", "02_b", "03_c", "04_d"):
+        write_notebook(name)
+    kept_run("course/01_a").save(exports / "course/01_a/metrics.json")
+    kept = [kept_run("course/02_b"), kept_run("course/03_c", 1.0, "epochs")]
+    order = ["course/03_c", "course/04_d", "course/02_b", "course/01_a"]
+    assert within(5, **{run.notebook: run for run in kept}) == order
+
+
+def test_what_takes_longer_is_not_started_nor_what_needs_it(
+    exports: Path,
+    write_notebook: WriteNotebook,
+    within: Callable[..., list[str]],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    write_notebook("01_a")
+    write_notebook("02_b", needs=["course/01_a"])
+    write_notebook("03_c", needs=["course/04_d"])
+    write_notebook("04_d")
+    assert within(5, a=kept_run("course/01_a", 1500)) == ["course/04_d", "course/03_c"]
+    last = capsys.readouterr().out.splitlines()[-1]
+    assert last == (
+        "left out for want of time, or of a need: course/02_b (0 min), course/01_a "
+        "(25 min)"
+    )
+    trained = kept_run("course/01_a", 1)
+    trained.results = {"cnn": {"train_seconds": summarize([900, 600])}}
+    trained.save(exports / "course/01_a/metrics.json")
+    assert "course/01_a" not in within(5)
+
+
+def test_what_the_end_interrupts_is_left_out_and_no_failure(
+    write_notebook: WriteNotebook, within: Callable[..., list[str]], exports: Path
+) -> None:
+    write_notebook("01_a", "import time; time.sleep(60)")
+    assert within(0.05) == []
+    record = RunRecord.load(exports / ".unfinished/course/01_a/metrics.json")
+    assert record.status in ("timeout", "running")

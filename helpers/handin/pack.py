@@ -1,0 +1,87 @@
+"""Finished runs in one archive, from the machine that made them to another."""
+
+from __future__ import annotations
+
+import zipfile
+from pathlib import Path
+
+from helpers.base.declared import find_notebooks
+from helpers.base.errors import ExportError, HelpersError
+from helpers.base.files import write_atomic
+from helpers.base.record import RunRecord
+from helpers.base.runs import exports_root, load_records, place
+from helpers.data.archives import unpacked
+
+NETWORKS = {".pt"}
+PARTS = {".json", ".ipynb", ".html", ".pdf", ".png", ".txt", ".log"}
+
+
+def pack_results(path: Path, *, models: bool = False) -> list[str]:
+    """Writes all finished full runs to a zip archive; their networks if ``models``.
+
+    Returns:
+        The names of the notebooks.
+
+    Raises:
+        ExportError: there is no such run, or the archive cannot be written.
+    """
+    root = exports_root(quick=False)
+    if not (names := list(load_records(root))):
+        raise ExportError("There is no finished run to pack: python -m helpers run")
+    parts = PARTS | NETWORKS if models else PARTS
+    files = [file for name in names for file in sorted((root / name).rglob("*"))]
+    try:
+        with (
+            write_atomic(path) as temporary,
+            zipfile.ZipFile(temporary, "w", 8) as zipped,
+        ):
+            for file in files:
+                if file.suffix in parts:
+                    zipped.write(file, file.relative_to(root))
+    except OSError as error:
+        raise ExportError(f"{path} cannot be written: {error}") from error
+    return names
+
+
+def unpack_results(path: Path) -> list[Path]:
+    """Puts all runs of an archive in place, as ``place`` does, or none.
+
+    Returns:
+        The run folders.
+
+    Raises:
+        HelpersError: it is damaged or too large, or holds anything but complete runs of
+            notebooks that are known here; or the disk is full.
+    """
+    root = exports_root(quick=False)
+    root.mkdir(parents=True, exist_ok=True)
+    try:
+        with unpacked(path, beside=root / path.name) as folder:
+            try:
+                names = _check(folder)
+            except HelpersError as error:
+                said = str(error).replace(str(folder), str(path))
+                raise ExportError(
+                    f"{said} Nothing was unpacked: expected what `python -m helpers "
+                    "results pack` writes."
+                ) from error
+            return [place(folder / name, root, name) for name in names]
+    except OSError as error:
+        raise ExportError(f"{path} cannot be unpacked: {error}") from error
+
+
+def _check(folder: Path) -> list[str]:
+    """The notebooks whose complete runs ``folder`` holds, and nothing else."""
+    known = {notebook.name for notebook in find_notebooks()}
+    names = set()
+    for file in filter(Path.is_file, folder.rglob("*")):
+        names.add(name := "/".join(file.relative_to(folder).parts[:2]))
+        if name not in known or file.suffix not in PARTS | NETWORKS:
+            raise ExportError(f"{file} is no part of a run of a notebook here.")
+    if not names:
+        raise ExportError(f"{folder} holds no run.")
+    for name in names:
+        record = RunRecord.load(path := folder / name / "metrics.json")
+        if (record.notebook, record.status) != (name, "complete"):
+            raise ExportError(f"{path} is not of a complete run of {name}.")
+    return sorted(names)
