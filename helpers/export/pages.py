@@ -52,7 +52,8 @@ def read_notebook(path: Path) -> NotebookNode:
     import nbformat  # noqa: PLC0415
 
     try:
-        notebook: NotebookNode = nbformat.read(path, as_version=4)  # type: ignore[no-untyped-call]
+        text = path.read_text(encoding="utf-8-sig")  # some editors write a mark
+        notebook: NotebookNode = nbformat.reads(text, as_version=4)  # type: ignore[no-untyped-call]
         nbformat.validate(notebook)
     except FileNotFoundError as error:
         raise ExportError(f"There is no notebook {path}.") from error

@@ -11,11 +11,7 @@ from typing import Any
 import click
 
 from helpers.base.record import RunRecord, Status
-from helpers.base.runs import (
-    load_records,
-    run_command,
-    unfinished_dir,
-)
+from helpers.base.runs import load_records, run_command, unfinished_dir
 from helpers.runner.execute import Export, Outcome, execute
 from helpers.runner.plan import Job, make_plan
 

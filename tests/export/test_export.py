@@ -279,3 +279,10 @@ def test_a_missing_image_and_a_bad_folder_are_named(
     nbformat.write(new_notebook(), path)
     with pytest.raises(ExportError, match=r"notebook\.html cannot be written"):
         export_notebook(path, folder=path / "below-a-file")
+
+
+def test_a_notebook_with_a_byte_order_mark_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "marked.ipynb"
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell("# T")])
+    path.write_text(nbformat.writes(notebook), encoding="utf-8-sig")
+    assert export_notebook(path, formats=["html"]) == [path.with_suffix(".html")]
