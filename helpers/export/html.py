@@ -10,11 +10,12 @@ import base64
 import copy
 import json
 import mimetypes
-from collections.abc import Callable, Iterator, Sequence
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlparse
+from urllib.parse import quote, unquote, urlparse
 
 import pygments
 from bs4 import BeautifulSoup
@@ -37,18 +38,34 @@ from helpers.export.pandoc import (
     pandoc,
     pandoc_marks,
 )
+from helpers.export.sanitise import sanitise
 from helpers.runner.progress import fold_progress
 
 # The first of them that an output has is shown; of a widget and a script, nothing.
 SHOWN = [
-    "application/vnd.jupyter.widget-view+json",
-    "application/javascript",
     "text/html",
     "image/svg+xml",
     "image/png",
     "image/jpeg",
+    "image/gif",
+    "image/webp",
+    "application/vnd.jupyter.widget-view+json",
+    "application/javascript",
     "text/plain",
 ]
+ACTIVE = re.compile(r"<(script|iframe|object|embed)\b", re.IGNORECASE)
+FRAME = re.compile(r"data:image/\w+;base64,[\w+/=\\\s]+")  # in an animation's script
+# Formulas as MathJax takes them; code and what pandoc takes too are matched first.
+MATHS = re.compile(
+    r"""(?: ^\ *(?P<fence>```+|~~~+).*?(?:^\ *(?P=fence)|\Z) | (?P<tick>`+).*?(?P=tick)
+          | \$\$.*?\$\$ | \\\$ | \$(?=[^\s$])[^$\n]*[^\s$\\]\$ )
+      | \\\\\( (?P<inline>.+?) \\\\\) | \$(?!\d) (?P<spaced>[^$\n]+) \$(?!\w)
+      | \\\\\[ (?P<display>.+?) \\\\\]
+      | (?P<environment> \\begin\{(?P<name>\w+\*?)\}.*?\\end\{(?P=name)\} )""",
+    re.DOTALL | re.MULTILINE | re.VERBOSE,
+)
+CONTROL = re.compile(r"\x1b\][^\a\x1b]*(?:\a|\x1b\\)|[^\t\n\r\x1b -\U0010ffff]")
+FIRST, LAST = 500, 100  # lines of a long output that a page shows
 
 
 class OfflineHTMLExporter(TemplateExporter):
@@ -66,7 +83,7 @@ class OfflineHTMLExporter(TemplateExporter):
             template_name="cnn_html",
             template_extension=".html.j2",
             extra_template_basedirs=[str(TEMPLATES)],
-            filters={"fold_progress": fold_progress},
+            filters={"printed": _printed},
         )
         config.CoalesceStreamsPreprocessor.enabled = True
         config.NbConvertBase.display_data_priority = SHOWN
@@ -84,14 +101,15 @@ class OfflineHTMLExporter(TemplateExporter):
         rendered = _render_markdown(copy.deepcopy(nb), folder)
         html, resources = super().from_notebook_node(rendered, resources, **kw)
         page = BeautifulSoup(html, "html.parser")
-        # The page's security policy would keep them from working.
-        for element in page.select("script, iframe, object, embed, link"):
+        for element in page.select('[style*="display:none"]'):
             element.decompose()
         if page.title and page.h1:
             page.title.string = page.h1.get_text(strip=True)
         _settle_anchors(page)
         _list_contents(page)
-        _embed_images(page, source_folders(nb, folder))
+        folders = source_folders(nb, folder)
+        _lead_to_pages(page, folders, resources["metadata"])
+        _embed_images(page, folders)
         _highlight_code(page)
         return str(page), resources
 
@@ -104,7 +122,7 @@ def _render_markdown(notebook: NotebookNode, folder: Path) -> NotebookNode:
     ]
     job: dict[str, Any] = {
         "texts": [text for _, text, _ in pieces],
-        "format": "gfm-footnotes",
+        "format": "gfm-footnotes-task_lists",
     }
     if paper:
         bibliography = find_bibliography(notebook, folder)
@@ -116,7 +134,7 @@ def _render_markdown(notebook: NotebookNode, folder: Path) -> NotebookNode:
         }
     html = pandoc("lua", TEMPLATES / "markdown.lua", text=json.dumps(job))
     for (*_, replace_by), rendered in zip(pieces, json.loads(html), strict=True):
-        replace_by(rendered)
+        replace_by(sanitise(rendered))
     return notebook
 
 
@@ -125,9 +143,14 @@ def _pieces(
 ) -> Iterator[tuple[str, Callable[[str], None]]]:
     """Each Markdown text of a cell, and what puts its HTML in its place."""
     if cell.cell_type == "markdown":
-        yield markdown_of(cell), partial(cell.__setitem__, "source")
+        yield MATHS.sub(_marked, markdown_of(cell)), partial(cell.__setitem__, "source")
+    elif cell.cell_type == "raw":
+        cell.source = sanitise(cell.source)
     for output in cell.get("outputs", []):
         data = output.get("data", {})
+        if "text/html" in data:
+            _settle_html(data)
+            continue
         text = data.get("text/markdown", data.get("text/latex"))
         about = output.get("metadata", {}).get("text/markdown", {})
         if paper and "caption_of" in about:
@@ -135,8 +158,38 @@ def _pieces(
             text = f"::: {{#fig:{about['caption_of']}}}\n{caption}\n:::"
         elif paper and about.get("table") and about.get("caption"):
             text = labelled_table(about)
-        if text and "text/html" not in data:
-            yield text, partial(data.__setitem__, "text/html")
+        if text:
+            yield MATHS.sub(_marked, text), partial(data.__setitem__, "text/html")
+
+
+def _settle_html(data: dict[str, str]) -> None:
+    """Leaves what of an output's HTML shows without its scripts, or its picture."""
+    html = data["text/html"]
+    active = ACTIVE.search(html)
+    if active and any(mime.startswith("image/") for mime in data):
+        del data["text/html"]
+        return
+    data["text/html"] = sanitise(html)
+    if active and "<img src" not in data["text/html"] and (frame := FRAME.search(html)):
+        data["text/html"] += f'<img src="{re.sub(r"[^ -[^-~]", "", frame[0])}">'
+
+
+def _marked(formula: re.Match[str]) -> str:
+    """A formula between the dollars that pandoc wants; what is none stays."""
+    inline = formula["inline"] or formula["spaced"]
+    text = inline or formula["display"] or formula["environment"]
+    mark = "$" if inline else "$$"
+    return mark + re.sub(r"\n\s*\n", "\n", text.strip()) + mark if text else formula[0]
+
+
+def _printed(text: str) -> str:
+    """What a cell printed: progress folded, a long middle left out, no control codes
+    but colours.
+    """
+    lines = CONTROL.sub("", fold_progress(text)).splitlines(keepends=True)
+    if (more := len(lines) - FIRST - LAST) > FIRST:
+        lines[FIRST:-LAST] = [f"[{more:,} lines left out here]\n"]
+    return "".join(lines)
 
 
 def _settle_anchors(page: BeautifulSoup) -> None:
@@ -166,11 +219,35 @@ def _list_contents(page: BeautifulSoup) -> None:
     page.main.insert_before(contents)
 
 
+def _lead_to_pages(
+    page: BeautifulSoup, folders: Sequence[Path], about: Mapping[str, str]
+) -> None:
+    """Makes a link to another notebook one to its page: in run folders that which a run
+    makes, elsewhere one beside this page. Without such a page it is text.
+    """
+    for link in page.select('a[href*=".ipynb"]'):
+        address = urlparse(str(link["href"]))
+        path = Path(unquote(address.path))
+        if address.scheme or path.suffix != ".ipynb":
+            continue
+        goal = path.with_suffix(".html")
+        there = [Path(about.get("target", "."), goal)]
+        if about.get("name") == "notebook":
+            goal = ".." / path.with_suffix("") / "notebook.html"
+            there = [folder / file for folder in folders for file in (path, goal)]
+        if any(file.is_file() for file in there):
+            link["href"] = address._replace(path=quote(goal.as_posix())).geturl()
+        else:
+            link.unwrap()
+
+
 def _embed_images(page: BeautifulSoup, folders: Sequence[Path]) -> None:
     """Puts image files into the page; an image on the network becomes a link to it."""
     for image in page("img"):
         source = str(image.get("src", ""))
-        if urlparse(source).netloc:
+        if not source:
+            image.replace_with(str(image.get("alt", "")))
+        elif urlparse(source).netloc:
             link = page.new_tag("a", href=source)
             link.string = str(image.get("alt") or source)
             image.replace_with(link)
@@ -179,9 +256,12 @@ def _embed_images(page: BeautifulSoup, folders: Sequence[Path]) -> None:
 
 
 def _data_url(source: str, folders: Sequence[Path]) -> str:
-    for path in (folder / source for folder in folders):
-        if path.is_file():
-            mime = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
+    mime = mimetypes.guess_type(source)[0] or ""
+    for folder in folders:
+        path = (folder / source).resolve()
+        # What a notebook took from data may name any file of this machine.
+        own = path.is_relative_to(folder.resolve()) and mime.startswith("image/")
+        if own and path.is_file():
             content = base64.b64encode(path.read_bytes()).decode("ascii")
             return f"data:{mime};base64,{content}"
     raise ExportError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -32,7 +33,8 @@ def export_notebook(
     from helpers.export.html import OfflineHTMLExporter  # noqa: PLC0415
     from helpers.export.typst import html_to_pdf  # noqa: PLC0415
 
-    resources = {"metadata": {"name": path.stem, "path": str(path.resolve().parent)}}
+    about = {"name": path.stem, "path": str(path.resolve().parent)}
+    resources = {"metadata": about | {"target": str(folder or path.parent)}}
     exporter = OfflineHTMLExporter()  # type: ignore[no-untyped-call]
     html, _ = exporter.from_notebook_node(notebook, resources)
     target = (folder or path.parent) / path.name
@@ -52,9 +54,13 @@ def read_notebook(path: Path) -> NotebookNode:
     import nbformat  # noqa: PLC0415
 
     try:
-        text = path.read_text(encoding="utf-8-sig")  # some editors write a mark
-        notebook: NotebookNode = nbformat.reads(text, as_version=4)  # type: ignore[no-untyped-call]
-        nbformat.validate(notebook)
+        content = json.loads(path.read_text(encoding="utf-8-sig"))
+        # A half of a surrogate pair can be written in JSON, and in no page.
+        text = json.dumps(content, ensure_ascii=False).encode(errors="replace")
+        read = nbformat.reader.reads(text.decode())  # type: ignore[no-untyped-call]
+        notebook: NotebookNode = nbformat.convert(read, 4)  # type: ignore[no-untyped-call]
+        # What a later version knows, such as ids of cells, does no harm in an older.
+        nbformat.validate(notebook, relax_add_props=True)
     except FileNotFoundError as error:
         raise ExportError(f"There is no notebook {path}.") from error
     # What nbformat raises depends on where the file stops being a notebook.

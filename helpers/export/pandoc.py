@@ -9,6 +9,7 @@ import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from nbformat import NotebookNode
 
@@ -61,9 +62,12 @@ def find_bibliography(notebook: NotebookNode, folder: Path) -> Path | None:
 def markdown_of(cell: NotebookNode) -> str:
     """The text of a Markdown cell, with the pictures that are attached to it."""
     text: str = cell.source
-    for name, formats in cell.get("attachments", {}).items():
-        mime, content = next(iter(formats.items()))
-        text = text.replace(f"(attachment:{name})", f"(data:{mime};base64,{content})")
+    attached = cell.get("attachments", {})
+    for name in sorted(attached, key=len, reverse=True):  # one may begin another
+        for mime, content in attached[name].items():
+            for written in (name, quote(name)):
+                address = f"data:{mime};base64,{content}"
+                text = text.replace(f"attachment:{written}", address)
     return text
 
 

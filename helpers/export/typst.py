@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import base64
 import mimetypes
+import re
+import warnings
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
+from urllib.request import urlopen
 
 import typst
 from bs4 import BeautifulSoup
@@ -16,6 +18,9 @@ from traitlets.config import Config
 from helpers.base.errors import ExportError
 from helpers.export.html import OfflineHTMLExporter
 from helpers.export.pandoc import TEMPLATES, pandoc
+
+LATIN = "\u024f"  # up to here, Typst's own Libertinus has all
+LACKED = re.compile(r'the text `"(.+?)"` could not be displayed')
 
 
 class TypstPDFExporter(OfflineHTMLExporter):
@@ -46,23 +51,31 @@ def html_to_pdf(html: str, *, compact: bool = False) -> bytes:
         html: what ``OfflineHTMLExporter`` makes of a notebook.
         compact: in two columns and a small type.
 
+    A link to another file becomes text; a warning names glyphs that no font has.
+
     Raises:
         ExportError: an image is broken, or Typst refuses the document.
     """
     page = BeautifulSoup(html, "html.parser")
     for element in page.select("nav, details.code"):
         element.decompose()
+    for link in page.select("a[href]"):
+        if not re.match(r"#|\w+:", str(link["href"])):
+            link.unwrap()
+    _warn_of_missing_glyphs(page)
     with TemporaryDirectory(prefix="typst-") as name:
         folder = Path(name)
         _images_to_files(page, folder)
         source = folder / "report.typ"
         source.write_text(html_to_typst(str(page), compact=compact), encoding="utf-8")
         try:
-            return typst.compile(source, root=folder)
+            pdf: bytes = typst.compile(source, root=folder)
         except typst.TypstError as error:
             raise ExportError(
                 f"Typst could not set the notebook as a PDF: {error}"
             ) from error
+    # It is false by default, and poppler takes it ill. No offset may change.
+    return pdf.replace(b"/Suspects false", b" " * 15)
 
 
 def html_to_typst(page: str, *, compact: bool = False) -> str:
@@ -82,8 +95,24 @@ def html_to_typst(page: str, *, compact: bool = False) -> str:
 def _images_to_files(page: BeautifulSoup, folder: Path) -> None:
     """Writes embedded images to files: Typst wants them, and pandoc is faster so."""
     for number, image in enumerate(page("img"), start=1):
-        kind, _, content = str(image["src"]).partition(",")
-        mime = kind.removeprefix("data:").removesuffix(";base64")
-        file = folder / f"image-{number}{mimetypes.guess_extension(mime) or ''}"
-        file.write_bytes(base64.b64decode(content))
+        with urlopen(str(image["src"])) as opened:  # a data URL  # noqa: S310
+            suffix = mimetypes.guess_extension(opened.headers.get_content_type())
+            file = folder / f"image-{number}{suffix or ''}"
+            file.write_bytes(opened.read())
         image["src"] = file.name
+
+
+def _warn_of_missing_glyphs(page: BeautifulSoup) -> None:
+    """Sets what is unusual alone as PDF/A, which may lack no glyph."""
+    shown = {c for text in page.strings if not text.find_parent("math") for c in text}
+    unusual = (f'#"{c}"' for c in sorted(shown) if c > LATIN)
+    probe = "#set document(title: [x])\n" + "\n\n".join(unusual)
+    try:
+        typst.compile(probe.encode(), pdf_standards="a-2b")
+    except typst.TypstError as error:
+        if missing := " ".join(LACKED.findall(error.diagnostic)):
+            warnings.warn(
+                f"No font here has {missing}: boxes in the PDF. Install one that has "
+                "them: apt-get install fonts-noto-core fonts-noto-cjk",
+                stacklevel=3,
+            )

@@ -13,7 +13,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_outp
 
 from helpers.base.errors import ExportError
 from helpers.export.html import OfflineHTMLExporter
-from helpers.export.pages import export_notebook
+from helpers.export.pages import export_notebook, read_notebook
 
 PIXEL = (
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9"
@@ -188,6 +188,169 @@ def test_contents_lead_to_the_sections(tmp_path: Path) -> None:
         (["h3"], "#A-part", "A part"),
     ]
     assert page_of(tmp_path, new_markdown_cell("# Title")).nav is None
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        new_markdown_cell("a <form><input></form> <a href='javascript:f()'>b</a>"),
+        nbformat.v4.new_raw_cell("<meta http-equiv='refresh' content='0'>"),
+        shown({"text/html": "<base href='http://x.example/'><p onclick='f()'>a</p>"}),
+        shown({"text/markdown": "class <meta http-equiv='refresh' content='0'>"}),
+        shown({"image/png": "\"><form action='http://x.example/'></form>"}),
+    ],
+)
+def test_nothing_that_a_notebook_brings_acts(tmp_path: Path, cell: Any) -> None:
+    language = {"name": 'x"><base href="http://x.example/">'}
+    page = page_of(tmp_path, cell, new_code_cell("1"), language_info=language)
+    assert page.main.select("meta, base, form, input, [onclick], a[href]") == []
+
+
+@pytest.mark.parametrize("mime", ["image/png", "image/gif", "image/webp"])
+def test_the_picture_beside_a_script_or_a_widget_is_shown(
+    tmp_path: Path, mime: str
+) -> None:
+    picture = {mime: PIXEL, "text/plain": "<Figure>"}
+    html = "<div>loading</div><script>f()</script>"
+    page = page_of(
+        tmp_path,
+        shown(picture),
+        shown(picture | {"text/html": html}),
+        shown(picture | {"application/javascript": "f()"}),
+        shown(picture | {"application/vnd.jupyter.widget-view+json": {"model_id": ""}}),
+    )
+    sources = [image["src"] for image in page("img")]
+    assert sources == [f"data:{mime};base64,{PIXEL}"] * 4
+    assert "loading" not in page.get_text()
+
+
+def test_of_an_animation_the_first_frame_is_shown(tmp_path: Path) -> None:
+    frame = f'"data:image/png;base64,{PIXEL[:60]}\\\n{PIXEL[60:]}"'
+    html = f'<img id="a"><button>></button><script>frames[0] = {frame}</script>'
+    page = page_of(tmp_path, shown({"text/html": html, "text/plain": "<Animation>"}))
+    assert [image["src"] for image in page("img")] == [f"data:image/png;base64,{PIXEL}"]
+
+
+def test_files_outside_the_folder_and_other_than_images_are_not_embedded(
+    tmp_path: Path,
+) -> None:
+    folder = tmp_path / "run"
+    folder.mkdir()
+    for path in (tmp_path / "a.png", folder / "a.txt"):
+        path.write_text("secret", encoding="utf-8")
+    (folder / "b.png").symlink_to(tmp_path / "a.png")
+    for source in (tmp_path / "a.png", "../a.png", "a.txt", "b.png"):
+        cell = shown({"text/markdown": f"class <img alt=x src={source}>"})
+        with pytest.raises(ExportError, match="shows the image"):
+            page_of(folder, cell)
+
+
+def test_an_image_without_source_is_its_text(tmp_path: Path) -> None:
+    page = page_of(tmp_path, new_markdown_cell("<img alt='a dot'> ![]()"))
+    assert page("img") == []
+    assert page.main.get_text().strip() == "a dot"
+
+
+def test_attachments_with_odd_names_are_found(tmp_path: Path) -> None:
+    text = (
+        "![a](attachment:my image(1).png) ![b](attachment:my%20image%281%29.png) "
+        "<img src='attachment:my image(1).png.png'>"
+    )
+    names = ("my image(1).png", "my image(1).png.png")
+    attachments = {name: {"image/png": PIXEL} for name in names}
+    page = page_of(tmp_path, new_markdown_cell(text, attachments=attachments))
+    assert [image["src"][-4:] for image in page("img")] == [PIXEL[-4:]] * 3
+
+
+@pytest.mark.parametrize(
+    ("text", "display"),
+    [
+        ("\\begin{align}\na_1 &= b * c \\\\\n\nd &= e\n\\end{align}", "block"),
+        ("\\\\[a_1 + b_1\\\\]", "block"),
+        ("\\\\(a_1 + b_1\\\\)", "inline"),
+        ("$ E = o(V^2) $", "inline"),
+        ("$$a = b \\tag{3}$$", "block"),
+        ("$$a = b \\label{eq:a}$$", "block"),
+    ],
+)
+def test_formulas_are_read_as_mathjax_reads_them(
+    tmp_path: Path, text: str, display: str
+) -> None:
+    page = page_of(
+        tmp_path, new_markdown_cell(f"see {text} here"), shown({"text/latex": text})
+    )
+    assert [formula["display"] for formula in page("math")] == [display] * 2
+    for formula in page("math"):
+        formula.decompose()
+    assert not re.search(r"[\\$]", page.main.p.get_text())
+
+
+def test_macros_hold_in_all_formulas_that_follow(tmp_path: Path) -> None:
+    macros = "\\newcommand{\\R}{\\mathbb{R}} \\def\\v#1{\\mathbf{#1}}"
+    operator = "\\DeclareMathOperator{\\most}{arg\\,max}"
+    text = f"$x \\in \\R$ $\\v{{x}}$ ${operator}\\most$"
+    page = page_of(tmp_path, new_markdown_cell(f"${macros}$"), new_markdown_cell(text))
+    assert len(page("math")) == 3
+    assert "ℝ" in page.math.get_text()
+    assert not page.select("span.math")
+
+
+def test_dollars_in_prose_and_code_are_no_formulas(tmp_path: Path) -> None:
+    text = "$5 and $10, \\$ 4 and \\$ 5, `$ a $`\n\n```\n$ b $ \\begin{align}\n```"
+    assert page_of(tmp_path, new_markdown_cell(text))("math") == []
+
+
+def test_of_very_many_lines_the_middle_is_left_out(tmp_path: Path) -> None:
+    text = "".join(f"line {number}\n" for number in range(30_000))
+    printed = new_output("stream", name="stdout", text=text)
+    page = page_of(tmp_path, new_code_cell("", outputs=[printed]))
+    lines = page.select_one("pre.output").get_text().strip().split("\n")
+    assert len(lines) == 601
+    assert lines[500] == "[29,400 lines left out here]"
+    assert (lines[0], lines[-1]) == ("line 0", "line 29999")
+
+
+def test_control_characters_and_terminal_links_leave_their_text(tmp_path: Path) -> None:
+    link = "\x1b]8;;https://example.org\x1b\\a link\x1b]8;;\x1b\\"
+    printed = new_output(
+        "stream", name="stdout", text=f"{link}\x08, \x1b[31mred\x1b[0m"
+    )
+    page = page_of(tmp_path, new_code_cell("", outputs=[printed]))
+    assert page.select_one("pre.output").get_text() == "a link, red"
+
+
+def test_links_to_notebooks_lead_to_their_pages(tmp_path: Path) -> None:
+    sources, runs, kept = (tmp_path / name for name in ("sources", "runs", "kept"))
+    for folder in (sources, runs / "01_a", kept):
+        folder.mkdir(parents=True)
+    (sources / "02_b.ipynb").touch()
+    (kept / "03_c.html").touch()
+    text = "[b](02_b.ipynb#Part) [c](03_c.ipynb) [web](https://a.example/b.ipynb)"
+    notebook = new_notebook(cells=[new_markdown_cell(text)])
+    notebook.metadata["papermill"] = {"input_path": str(sources / "01_a.ipynb")}
+    path = runs / "01_a" / "notebook.ipynb"
+    nbformat.write(notebook, path)
+    nbformat.write(notebook, kept / "01_a.ipynb")
+
+    def links(page: Path) -> list[str]:
+        parsed = BeautifulSoup(page.read_text(encoding="utf-8"), "html.parser")
+        assert parsed.main.p.get_text() == "b c web"
+        return [str(link["href"]) for link in parsed.main("a")]
+
+    web = "https://a.example/b.ipynb"
+    assert links(export_notebook(path)[0]) == ["../02_b/notebook.html#Part", web]
+    assert links(export_notebook(kept / "01_a.ipynb")[0]) == ["03_c.html", web]
+
+
+def test_marks_halves_of_characters_and_later_ids_do_no_harm(tmp_path: Path) -> None:
+    cell = {"cell_type": "markdown", "metadata": {}, "id": "a", "source": "\ud83d x"}
+    content = {"nbformat": 4, "nbformat_minor": 4, "metadata": {}, "cells": [cell]}
+    path = tmp_path / "notebook.ipynb"
+    path.write_bytes(b"\xef\xbb\xbf" + json.dumps(content).encode())
+    assert read_notebook(path).cells[0].source == "? x"
+    page, pdf = export_notebook(path)
+    assert page.is_file()
+    assert pdf.is_file()
 
 
 def test_streams_are_joined_and_progress_shows_its_last_state(tmp_path: Path) -> None:

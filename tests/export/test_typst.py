@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -160,3 +162,50 @@ def test_folded_code_and_contents_are_not_in_the_pdf(tmp_path: Path) -> None:
     assert "x = 1" in text
     assert text.count("A section of the text") == 1
     assert "conv1 " + "-" * 104 in text  # in one line
+
+
+def export(folder: Path, *cells: str | nbformat.NotebookNode) -> Path:
+    made = [
+        new_markdown_cell(cell) if isinstance(cell, str) else cell for cell in cells
+    ]
+    nbformat.write(new_notebook(cells=made), folder / "notebook.ipynb")
+    return export_notebook(folder / "notebook.ipynb")[1]
+
+
+def test_what_others_write_becomes_a_pdf(tmp_path: Path) -> None:
+    svg = '<svg width="40" height="20"><rect width="40" height="20"/></svg>'
+    address = "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg'/%3E"
+    html = f"<table><tr><td>1</td></tr></table><button>{svg}</button>{svg}"
+    output = new_output("display_data", data={"text/html": html, "text/plain": ""})
+    pdf = export(
+        tmp_path,
+        f'# T\n\n[set up](#Setup) [gone](#x) <div id="x">x</div>\n\n{svg}',
+        '<table align="left">\n  <td><a href="https://a.example">badge</a></td>\n'
+        "</table>\n\n## Setup",
+        "| a |\n|---|\n| x<br>y |\n\n<table><tr></tr></table>",
+        f'<img src="{address}"> <img alt="none">',
+        new_code_cell("", outputs=[output]),
+    )
+    text = "\n".join(page.extract_text() for page in PdfReader(pdf).pages)
+    assert all(word in text for word in ("set up", "badge", "x\ny", "none"))
+
+
+def test_links_to_other_files_are_text(tmp_path: Path) -> None:
+    pdf = export(tmp_path, "[a](a.csv) [b](b.ipynb) [c](https://c.example/)")
+    [page] = PdfReader(pdf).pages
+    [link] = page.annotations
+    assert link.get_object()["/A"]["/URI"] == "https://c.example/"
+    assert "a b c" in page.extract_text()
+
+
+def test_characters_that_no_font_has_are_named(tmp_path: Path) -> None:
+    with pytest.warns(UserWarning, match="No font here has \U0010fffd: boxes"):
+        export(tmp_path, "no one \U0010fffd has it; αβγ – “…” ≤ → are there")
+
+
+@pytest.mark.skipif(shutil.which("pdfinfo") is None, reason="poppler is not installed")
+def test_poppler_finds_no_fault(tmp_path: Path) -> None:
+    pdf = export(tmp_path, "# Title\n\nText")
+    done = subprocess.run(["pdfinfo", pdf], capture_output=True, check=True, text=True)
+    assert done.stderr == ""
+    assert re.search(r"Tagged: +yes", done.stdout)

@@ -109,9 +109,25 @@ end
 local document = pandoc.Pandoc(parts, { bibliography = input.bibliography, ["suppress-bibliography"] = true })
 if input.left_out then document = resolved(document) end
 
+-- What MathJax knows and pandoc's MathML does not: macros, in all formulas that follow, labels and tags.
+local DEFINITION = "\\(%a+)%*?%s*{?%s*\\%a+%s*}?[%[%]#%d]*%s*%b{}"
+local macros = ""
+
+local function formula_as_in_jupyter(formula)
+  local text = formula.text:gsub("()" .. DEFINITION .. "()", function(first, name, last)
+    if name ~= "def" and name ~= "DeclareMathOperator" and not name:match("command$") then return nil end
+    macros = macros .. formula.text:sub(first, last - 1) .. "\n"
+    return ""
+  end)
+  if not text:match("%S") then return {} end
+  text = text:gsub("\\label%s*%b{}", ""):gsub("\\tag%*?%s*{(.-)}", "\\qquad (%1)")
+  formula.text = pandoc.read(macros .. "$" .. text .. "$", "latex").blocks[1].content[1].text
+  return formula
+end
+
 local OPTIONS = { html_math_method = "mathml", highlight_method = "none", wrap_text = "none" }
 local pages = pandoc.List({})
-for _, part in ipairs(document:walk({ Header = anchor_as_in_jupyter }).blocks) do
+for _, part in ipairs(document:walk({ Header = anchor_as_in_jupyter, Math = formula_as_in_jupyter }).blocks) do
   pages:insert(pandoc.write(pandoc.Pandoc(part.content), "html", OPTIONS))
 end
 io.write(pandoc.json.encode(pages))

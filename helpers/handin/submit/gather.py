@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,6 +25,8 @@ from helpers.runner.plan import read_quick_settings
 PROJECT = ("pyproject.toml", "requirements.txt", "constraints.txt", "data/README.md")
 # What else lies about among the code is nobody's.
 CODE = {".py", ".j2", ".css", ".js", ".json", ".lua", ".typ", ".tex", ".sty"}
+
+LINK = re.compile(rb'href="\.\./([\w%.-]+)/notebook\.html')  # to another run's page
 
 
 @dataclass
@@ -118,7 +121,9 @@ def _add_executed(found: Gathered, run: Path) -> Iterator[str]:
     found.files[f"{run.name}.ipynb"] = _written(notebook)
     pages = [run / f"notebook{suffix}" for suffix in (".pdf", ".html")]
     there = [page for page in pages if page.is_file()]
-    found.files |= {f"{run.name}{page.suffix}": page.read_bytes() for page in there}
+    for page in there:  # side by side in the archive, they lead to each other there
+        content = LINK.sub(rb'href="\1.html', page.read_bytes())
+        found.files[f"{run.name}{page.suffix}"] = content
     if not there:  # a course takes either
         name = f"{run.parent.name}/{run.name}"
         yield f"{name} has no page beside its notebook: python -m helpers export {name}"
