@@ -61,7 +61,8 @@ def test_addresses_that_act_go(address: str) -> None:
         ),
         (
             '<math display="inline"><semantics><msub><mi>a</mi><mn>1</mn></msub>'
-            '<annotation encoding="application/x-tex">a_1</annotation></semantics></math>'
+            '<annotation encoding="application/x-tex">a_1</annotation>'
+            "</semantics></math>"
         ),
     ],
 )

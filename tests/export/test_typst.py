@@ -199,7 +199,7 @@ def test_links_to_other_files_are_text(tmp_path: Path) -> None:
 
 
 def test_characters_that_no_font_has_are_named(tmp_path: Path) -> None:
-    with pytest.warns(UserWarning, match="No font here has \U0010fffd: boxes"):
+    with pytest.warns(UserWarning, match="No font here has .u.10fffd.: boxes"):
         export(tmp_path, "no one \U0010fffd has it; αβγ – “…” ≤ → are there")
 
 
