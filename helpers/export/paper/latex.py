@@ -20,11 +20,13 @@ INSTALL = (
     "texlive-latex-recommended texlive-fonts-recommended texlive-plain-generic "
     "lmodern fonts-texgyre"
 )
-# Unbroken lines in the log, and the same bytes from the same source.
+# Unbroken lines in the log, the same bytes from the same source, and no files from
+# outside the folder.
 SETTINGS = {
     "max_print_line": "10000",
     "SOURCE_DATE_EPOCH": "0",
     "FORCE_SOURCE_DATE": "1",
+    "openin_any": "p",
 }
 TOLERANCE = 5.0  # points that a line may stick out: under two millimetres are not seen
 

@@ -240,6 +240,14 @@ def test_an_error_of_tex_names_the_line(saved: Saved) -> None:
         write_paper(saved(new_markdown_cell("$$\\undefinedthing$$")))
 
 
+@needs_tex
+def test_tex_reads_nothing_outside_the_folder(saved: Saved, tmp_path: Path) -> None:
+    (tmp_path / "secret.txt").write_text("secret", encoding="utf-8")
+    cell = new_markdown_cell(f"\\input{{{tmp_path / 'secret.txt'}}}")
+    with pytest.raises(ExportError, match="LaTeX stopped at an error"):
+        write_paper(saved(cell))
+
+
 def test_latex_sets_panels_pictures_and_brackets(folder: Path, work: Path) -> None:
     (folder / "c d.png").write_bytes((folder / "figures" / "curves.png").read_bytes())
     text = (
@@ -284,6 +292,9 @@ def test_habits_of_github_are_understood(work: Path) -> None:
         ),
         ("![A.](gone.png)", r"Could not fetch resource gone\.png"),
         ("![A.](https://example.org/x.png)", "is on the network"),
+        (f"![A.]({__file__})", "or outside the folder"),
+        (f"![A.](file://{__file__})", "or outside the folder"),
+        ("![A.](figures/../../x.png)", "(outside the folder|Could not fetch)"),
     ],
 )
 def test_what_has_no_place_in_a_paper_is_named(

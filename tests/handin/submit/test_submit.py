@@ -398,6 +398,17 @@ def test_a_page_beside_the_notebook_is_wanted(all_runs: AllRuns, exports: Path) 
     assert fault.endswith("python -m helpers export caltech101/01_lenet5")
 
 
+def test_pages_side_by_side_lead_to_each_other(
+    all_runs: AllRuns, exports: Path
+) -> None:
+    all_runs("caltech101")
+    page = exports / "caltech101/01_lenet5/notebook.html"
+    page.write_text('<a href="../02_improved_cnn/notebook.html#End">', encoding="utf-8")
+    [file] = submit("caltech101").files
+    handed_in = opened(file.read_bytes())["01_lenet5.html"]
+    assert handed_in == b'<a href="02_improved_cnn.html#End">'
+
+
 def test_an_unknown_assignment_lists_the_known_ones() -> None:
     with pytest.raises(
         ExportError, match="Known: caltech101, cifar10, lines, artists_faces, clipart"

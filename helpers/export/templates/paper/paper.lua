@@ -81,8 +81,9 @@ end
 
 -- Of a picture that is there as a PDF too, that.
 function written.Image(image)
-  if image.src:match("^https?:") then
-    refuse(("The picture %s is on the network: save it beside the notebook."):format(image.src))
+  local src = image.src
+  if pandoc.path.is_absolute(src) or ("/" .. src):match("/%.%./") or src:match("^%a+:") and not src:match("^data:") then
+    refuse(("The picture %s is on the network or outside the folder: save it beside the notebook."):format(src))
   end
   local vector = image.src:gsub("%.%w+$", ".pdf")
   if pcall(pandoc.mediabag.fetch, vector) then image.src = vector end
