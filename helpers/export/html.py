@@ -95,7 +95,7 @@ class OfflineHTMLExporter(TemplateExporter):
         """The page of a notebook, and nbconvert's resources.
 
         Raises:
-            ExportError: the notebook shows an image file that is not there.
+            ExportError: an image file is not there, or outside the notebook's folder.
         """
         folder = Path((resources or {}).get("metadata", {}).get("path") or ".")
         rendered = _render_markdown(copy.deepcopy(nb), folder)
@@ -112,6 +112,21 @@ class OfflineHTMLExporter(TemplateExporter):
         _embed_images(page, folders)
         _highlight_code(page)
         return str(page), resources
+
+
+def notebook_to_html(
+    notebook: NotebookNode, path: Path, target: Path | None = None
+) -> str:
+    """The page of the notebook at ``path``, to lie in the folder ``target``.
+
+    Raises:
+        ExportError: as of the exporter.
+    """
+    about = {"name": path.stem, "path": str(path.resolve().parent)}
+    resources = {"metadata": about | {"target": str(target or path.parent)}}
+    exporter = OfflineHTMLExporter()  # type: ignore[no-untyped-call]
+    html: str = exporter.from_notebook_node(notebook, resources)[0]
+    return html
 
 
 def _render_markdown(notebook: NotebookNode, folder: Path) -> NotebookNode:

@@ -30,14 +30,11 @@ def export_notebook(
             cannot be written to.
     """
     notebook = read_notebook(path)
-    from helpers.export.html import OfflineHTMLExporter  # noqa: PLC0415
+    from helpers.export.html import notebook_to_html  # noqa: PLC0415
     from helpers.export.typst import html_to_pdf  # noqa: PLC0415
 
-    about = {"name": path.stem, "path": str(path.resolve().parent)}
-    resources = {"metadata": about | {"target": str(folder or path.parent)}}
-    exporter = OfflineHTMLExporter()  # type: ignore[no-untyped-call]
-    html, _ = exporter.from_notebook_node(notebook, resources)
     target = (folder or path.parent) / path.name
+    html = notebook_to_html(notebook, path, target.parent)
     make = {"html": html.encode, "pdf": partial(html_to_pdf, html)}
     wanted = {target.with_suffix(f".{name}"): make[name] for name in formats}
     for file, content in wanted.items():

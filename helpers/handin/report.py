@@ -115,10 +115,7 @@ def _is_shown(output: NotebookNode, cell: int, chosen: bool) -> bool:
 def _page(path: Path) -> BeautifulSoup:
     from bs4 import BeautifulSoup
 
-    from helpers.export.html import OfflineHTMLExporter
+    from helpers.export.html import notebook_to_html
 
-    resources = {"metadata": {"name": path.stem, "path": str(path.resolve().parent)}}
-    notebook = without_code(read_notebook(path))
-    exporter = OfflineHTMLExporter()  # type: ignore[no-untyped-call]
-    html, _ = exporter.from_notebook_node(notebook, resources)
+    html = notebook_to_html(without_code(read_notebook(path)), path)
     return BeautifulSoup(html, "html.parser")

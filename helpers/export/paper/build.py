@@ -91,8 +91,8 @@ def write_source(
         bibliography: the BibTeX file of what is cited.
 
     Raises:
-        ExportError: code; a figure or table without caption; a picture that is missing
-            or on the network.
+        ExportError: code; a figure or table without caption; a picture that is missing,
+            on the network or outside these.
     """
     theirs = sorted(file for folder in folders for file in folder.glob("neurips_*.sty"))
     style = theirs[-1] if theirs else OWN_STYLE
