@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,7 +22,7 @@ def export_notebook(
     Args:
         path: of the notebook.
         folder: where the files go, named like the notebook; beside it if None.
-        formats: which of the two..
+        formats: which of the two.
 
     Raises:
         ExportError: no notebook, an image that is missing or broken, or a folder that
@@ -35,11 +34,11 @@ def export_notebook(
 
     target = (folder or path.parent) / path.name
     html = notebook_to_html(notebook, path, target.parent)
-    make = {"html": html.encode, "pdf": partial(html_to_pdf, html)}
-    wanted = {target.with_suffix(f".{name}"): make[name] for name in formats}
-    for file, content in wanted.items():
-        write_export(file, content())
-    return list(wanted)
+    files = [target.with_suffix(f".{name}") for name in formats]
+    for file in files:
+        pdf = file.suffix == ".pdf"
+        write_export(file, html_to_pdf(html) if pdf else html.encode())
+    return files
 
 
 def read_notebook(path: Path) -> NotebookNode:
