@@ -75,13 +75,15 @@ def main() -> None:
 @any_names
 def list_notebooks(names: Sequence[str]) -> None:
     """List the notebooks; with NAMES, their parameters too."""
-    for notebook in [n for name in names for n in resolve(name)] or find_notebooks():
-        click.echo(f"{notebook.name}  {notebook.title}")
+    notebooks = [n for name in names for n in resolve(name)] or find_notebooks()
+    for notebook in notebooks:
+        click.echo(f"{notebook.name}  {notebook.title or notebook.fault}")
         if names:
             for need in notebook.needs:
                 click.echo(f"  needs {need}")
             for p in notebook.parameters.values():
                 click.echo(f"  -p {p.name}={p.default}  ({p.type}) {p.help}")
+    sys.exit(int(any(notebook.fault for notebook in notebooks)))
 
 
 @main.group()
@@ -174,8 +176,11 @@ def run(
     from helpers.handin.reference import collect_reference
     from helpers.runner.run import report, run_notebooks, run_within
 
-    # A machine that is shut down sends SIGTERM: end as after Ctrl-C.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    # A machine that is shut down or a terminal that is closed: end as after Ctrl-C.
+    for name in {"SIGTERM", "SIGHUP"} & set(dir(signal)):
+        number = getattr(signal, name)
+        if signal.getsignal(number) != signal.SIG_IGN:  # as nohup has it
+            signal.signal(number, signal.default_int_handler)
     export = None if no_export else partial(export_notebook, formats=formats.split(","))
     options["export"] = export
     if minutes:

@@ -49,6 +49,7 @@ class DeclaredNotebook:
         parameters: by name, in the order of the cell tagged ``parameters``.
         needs: the names of the notebooks whose models it loads.
         gallery: what stands for it in the gallery; None if it does not say.
+        fault: why nothing else is known of it; empty if the file can be read.
     """
 
     name: str
@@ -57,14 +58,18 @@ class DeclaredNotebook:
     parameters: dict[str, Parameter]
     needs: tuple[str, ...]
     gallery: Showcase | None = None
+    fault: str = ""
 
     def parse(self, values: Mapping[str, Any]) -> dict[str, Any]:
         """Values for parameters (text or typed), converted to the declared types.
 
         Raises:
             ConfigError: a parameter is unknown or its value does not fit.
+            NotebookError: the notebook has a fault.
         """
         for name in values:
+            if self.fault:
+                raise NotebookError(self.fault)
             if name not in self.parameters:
                 known = [f"{p.name} ({p.type})" for p in self.parameters.values()]
                 raise ConfigError(
@@ -92,13 +97,24 @@ class DeclaredNotebook:
 
 
 def find_notebooks(folder: Path | None = None) -> list[DeclaredNotebook]:
-    """Every notebook of the project in reading order.
+    """Every notebook of the project in reading order, with its fault if it has one.
 
     Args:
         folder: holds one folder per assignment; None takes the project's own.
     """
     folder = folder or notebooks_dir()
-    return [read_notebook(path) for path in sorted(folder.glob("[!.]*/[!.]*.ipynb"))]
+    return [_read_or_blame(path) for path in sorted(folder.glob("[!.]*/[!.]*.ipynb"))]
+
+
+def _read_or_blame(path: Path) -> DeclaredNotebook:
+    try:
+        return read_notebook(path)
+    except NotebookError as error:
+        return DeclaredNotebook(_name(path), path, "", {}, (), fault=str(error))
+
+
+def _name(path: Path) -> str:
+    return f"{path.resolve().parent.name}/{path.stem}"
 
 
 def resolve(name: str, folder: Path | None = None) -> list[DeclaredNotebook]:
@@ -210,7 +226,7 @@ def read_notebook(path: Path, content: bytes | None = None) -> DeclaredNotebook:
         raise NotebookError(
             f"{path} has {len(tagged)} cells tagged `parameters`. Expected one."
         )
-    name = f"{path.resolve().parent.name}/{path.stem}"
+    name = _name(path)
     return DeclaredNotebook(
         name=name,
         path=path,
@@ -254,7 +270,7 @@ def _parameters(source: str, notebook: str) -> dict[str, Parameter]:
             raise NotebookError(
                 f"The parameters of {notebook} hold `{ast.unparse(statement)}`. "
                 "Expected annotated literals of type int, float, bool or str, or a "
-                "list[…] of them, or … | None, such as `epochs: int = 60  # passes`."
+                'list[…] of them, or "Optional[…]", such as `epochs: int = 60  # all`.'
             )
         found[parameter.name] = parameter
     return found
@@ -266,7 +282,9 @@ def _parameter(statement: ast.stmt, comment: str) -> Parameter | None:
         case ast.AnnAssign(
             target=ast.Name(id=name), annotation=annotation, value=ast.expr() as value
         ):
-            kind = ast.unparse(annotation)
+            kind = ast.unparse(annotation).strip("'")
+            # papermill does not know `int | None`.
+            kind = re.sub(r"^Optional\[(.*)\]$", r"\1 | None", kind)
             with suppress(ValueError):  # no literal, or of another type
                 parameter = Parameter(name, kind, ast.literal_eval(value), comment)
                 # A default in quotes must not pass for a number: only the command line

@@ -109,7 +109,11 @@ def read_quick_settings(folder: Path | None = None) -> dict[str, dict[str, Any]]
             f"{path} names the unknown {', '.join(unknown)}. Known notebooks: "
             f"{', '.join(notebooks)}."
         )
-    return {name: notebooks[name].parse(values) for name, values in content.items()}
+    return {
+        name: notebooks[name].parse(values)
+        for name, values in content.items()
+        if not notebooks[name].fault
+    }
 
 
 def _check_known(
