@@ -13,6 +13,7 @@ from typing import Any, Literal, get_args
 from helpers.base.errors import ExportError
 from helpers.base.estimate import Estimate, Unit, estimate, unit_of
 from helpers.base.files import write_atomic
+from helpers.base.processes import lives, this_process
 from helpers.base.schema import NUMBER, OBJECT, SIZE, TEXT, each, fields, many, misfit
 
 VERDICTS = (
@@ -25,7 +26,7 @@ VERDICTS = (
     "not judged",
 )
 AGAIN = "Move its folder away, and run its notebook again."
-Status = Literal["running", "complete", "failed", "killed", "timeout"]
+Status = Literal["running", "complete", "failed", "killed", "timeout", "interrupted"]
 _HALF = {"type": ["number", "null"], "minimum": 0}
 _BOUND = {"type": ["number", "null"]}
 _ESTIMATE = {"mean": NUMBER, "ci95": _HALF, "count": SIZE, "over": TEXT}
@@ -91,7 +92,7 @@ class RunRecord:
 
     @classmethod
     def load(cls, path: Path) -> RunRecord:
-        """Reads a record.
+        """Reads a record; a run whose process is gone is ``interrupted``.
 
         Raises:
             ExportError: there is none, or it does not follow ``SCHEMA``; the message
@@ -104,6 +105,7 @@ class RunRecord:
                 parse_float=_finite,
                 parse_constant=_finite,
             )
+            process = content.pop("process", {}) if isinstance(content, dict) else {}
             problem = misfit(content, SCHEMA)
             record = None if problem else cls(**content)
             if record:
@@ -121,6 +123,8 @@ class RunRecord:
             problem = f"it has no parameter {min(alien)}, but was reduced in it"
         if not record or problem:
             raise ExportError(f"{path} is of another version: {problem}. {AGAIN}")
+        if record.status == "running" and not lives(process):
+            record.status, record.error = "interrupted", "its process was killed"
         return record
 
     def values(self, model: str, metric: str) -> list[float]:
@@ -189,6 +193,8 @@ class RunRecord:
             for name, value in asdict(self).items()
             if value or name not in OPTIONAL
         }
+        if self.status == "running":
+            content["process"] = this_process()
         text = json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False)
         return f"{text}\n"
 

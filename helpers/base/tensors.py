@@ -27,13 +27,14 @@ def write_tensors(path: Path, content: Any) -> None:
     """Writes tensors, numbers, texts, and lists and dictionaries of them, to ``path``.
 
     Raises:
-        OSError: it cannot be written; what was at ``path`` before is intact.
+        WriteError: as ``write_atomic``.
     """
-    with write_atomic(path) as temporary:
+    with write_atomic(path) as temporary, temporary.open("wb") as file:
         try:
-            torch.save(content, temporary)
-        except RuntimeError as error:  # torch's own writer reports a full disk this way
-            raise OSError(str(error)) from error
+            torch.save(content, file)
+        except RuntimeError as error:  # torch's archive could not be closed either
+            cause = error.__context__
+            raise (cause if isinstance(cause, OSError) else error) from None
 
 
 def read_tensors(path: Path) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import inspect
 import os
 import platform
@@ -51,6 +52,7 @@ from helpers.training.cross_validation import cross_validate
 from helpers.training.device import choose_device
 from helpers.training.experiments import Experiment, Trained, run_experiments
 
+INJECTED = "# Parameters\n"  # how papermill's own cell starts
 Rows = Mapping[str, Experiment] | Mapping[str, Mapping[str, Experiment]]
 
 
@@ -66,14 +68,14 @@ def start_run(name: str) -> Run:
 
     Raises:
         NotebookError: there is no such notebook.
-        ConfigError: a parameter has a value of the wrong type.
+        ConfigError: a parameter has a value of the wrong type, or papermill was given
+            one that the notebook does not declare.
     """
     declared = read_notebook(notebooks_dir() / f"{name}.ipynb")
     frame = inspect.currentframe()
     namespace = frame.f_back.f_globals if frame and frame.f_back else {}
-    given = declared.parse(
-        {key: namespace[key] for key in declared.parameters if key in namespace}
-    )
+    names = [*declared.parameters, *_injected(namespace)]
+    given = declared.parse({key: namespace[key] for key in names if key in namespace})
     namespace.update(given)
     # What is reduced is judged by the experiment as it is checked in: an edited cell
     # of parameters is another one, wherever the run comes from.
@@ -458,6 +460,13 @@ class Run(Page):
     def _save(self) -> None:
         self._record.seconds = round(time.perf_counter() - self._started, 3)
         self._record.save(self.folder / "metrics.json")
+
+
+def _injected(namespace: Mapping[str, Any]) -> list[str]:
+    """The names that papermill has set in the cell that it adds to a notebook."""
+    cells = [text for text in namespace.get("In", ()) if text.startswith(INJECTED)]
+    lines = ast.parse(cells[-1]).body if cells else ()
+    return [line.targets[0].id for line in lines]
 
 
 def _ungroup(rows: Rows) -> tuple[dict[str, Experiment], dict[str, list[str]]]:

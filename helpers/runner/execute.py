@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Literal, TextIO
 
 import click
 
-from helpers.base.errors import ExportError
-from helpers.base.files import write_atomic
+from helpers.base.errors import ExportError, WriteError
+from helpers.base.files import write_atomic, writing
 from helpers.base.record import RunRecord, Status
-from helpers.base.runs import GIVEN, place, unfinished
+from helpers.base.runs import GIVEN, place, run_command, unfinished
 from helpers.runner.plan import Job
 from helpers.runner.progress import LogStream
 
@@ -66,6 +66,16 @@ def execute(
     Returns:
         The outcome; a notebook that fails is an outcome too, not an exception.
     """
+    try:
+        with writing(job.exports):
+            return _execute(job, timeout, export)
+    except WriteError as error:
+        # The record may say no more than that its process is gone.
+        hint = f"then: {run_command(job.notebook.name, quick=job.quick)}"
+        return Outcome(job.notebook.name, job.folder, "failed", str(error), hint)
+
+
+def _execute(job: Job, timeout: float | None, export: Export | None) -> Outcome:
     start = time.monotonic()
     name, declared = job.notebook.name, job.notebook.parameters
     folder = unfinished(job.exports, name)
@@ -141,25 +151,39 @@ def _papermill(job: Job, folder: Path, timeout: float | None, log: TextIO) -> No
     import papermill  # noqa: PLC0415
     from jupyter_client.kernelspec import KernelSpecManager  # noqa: PLC0415
     from jupyter_client.manager import AsyncKernelManager  # noqa: PLC0415
+    from papermill.iorw import LocalHandler, papermill_io  # noqa: PLC0415
     from papermill.log import logger  # noqa: PLC0415
+    from traitlets import Unicode  # noqa: PLC0415
 
+    class WholeFiles(LocalHandler):  # type: ignore[misc]
+        def write(self, buf: str, path: str) -> None:
+            with write_atomic(Path(path)) as temporary:
+                super().write(buf, str(temporary))
+
+    class Kernel(AsyncKernelManager):
+        # This interpreter, whatever kernel is called `python3` on this machine.
+        kernel_spec = KernelSpecManager(kernel_dirs=[]).get_kernel_spec("python3")
+        # A killed runner leaves nothing outside its folder.
+        connection_file = Unicode(str(folder / "kernel.json"))
+
+    Kernel.kernel_spec.env = {"CNN_EXPORTS": str(job.exports), GIVEN: str(folder)}
+    papermill_io.register(str(folder), WholeFiles())
     logger.setLevel("CRITICAL")  # whatever it would report is in the outcome
     deadline = time.monotonic() + timeout if timeout else None
-    # This interpreter, whatever kernel is called `python3` on this machine.
-    kernel = KernelSpecManager(kernel_dirs=[]).get_kernel_spec("python3")
-    kernel.env = {"CNN_EXPORTS": str(job.exports), GIVEN: str(folder)}
     papermill.execute_notebook(
         job.notebook.path,
         folder / "notebook.ipynb",
         parameters=job.parameters,
         kernel_name="python3",
         language="python",
-        kernel_manager_class=type("_", (AsyncKernelManager,), {"kernel_spec": kernel}),
+        kernel_manager_class=Kernel,
         cwd=job.notebook.path.parent,
         progress_bar=False,
         stdout_file=LogStream(log, job.notebook.name),
         stderr_file=LogStream(log, job.notebook.name),
         shutdown_kernel="immediate",
+        # A kernel that runs has read it.
+        on_cell_start=lambda **_: (folder / "kernel.json").unlink(missing_ok=True),
         # The kernel's own warnings would go to the terminal.
         extra_arguments=["--log-level=ERROR"],
         # papermill's own limit is for each cell; nbclient takes 0 for none.

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import click
 
+from helpers.base.errors import ExportError
+from helpers.base.processes import side_by_side
 from helpers.base.record import RunRecord, Status
 from helpers.base.runs import load_records, run_command, unfinished_dir
 from helpers.runner.execute import Export, Outcome, execute
@@ -26,7 +30,8 @@ def run_notebooks(
     export: Export | None = None,
     folder: Path | None = None,
 ) -> list[Outcome]:
-    """Runs notebooks and exports them; one that fails stops only those that need it.
+    """Runs notebooks and exports them; one that fails stops only those that need it,
+    and one that another process is running is skipped.
 
     Args:
         names: as of ``make_plan``, like ``quick``, ``parameters`` and ``folder``.
@@ -43,11 +48,12 @@ def run_notebooks(
     Raises:
         NotebookError, ConfigError: a name, parameter or need is wrong; nothing has run.
     """
+    run = partial(execute, timeout=timeout, export=export)
     outcomes: dict[str, Outcome] = {}
     for level in make_plan(names, quick=quick, parameters=parameters, folder=folder):
         skipped = {job.notebook.name: _skipped(job, outcomes) for job in level}
         ready = [job for job in level if not skipped[job.notebook.name]]
-        finished = _execute(ready, jobs, timeout, export)
+        finished = _execute(run, ready, jobs)
         ended = [*finished, *filter(None, skipped.values())]
         outcomes |= {outcome.name: outcome for outcome in ended}
     return list(outcomes.values())
@@ -92,7 +98,8 @@ def run_within(
     while (left := end - time.monotonic()) > 0:
         fit = [job for name, job in waiting.items() if took.get(name, 0.0) < left]
         ready = [job for job in fit if there.issuperset(job.notebook.needs)][:1]
-        for outcome in _execute(ready, 1, min(left, timeout or left), export):
+        run = partial(execute, timeout=min(left, timeout or left), export=export)
+        for outcome in _execute(run, ready):
             if outcome.status != "timeout" or time.monotonic() < end:
                 del waiting[outcome.name]
                 outcomes.append(outcome)
@@ -123,24 +130,32 @@ def report(outcomes: Sequence[Outcome]) -> str:
 
 
 def _skipped(job: Job, outcomes: Mapping[str, Outcome]) -> Outcome | None:
+    name, reason = job.notebook.name, job.notebook.fault
     for need in job.notebook.needs:
         if need in outcomes and outcomes[need].status != "complete":
             reason = f"it needs what {need} makes, which did not complete"
-            hint = f"then: {run_command(job.notebook.name, quick=job.quick)}"
-            return Outcome(job.notebook.name, job.folder, "skipped", reason, hint)
+    record = _unfinished_record(job)
+    if record and record.status == "running":
+        reason = "another process is running it"
+    if not reason:
+        return None
+    hint = f"then: {run_command(name, quick=job.quick)}"
+    return Outcome(name, job.folder, "skipped", reason, hint)
+
+
+def _unfinished_record(job: Job) -> RunRecord | None:
+    with suppress(ExportError):  # there is none, or one of no use
+        return RunRecord.load(_record_path(job))
     return None
 
 
 def _execute(
-    ready: Sequence[Job], jobs: int, timeout: float | None, export: Export | None
+    run: Callable[[Job], Outcome], ready: Sequence[Job], jobs: int = 1
 ) -> list[Outcome]:
-    from joblib import Parallel, delayed  # noqa: PLC0415
-
-    calls = (delayed(execute)(job, timeout=timeout, export=export) for job in ready)
     try:
-        return list(Parallel(n_jobs=jobs)(calls))
+        return side_by_side(run, ((job,) for job in ready), jobs)
     except KeyboardInterrupt:
-        _close_unfinished(ready, "killed", "the run was interrupted")
+        _close_unfinished(ready, "interrupted", "the run was interrupted")
         raise
     except Exception as error:
         _close_unfinished(ready, "failed", f"the runner stopped: {error!r}")
@@ -150,11 +165,10 @@ def _execute(
 def _close_unfinished(jobs: Sequence[Job], status: Status, reason: str) -> None:
     """The records of notebooks that were running when the runner was stopped."""
     for job in jobs:
-        path = unfinished_dir(job.exports, job.notebook.name) / "metrics.json"
-        record = RunRecord.load(path) if path.is_file() else None
-        if record and record.status == "running":
+        record = _unfinished_record(job)
+        if record and record.status in ("running", "interrupted"):
             record.status, record.error = status, reason
-            record.save(path)
+            record.save(_record_path(job))
 
 
 def _shown(path: Path) -> Path:

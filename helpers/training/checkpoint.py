@@ -27,8 +27,8 @@ def write_checkpoint(path: Path, state: dict[str, Any]) -> None:
         write_tensors(path, state)
     except OSError as error:
         raise TrainingError(
-            f"The checkpoint {path} cannot be written ({error}). The one of the epoch "
-            "before is intact: make room and run again, training goes on from there."
+            f"The checkpoint {path} was not written: {error} The one of the epoch "
+            "before is intact: training goes on from there."
         ) from error
 
 

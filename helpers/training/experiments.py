@@ -7,17 +7,20 @@ import hashlib
 import json
 import shutil
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
-from joblib import Parallel, delayed
+from filelock import FileLock, Timeout
 from torch import nn
 
 from helpers.base.errors import ConfigError
+from helpers.base.files import writing
+from helpers.base.processes import side_by_side
 from helpers.data.splits import Split, Splits
 from helpers.models.heads import Heads, heads_of
 from helpers.models.registry import create_model
@@ -125,8 +128,9 @@ def run_experiments(
     """Trains every experiment with every seed.
 
     A finished point is taken from ``folder`` the next time; one that was interrupted
-    goes on after its last epoch. What has other data, settings, code of network,
-    augmentation, loss or loop, or other first weights is another point.
+    goes on after its last epoch; one that another process trains is waited for. What
+    has other data, settings, code of network, augmentation, loss or loop, or other
+    first weights is another point.
 
     Args:
         experiments: by name.
@@ -166,8 +170,8 @@ def train_points(
     watch_test: bool = False,
 ) -> dict[str, list[Trained]]:
     """Trains each experiment in every repeat, or takes it from ``folder``."""
-    calls = (
-        delayed(_train)(name + repeat.suffix, experiment, repeat, folder, watch_test)
+    arguments = (
+        (name + repeat.suffix, experiment, repeat, folder, watch_test)
         for name, experiment in experiments.items()
         for repeat in repeats
     )
@@ -176,7 +180,7 @@ def train_points(
         warnings.filterwarnings(
             "ignore", "A worker stopped while some jobs were given", UserWarning
         )
-        trained = iter(Parallel(n_jobs=jobs)(calls))
+        trained = iter(side_by_side(_train, arguments, jobs))
     return {name: list(islice(trained, len(repeats))) for name in experiments}
 
 
@@ -201,19 +205,43 @@ def _train(
     unfinished = folder / f"{name}-seed{seed}-{key}"
     path = unfinished.with_name(f"{unfinished.name}.pt")
     label = f"{name} seed {seed}"
-    kept = read_checkpoint(path, settings)
-    if kept is None:
-        history = fit(
-            model, splits, config, folder=unfinished, label=label, watch_test=watch_test
-        )
-        kept = {"config": settings, "history": vars(history)}
-        write_checkpoint(path, {**kept, "model": model.state_dict()})
-        shutil.rmtree(unfinished, ignore_errors=True)
-    else:
-        with resuming(path):
-            history = History(**kept["history"])
-            model.load_state_dict(kept["model"])
-        print(f"{label}: {len(history)} epochs, trained before")
-        model.to(choose_device(config.device)).to(memory_format=config.memory_format)
-        model.eval()
+    with nullcontext() if path.is_file() else _alone(unfinished, label):
+        kept = read_checkpoint(path, settings)
+        if kept is None:
+            history = fit(
+                model,
+                splits,
+                config,
+                folder=unfinished,
+                label=label,
+                watch_test=watch_test,
+            )
+            kept = {"config": settings, "history": vars(history)}
+            write_checkpoint(path, {**kept, "model": model.state_dict()})
+            shutil.rmtree(unfinished, ignore_errors=True)
+            return Trained(experiment, seed, model, history, *splits.channel_stats())
+    with resuming(path):
+        history = History(**kept["history"])
+        model.load_state_dict(kept["model"])
+    print(f"{label}: {len(history)} epochs, trained before")
+    model.to(choose_device(config.device)).to(memory_format=config.memory_format)
+    model.eval()
     return Trained(experiment, seed, model, history, *splits.channel_stats())
+
+
+@contextmanager
+def _alone(folder: Path, label: str) -> Iterator[None]:
+    """Waits until no other process trains in ``folder``; a killed one does not."""
+    lock = FileLock(f"{folder}.lock")
+    with writing(folder.parent):
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            print(f"{label}: another process trains it, waiting")
+            lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
+    with suppress(OSError):  # it is finished: whoever waited takes it
+        Path(lock.lock_file).unlink()

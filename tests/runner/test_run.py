@@ -239,7 +239,8 @@ def test_an_interrupted_runner_leaves_a_true_record(
     finally:
         runner.kill()
     record = json.loads((log.parent / "metrics.json").read_text())
-    assert (record["status"], record["error"]) == ("killed", "the run was interrupted")
+    ended = ("interrupted", "the run was interrupted")
+    assert (record["status"], record["error"]) == ended
     with pytest.raises(ProcessLookupError):
         os.kill(kernel, 0)
 

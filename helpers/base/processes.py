@@ -1,0 +1,91 @@
+"""Processes: work side by side that ends with whoever wants it, and who still lives."""
+
+from __future__ import annotations
+
+import os
+import platform
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures.process import BrokenProcessPool
+from threading import Thread
+from typing import Any, TypeVar
+
+import psutil
+
+from helpers.base.errors import HelpersError
+
+Result = TypeVar("Result")
+
+
+def side_by_side(
+    call: Callable[..., Result], arguments: Iterable[tuple[Any, ...]], jobs: int
+) -> list[Result]:
+    """What ``call`` returns for each of ``arguments``, ``jobs`` of them at a time.
+
+    More than one job works in processes of its own, which end when this one does, even
+    if it is killed.
+
+    Raises:
+        HelpersError: one of these processes was killed.
+    """
+    from joblib import Parallel, delayed  # noqa: PLC0415  # half a second
+
+    workers = {"initializer": _start_worker, "initargs": (os.getpid(),)}
+    try:
+        found: list[Result] = Parallel(n_jobs=jobs, **workers)(
+            delayed(call)(*values) for values in arguments
+        )
+    except BrokenProcessPool as error:
+        raise HelpersError(
+            f"One of the {jobs} processes that worked side by side was killed, mostly "
+            "for want of memory. What they had kept is safe: run again with fewer jobs "
+            "or a smaller batch."
+        ) from error
+    return found
+
+
+def print_anything() -> None:
+    """Has ``?`` printed for a character that the terminal or file cannot hold."""
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(errors="replace")  # type: ignore[union-attr]
+
+
+def this_process() -> dict[str, Any]:
+    """What tells this process from all others, as JSON can hold it."""
+    process = psutil.Process()
+    started = process.create_time()
+    return {"host": platform.node(), "pid": process.pid, "started": started}
+
+
+def lives(process: Mapping[str, Any]) -> bool:
+    """Whether a process is still there, or is another machine's, which nobody knows.
+
+    Args:
+        process: as of ``this_process``; an empty one is not there.
+    """
+    if process.get("host", platform.node()) != platform.node():
+        return True
+    try:
+        found = psutil.Process(process["pid"])
+        # A clock that is set shifts all starting times a little.
+        same = abs(found.create_time() - process["started"]) < 5
+        return bool(same and found.status() != psutil.STATUS_ZOMBIE)
+    except (KeyError, psutil.NoSuchProcess):
+        return False
+
+
+def _start_worker(parent: int) -> None:
+    print_anything()
+    # What a terminal sends to all its processes is for the parent to decide about.
+    for name in {"SIGINT", "SIGHUP"} & set(dir(signal)):
+        signal.signal(getattr(signal, name), signal.SIG_IGN)
+    Thread(target=_end_with, args=(parent,), daemon=True).start()
+
+
+def _end_with(parent: int) -> None:
+    # An orphan gets another parent; Windows only forgets the one that there was.
+    while os.getppid() == parent and psutil.pid_exists(parent):
+        time.sleep(0.5)
+    os._exit(1)
