@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -131,6 +132,29 @@ def test_it_runs_as_a_module() -> None:
 def test_list_shows_notebooks_and_their_parameters(call: Call) -> None:
     assert call("list").stdout == "course/01_a  First\n"
     assert "-p epochs=60  (int) passes" in call("list", "course").stdout
+
+
+def test_list_names_a_damaged_notebook_and_goes_on(call: Call, notebooks: Path) -> None:
+    (notebooks / "course/00_empty.ipynb").touch()
+    result = call("list")
+    assert result.exit_code == 1
+    damaged, whole = result.stdout.splitlines()
+    assert damaged.startswith("course/00_empty  ")
+    assert "00_empty.ipynb is not a notebook" in damaged
+    assert whole == "course/01_a  First"
+
+
+@pytest.mark.parametrize("encoding", ["cp932", "latin-1", "ascii"])
+def test_output_in_a_narrow_encoding_goes_on(encoding: str) -> None:
+    command = [sys.executable, "-m", "helpers", "list", "lines"]
+    environment = {**os.environ, "PYTHONIOENCODING": encoding}
+    subprocess.run(command, env=environment, check=True, capture_output=True)
+    said = "error: There is no notebook or assignment".encode(encoding)
+    command[-1] = "–"
+    done = subprocess.run(command, env=environment, check=False, capture_output=True)
+    assert done.returncode == 1
+    assert done.stderr.startswith(said)
+    assert done.stderr.count(b"\n") == 1
 
 
 def test_a_notebook_that_is_no_paper_says_so(call: Call, notebooks: Path) -> None:

@@ -38,12 +38,12 @@ class NotebookError(HelpersError):
     """A notebook that is unknown, badly formed, or that failed while it ran."""
 
 
-class WriteError(HelpersError, OSError):
-    """A full disk, or a folder that may not be written to."""
-
-
 class ExportError(HelpersError):
     """An HTML page, PDF or result file that could not be made or read."""
+
+
+class WriteError(ExportError, OSError):
+    """A full disk, or a place that may not be written to."""
 
 
 @contextmanager

@@ -14,8 +14,15 @@ import psutil
 
 from helpers.base.errors import WriteError
 
-FULL = (errno.ENOSPC, errno.EDQUOT)
-REFUSED = (errno.EACCES, errno.EPERM, errno.EROFS, errno.EEXIST, errno.ENOTDIR)
+ADVICE = {
+    **dict.fromkeys((errno.ENOSPC, errno.EDQUOT), "Free some space"),
+    **dict.fromkeys(
+        (errno.EACCES, errno.EPERM, errno.EROFS), "Allow yourself to write there"
+    ),
+    **dict.fromkeys(
+        (errno.EEXIST, errno.ENOTDIR, errno.EISDIR), "See what is in the way"
+    ),
+}
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -45,16 +52,16 @@ def write_atomic(path: Path) -> Iterator[Path]:
     its place only if the block succeeds.
 
     Whatever fails (a full disk, an interrupt), the file that was at ``path`` before is
-    untouched. The bytes are on disk before the name changes. What a process that was
-    killed has left of ``path`` goes.
+    untouched. The bytes are on disk before the name changes. What killed processes have
+    left of ``path`` goes.
 
     Raises:
-        WriteError: the disk is full, or the folder may not be written to.
+        WriteError: as ``writing``.
     """
     name = f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}.part"
     temporary = path.with_name(name)
     try:
-        with writing(path.parent):
+        with writing(path):
             path.parent.mkdir(parents=True, exist_ok=True)
             for part in path.parent.glob(f".{escape(path.name)}.*.*.part"):
                 if not psutil.pid_exists(int(part.name.split(".")[-3])):
@@ -64,28 +71,26 @@ def write_atomic(path: Path) -> Iterator[Path]:
                 os.fsync(written.fileno())
             temporary.replace(path)
     finally:
-        with suppress(OSError):  # a disk that may only be read says so here too
+        with suppress(OSError):  # a disk that is read-only says so here too
             temporary.unlink(missing_ok=True)
 
 
 @contextmanager
-def writing(folder: Path) -> Iterator[None]:
-    """Explains why the block could not write below ``folder``.
+def writing(path: Path) -> Iterator[None]:
+    """Explains why a block cannot write the file or folder ``path``.
 
     Raises:
-        WriteError: the disk is full, or something below the folder may not be written.
+        WriteError: the disk is full, or what is there may not be written to.
     """
     try:
         yield
     except OSError as error:
-        where = Path(error.filename or folder)  # a full disk names no file
-        if error.errno in FULL:
-            advice = "Free some space there"
-        elif error.errno in REFUSED and where.is_relative_to(folder):
-            advice = "See that it is a folder and that you may write there"
-        else:
+        # A full disk names no file; a file elsewhere is another matter.
+        there = Path(error.filename or path)
+        near = there.is_relative_to(path.parent) or path.is_relative_to(there)
+        if not near or error.errno not in ADVICE:
             raise
         raise WriteError(
-            f"{folder} cannot be written ({error.strerror}). {advice}, or take another "
-            "folder (CNN_EXPORTS for runs, CNN_DATA for data), then run again."
+            f"{path} cannot be written ({error.strerror}). {ADVICE[error.errno]}, or "
+            "name another place (CNN_EXPORTS for runs, CNN_DATA for data)."
         ) from error

@@ -22,10 +22,8 @@ Result = TypeVar("Result")
 def side_by_side(
     call: Callable[..., Result], arguments: Iterable[tuple[Any, ...]], jobs: int
 ) -> list[Result]:
-    """What ``call`` returns for each of ``arguments``, ``jobs`` of them at a time.
-
-    More than one job works in processes of its own, which end when this one does, even
-    if it is killed.
+    """What ``call`` returns for each of ``arguments``, ``jobs`` of them at a time: in
+    processes that end when this one does, even if it is killed.
 
     Raises:
         HelpersError: one of these processes was killed.
@@ -39,9 +37,8 @@ def side_by_side(
         )
     except BrokenProcessPool as error:
         raise HelpersError(
-            f"One of the {jobs} processes that worked side by side was killed, mostly "
-            "for want of memory. What they had kept is safe: run again with fewer jobs "
-            "or a smaller batch."
+            f"One of {jobs} processes was killed, mostly for want of memory. What they "
+            "had kept is safe: run again with fewer jobs or a smaller batch."
         ) from error
     return found
 
@@ -60,17 +57,12 @@ def this_process() -> dict[str, Any]:
 
 
 def lives(process: Mapping[str, Any]) -> bool:
-    """Whether a process is still there, or is another machine's, which nobody knows.
-
-    Args:
-        process: as of ``this_process``; an empty one is not there.
-    """
+    """Whether a process of ``this_process`` is still there, as far as anyone knows."""
     if process.get("host", platform.node()) != platform.node():
         return True
     try:
         found = psutil.Process(process["pid"])
-        # A clock that is set shifts all starting times a little.
-        same = abs(found.create_time() - process["started"]) < 5
+        same = abs(found.create_time() - process["started"]) < 5  # clocks are set
         return bool(same and found.status() != psutil.STATUS_ZOMBIE)
     except (KeyError, psutil.NoSuchProcess):
         return False

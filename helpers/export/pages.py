@@ -79,8 +79,5 @@ def write_export(target: Path, content: bytes) -> None:
     Raises:
         ExportError: its folder cannot be written to.
     """
-    try:
-        with write_atomic(target) as temporary:
-            temporary.write_bytes(content)
-    except OSError as error:
-        raise ExportError(f"{target} cannot be written: {error}") from error
+    with write_atomic(target) as temporary:
+        temporary.write_bytes(content)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TextIO
@@ -14,7 +15,7 @@ import click
 from helpers.base.errors import ExportError, WriteError
 from helpers.base.files import write_atomic, writing
 from helpers.base.record import RunRecord, Status
-from helpers.base.runs import GIVEN, place, run_command, unfinished
+from helpers.base.runs import GIVEN, place, run_command, unfinished, unfinished_dir
 from helpers.runner.plan import Job
 from helpers.runner.progress import LogStream
 
@@ -70,9 +71,32 @@ def execute(
         with writing(job.exports):
             return _execute(job, timeout, export)
     except WriteError as error:
-        # The record may say no more than that its process is gone.
-        hint = f"then: {run_command(job.notebook.name, quick=job.quick)}"
-        return Outcome(job.notebook.name, job.folder, "failed", str(error), hint)
+        name, reason = job.notebook.name, str(error)
+        close_records([job], "failed", reason)
+        folder = unfinished_dir(job.exports, name)
+        hint = f"then: {run_command(name, quick=job.quick)}"
+        return Outcome(name, folder, "failed", reason, hint)
+
+
+def is_running(job: Job) -> bool:
+    """Whether another process is running it."""
+    with suppress(ExportError):  # there is no record
+        return RunRecord.load(_unfinished_record(job)).status == "running"
+    return False
+
+
+def close_records(jobs: Sequence[Job], status: Status, reason: str) -> None:
+    """Says in the records of runs that were broken off how they ended."""
+    for job in jobs:
+        with suppress(ExportError):  # it had not begun, or the disk is full
+            record = RunRecord.load(path := _unfinished_record(job))
+            if record.status in ("running", "interrupted"):
+                record.status, record.error = status, reason
+                record.save(path)
+
+
+def _unfinished_record(job: Job) -> Path:
+    return unfinished_dir(job.exports, job.notebook.name) / "metrics.json"
 
 
 def _execute(job: Job, timeout: float | None, export: Export | None) -> Outcome:

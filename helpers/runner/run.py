@@ -5,18 +5,16 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import click
 
-from helpers.base.errors import ExportError
 from helpers.base.processes import side_by_side
-from helpers.base.record import RunRecord, Status
-from helpers.base.runs import load_records, run_command, unfinished_dir
-from helpers.runner.execute import Export, Outcome, execute
+from helpers.base.record import RunRecord
+from helpers.base.runs import load_records, run_command
+from helpers.runner.execute import Export, Outcome, close_records, execute, is_running
 from helpers.runner.plan import Job, make_plan
 
 
@@ -134,19 +132,12 @@ def _skipped(job: Job, outcomes: Mapping[str, Outcome]) -> Outcome | None:
     for need in job.notebook.needs:
         if need in outcomes and outcomes[need].status != "complete":
             reason = f"it needs what {need} makes, which did not complete"
-    record = _unfinished_record(job)
-    if record and record.status == "running":
+    if is_running(job):
         reason = "another process is running it"
     if not reason:
         return None
     hint = f"then: {run_command(name, quick=job.quick)}"
     return Outcome(name, job.folder, "skipped", reason, hint)
-
-
-def _unfinished_record(job: Job) -> RunRecord | None:
-    with suppress(ExportError):  # there is none, or one of no use
-        return RunRecord.load(_record_path(job))
-    return None
 
 
 def _execute(
@@ -155,20 +146,11 @@ def _execute(
     try:
         return side_by_side(run, ((job,) for job in ready), jobs)
     except KeyboardInterrupt:
-        _close_unfinished(ready, "interrupted", "the run was interrupted")
+        close_records(ready, "interrupted", "the run was interrupted")
         raise
     except Exception as error:
-        _close_unfinished(ready, "failed", f"the runner stopped: {error!r}")
+        close_records(ready, "failed", f"the runner stopped: {error!r}")
         raise
-
-
-def _close_unfinished(jobs: Sequence[Job], status: Status, reason: str) -> None:
-    """The records of notebooks that were running when the runner was stopped."""
-    for job in jobs:
-        record = _unfinished_record(job)
-        if record and record.status in ("running", "interrupted"):
-            record.status, record.error = status, reason
-            record.save(_record_path(job))
 
 
 def _shown(path: Path) -> Path:

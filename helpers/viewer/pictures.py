@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from torch import Tensor, nn
 
 from helpers.base.errors import ConfigError, ExportError, ModelError
+from helpers.base.files import write_atomic
 from helpers.insight.activations import (
     activations,
     has_positions,
@@ -29,7 +30,7 @@ from helpers.plots.grids import (
 )
 from helpers.plots.style import use_style
 from helpers.viewer.inputs import parse_target, read_image
-from helpers.viewer.predict import find_model, written_whole
+from helpers.viewer.predict import find_model
 
 # What each kind depends on, besides the network.
 KINDS = {
@@ -132,7 +133,7 @@ def write_picture(
     use_style()
     saved = load_model(find_model(model, quick=quick))
     picture = draw_picture(saved, kind, image=image, layer=layer, target=target)
-    with written_whole(output) as temporary:
+    with write_atomic(output) as temporary:
         picture.figure.savefig(temporary, format=output.suffix[1:].lower(), dpi=150)
     return picture.notes
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -56,7 +56,7 @@ class Predictions:
         known = [self.saved.classes[k] if names else f" {k}" for k in labels]
         ids = [file.stem for file in self.files]
         with (
-            written_whole(output) as temporary,
+            write_atomic(output) as temporary,
             temporary.open("w", encoding="utf-8", newline="") as file,
         ):
             table = csv.writer(file, lineterminator="\n")
@@ -162,16 +162,3 @@ def find_model(name: str, *, quick: bool = False) -> Path:
     raise ModelError(
         f"{notebook} has saved no model yet: {run_command(notebook, quick=quick)}"
     )
-
-
-@contextmanager
-def written_whole(output: Path) -> Iterator[Path]:
-    """As ``write_atomic``; raises ``ExportError`` where that is impossible."""
-    try:
-        with write_atomic(output) as temporary:
-            yield temporary
-    except OSError as error:
-        raise ExportError(
-            f"{output} cannot be written ({error.strerror}): name a file in a folder "
-            "of yours."
-        ) from error

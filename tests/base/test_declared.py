@@ -146,6 +146,26 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
         read_notebook(tmp_path / "none.ipynb")
 
 
+def test_a_notebook_with_a_fault_is_listed_with_it(tmp_path: Path) -> None:
+    write(tmp_path, "a/01_one")
+    (tmp_path / "a/02_empty.ipynb").touch()
+    one, empty = find_notebooks(tmp_path)
+    assert (one.name, one.fault) == ("a/01_one", "")
+    assert empty.name == "a/02_empty"
+    assert "02_empty.ipynb is not a notebook" in empty.fault
+    with pytest.raises(NotebookError, match=r"02_empty\.ipynb is not a notebook"):
+        empty.parse({"epochs": 1})
+
+
+def test_papermill_reads_the_types_of_parameters_too(tmp_path: Path) -> None:
+    from papermill import inspect_notebook  # noqa: PLC0415
+
+    path = write(tmp_path, source='limit: "Optional[int]" = None  # images')
+    assert read_notebook(path).parameters["limit"].type == "int | None"
+    [found] = inspect_notebook(path).values()
+    assert (found["name"], found["help"]) == ("limit", "images")
+
+
 def test_names_resolve_to_notebooks(tmp_path: Path) -> None:
     for name in (
         "b/02_two",

@@ -1,10 +1,15 @@
 from __future__ import annotations
 
+import errno
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from helpers.base.files import ROOT, data_dir, exports_dir
+from helpers.base.errors import WriteError
+from helpers.base.files import ROOT, data_dir, exports_dir, write_atomic
 
 
 def test_a_relative_folder_starts_at_the_repository(
@@ -15,3 +20,56 @@ def test_a_relative_folder_starts_at_the_repository(
     monkeypatch.setenv("CNN_EXPORTS", str(tmp_path))
     assert data_dir() == ROOT / "elsewhere/data"
     assert exports_dir() == tmp_path
+
+
+@pytest.mark.parametrize(
+    ("number", "advice"),
+    [
+        (errno.ENOSPC, "Free some space, or name another place"),
+        (errno.EACCES, "Allow yourself to write there"),
+        (errno.EROFS, "Allow yourself to write there"),
+    ],
+)
+def test_what_cannot_be_written_says_why_and_leaves_what_was_there(
+    tmp_path: Path, number: int, advice: str
+) -> None:
+    path = tmp_path / "results.csv"
+    path.write_text("old")
+    why = os.strerror(number)
+    with (
+        pytest.raises(WriteError, match=rf"results\.csv .*\({why}\)\. {advice}"),
+        write_atomic(path) as temporary,
+    ):
+        temporary.write_text("half")
+        raise OSError(number, why)
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_file_where_a_folder_should_be_is_named(tmp_path: Path) -> None:
+    (tmp_path / "runs").touch()
+    with (
+        pytest.raises(WriteError, match="See what is in the way"),
+        write_atomic(tmp_path / "runs/a/b.json"),
+    ):
+        pass
+
+
+def test_trouble_with_another_file_is_not_mistaken_for_it(tmp_path: Path) -> None:
+    elsewhere = PermissionError(errno.EACCES, "denied", "/elsewhere/source")
+    with pytest.raises(PermissionError) as caught, write_atomic(tmp_path / "a"):
+        raise elsewhere
+    assert caught.value is elsewhere
+
+
+def test_what_a_killed_process_left_half_written_goes_and_no_more(
+    tmp_path: Path,
+) -> None:
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    for name in (f".a.{dead.pid}.0.part", f".a.{os.getpid()}.0.part", ".b.1.0.part"):
+        (tmp_path / name).touch()
+    with write_atomic(tmp_path / "a") as temporary:
+        temporary.touch()
+    left = {path.name for path in tmp_path.iterdir()}
+    assert left == {"a", f".a.{os.getpid()}.0.part", ".b.1.0.part"}

@@ -28,6 +28,7 @@ KEYS = [
 def test_a_record_survives_the_disk(tmp_path: Path) -> None:
     record = RunRecord(
         "course/01_first",
+        status="complete",
         data={"name": "x", "source": "real"},
         parameters={"limit": None},
         seconds=1.5,
@@ -36,6 +37,25 @@ def test_a_record_survives_the_disk(tmp_path: Path) -> None:
     record.save(tmp_path / "run" / "metrics.json")
     assert RunRecord.load(tmp_path / "run" / "metrics.json") == record
     assert list(json.loads((tmp_path / "run" / "metrics.json").read_text())) == KEYS
+
+
+def test_a_run_whose_process_is_gone_is_interrupted(tmp_path: Path) -> None:
+    path = tmp_path / "metrics.json"
+    RunRecord("course/01_first").save(path)
+    assert RunRecord.load(path) == RunRecord("course/01_first", status="running")
+    content = json.loads(path.read_text())
+    changes = {"started": content["process"]["started"] - 60}, {"pid": 1 << 30}
+    for change in changes:  # a number that is used again, and one that is not
+        other = {"process": content["process"] | change}
+        path.write_text(json.dumps(content | other))
+        record = RunRecord.load(path)
+        assert (record.status, record.error) == (
+            "interrupted",
+            "its process was killed",
+        )
+    elsewhere = {"process": {"host": "another", "pid": 1, "started": 0}}
+    path.write_text(json.dumps(content | elsewhere))
+    assert RunRecord.load(path).status == "running"
 
 
 def test_the_values_of_a_metric_and_what_there_is_instead() -> None:

@@ -151,6 +151,18 @@ def test_parameter_of_the_wrong_type_is_refused() -> None:
         call_start_run(epochs="many")
 
 
+def test_a_misspelt_parameter_of_plain_papermill_is_refused() -> None:
+    cells = ["", "# Parameters\nepocs = 3\nlr = 0.2\n"]
+    with pytest.raises(
+        ConfigError, match=r"no parameter epocs\. .*: epochs \(int\), lr"
+    ):
+        call_start_run(In=cells, epocs=3, lr=0.2)
+    # Whoever has put it right goes on in the same kernel.
+    cells.append("# Parameters\nlr = 0.2\n")
+    names = call_start_run(In=cells, epocs=3, lr=0.2)
+    assert names["run"].parameters["lr"] == 0.2
+
+
 def test_unknown_notebook_is_refused() -> None:
     with pytest.raises(NotebookError, match="02_second"):
         start_run("toy/02_second")

@@ -10,6 +10,7 @@ from pathlib import Path
 import nbformat
 import pytest
 from nbformat import NotebookNode
+from papermill import inspect_notebook
 
 from helpers.base.declared import find_notebooks, read_notebook
 from helpers.base.errors import NotebookError
@@ -44,6 +45,11 @@ def declaration_faults(path: Path, name: str) -> Iterator[str]:
         f"parameter {p.name} has no comment"
         for p in declared.parameters.values()
         if not p.help
+    )
+    inspected = inspect_notebook(path)
+    yield from (
+        f"papermill does not know parameter {name}: write its type otherwise"
+        for name in declared.parameters.keys() - inspected
     )
     yield from (
         f"needs {need}, which is not there"

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import json
 import os
 import signal
@@ -306,3 +307,67 @@ def test_what_the_end_interrupts_is_left_out_and_no_failure(
     assert within(0.05) == []
     record = RunRecord.load(exports / ".unfinished/course/01_a/metrics.json")
     assert record.status in ("timeout", "running")
+
+
+def test_a_full_disk_is_one_message_and_every_file_whole(
+    notebooks: Path,
+    exports: Path,
+    write_notebook: WriteNotebook,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    write_notebook("01_a", "1", "2", "3")
+    synced = os.fsync
+
+    def full(descriptor: int) -> None:
+        names = [path.name for path in exports.rglob("notebook.ipynb")]
+        if names:  # the first of several times that it is written
+            raise OSError(errno.ENOSPC, "No space left on device")
+        synced(descriptor)
+
+    monkeypatch.setattr(os, "fsync", full)
+    [outcome] = run_notebooks(folder=notebooks)
+    assert outcome.reason.startswith(f"{exports / '.unfinished/course/01_a'}")
+    assert "(No space left on device). Free some space, or" in outcome.reason
+    assert outcome.hint == "then: python -m helpers run course/01_a"
+    assert nbformat.read(outcome.folder / "notebook.ipynb", as_version=4).cells
+    assert not list(exports.rglob("*.part"))
+    monkeypatch.undo()
+
+
+def test_a_place_that_cannot_hold_runs_is_one_message(
+    notebooks: Path, exports: Path, write_notebook: WriteNotebook
+) -> None:
+    write_notebook("01_a")
+    exports.touch()
+    [outcome] = run_notebooks(folder=notebooks)
+    assert outcome.status == "failed"
+    assert outcome.reason.startswith(f"{exports} cannot be written (")
+
+
+def test_a_damaged_notebook_is_named_and_the_others_run(
+    notebooks: Path, write_notebook: WriteNotebook
+) -> None:
+    write_notebook("01_a").write_text("")
+    write_notebook("02_b")
+    write_notebook("03_c", needs=["course/01_a"])
+    (notebooks / "quick.yaml").write_text("course/01_a: {epochs: 1}")
+    found = run_notebooks(quick=True, folder=notebooks)
+    outcomes = {outcome.name: outcome for outcome in found}
+    assert [outcomes[f"course/{name}"].status for name in ("01_a", "02_b", "03_c")] == [
+        "skipped",
+        "complete",
+        "skipped",
+    ]
+    assert "01_a.ipynb is not a notebook" in outcomes["course/01_a"].reason
+
+
+def test_a_notebook_that_another_process_runs_is_left_alone(
+    notebooks: Path, exports: Path, write_notebook: WriteNotebook
+) -> None:
+    write_notebook("01_a")
+    record = exports / ".unfinished/course/01_a/metrics.json"
+    RunRecord("course/01_a").save(record)  # by this process, which lives
+    [outcome] = run_notebooks(folder=notebooks)
+    assert (outcome.status, outcome.ok) == ("skipped", False)
+    assert outcome.reason == "another process is running it"
+    assert record.is_file()

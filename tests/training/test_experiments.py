@@ -2,11 +2,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
+from joblib import Parallel, delayed
 
-from helpers.base.errors import ConfigError
+from helpers.base.errors import ConfigError, TrainingError
 from helpers.data.splits import Splits
 from helpers.training import (
     Experiment,
@@ -150,3 +152,31 @@ def test_images_and_filters_lie_in_memory_as_trained_wherever_a_point_is_used(
         point.evaluate(corners.valid)
         assert all(p.is_contiguous() for p in point.model.parameters())
     assert seen == [True, True]
+
+
+def test_two_processes_that_train_the_same_points_share_them(
+    corners: Splits, tmp_path: Path
+) -> None:
+    def train(name: str) -> Any:
+        slow = replace(SMALL, config=replace(CONFIG, epochs=3))
+        found = run_experiments({name: slow}, corners, seeds=3, folder=tmp_path)
+        return [point.model.state_dict() for point in found[name]]
+
+    both = Parallel(n_jobs=2)(delayed(train)("same") for _ in range(2))
+    for one, other in zip(*both, strict=True):
+        assert all(torch.equal(other[name], value) for name, value in one.items())
+    assert {path.suffix for path in tmp_path.iterdir()} == {".pt"}
+    assert len(list(tmp_path.iterdir())) == 3
+
+
+def test_no_seeds_are_refused(corners: Splits, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="seeds"):
+        run_experiments({"small": SMALL}, corners, seeds=0, folder=tmp_path)
+
+
+def test_a_rate_that_no_number_can_hold_has_one_clear_error(
+    corners: Splits, tmp_path: Path
+) -> None:
+    huge = replace(SMALL, config=replace(CONFIG, lr=1e308))
+    with pytest.raises((TrainingError, ConfigError), match="lr"):
+        run_experiments({"huge": huge}, corners, seeds=1, folder=tmp_path)

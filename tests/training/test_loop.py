@@ -7,7 +7,7 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import pytest
 import torch
@@ -344,8 +344,8 @@ def test_a_full_disk_leaves_the_previous_checkpoint(
     fit(small_net(), corners, TrainConfig(epochs=1, batch_size=16), folder=tmp_path)
     before = (tmp_path / "checkpoint.pt").read_bytes()
 
-    def full(_state: object, path: Path) -> None:
-        path.write_bytes(b"half")
+    def full(_state: object, file: BinaryIO) -> None:
+        file.write(b"half")
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(torch, "save", full)
