@@ -25,8 +25,15 @@ _RANGES: dict[str, tuple[Callable[[float], bool], tuple[str, ...]]] = {
         ("epochs", "batch_size", "step_epochs", "patience"),
     ),
     "at least 8": (lambda x: x >= 8, ("start_size",)),
-    "more than 0": (lambda x: x > 0, ("lr", "features_lr", "step_factor", "clip_norm")),
-    "at least 0": (lambda x: x >= 0, ("weight_decay", "l1", "mixup", "cutmix")),
+    # A step is taken in single precision, which ends at 3e38.
+    "more than 0, less than 1e30": (
+        lambda x: 0 < x < 1e30,
+        ("lr", "features_lr", "step_factor", "clip_norm"),
+    ),
+    "at least 0, less than 1e30": (
+        lambda x: 0 <= x < 1e30,
+        ("weight_decay", "l1", "mixup", "cutmix"),
+    ),
     "0 to less than 1": (lambda x: 0 <= x < 1, ("momentum", "label_smoothing")),
     "between 0 and 1": (lambda x: 0 < x < 1, ("warmup", "ema")),
 }

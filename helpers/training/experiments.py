@@ -145,8 +145,11 @@ def run_experiments(
 
     Raises:
         TrainingError: as ``fit``.
+        ConfigError: there are no seeds.
     """
     seeds = range(seeds) if isinstance(seeds, int) else seeds
+    if not seeds:
+        raise ConfigError("There are no seeds to train with. Expected at least one.")
     data = splits.fingerprint()
     repeats = [Repeat(seed, splits, data) for seed in seeds]
     return train_points(experiments, repeats, folder, jobs, watch_test=watch_test)

@@ -36,12 +36,14 @@ def test_what_cannot_be_written_says_why_and_leaves_what_was_there(
     path = tmp_path / "results.csv"
     path.write_text("old")
     why = os.strerror(number)
-    with (
-        pytest.raises(WriteError, match=rf"results\.csv .*\({why}\)\. {advice}"),
-        write_atomic(path) as temporary,
-    ):
-        temporary.write_text("half")
-        raise OSError(number, why)
+
+    def write() -> None:
+        with write_atomic(path) as temporary:
+            temporary.write_text("half")
+            raise OSError(number, why)
+
+    with pytest.raises(WriteError, match=rf"results\.csv .*\({why}\)\. {advice}"):
+        write()
     assert path.read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]
 

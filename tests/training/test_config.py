@@ -23,6 +23,7 @@ from helpers.training.loop import VERSION
         ({"keep": "first"}, "known are last, best"),
         ({"epochs": 0}, "at least 1"),
         ({"lr": 0.0}, "more than 0"),
+        ({"lr": 1e308}, "less than 1e30"),
         ({"weight_decay": -1e-4}, "at least 0"),
         ({"label_smoothing": 1.0}, "less than 1"),
         ({"warmup": 1.0}, "between 0 and 1"),

@@ -8,7 +8,7 @@ import pytest
 import torch
 from joblib import Parallel, delayed
 
-from helpers.base.errors import ConfigError, TrainingError
+from helpers.base.errors import ConfigError
 from helpers.data.splits import Splits
 from helpers.training import (
     Experiment,
@@ -172,11 +172,3 @@ def test_two_processes_that_train_the_same_points_share_them(
 def test_no_seeds_are_refused(corners: Splits, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="seeds"):
         run_experiments({"small": SMALL}, corners, seeds=0, folder=tmp_path)
-
-
-def test_a_rate_that_no_number_can_hold_has_one_clear_error(
-    corners: Splits, tmp_path: Path
-) -> None:
-    huge = replace(SMALL, config=replace(CONFIG, lr=1e308))
-    with pytest.raises((TrainingError, ConfigError), match="lr"):
-        run_experiments({"huge": huge}, corners, seeds=1, folder=tmp_path)
