@@ -215,13 +215,14 @@ def export(names: Sequence[str], *, formats: str, quick: bool) -> None:
 def paper(name: str, *, quick: bool) -> None:
     """Make a paper of an executed notebook: paper.pdf.
 
-    NAME is a notebook whose metadata name authors, or an .ipynb file. The paper's
-    source goes to paper/.
+    NAME is a notebook whose metadata say that it is a paper, or an .ipynb file. The
+    paper's source goes to paper/; hand-in.toml says who its authors are.
     """
     from helpers.export.paper.build import write_paper
+    from helpers.handin.authors import read_team
 
     for path in executed_notebooks([name], quick=quick):
-        click.echo(write_paper(path))
+        click.echo(write_paper(path, read_team().authors))
 
 
 @main.command()
@@ -235,11 +236,13 @@ def report(names: Sequence[str], output: Path, *, quick: bool, compact: bool) ->
     Of a notebook with cells tagged `report` it shows these.
     """
     from helpers.export.pages import write_export
-    from helpers.handin.report import count_pages, make_report
+    from helpers.handin.authors import read_team
+    from helpers.handin.report import make_report, read_pdf
 
-    pdf = make_report(executed_notebooks(names, quick=quick), compact=compact)
+    by, paths = str(read_team()), executed_notebooks(names, quick=quick)
+    pdf = make_report(paths, by=by, compact=compact)
     write_export(output, pdf)
-    click.echo(f"{output}: {count_pages(pdf)} pages")
+    click.echo(f"{output}: {read_pdf(pdf)[0]} pages")
 
 
 @main.command()
@@ -248,7 +251,7 @@ def report(names: Sequence[str], output: Path, *, quick: bool, compact: bool) ->
     "--group",
     default="",
     metavar="ID",
-    help="Who hands it in; it names the archive of lines.",
+    help="Who hands it in, if not as hand-in.toml says; it names the archive of lines.",
 )
 @flag("--draft", help="With what there is, marked as a draft.")
 @quick_option

@@ -28,15 +28,20 @@ ROOT = Path(__file__).resolve().parents[2]
 
 def data_dir() -> Path:
     """The folder of data sets: ``$CNN_DATA``, else ``data/``."""
-    return _folder("CNN_DATA", "data")
+    return _place("CNN_DATA", "data")
 
 
 def exports_dir() -> Path:
     """The folder of run folders: ``$CNN_EXPORTS``, else ``exports/``."""
-    return _folder("CNN_EXPORTS", "exports")
+    return _place("CNN_EXPORTS", "exports")
 
 
-def _folder(variable: str, usual: str) -> Path:
+def hand_in_file() -> Path:
+    """The file that says who hands in: ``$CNN_HAND_IN``, else ``hand-in.toml``."""
+    return _place("CNN_HAND_IN", "hand-in.toml")
+
+
+def _place(variable: str, usual: str) -> Path:
     """A relative path starts at the repository, wherever a kernel may work."""
     return (ROOT / Path(os.environ.get(variable) or usual).expanduser()).resolve()
 
@@ -67,7 +72,7 @@ def write_atomic(path: Path) -> Iterator[Path]:
                 if not psutil.pid_exists(int(part.name.split(".")[-3])):
                     part.unlink(missing_ok=True)
             yield temporary
-            with temporary.open("rb") as written:
+            with temporary.open("r+b") as written:  # Windows wants it writable
                 os.fsync(written.fileno())
             temporary.replace(path)
     finally:

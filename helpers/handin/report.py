@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from helpers.base.errors import ExportError
 from helpers.export.pages import read_notebook
+from helpers.export.pandoc import is_left_out
 
 if TYPE_CHECKING:
     from bs4 import BeautifulSoup
@@ -22,17 +23,18 @@ SHOWN = {
 
 
 def make_report(
-    paths: Sequence[Path], *, title: str = "", compact: bool = False
+    paths: Sequence[Path], *, title: str = "", by: str = "", compact: bool = False
 ) -> bytes:
     """The no-code view of executed notebooks as one PDF, always of the same bytes.
 
-    It shows text, figures and tables, no code and no progress. Of a notebook with cells
-    tagged ``report`` it shows the title, those cells and all warnings, such as that its
-    data are a stand-in.
+    It shows text, figures and tables, no code and no progress, and no cell tagged
+    ``not-in-paper`` but the title. Of a notebook with cells tagged ``report`` it shows
+    the title, those cells and all warnings, such as that its data are a stand-in.
 
     Args:
         paths: of at least one notebook, in the order of the report.
         title: of the report; empty takes that of the first notebook.
+        by: whom it names below the title.
         compact: in two columns and a small type, for courses that count pages.
 
     Raises:
@@ -56,11 +58,20 @@ def make_report(
     if not main("h1"):
         main.insert(0, first.new_tag("h1"))
     main("h1")[0].string = name.get_text()
-    return html_to_pdf(str(first), compact=compact)
+    return html_to_pdf(signed(first, by), compact=compact)
 
 
-def count_pages(pdf: bytes) -> int:
-    """How many pages a PDF has.
+def signed(page: BeautifulSoup, by: str) -> str:
+    """A page that says below its title whose it is."""
+    if by and page.h1:
+        line = page.new_tag("p")
+        line.string = by
+        page.h1.insert_after(line)
+    return str(page)
+
+
+def read_pdf(pdf: bytes) -> tuple[int, str]:
+    """How many pages a PDF has, and whom it names as its author.
 
     Raises:
         ExportError: it is no PDF, or a damaged one.
@@ -69,7 +80,9 @@ def count_pages(pdf: bytes) -> int:
     from pypdf.errors import PyPdfError
 
     try:
-        return len(PdfReader(BytesIO(pdf)).pages)
+        reader = PdfReader(BytesIO(pdf))
+        about = reader.metadata
+        return len(reader.pages), (about and about.author) or ""
     except PyPdfError as error:
         raise ExportError(f"The PDF is damaged ({error}): make it again.") from error
 
@@ -86,9 +99,10 @@ def without_code(notebook: NotebookNode) -> NotebookNode:
     if any(tagged):
         first = notebook.cells[0]
         title = (line for line in first.source.splitlines() if line.startswith("# "))
-        first.source, tagged[0] = next(title, ""), True
+        first.source = next(title, "")
     else:
-        tagged = [True] * len(tagged)
+        tagged = [not is_left_out(cell) for cell in notebook.cells]
+    tagged[0] = True
     for number, (cell, chosen) in enumerate(
         zip(notebook.cells, tagged, strict=True), start=1
     ):

@@ -20,7 +20,7 @@ BIBLIOGRAPHY = """\
 @article{he2016, author={Kaiming He and Xiangyu Zhang and Jian Sun},
   title={Deep}, journal={CVPR}, year=2016}
 """
-PAPER = {"authors": [{"name": "Ada"}], "bibliography": "references.bib"}
+PAPER = {"bibliography": "references.bib"}
 
 
 def figure(name: str) -> Any:

@@ -17,8 +17,8 @@ from helpers.base.errors import ExportError
 from helpers.export.html import OfflineHTMLExporter
 from helpers.export.typst import html_to_typst
 from helpers.handin.report import (
-    count_pages,
     make_report,
+    read_pdf,
     without_code,
 )
 
@@ -123,6 +123,24 @@ def test_several_notebooks_become_sections_of_one_report(write: Write) -> None:
     assert make_report(paths, title="Both of them") == pdf
 
 
+def test_a_report_names_its_authors_below_the_title(write: Write) -> None:
+    paths = [write("First"), write("Second")]
+    text = text_of(make_report(paths, title="Both", by="Ada & Bo, 0123"))
+    order = [text.index(part) for part in ("Both", "Ada & Bo, 0123", "First")]
+    assert order == sorted(order)
+
+
+def test_what_is_not_for_papers_is_not_for_reports_either(write: Write) -> None:
+    path = write("First")
+    notebook = nbformat.read(path, as_version=4)
+    for cell in (notebook.cells[0], notebook.cells[-1]):
+        cell.metadata["tags"] = ["not-in-paper"]
+    nbformat.write(notebook, path)
+    text = text_of(make_report([path]))
+    assert "The course asks." in text  # the title's cell stays
+    assert "Rest of First" not in text
+
+
 def test_compact_takes_fewer_pages(write: Write) -> None:
     path = write("First")
     notebook = nbformat.read(path, as_version=4)
@@ -130,9 +148,8 @@ def test_compact_takes_fewer_pages(write: Write) -> None:
         new_markdown_cell("\n\n".join(["Many words on networks. " * 20] * 40))
     )
     nbformat.write(notebook, path)
-    assert count_pages(make_report([path], compact=True)) < count_pages(
-        make_report([path])
-    )
+    short, long = (make_report([path], compact=compact) for compact in (True, False))
+    assert read_pdf(short)[0] < read_pdf(long)[0]
 
 
 def test_a_failed_cell_is_not_reported_on(write: Write) -> None:
@@ -150,7 +167,7 @@ def test_a_notebook_that_was_not_run_is_not_reported_on(tmp_path: Path) -> None:
 
 def test_a_damaged_pdf_is_a_clear_error() -> None:
     with pytest.raises(ExportError, match="The PDF is damaged"):
-        count_pages(b"no PDF")
+        read_pdf(b"no PDF")
 
 
 def test_a_table_with_many_columns_spans_both(write: Write) -> None:

@@ -32,6 +32,7 @@ def faults(path: Path) -> Iterator[str]:
     name = f"{path.parent.name}/{path.stem}"
     yield from declaration_faults(path, name)
     yield from order_faults(notebook, name)
+    yield from exercise_faults(notebook.cells[-1], path)
     yield from content_faults(notebook)
 
 
@@ -57,7 +58,8 @@ def declaration_faults(path: Path, name: str) -> Iterator[str]:
 
 def order_faults(notebook: NotebookNode, name: str) -> Iterator[str]:
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]
-    first, second, last = notebook.cells[0], notebook.cells[1], notebook.cells[-1]
+    first, second = notebook.cells[:2]
+    *_, before, conclusion, last = notebook.cells
     if first.cell_type != "markdown" or not re.match(r"# \S", first.source):
         yield "the first cell is no Markdown with a title"
     if second.cell_type != "code" or "parameters" not in second.metadata.get(
@@ -68,8 +70,40 @@ def order_faults(notebook: NotebookNode, name: str) -> Iterator[str]:
         yield f'the first code cell after the parameters: no start_run("{name}")'
     if "run.finish()" not in code[-1].source:
         yield "the last code cell does not call run.finish()"
-    if last.cell_type != "markdown" or notebook.cells[-2] is not code[-1]:
-        yield "the last code cell is not followed by one closing Markdown cell"
+    kinds = {conclusion.cell_type, last.cell_type}
+    if before is not code[-1] or kinds != {"markdown"}:
+        yield "the last code cell is not followed by a conclusion and by exercises"
+
+
+def exercise_faults(last: NotebookNode, path: Path) -> Iterator[str]:
+    lines = last.source.splitlines()
+    if lines[0] != "## Exercises" or last.metadata.get("tags") != ["not-in-paper"]:
+        yield "the last cell is not headed Exercises, or not left out of papers"
+    if not 2 <= sum(bool(re.match(r"\d\. ", line)) for line in lines) <= 3:
+        yield "there are not two or three exercises"
+    if lines[-1] != (expected := links(path)):
+        yield f"its last line is not {expected}"
+
+
+def links(path: Path) -> str:
+    """To the notebooks before and after this one, and to all."""
+    course = sorted(path.parent.glob("*.ipynb"))
+    here = course.index(path)
+    places = [("← {}", here - 1)] if here else []
+    places += [("{} →", here + 1)] if here + 1 < len(course) else []
+    found = []
+    for arrow, place in places:
+        title = f"{course[place].stem[:2]} {read_notebook(course[place]).title}"
+        found.append(f"[{arrow.format(title)}]({course[place].name})")
+    found.insert(min(here, 1), "[all notebooks](../../README.md#the-notebooks)")
+    return " · ".join(found)
+
+
+def exercise_parameters(path: Path) -> set[tuple[str, str]]:
+    """The parameters and values that the exercises of a notebook name."""
+    text = nbformat.read(path, as_version=4).cells[-1].source
+    own = [line for line in text.splitlines() if not line.startswith("1. Run ")]
+    return set(re.findall(r"-p \"?(\w+)=([^`\"]+?)(?=\"|`| -p )", "\n".join(own)))
 
 
 def content_faults(notebook: NotebookNode) -> Iterator[str]:
@@ -167,6 +201,18 @@ def is_long_string(node: ast.AST, source: str) -> bool:
     return len(ast.get_source_segment(source, node) or "") >= 40
 
 
+@pytest.mark.parametrize(
+    "path", PATHS, ids=lambda path: f"{path.parent.name}/{path.stem}"
+)
+def test_exercises_name_parameters_and_values_that_there_are(path: Path) -> None:
+    notebooks = [read_notebook(path)]
+    notebooks += [n for n in find_notebooks() if n.name in notebooks[0].needs]
+    for name, value in exercise_parameters(path):
+        [owner, *_] = [n for n in notebooks if name in n.parameters]
+        owner.parse({name: value})
+        assert owner.parameters[name].default != owner.parse({name: value})[name]
+
+
 def test_quick_settings_name_only_what_is_declared() -> None:
     assert set(read_quick_settings()) <= KNOWN
 
@@ -182,6 +228,11 @@ def good_notebook() -> NotebookNode:
         new.new_markdown_cell("Half of it: 1/2, see `data/README.md`."),
         new.new_code_cell("run.finish()"),
         new.new_markdown_cell("## Conclusion"),
+        new.new_markdown_cell(
+            "## Exercises\n\n1. `-p epochs=3`?\n2. `-p epochs=4`?\n\n"
+            "[all notebooks](../../README.md#the-notebooks)",
+            metadata={"tags": ["not-in-paper"]},
+        ),
     ]
     kernelspec = {"name": "python3", "language": "python", "display_name": "Python 3"}
     return new.new_notebook(
@@ -214,7 +265,11 @@ def replace(number: int, source: str) -> Callable[[NotebookNode], None]:
         (replace(1, "epochs: int = 2"), "epochs has no comment"),
         (replace(2, 'run = start_run("course/02_b")'), "no start_run"),
         (replace(4, "print()"), "does not call run.finish"),
-        (lambda notebook: notebook.cells.pop(), "closing Markdown cell"),
+        (lambda notebook: notebook.cells.pop(), "by a conclusion and by exercises"),
+        (lambda notebook: notebook.cells.pop(5), "by a conclusion and by exercises"),
+        (lambda notebook: notebook.cells[-1].metadata.clear(), "left out of papers"),
+        (replace(6, "## Exercises\n\n1. Why?"), "not two or three exercises"),
+        (replace(6, "## Exercises\n\n[← 01 A](01_a.ipynb)"), "its last line is not"),
         (lambda notebook: notebook.metadata.pop("kernelspec"), "the kernelspec is"),
         (
             lambda notebook: notebook.metadata.update(needs=["course/09_z"]),

@@ -26,8 +26,13 @@ from helpers.export.paper.manuscript import read_manuscript
 OWN_STYLE = TEMPLATES / "paper" / "paper.sty"
 
 
-def write_paper(path: Path) -> Path:
+def write_paper(path: Path, authors: Sequence[Mapping[str, str]] = ()) -> Path:
     """Writes ``paper.pdf`` beside an executed notebook, and its source to ``paper/``.
+
+    Args:
+        path: of the notebook.
+        authors: of each the ``name`` and, as far as there are, ``number``,
+            ``affiliation`` and ``email``; a paper without authors is a draft.
 
     Raises:
         ExportError: the notebook makes no paper, or one with faults: then what was set
@@ -40,7 +45,7 @@ def write_paper(path: Path) -> Path:
     notebook = read_notebook(path)
     with TemporaryDirectory(prefix="paper-") as name:
         work = Path(name)
-        make_source(notebook, path.parent, work)
+        make_source(notebook, path.parent, work, authors)
         for file in filter(Path.is_file, work.rglob("*")):
             write_export(folder / file.relative_to(work), file.read_bytes())
         try:
@@ -48,7 +53,10 @@ def write_paper(path: Path) -> Path:
         except ExportError as error:
             source = folder / "paper.tex"
             raise ExportError(f"{error} The paper's source is {source}.") from error
-    if faults := faults_of(log, notebook.metadata["paper"].get("pages")):
+    faults = faults_of(log, notebook.metadata["paper"].get("pages"))
+    if not authors:
+        faults.append("it names nobody: write hand-in.toml, as README shows")
+    if faults:
         write_export(draft, pdf)
         raise ExportError(
             f"The paper is not as it should be: {'; '.join(faults)}. See {draft}."
@@ -57,7 +65,12 @@ def write_paper(path: Path) -> Path:
     return target
 
 
-def make_source(notebook: NotebookNode, folder: Path, work: Path) -> None:
+def make_source(
+    notebook: NotebookNode,
+    folder: Path,
+    work: Path,
+    authors: Sequence[Mapping[str, str]],
+) -> None:
     """Writes the source of the paper of an executed notebook in ``folder``.
 
     Raises:
@@ -71,6 +84,7 @@ def make_source(notebook: NotebookNode, folder: Path, work: Path) -> None:
             f"The bibliography {named} is not in {folder.resolve()}: put the BibTeX "
             "file there, beside the notebook."
         )
+    about["authors"] = authors
     write_source(work, text, about, source_folders(notebook, folder), bibliography)
 
 

@@ -18,11 +18,8 @@ from helpers.export.pandoc import (
     pandoc_marks,
 )
 
-EXAMPLE = (
-    '{"authors": [{"name": "…", "affiliation": "…", "email": "…"}], '
-    '"bibliography": "….bib", "pages": [6, 8]}'
-)
-KEYS = {"bibliography", "pages"}  # beside the authors
+EXAMPLE = '{"bibliography": "….bib", "pages": [6, 8]}'
+KEYS = {"bibliography", "pages"}
 TITLE = re.compile(r"^# +(.+?) *#*$", re.MULTILINE)
 
 
@@ -57,14 +54,13 @@ def read_manuscript(notebook: NotebookNode, folder: Path) -> tuple[str, dict[str
 
 
 def _metadata(notebook: NotebookNode) -> dict[str, Any]:
-    match notebook.metadata.get("paper"):
-        case {"authors": [{"name": str()}, *_], **rest} as paper if rest.keys() <= KEYS:
-            return dict(paper)
-        case paper:
-            raise ExportError(
-                'The notebook\'s metadata need an entry "paper" such as '
-                f"{EXAMPLE}; they have {paper!r}."
-            )
+    paper = notebook.metadata.get("paper")
+    if isinstance(paper, dict) and paper.keys() <= KEYS:
+        return dict(paper)
+    raise ExportError(
+        f'The notebook\'s metadata need an entry "paper" such as {EXAMPLE}; they have '
+        f"{paper!r}. Authors stand in hand-in.toml."
+    )
 
 
 def _texts(cell: NotebookNode, number: int, folder: Path) -> Iterator[str]:

@@ -7,7 +7,6 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import re
 import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -15,9 +14,10 @@ from typing import Any, NamedTuple
 
 from helpers.base.declared import find_notebooks, with_needs
 from helpers.base.environment import commit
-from helpers.base.errors import ConfigError, ExportError
+from helpers.base.errors import ExportError
 from helpers.base.runs import exports_root
 from helpers.export.pages import write_export
+from helpers.handin.authors import Team, read_team
 from helpers.handin.courses import COURSES, Course
 from helpers.handin.results import results_markdown
 from helpers.handin.submit.gather import Gathered, gather
@@ -41,7 +41,7 @@ def submit(
 
     Args:
         assignment: its name, ``lines``.
-        group: which names the archive of ``lines``.
+        group: which names the archive of ``lines``, if not as ``hand-in.toml`` says.
         draft: build it with what there is; names and README say that it is a draft.
         quick: take the quick runs, which make a draft only.
 
@@ -51,29 +51,28 @@ def submit(
     Raises:
         ExportError: the assignment is unknown, a record or notebook is damaged, or a
             file cannot be written.
-        ConfigError: the group is no name for a file.
+        ConfigError: as of ``read_team``.
     """
     if assignment not in COURSES:
         raise ExportError(
             f"There is no assignment {assignment!r} to hand in. Known: "
             f"{', '.join(COURSES)}."
         )
-    if group and not re.fullmatch(r"[\w-]{1,64}", group):
-        raise ConfigError(
-            f"The group {group!r} is no name for a file: use letters, digits, hyphens "
-            "and underscores."
-        )
+    team = read_team(group)
     course, exports = COURSES[assignment], exports_root(quick=quick)
-    gathered = [gather(part, exports) for part in course.parts]
+    gathered = [gather(part, exports, team) for part in course.parts]
     missing = ["the real runs: these are quick ones"] if quick else []
-    if course.bundled and not group:
+    if not team.authors:
+        missing.append("who hands it in: write hand-in.toml, as README shows")
+    if course.bundled and not team.group:
         missing.append("the group, which names the archive: --group ID")
     for item in gathered:
         place = f"{item.part.name}.zip: " if course.bundled else ""
         missing += [f"{place}{fault}" for fault in item.missing]
     about = {
         "assignment": assignment,
-        "group": group,
+        "group": team.group,
+        "authors": team.authors,
         "draft": bool(missing),
         "missing": missing,
         "commit": commit(),
@@ -155,6 +154,7 @@ def _readme(
         part=part,
         needed=" ".join(with_needs(part.notebooks, find_notebooks()) if part else ()),
         results=results_markdown(runs, "code/notebooks") if runs else "",
+        by=str(Team(about["authors"], about["group"])),
         **about,
     )
     return text.encode()

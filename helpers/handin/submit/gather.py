@@ -14,12 +14,13 @@ from helpers.base.declared import find_notebooks, with_needs
 from helpers.base.errors import ModelError
 from helpers.base.files import ROOT, notebooks_dir
 from helpers.base.record import RunRecord
-from helpers.base.runs import load_records, run_command
+from helpers.base.runs import QUICK, load_records, run_command
 from helpers.export.pages import read_notebook
+from helpers.handin.authors import Team
 from helpers.handin.caveats import caveats_of
 from helpers.handin.courses import Part
 from helpers.handin.reference import other_values
-from helpers.handin.report import count_pages, make_report
+from helpers.handin.report import make_report, read_pdf, signed
 from helpers.runner.plan import read_quick_settings
 
 PROJECT = ("pyproject.toml", "requirements.txt", "constraints.txt", "data/README.md")
@@ -48,12 +49,13 @@ class Gathered:
     notes: list[str] = field(default_factory=list)
 
 
-def gather(part: Part, exports: Path) -> Gathered:
+def gather(part: Part, exports: Path, team: Team) -> Gathered:
     """Gathers what there is for an archive, and what there is not.
 
     Args:
         part: which archive.
         exports: the folder of run folders.
+        team: whom its pages name.
 
     Raises:
         ExportError: a record, a notebook or a paper is damaged.
@@ -80,11 +82,11 @@ def gather(part: Part, exports: Path) -> Gathered:
             values = ", ".join(changed)
             found.notes.append(f"{name}: not the notebook's own values of {values}")
         if not part.report:
-            found.missing += _add_executed(found, exports / name)
+            found.missing += _add_executed(found, exports / name, team)
     for path, source in part.results.items():
         found.missing += _add_result(found, path, exports / source)
     if part.report:
-        found.missing += _add_report(found, exports)
+        found.missing += _add_report(found, exports, team)
     return found
 
 
@@ -113,18 +115,26 @@ def code_files(notebooks: Iterable[str]) -> dict[str, bytes]:
 # Each of these adds what there is, and yields what is missing.
 
 
-def _add_executed(found: Gathered, run: Path) -> Iterator[str]:
-    """An executed notebook, without this machine's paths, and its pages."""
+def _add_executed(found: Gathered, run: Path, team: Team) -> Iterator[str]:
+    """An executed notebook, without this machine's paths, and its pages, signed."""
+    from bs4 import BeautifulSoup
+
+    from helpers.export.typst import html_to_pdf
+
     notebook = read_notebook(run / "notebook.ipynb")
     for key in ("input_path", "output_path"):
         notebook.metadata.get("papermill", {}).pop(key, None)
     found.files[f"{run.name}.ipynb"] = _written(notebook)
-    pages = [run / f"notebook{suffix}" for suffix in (".pdf", ".html")]
-    there = [page for page in pages if page.is_file()]
-    for page in there:  # side by side in the archive, they lead to each other there
-        content = LINK.sub(rb'href="\1.html', page.read_bytes())
-        found.files[f"{run.name}{page.suffix}"] = content
-    if not there:  # a course takes either
+    page, pdf = run / "notebook.html", run / "notebook.pdf"
+    if page.is_file():
+        # Side by side in the archive, pages lead to each other there.
+        own = LINK.sub(rb'href="\1.html', page.read_bytes())
+        html = signed(BeautifulSoup(own, "html.parser"), str(team))
+        found.files[f"{run.name}.html"] = html.encode()
+        found.files[f"{run.name}.pdf"] = html_to_pdf(html)
+    elif pdf.is_file():  # a course takes either
+        found.files[f"{run.name}.pdf"] = pdf.read_bytes()
+    else:
         name = f"{run.parent.name}/{run.name}"
         yield f"{name} has no page beside its notebook: python -m helpers export {name}"
 
@@ -146,23 +156,33 @@ def _add_result(found: Gathered, path: str, file: Path) -> Iterator[str]:
         found.files[path] = file.read_bytes()
 
 
-def _add_report(found: Gathered, exports: Path) -> Iterator[str]:
-    """The paper that was made, or a report made of the runs."""
+def _add_report(found: Gathered, exports: Path, team: Team) -> Iterator[str]:
+    """The paper that was made, if only a draft of it, or a report made of the runs."""
     part, paper = found.part, exports / found.part.paper / "paper.pdf"
+    again = f"python -m helpers paper {part.paper}"
+    if exports.name == QUICK:
+        again += " --quick"
     if part.paper and not paper.is_file():
-        command = f"python -m helpers paper {part.paper}"
-        yield f"{part.report} has not been made: {command}"
-        return
+        paper = paper.parent / "paper" / "draft.pdf"
+        state = "is a draft with faults" if paper.is_file() else "has not been made"
+        yield f"{part.report} {state}: {again}"
     if part.paper:
+        if not paper.is_file():
+            return
         pdf = paper.read_bytes()
     elif found.records:
         done = [exports / name / "notebook.ipynb" for name in found.records]
-        pdf = make_report(done, title=part.title, compact=part.pages is not None)
+        compact = part.pages is not None
+        pdf = make_report(done, title=part.title, by=str(team), compact=compact)
     else:
         yield f"{part.report} has no run to report on"
         return
     found.files[part.report] = pdf
-    pages, (least, most) = count_pages(pdf), part.pages or (1, 1000)
+    pages, author = read_pdf(pdf)
+    names = ", ".join(author["name"] for author in team.authors)
+    if part.paper and author != names:
+        yield f"{part.report} names {author or 'nobody'}, hand-in.toml {names}: {again}"
+    least, most = part.pages or (1, 1000)
     if not least <= pages <= most:
         yield (
             f"{part.report} has {pages} pages, asked for are {least} to {most}: "

@@ -22,18 +22,16 @@ BIBLIOGRAPHY = """\
 @inproceedings{he2016, author={Kaiming He},
   title={Deep residual learning}, booktitle={CVPR}, year=2016}
 """
-PAPER = {
-    "authors": [
-        {
-            "name": "Ada Müller",
-            "affiliation": "University of Somewhere",
-            "email": "ada_m@example.org",
-        },
-        {"name": "Bo Example"},
-    ],
-    "bibliography": "references.bib",
-    "pages": [1, 2],
-}
+AUTHORS = [
+    {
+        "name": "Ada Müller",
+        "number": "0123",
+        "affiliation": "University of Somewhere",
+        "email": "ada_m@example.org",
+    },
+    {"name": "Bo Example"},
+]
+PAPER = {"bibliography": "references.bib", "pages": [1, 2]}
 TEXT = """\
 ## Introduction
 

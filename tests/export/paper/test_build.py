@@ -8,7 +8,9 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from export.paper.conftest import AUTHORS
 from nbformat.v4 import new_markdown_cell
+from pypdf import PdfReader
 
 from helpers.base.errors import ExportError
 from helpers.export.pandoc import pandoc_marks
@@ -76,7 +78,7 @@ def text_of(pdf: Path) -> str:
 def test_the_latex_source_has_all_that_a_paper_has(
     notebook: nbformat.NotebookNode, folder: Path, work: Path
 ) -> None:
-    make_source(notebook, folder, work)
+    make_source(notebook, folder, work, AUTHORS)
     files, source = made(work)
     assert files == {
         "paper.tex",
@@ -87,7 +89,7 @@ def test_the_latex_source_has_all_that_a_paper_has(
     for wanted in (
         r"\title{Small \& Big}",
         "\\maketitle\n\\suppressfloats[t]",
-        r"Ada Müller \\ University of Somewhere \\ \texttt{",
+        r"Ada Müller \\ 0123 \\ University of Somewhere \\ \texttt{",
         "\\begin{abstract}\nIn short: \\(x^2\\).\n\\end{abstract}",
         r"After \citet{lecun1998}, as others did \citep{he2016, lecun1998}: see Figure",
         r"see Figure~\ref{fig:curves}, Table~\ref{tab:nets}, Equation~\eqref{eq:field}",
@@ -117,7 +119,7 @@ def test_without_citations_there_is_no_bibliography(
     notebook: nbformat.NotebookNode, folder: Path, work: Path
 ) -> None:
     notebook.cells = [*notebook.cells[:2], new_markdown_cell("Text.")]
-    make_source(notebook, folder, work)
+    make_source(notebook, folder, work, AUTHORS)
     files, source = made(work)
     assert "references.bib" not in files
     assert r"\bibliography" not in source
@@ -127,7 +129,7 @@ def test_neurips_own_style_is_used_where_it_lies(
     notebook: nbformat.NotebookNode, folder: Path, work: Path
 ) -> None:
     (folder / "neurips_2030.sty").write_text(STYLE)
-    make_source(notebook, folder, work)
+    make_source(notebook, folder, work, AUTHORS)
     files, source = made(work)
     assert r"\usepackage[preprint]{neurips_2030}" in source
     assert (work / "neurips_2030.sty").read_text() == STYLE
@@ -140,11 +142,11 @@ def test_the_bibliography_beside_the_source_is_found(
     (folder / "source").mkdir()
     (folder / "references.bib").rename(folder / "source" / "references.bib")
     with pytest.raises(ExportError, match=r"bibliography references\.bib is not in"):
-        make_source(notebook, folder, work)
+        make_source(notebook, folder, work, AUTHORS)
     notebook.metadata["papermill"] = {
         "input_path": str(folder / "source" / "08_report.ipynb")
     }
-    make_source(notebook, folder, work)
+    make_source(notebook, folder, work, AUTHORS)
     assert "references.bib" in made(work)[0]
 
 
@@ -153,7 +155,7 @@ def test_without_tex_the_source_is_written_and_the_cure_named(
 ) -> None:
     (folder / "paper.pdf").write_bytes(b"of an earlier run")
     with pytest.raises(ExportError) as raised:
-        write_paper(saved())
+        write_paper(saved(), AUTHORS)
     message = str(raised.value)
     assert message.startswith(
         f"LaTeX is not installed (xelatex, bibtex). Install it: {INSTALL} "
@@ -175,15 +177,24 @@ def test_a_paper_of_the_wrong_length_is_there_to_be_looked_at(
     with pytest.raises(
         ExportError, match=re.escape(str(folder / "paper" / "draft.pdf"))
     ):
-        write_paper(saved(pages=[6, 8]))
+        write_paper(saved(pages=[6, 8]), AUTHORS)
     assert (folder / "paper" / "draft.pdf").read_bytes().startswith(b"%PDF-")
-    write_paper(saved(pages=[1, 8]))
+    write_paper(saved(pages=[1, 8]), AUTHORS)
     assert not (folder / "paper" / "draft.pdf").exists()
 
 
 @needs_tex
+def test_a_paper_that_names_nobody_is_a_draft(saved: Saved, folder: Path) -> None:
+    with pytest.raises(ExportError, match=r"it names nobody: write hand-in\.toml"):
+        write_paper(saved())
+    assert (folder / "paper" / "draft.pdf").read_bytes().startswith(b"%PDF-")
+
+
+@needs_tex
 def test_latex_sets_it(saved: Saved) -> None:
-    text = text_of(write_paper(saved()))
+    pdf = write_paper(saved(), AUTHORS)
+    assert PdfReader(pdf).metadata.author == "Ada Müller, Bo Example"
+    text = text_of(pdf)
     for wanted in (
         "Small & Big",
         "Figure 1: Loss falls [He, 2016].",
@@ -199,7 +210,7 @@ def test_latex_sets_it_with_a_style_like_that_of_neurips(
     saved: Saved, folder: Path
 ) -> None:
     (folder / "neurips_2030.sty").write_text(STYLE)
-    text = text_of(write_paper(saved()))
+    text = text_of(write_paper(saved(), AUTHORS))
     assert "Small & Big" in text
     assert "Preprint" not in text
 
@@ -213,7 +224,7 @@ def test_what_tex_only_notes_is_a_fault(saved: Saved, folder: Path) -> None:
         "| " + "wide |" * 60 + "\n|" + "---|" * 60 + "\n\n: C. {#tab:c}",
     )
     with pytest.raises(ExportError) as raised:
-        write_paper(saved(*map(new_markdown_cell, texts), pages=[6, 8]))
+        write_paper(saved(*map(new_markdown_cell, texts), pages=[6, 8]), AUTHORS)
     for message in (
         (
             "The paper is not as it should be: its font has no 𓂀: write it as maths "
@@ -237,7 +248,7 @@ def test_an_error_of_tex_names_the_line(saved: Saved) -> None:
         ExportError,
         match=r"LaTeX stopped at an error: Undefined control sequence. \(line \d+\)",
     ):
-        write_paper(saved(new_markdown_cell("$$\\undefinedthing$$")))
+        write_paper(saved(new_markdown_cell("$$\\undefinedthing$$")), AUTHORS)
 
 
 @needs_tex

@@ -56,6 +56,14 @@ def exports(tmp_path: Path) -> Path:
     return tmp_path / "exports"
 
 
+@pytest.fixture(autouse=True)
+def hand_in(own_folders: None, tmp_path: Path) -> Path:
+    """The file that says who hands in."""
+    path = tmp_path / "hand-in.toml"
+    path.write_text('[[authors]]\nname = "Ada Müller"\nnumber = "0123"\n', "utf-8")
+    return path
+
+
 @pytest.fixture
 def make_run(exports: Path) -> MakeRun:
     """Makes the run folder of a notebook; ``changes`` are made to its record."""
@@ -93,7 +101,7 @@ def make_run(exports: Path) -> MakeRun:
         )
         nbformat.write(notebook, folder / "notebook.ipynb")
         for page in ("notebook.html", "notebook.pdf"):
-            (folder / page).write_text(page)
+            (folder / page).write_text(f"<h1>{page}</h1>")
         return folder
 
     return make
@@ -122,7 +130,8 @@ def all_runs(
                     saved_model("real") if source.endswith(".pt") else predictions
                 )
             if part.paper:
-                pages = "#pagebreak()\n".join(["page\n"] * 7)
+                author = '#set document(author: "Ada Müller")\n'
+                pages = author + "#pagebreak()\n".join(["page\n"] * 7)
                 (exports / part.paper / "paper.pdf").write_bytes(
                     typst.compile(pages.encode())
                 )

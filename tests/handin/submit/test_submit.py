@@ -378,7 +378,7 @@ def test_too_large_is_missing_too(
 def test_a_page_count_that_is_off_is_named(all_runs: AllRuns, exports: Path) -> None:
     all_runs("artists_faces")
     (exports / "artists_faces/08_report/paper.pdf").write_bytes(
-        typst.compile(b"one page")
+        typst.compile('#set document(author: "Ada Müller")\none page'.encode())
     )
     [fault] = submit("artists_faces").missing
     assert fault.startswith("report.pdf has 1 pages, asked for are 6 to 8")
@@ -387,6 +387,69 @@ def test_a_page_count_that_is_off_is_named(all_runs: AllRuns, exports: Path) -> 
     assert fault.endswith(
         "has not been made: python -m helpers paper artists_faces/08_report"
     )
+
+
+def test_who_hands_in_is_in_everything(
+    all_runs: AllRuns, hand_in: Path, exports: Path
+) -> None:
+    all_runs("caltech101")
+    [file] = submit("caltech101").files
+    files = opened(file.read_bytes())
+    pdf = PdfReader(io.BytesIO(files["01_lenet5.pdf"])).pages[0].extract_text()
+    for text in (files["README.md"].decode(), files["01_lenet5.html"].decode(), pdf):
+        assert "Ada Müller, 0123" in text
+    [author] = json.loads(files[MANIFEST])["authors"]
+    assert author == {"name": "Ada Müller", "number": "0123"}
+    all_runs("cifar10")
+    files = opened(submit("cifar10").files[0].read_bytes())
+    report = PdfReader(io.BytesIO(files["report.pdf"])).pages[0].extract_text()
+    assert "Ada Müller, 0123" in report
+    hand_in.unlink()
+    assert submit("cifar10").missing == (
+        "who hands it in: write hand-in.toml, as README shows",
+    )
+
+
+def test_the_group_of_the_file_gives_way_to_the_option(
+    all_runs: AllRuns, hand_in: Path
+) -> None:
+    all_runs("cifar10")
+    hand_in.write_text(f'group = "13"\n{hand_in.read_text("utf-8")}', "utf-8")
+    [file] = submit("cifar10").files
+    assert file.name == "cifar10-13.zip"
+    assert submit("cifar10", group="7").files[0].name == "cifar10-7.zip"
+
+
+def test_a_draft_holds_the_draft_of_the_paper(all_runs: AllRuns, exports: Path) -> None:
+    all_runs("artists_faces")
+    folder = exports / "artists_faces/08_report"
+    (folder / "paper").mkdir()
+    (folder / "paper.pdf").rename(folder / "paper/draft.pdf")
+    [fault] = submit("artists_faces").missing
+    command = "python -m helpers paper artists_faces/08_report"
+    assert fault == f"report.pdf is a draft with faults: {command}"
+    _, report = submit("artists_faces", draft=True).files
+    assert report.read_bytes() == (folder / "paper/draft.pdf").read_bytes()
+
+
+def test_a_paper_by_others_is_made_again(all_runs: AllRuns, hand_in: Path) -> None:
+    all_runs("artists_faces")
+    hand_in.write_text('[[authors]]\nname = "Bo"\n[[authors]]\nname = "Cy"', "utf-8")
+    [fault] = submit("artists_faces").missing
+    assert fault == (
+        "report.pdf names Ada Müller, hand-in.toml Bo, Cy: python -m helpers paper "
+        "artists_faces/08_report"
+    )
+
+
+def test_the_paper_of_quick_runs_is_made_of_them() -> None:
+    missing = submit("artists_faces", quick=True).missing
+    assert missing[0] == "the real runs: these are quick ones"
+    assert missing[-1] == (
+        "report.pdf has not been made: python -m helpers paper artists_faces/08_report "
+        "--quick"
+    )
+    assert "run artists_faces/01_simple_cnn --quick" not in "".join(missing)
 
 
 def test_a_page_beside_the_notebook_is_wanted(all_runs: AllRuns, exports: Path) -> None:
