@@ -21,7 +21,7 @@ lint: .venv/.installed  ## style and types
 	$(BIN)/mypy
 
 lab: .venv/.installed  ## JupyterLab on the notebooks
-	$(BIN)/jupyter lab notebooks
+	$(BIN)/jupyter lab --LabApp.default_url=/lab/tree/notebooks
 
 exports: .venv/.installed  ## every notebook in quick form, or with FULL=1 for real, and the page that shows them all
 	$(BIN)/python -m helpers run $(QUICK) $(NAMES); status=$$?; $(BIN)/python -m helpers gallery $(QUICK) && exit $$status
