@@ -48,8 +48,8 @@ def make_plan(
     """Levels of jobs: each needs only what earlier levels make or have made.
 
     Args:
-        names: assignments or notebooks; none means all.
-        quick: take the settings of ``quick.yaml``.
+        names: assignments or notebooks; none means all. A level keeps their order.
+        quick: take the settings of ``quick.yaml``, and without names its order.
         parameters: values (text or typed) that go before those; each goes to the
             notebooks that declare it.
         folder: the folder of notebooks; None takes the project's own.
@@ -67,6 +67,9 @@ def make_plan(
     if not selected:
         raise NotebookError(f"There are no notebooks in {folder}.")
     settings = read_quick_settings(folder) if quick else {}
+    if not names:
+        places = {name: place for place, name in enumerate(settings)}
+        selected.sort(key=lambda notebook: places.get(notebook.name, len(places)))
     chosen = dict(parameters or {})
     _check_known(selected, chosen)
 
@@ -152,5 +155,5 @@ def _levels(jobs: Mapping[str, Job]) -> Iterator[list[Job]]:
             "needs."
         ) from None
     while ready := order.get_ready():
-        yield [jobs[name] for name in sorted(ready)]
+        yield [jobs[name] for name in jobs if name in ready]
         order.done(*ready)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 import re
+import subprocess
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
@@ -211,6 +213,11 @@ def test_exercises_name_parameters_and_values_that_there_are(path: Path) -> None
         [owner, *_] = [n for n in notebooks if name in n.parameters]
         owner.parse({name: value})
         assert owner.parameters[name].default != owner.parse({name: value})[name]
+
+
+def test_the_git_filter_leaves_a_notebook_without_outputs_as_it_is() -> None:
+    command = [sys.executable, "-m", "nbstripout", "--keep-id", "--verify"]
+    subprocess.run([*command, *PATHS], check=True)
 
 
 def test_quick_settings_name_only_what_is_declared() -> None:

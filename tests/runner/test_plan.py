@@ -39,6 +39,26 @@ def test_a_notebook_named_twice_runs_once(
     assert names(make_plan(["course", "01_a"], folder=notebooks)) == [["course/01_a"]]
 
 
+def test_a_level_keeps_the_order_of_names_or_of_the_quick_settings(
+    notebooks: Path, write_notebook: WriteNotebook
+) -> None:
+    for name in ("01_a", "02_b", "03_c"):
+        write_notebook(name)
+    (notebooks / "quick.yaml").write_text("course/03_c: {}\ncourse/02_b: {}")
+    planned = {
+        "03 02 01": make_plan([], folder=notebooks, quick=True),
+        "01 02 03": make_plan([], folder=notebooks),
+        "02 01": make_plan(["02_b", "01_a"], folder=notebooks),
+    }
+    for order, [level] in planned.items():
+        assert " ".join(job.notebook.path.stem[:2] for job in level) == order
+
+
+def test_the_first_page_of_a_quick_run_is_of_data_that_are_real_everywhere() -> None:
+    [first, *_], *_ = make_plan([], quick=True)
+    assert first.notebook.name == "lines/01_foundations"
+
+
 def test_a_circle_of_needs_is_shown(
     notebooks: Path, write_notebook: WriteNotebook
 ) -> None:
