@@ -159,16 +159,16 @@ def _add_result(found: Gathered, path: str, file: Path) -> Iterator[str]:
 def _add_report(found: Gathered, exports: Path, team: Team) -> Iterator[str]:
     """The paper that was made, if only a draft of it, or a report made of the runs."""
     part, paper = found.part, exports / found.part.paper / "paper.pdf"
-    again = f"python -m helpers paper {part.paper}"
-    if exports.name == QUICK:
-        again += " --quick"
+    again = (
+        f"python -m helpers paper {part.paper}{' --quick' * (exports.name == QUICK)}"
+    )
     if part.paper and not paper.is_file():
         paper = paper.parent / "paper" / "draft.pdf"
         state = "is a draft with faults" if paper.is_file() else "has not been made"
         yield f"{part.report} {state}: {again}"
-    if part.paper:
         if not paper.is_file():
             return
+    if part.paper:
         pdf = paper.read_bytes()
     elif found.records:
         done = [exports / name / "notebook.ipynb" for name in found.records]
