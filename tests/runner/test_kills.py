@@ -144,7 +144,9 @@ def kill(
     exports = folder / "exports"
     with started(notebooks, exports, jobs) as runner:
         while not ready(folder / WORK_DIR):
-            assert runner.runs()
+            if not runner.runs():  # training was faster
+                assert runner.process.returncode == 0
+                return
             time.sleep(0.01)
         runner.kill(victim)
         while runner.runs():
@@ -161,7 +163,11 @@ def kill(
 
 def epochs(work: Path) -> dict[Path, float]:
     """When each training has kept its last epoch."""
-    return {path: path.stat().st_mtime for path in work.glob("*/checkpoint.pt")}
+    found = {}
+    for path in work.glob("*/checkpoint.pt"):
+        with suppress(FileNotFoundError):  # it has come to its end meanwhile
+            found[path] = path.stat().st_mtime
+    return found
 
 
 def weights(notebooks: Path, exports: Path) -> dict[str, torch.Tensor]:
@@ -202,7 +208,7 @@ def test_what_is_killed_goes_on_to_the_same_bits(
 
     def has_gone_on(work: Path) -> bool:
         now = epochs(work)
-        return len(now) == 2 and now != before
+        return bool(now) and now != before
 
     for victim in islice(cycle(VICTIMS), KILLS):
         kill(victim, notebooks, tmp_path, has_gone_on)
