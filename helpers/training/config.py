@@ -79,7 +79,8 @@ class TrainConfig:
         seed: fixes the order of the images, augmentation and dropout.
         precision: ``auto`` is bfloat16 where that is faster.
         device: ``auto``, ``cpu``, ``cuda`` …
-        compile: whether to compile the network (worth it on a GPU only).
+        compile: whether to compile the network; None does on a GPU, unless the training
+            is short or it fails.
         channels_last: memory format of images and filters; the results are the same
             but for rounding.
     """
@@ -110,7 +111,7 @@ class TrainConfig:
     seed: int = 0
     precision: str = "auto"
     device: str = "auto"
-    compile: bool = False
+    compile: bool | None = None
     channels_last: bool = True
 
     def __post_init__(self) -> None:

@@ -100,13 +100,16 @@ def choose_device(name: str = "auto") -> torch.device:
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
         device = torch.device(name)
-    except RuntimeError as error:
+    except RuntimeError:
+        device = torch.device("meta")
+    if device.type not in ("cpu", "cuda"):
+        raise ConfigError(f"device is {name!r}: expected auto, cpu, cuda or cuda:N.")
+    there = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    if device.type == "cuda" and (device.index or 0) >= there:
+        seen = f"{there} GPUs, counted from 0" if there else "no GPU"
         raise ConfigError(
-            f"device is {name!r}: expected auto, cpu, cuda or cuda:N."
-        ) from error
-    if device.type == "cuda" and not torch.cuda.is_available():
-        raise ConfigError(
-            f"device is {name!r}, but PyTorch sees no GPU here: choose auto or cpu."
+            f"device is {name!r}, but PyTorch sees {seen} here: choose auto, cpu or "
+            "one that is there."
         )
     return device
 

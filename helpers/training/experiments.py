@@ -7,9 +7,10 @@ import hashlib
 import json
 import shutil
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -26,11 +27,13 @@ from helpers.models.heads import Heads, heads_of
 from helpers.models.registry import create_model
 from helpers.training.checkpoint import read_checkpoint, resuming, write_checkpoint
 from helpers.training.config import TrainConfig, changed
-from helpers.training.device import choose_device
+from helpers.training.device import choose_arithmetic, choose_device
 from helpers.training.evaluate import Evaluation, evaluate
 from helpers.training.history import History
 from helpers.training.identity import code_digest, weights_digest
+from helpers.training.launch import is_compiled
 from helpers.training.loop import VERSION, fit
+from helpers.training.turns import take_turns
 
 
 @dataclass(frozen=True)
@@ -129,15 +132,16 @@ def run_experiments(
 
     A finished point is taken from ``folder`` the next time; one that was interrupted
     goes on after its last epoch; one that another process trains is waited for. What
-    has other data, settings, code of network, augmentation, loss or loop, or other
-    first weights is another point.
+    has other data, settings, code of network, augmentation, loss or loop, other first
+    weights, or is trained in other arithmetic (of a GPU or CPU, its precision,
+    compiled) is another point.
 
     Args:
         experiments: by name.
         splits: the data.
         seeds: the seeds, or how many of them (0, 1, …).
         folder: where finished points and checkpoints are kept.
-        jobs: points trained side by side.
+        jobs: points trained side by side: processes on a CPU, on a GPU turns in one.
         watch_test: as of ``fit``.
 
     Returns:
@@ -173,25 +177,43 @@ def train_points(
     watch_test: bool = False,
 ) -> dict[str, list[Trained]]:
     """Trains each experiment in every repeat, or takes it from ``folder``."""
-    arguments = (
-        (name + repeat.suffix, experiment, repeat, folder, watch_test)
+    train = partial(_train, folder=folder, watch_test=watch_test)
+    points = [
+        (name + repeat.suffix, experiment, repeat)
         for name, experiment in experiments.items()
         for repeat in repeats
-    )
-    with warnings.catch_warnings():
-        # Freed memory that a worker keeps looks like a leak to joblib.
-        warnings.filterwarnings(
-            "ignore", "A worker stopped while some jobs were given", UserWarning
-        )
-        trained = iter(side_by_side(_train, arguments, jobs))
+    ]
+    if jobs > 1 and _shares_a_gpu(experiments):
+        found = take_turns([partial(train, *point) for point in points], jobs)
+    else:
+        with warnings.catch_warnings():
+            # Freed memory that a worker keeps looks like a leak to joblib.
+            warnings.filterwarnings(
+                "ignore", "A worker stopped while some jobs were given", UserWarning
+            )
+            found = side_by_side(train, points, jobs)
+    trained = iter(found)
     return {name: list(islice(trained, len(repeats))) for name in experiments}
 
 
+def _shares_a_gpu(experiments: Mapping[str, Experiment]) -> bool:
+    devices = (choose_device(one.config.device) for one in experiments.values())
+    return any(device.type == "cuda" for device in devices)
+
+
 def _train(
-    name: str, experiment: Experiment, repeat: Repeat, folder: Path, watch_test: bool
+    name: str,
+    experiment: Experiment,
+    repeat: Repeat,
+    pause: Callable[[], None] = lambda: None,
+    *,
+    folder: Path,
+    watch_test: bool,
 ) -> Trained:
     seed, splits = repeat.seed, repeat.splits
     config = replace(experiment.config, seed=seed)
+    device = choose_device(config.device)
+    dtype = choose_arithmetic(device, config.precision).dtype
     model = experiment.build(splits, seed)
     settings = {
         "version": VERSION,
@@ -199,6 +221,8 @@ def _train(
         "arguments": experiment.model_arguments(splits),
         "data": repeat.data,
         "training": changed(config),
+        "arithmetic": f"{device.type} {dtype}",
+        "compiled": is_compiled(config, device, len(splits.train)),
         "code": code_digest(model),
         "weights": weights_digest(model),
     }
@@ -218,6 +242,7 @@ def _train(
                 folder=unfinished,
                 label=label,
                 watch_test=watch_test,
+                pause=pause,
             )
             kept = {"config": settings, "history": vars(history)}
             write_checkpoint(path, {**kept, "model": model.state_dict()})
@@ -227,7 +252,7 @@ def _train(
         history = History(**kept["history"])
         model.load_state_dict(kept["model"])
     print(f"{label}: {len(history)} epochs, trained before")
-    model.to(choose_device(config.device)).to(memory_format=config.memory_format)
+    model.to(device).to(memory_format=config.memory_format)
     model.eval()
     return Trained(experiment, seed, model, history, *splits.channel_stats())
 

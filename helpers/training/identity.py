@@ -17,6 +17,7 @@ TRAINING = (
     "helpers.data.augment",
     "helpers.data.batches",
     "helpers.training.device",
+    "helpers.training.launch",
     "helpers.training.loop",
     "helpers.training.objective",
     "helpers.training.optimizers",

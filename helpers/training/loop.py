@@ -5,13 +5,14 @@ from __future__ import annotations
 import copy
 import math
 import time
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
+from torch._dynamo.exc import TorchDynamoException
 from torch.optim.swa_utils import AveragedModel
 from torchvision.transforms import v2
 
@@ -22,8 +23,9 @@ from helpers.models.heads import class_logits
 from helpers.training.checkpoint import read_checkpoint, resuming, write_checkpoint
 from helpers.training.config import TrainConfig, changed
 from helpers.training.device import choose_arithmetic, choose_device
-from helpers.training.evaluate import judge
+from helpers.training.evaluate import images_per_pass, judge
 from helpers.training.history import History, Row
+from helpers.training.launch import OneLaunch, is_compiled, say_once
 from helpers.training.objective import HeadsObjective, make_objective
 from helpers.training.optimizers import Schedule, decayed_parameters, make_optimizer
 
@@ -34,7 +36,6 @@ VERSION = 2
 # Added to the seed of dropout and mixup, which would otherwise draw the same numbers as
 # the batches' generator for order and augmentation; seeds are a million apart.
 OTHER_STREAM = 500_000
-EVALUATED = 256  # images per forward pass of an evaluation
 
 
 def fit(
@@ -45,6 +46,7 @@ def fit(
     folder: Path | None = None,
     label: str = "",
     watch_test: bool = False,
+    pause: Callable[[], None] = lambda: None,
 ) -> History:
     """Trains ``model`` in place and leaves it in evaluation mode.
 
@@ -57,6 +59,7 @@ def fit(
         label: put before each line of progress.
         watch_test: whether ``test`` is judged after each epoch too, for its learning
             curve only.
+        pause: called after each step, so that others have their turn.
 
     Raises:
         TrainingError: the loss is not a number, or as ``read_checkpoint`` and
@@ -64,6 +67,7 @@ def fit(
         ConfigError: there is no test split to watch.
     """
     run = TrainingRun(model, splits, config, folder, watch_test=watch_test)
+    run.pause = pause
     # Each epoch seeds the random numbers anew: resuming needs no memory of them.
     devices = [run.device] if run.device.type == "cuda" else []
     with torch.random.fork_rng(devices):
@@ -90,14 +94,21 @@ class TrainingRun:
         self.device = choose_device(config.device)
         self.arithmetic = choose_arithmetic(self.device, config.precision)
         self.model = model.to(self.device).to(memory_format=config.memory_format)
-        self.forward = torch.compile(self.model) if config.compile else self.model
+        self.forward: Callable[[Tensor], Tensor] = self.model
+        if is_compiled(config, self.device, len(splits.train)):
+            self.forward = torch.compile(self.model)
         self.num_classes = len(splits.classes)
+        self.classes = torch.arange(self.num_classes, device=self.device)
         self._load(splits, watch_test=watch_test)
         self.objective = make_objective(self.model, config).to(self.device)
         self.optimizer = make_optimizer(self.model, config, self.objective.parameters())
         self.schedule = Schedule(self.optimizer, config, len(self.train_batches))
         self.average = _make_average(self.model, config)
-        self.mix = _make_mix(config, self.num_classes)
+        self.mix = _make_mix(config)
+        self.update: Callable[[Tensor, Tensor], tuple[Tensor, ...]] = self._update
+        if self.device.type == "cuda":
+            self.update = OneLaunch(self._update, self.optimizer, self.device)
+        self.pause: Callable[[], None] = lambda: None
         self.history = History()
         # What has a state, by its name in a checkpoint.
         self.parts: dict[str, Any] = {
@@ -131,13 +142,17 @@ class TrainingRun:
             # batch normalisation cannot learn from one image, and steps weigh the same.
             drop_last=len(splits.train) >= config.batch_size,
         )
-        self.watched = {"valid": batches(splits.valid, EVALUATED)}
+        watched = {"valid": splits.valid}
         if watch_test:
             if splits.test is None:
                 raise ConfigError(
                     f"{splits.name} has no test split to watch: leave watch_test out."
                 )
-            self.watched["test"] = batches(splits.test, EVALUATED)
+            watched["test"] = splits.test
+        self.watched = {
+            name: batches(split, images_per_pass(self.device, split))
+            for name, split in watched.items()
+        }
 
     @property
     def epoch(self) -> int:
@@ -187,6 +202,7 @@ class TrainingRun:
             hits.append(correct)
             rates.append(self.schedule.lr)
             self.schedule.after_step()
+            self.pause()
         # The only wait for the device in an epoch; the steps after a loss that is not a
         # number were wasted, but no checkpoint has kept them.
         values = torch.stack(losses).cpu()
@@ -210,9 +226,22 @@ class TrainingRun:
         Returns:
             The mean loss and the number of correct predictions.
         """
-        targets = F.one_hot(labels, self.num_classes).float()  # (B, K)
+        # F.one_hot would look at the labels first.
+        targets = (labels[:, None] == self.classes).float()  # (B, K)
         if self.mix is not None:
-            images, targets = self.mix(images, labels)
+            images, targets = self.mix(images, targets)  # by numbers of the host
+        try:
+            loss, hits = self.update(images, targets)
+        except TorchDynamoException as error:  # no weight has changed yet
+            if self.config.compile:
+                raise
+            say_once("The network is not compiled", str(error))
+            self.forward = self.model
+            loss, hits = self.update(images, targets)
+        return loss, hits
+
+    def _update(self, images: Tensor, targets: Tensor) -> tuple[Tensor, ...]:
+        """As ``step``, of soft targets (B, K): what a GPU does without the host."""
         with self.arithmetic.in_use():
             outputs = self.forward(images)
         outputs = outputs.float()
@@ -280,35 +309,49 @@ class TrainingRun:
 
 
 def _make_average(model: nn.Module, config: TrainConfig) -> AveragedModel | None:
-    if config.ema is None:
-        return None
-    averaged = partial(_move_average, config.ema)
-    return AveragedModel(model, multi_avg_fn=averaged, use_buffers=True)
+    return None if config.ema is None else _MovingAverage(model, config.ema)
 
 
-@torch.no_grad()
-def _move_average(
-    decay: float, averages: list[Tensor], currents: list[Tensor], steps: Tensor
-) -> None:
-    """One step of a moving average whose decay rises to ``decay``: the first, random
-    weights are soon forgotten.
+class _MovingAverage(AveragedModel):
+    """Its decay rises to ``decay``: the first, random weights are soon forgotten.
+
+    PyTorch's own would make the host wait for the device, to read the steps so far.
     """
-    if not averages[0].is_floating_point():  # the counters of batch normalisation
-        torch._foreach_copy_(averages, currents)
-        return
-    # A tensor all the way: a number would make the host wait for the device.
-    weight = 1 - ((1 + steps) / (10 + steps)).clamp(max=decay)
-    changes = torch._foreach_sub(currents, averages)  # noqa: SLF001
-    torch._foreach_mul_(changes, weight)
-    torch._foreach_add_(averages, changes)
+
+    def __init__(self, model: nn.Module, decay: float) -> None:
+        super().__init__(model, next(model.parameters()).device, use_buffers=True)
+        self.decay = decay
+        torch._foreach_zero_(list(self.module.state_dict().values()))
+
+    @torch.no_grad()
+    def update_parameters(self, model: nn.Module) -> None:
+        """One step; the first, from zero, takes on the weights."""
+        steps = self.n_averaged
+        kept = ((1 + steps) / (10 + steps)).clamp(max=self.decay) * (steps > 0)
+        pairs = zip(
+            self.module.state_dict().values(),
+            model.state_dict().values(),
+            strict=True,
+        )
+        floats: list[tuple[Tensor, Tensor]] = []
+        counters: list[tuple[Tensor, Tensor]] = []  # of batch normalisation
+        for pair in pairs:
+            (floats if pair[0].is_floating_point() else counters).append(pair)
+        averages, currents = map(list, zip(*floats, strict=True))
+        changes = torch._foreach_sub(currents, averages)  # noqa: SLF001
+        torch._foreach_mul_(changes, 1 - kept)
+        torch._foreach_add_(averages, changes)
+        for counter, current in counters:
+            counter.copy_(current)
+        self.n_averaged.add_(1)
 
 
-def _make_mix(config: TrainConfig, num_classes: int) -> nn.Module | None:
+def _make_mix(config: TrainConfig) -> nn.Module | None:
     mixes: list[nn.Module] = []
     if config.mixup:
-        mixes.append(v2.MixUp(alpha=config.mixup, num_classes=num_classes))
+        mixes.append(v2.MixUp(alpha=config.mixup))
     if config.cutmix:
-        mixes.append(v2.CutMix(alpha=config.cutmix, num_classes=num_classes))
+        mixes.append(v2.CutMix(alpha=config.cutmix))
     return v2.RandomChoice(mixes) if mixes else None
 
 

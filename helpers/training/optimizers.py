@@ -53,12 +53,51 @@ def make_optimizer(
             "layers below `features` that learn. Leave it at 1, or let them learn."
         )
     momentum = config.momentum
+    on_gpu = next(model.parameters()).is_cuda
+    fused = True if on_gpu else None
     if config.optimizer == "sgd":
-        return torch.optim.SGD(groups, momentum=momentum, nesterov=momentum > 0)
+        if on_gpu and moves_momentum(config):
+            return CapturableSGD(groups, momentum=momentum, nesterov=True)
+        return torch.optim.SGD(
+            groups, momentum=momentum, nesterov=momentum > 0, fused=fused
+        )
     if config.optimizer == "rmsprop":
-        return torch.optim.RMSprop(groups, momentum=momentum)
+        return torch.optim.RMSprop(groups, momentum=momentum, capturable=on_gpu)
     adam = torch.optim.Adam if config.optimizer == "adam" else torch.optim.AdamW
-    return adam(groups)
+    return adam(groups, capturable=on_gpu, fused=fused)
+
+
+class CapturableSGD(torch.optim.SGD):
+    """SGD with Nesterov's momentum, which may be a tensor like the learning rate.
+
+    In a CUDA graph PyTorch's own keeps the momentum that it was captured with.
+    """
+
+    @torch.no_grad()
+    def step(self, closure: None = None) -> None:  # type: ignore[override]  # noqa: ARG002
+        """One step."""
+        for group in self.param_groups:
+            weights = [w for w in group["params"] if w.grad is not None]
+            if not weights:
+                continue
+            for weight in weights:
+                if not self.state[weight]:
+                    self.state[weight]["momentum_buffer"] = torch.zeros_like(weight)
+            buffers = [self.state[w]["momentum_buffer"] for w in weights]
+            grads, decay = [w.grad for w in weights], group["weight_decay"]
+            moves = torch._foreach_add(grads, weights, alpha=decay)  # noqa: SLF001
+            torch._foreach_mul_(buffers, group["momentum"])
+            torch._foreach_add_(buffers, moves)
+            ahead = torch._foreach_mul(buffers, group["momentum"])  # noqa: SLF001
+            torch._foreach_add_(moves, ahead)
+            torch._foreach_mul_(moves, group["lr"])
+            torch._foreach_sub_(weights, moves)
+
+
+def moves_momentum(config: TrainConfig) -> bool:
+    """Whether ``one_cycle`` moves it: against the rate, by 0.05 around its value."""
+    has_some = config.optimizer in ("sgd", "rmsprop") and 0.05 < config.momentum < 0.95
+    return has_some and config.schedule == "one_cycle"
 
 
 class Schedule:
@@ -107,15 +146,13 @@ def _make_scheduler(
     # ``cosine`` is OneCycleLR without its cycle of the momentum. The rise takes a step.
     total_steps = max(steps, 2) + 1
     one_cycle, momentum = config.schedule == "one_cycle", config.momentum
-    uses_momentum = config.optimizer in ("sgd", "rmsprop")
     return lr_scheduler.OneCycleLR(
         optimizer,
         [group["lr"] for group in optimizer.param_groups],
         total_steps=total_steps,
         pct_start=max(config.warmup, 1.5 / total_steps),
         anneal_strategy="linear" if one_cycle else "cos",
-        # Against the learning rate, by 0.05 around the configured value.
-        cycle_momentum=one_cycle and uses_momentum and 0.05 < momentum < 0.95,
+        cycle_momentum=moves_momentum(config),
         base_momentum=round(momentum - 0.05, 6),
         max_momentum=round(momentum + 0.05, 6),
     )

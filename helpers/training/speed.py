@@ -16,6 +16,7 @@ from torch._dynamo.exc import TorchDynamoException
 from helpers.base.errors import TrainingError
 from helpers.data.splits import Splits
 from helpers.training.experiments import Experiment
+from helpers.training.launch import EAGER
 from helpers.training.loop import TrainingRun
 
 WARMUP = 2  # steps; the first compiles, and finds the fastest algorithms
@@ -69,7 +70,9 @@ def time_training(
             endless = chain.from_iterable(map(run.train_batches.epoch, count()))
             running[name] = partial(_timed, run, endless)
             try:
-                seconds, _ = running[name](WARMUP)
+                # On a GPU the one after the first few is captured.
+                captures = EAGER if run.device.type == "cuda" else 0
+                seconds, _ = running[name](captures + WARMUP)
             except TorchDynamoException as error:
                 reason = str(error).strip().splitlines()[0]
                 raise TrainingError(

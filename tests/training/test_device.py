@@ -21,6 +21,22 @@ def test_an_unknown_device_is_refused() -> None:
         choose_device("abacus")
 
 
+@pytest.mark.parametrize("name", ["mps", "meta", "cuda:x", "cpu:cuda", ""])
+def test_another_kind_of_device_is_refused(name: str) -> None:
+    with pytest.raises(ConfigError, match="expected auto, cpu, cuda"):
+        choose_device(name)
+
+
+def test_a_gpu_that_is_not_among_those_here_is_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    assert choose_device("cuda:1") == torch.device("cuda:1")
+    with pytest.raises(ConfigError, match=r"sees 2 GPUs, counted from 0"):
+        choose_device("cuda:2")
+
+
 @pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a GPU")
 def test_a_gpu_that_is_not_there_is_refused() -> None:
     assert choose_device("auto") == torch.device("cpu")

@@ -5,7 +5,9 @@ import torch
 import torch.nn.functional as F
 from sklearn.metrics import precision_recall_fscore_support
 
+from helpers.data.splits import Split
 from helpers.training import Evaluation
+from helpers.training.evaluate import images_per_pass
 
 CLASSES = ("ant", "bee", "cup", "dog", "eel", "fox")
 FACTORS = {"row": ("top", "bottom"), "column": ("left", "middle", "right")}
@@ -60,3 +62,17 @@ def test_factors_are_judged_on_their_own(evaluation: Evaluation) -> None:
         F.nll_loss(own["row"].probabilities.log(), rows).item()
     )
     assert evaluation.accuracy <= min(head.accuracy for head in own.values())
+
+
+def test_a_gpu_is_given_many_images_at_once_and_a_cpu_as_many_as_ever() -> None:
+    gpu, cpu = torch.device("cuda"), torch.device("cpu")
+    sides = {
+        side: Split(torch.zeros(1, 3, side, side), torch.zeros(1), ("0",))
+        for side in (32, 64, 224)
+    }
+    assert [images_per_pass(gpu, split) for split in sides.values()] == [
+        4096,
+        1024,
+        256,
+    ]
+    assert {images_per_pass(cpu, split) for split in sides.values()} == {256}

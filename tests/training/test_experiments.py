@@ -13,6 +13,7 @@ from helpers.data.splits import Splits
 from helpers.training import (
     Experiment,
     TrainConfig,
+    device,
     experiments,
     run_experiments,
 )
@@ -77,6 +78,18 @@ def test_another_setting_is_another_point(
 def test_other_data_is_another_point(corners: Splits, tmp_path: Path) -> None:
     run_experiments({"small": SMALL}, corners, seeds=1, folder=tmp_path)
     run_experiments({"small": SMALL}, corners.limit(train=64), seeds=1, folder=tmp_path)
+    assert len(list(tmp_path.glob("*.pt"))) == 2
+
+
+@pytest.mark.parametrize("name", ["has_fast_bf16", "is_compiled"])
+def test_other_arithmetic_of_the_same_settings_is_another_point(
+    corners: Splits, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    auto = replace(SMALL, config=replace(CONFIG, precision="auto"))
+    module = device if name == "has_fast_bf16" else experiments
+    for answer in (False, True, True):
+        monkeypatch.setattr(module, name, lambda *_, answer=answer: answer)
+        run_experiments({"small": auto}, corners, seeds=1, folder=tmp_path)
     assert len(list(tmp_path.glob("*.pt"))) == 2
 
 

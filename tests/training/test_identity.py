@@ -53,6 +53,7 @@ def test_other_weights_have_another_digest() -> None:
         "helpers.data.augment",
         "helpers.training.objective",
         "helpers.training.loop",
+        "helpers.training.launch",
         "weights",
         "helpers.models.lenet5",
     ],

@@ -1,0 +1,129 @@
+"""One launch per training step: on a GPU it is captured once and replayed.
+
+A step of a small network is some hundred kernels, which a processor launches more
+slowly than a GPU computes them. A CUDA graph holds them all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import cache
+from importlib.util import find_spec
+
+import torch
+from torch import Tensor
+from torch.optim import Optimizer
+
+from helpers.training.config import TrainConfig
+
+EAGER = 3  # calls before a capture, as in PyTorch's notes on CUDA graphs
+COMPILED_FROM = 500  # steps: the first takes some ten seconds longer
+
+Step = Callable[[Tensor, Tensor], tuple[Tensor, ...]]
+
+
+def is_compiled(config: TrainConfig, device: torch.device, images: int) -> bool:
+    """Whether a training on so many images compiles its network."""
+    steps = config.epochs * max(1, images // config.batch_size)
+    pays = device.type == "cuda" and steps >= COMPILED_FROM
+    by_itself = pays and find_spec("triton") is not None
+    return by_itself if config.compile is None else config.compile
+
+
+class OneLaunch:
+    """A training step on a GPU, replayed from a CUDA graph.
+
+    The first calls with tensors of a shape run kernel by kernel: these compile, and
+    make the optimizer's state. What differs between later ones must lie in the tensors
+    given, in what the step changes, or be moved by a schedule; any other number stays
+    as it was at the capture. Where that fails, the reason is printed once, and calls go
+    on kernel by kernel.
+
+    Args:
+        step: must not wait for the GPU.
+        optimizer: takes tensors for what a schedule moves.
+        device: the GPU.
+    """
+
+    def __init__(self, step: Step, optimizer: Optimizer, device: torch.device) -> None:
+        self._step, self._optimizer, self._device = step, optimizer, device
+        self._stream = torch.cuda.Stream(device)
+        self._shapes: list[torch.Size] = []
+        self._calls, self._fails = 0, False
+        self._rates: list[dict[str, Tensor]] = []
+
+    def __call__(self, *given: Tensor) -> tuple[Tensor, ...]:
+        """As the step; what it returns is the caller's own."""
+        shapes = [one.shape for one in given]
+        if shapes != self._shapes:  # images only grow: the graph before is done with
+            self._shapes, self._calls = shapes, 0
+        self._calls += 1
+        if not self._fails:
+            try:
+                with self._rates_on_device():
+                    return self._launch(given)
+            except RuntimeError as error:
+                if self._calls != EAGER + 1:
+                    raise
+                self._fails = True
+                say_once("Training steps are launched kernel by kernel", str(error))
+        return self._step(*given)
+
+    def _launch(self, given: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        current = torch.cuda.current_stream(self._device)
+        if self._calls <= EAGER:  # where it will be captured: gradients know streams
+            self._stream.wait_stream(current)
+            with torch.cuda.stream(self._stream):
+                made = self._step(*given)
+            current.wait_stream(self._stream)
+            return made
+        if self._calls == EAGER + 1:
+            self._capture(given)
+        for kept, new in zip(self._given, given, strict=True):
+            kept.copy_(new)
+        self._graph.replay()
+        return tuple(one.clone() for one in self._made)  # the next writes there too
+
+    def _capture(self, given: tuple[Tensor, ...]) -> None:
+        generator = torch.cuda.default_generators[self._stream.device_index]
+        before = generator.clone_state()
+        self._graph = torch.cuda.CUDAGraph()
+        self._given = [one.clone() for one in given]
+        try:
+            with torch.cuda.graph(self._graph, stream=self._stream):
+                self._made = self._step(*self._given)
+        except RuntimeError:  # broken off, it leaves the random numbers unusable
+            generator.graphsafe_set_state(before)
+            raise
+
+    @contextmanager
+    def _rates_on_device(self) -> Iterator[None]:
+        """Within the block the optimizer finds a schedule's numbers as tensors."""
+        groups = self._optimizer.param_groups
+        numbers = [
+            {name: group[name] for name in ("lr", "momentum") if _is_moved(group, name)}
+            for group in groups
+        ]
+        if not self._rates:
+            zero = torch.zeros((), device=self._device)
+            self._rates = [{name: zero.clone() for name in one} for one in numbers]
+        for group, own, rates in zip(groups, numbers, self._rates, strict=True):
+            for name, number in own.items():
+                rates[name].fill_(number)  # unlike a copy, without a wait
+            group.update(rates)
+        try:
+            yield
+        finally:
+            for group, own in zip(groups, numbers, strict=True):
+                group.update(own)
+
+
+def _is_moved(group: dict[str, object], name: str) -> bool:
+    return name == "lr" or f"base_{name}" in group  # which OneCycleLR puts there
+
+
+@cache
+def say_once(what: str, why: str) -> None:
+    """Prints what happens instead, and the first line of why."""
+    print(f"{what}: {why.strip().partition(chr(10))[0]}", flush=True)

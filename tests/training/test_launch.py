@@ -1,0 +1,370 @@
+"""A step that is captured, without a GPU: a stand-in for CUDA graphs records what
+PyTorch computes and computes it again, numbers of the host as they were then.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from contextlib import nullcontext
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch._dynamo.exc import TorchDynamoException
+from torch.overrides import TorchFunctionMode
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+
+from helpers.data import Augment
+from helpers.data.splits import Splits
+from helpers.models import ImprovedCNN
+from helpers.training import TrainConfig, loop
+from helpers.training.launch import EAGER, OneLaunch, is_compiled, say_once
+from helpers.training.loop import TrainingRun
+from helpers.training.optimizers import CapturableSGD, make_optimizer
+
+CPU = torch.device("cpu")
+CONFIG = TrainConfig(epochs=3, batch_size=16, lr=0.05, precision="fp32", device="cpu")
+EVERYTHING = replace(
+    CONFIG,
+    clip_norm=1.0,
+    ema=0.9,
+    l1=1e-4,
+    mixup=0.4,
+    cutmix=1.0,
+    label_smoothing=0.1,
+    augment=Augment(flip=0.5, rotate=10, crop=1, elastic=0.02, contrast=0.1, erase=0.5),
+)
+
+
+class Recording(TorchDispatchMode):
+    """Stands for ``torch.cuda.graph``: what is computed within is kept, and has not
+    happened afterwards.
+    """
+
+    def __init__(self, graph: Graph, *, stream: Stream) -> None:
+        super().__init__()
+        assert isinstance(stream, Stream)
+        self.graph, self.random = graph, torch.get_rng_state()
+        self.before: dict[int, tuple[Any, Any]] = {}  # memory, and what it held
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: Any = (), kwargs: Any = None
+    ) -> Any:
+        if func is torch.ops.aten._local_scalar_dense.default:
+            raise RuntimeError("operation not permitted when stream is capturing")
+        for one in tree_leaves((args, kwargs)):
+            if isinstance(one, Tensor):
+                memory = one.untyped_storage()
+                if memory.data_ptr() not in self.before:
+                    self.before[memory.data_ptr()] = memory, memory.clone()
+        made = func(*args, **(kwargs or {}))
+        for one in tree_leaves(made):
+            if isinstance(one, Tensor):  # within the capture: nothing to restore
+                memory = one.untyped_storage()
+                self.before.setdefault(memory.data_ptr(), (memory, None))
+        self.graph.calls.append((func, args, kwargs or {}, made))
+        return made
+
+    def __exit__(self, *error: object) -> None:
+        super().__exit__(*error)
+        for memory, before in self.before.values():
+            if before is not None:
+                memory.copy_(before)
+        torch.set_rng_state(self.random)
+
+
+class Graph:
+    """Stands for ``torch.cuda.CUDAGraph``."""
+
+    def __init__(self) -> None:
+        self.calls: list[tuple[Any, Any, Any, Any]] = []
+
+    @torch.no_grad()
+    def replay(self) -> None:
+        for func, args, kwargs, made in self.calls:
+            again = func(*args, **kwargs)
+            for old, new in zip(tree_leaves(made), tree_leaves(again), strict=True):
+                if isinstance(old, Tensor) and old.data_ptr() != new.data_ptr():
+                    old.copy_(new)
+
+
+class Stream:
+    device_index = 0
+
+    def __init__(self, device: object = None) -> None:
+        pass
+
+    def wait_stream(self, other: object) -> None:
+        pass
+
+
+class Generator:
+    """The CPU's, which has no states of its own."""
+
+    def clone_state(self) -> Tensor:
+        return torch.get_rng_state()
+
+    def graphsafe_set_state(self, state: Tensor) -> None:
+        torch.set_rng_state(state)
+
+
+@pytest.fixture
+def graphs(monkeypatch: pytest.MonkeyPatch) -> list[Graph]:
+    """The graphs that are made, on a machine that seems to have a GPU."""
+    made: list[Graph] = []
+
+    def graph() -> Graph:
+        made.append(Graph())
+        return made[-1]
+
+    stands_for = {
+        "CUDAGraph": graph,
+        "graph": Recording,
+        "Stream": Stream,
+        "stream": lambda _stream: nullcontext(),
+        "current_stream": lambda _device: Stream(),
+        "default_generators": (Generator(),),
+    }
+    for name, value in stands_for.items():
+        monkeypatch.setattr(torch.cuda, name, value)
+    return made
+
+
+def small_run(splits: Splits, config: TrainConfig) -> TrainingRun:
+    torch.manual_seed(0)
+    return TrainingRun(ImprovedCNN(4, widths=(4, 8), dropout=0.1), splits, config, None)
+
+
+def trained(run: TrainingRun) -> dict[str, Tensor]:
+    torch.manual_seed(7)
+    with torch.random.fork_rng(devices=[]):
+        for _ in range(run.config.epochs):
+            torch.manual_seed(run.epoch)
+            run.one_epoch()
+    average = {} if run.average is None else run.average.state_dict()
+    return run.model.state_dict() | average
+
+
+def as_on_a_gpu(
+    model: nn.Module, config: TrainConfig, extra: Iterable[nn.Parameter]
+) -> torch.optim.Optimizer:
+    """SGD for a captured step."""
+    groups = make_optimizer(model, config, extra).param_groups
+    return CapturableSGD(groups, momentum=config.momentum, nesterov=True)
+
+
+@pytest.mark.parametrize("schedule", ["one_cycle", "cosine", "step"])
+@pytest.mark.parametrize("start_size", [None, 8])
+def test_a_replayed_step_computes_what_the_step_computes(
+    corners: Splits,
+    graphs: list[Graph],
+    monkeypatch: pytest.MonkeyPatch,
+    schedule: str,
+    start_size: int | None,
+) -> None:
+    config = replace(
+        EVERYTHING, schedule=schedule, start_size=start_size, step_epochs=1
+    )
+    monkeypatch.setattr(loop, "make_optimizer", as_on_a_gpu)
+    plain, captured = small_run(corners, config), small_run(corners, config)
+    captured.update = OneLaunch(captured._update, captured.optimizer, CPU)
+    expected, found = trained(plain), trained(captured)
+    sizes = {config.image_size(epoch, 16) for epoch in range(config.epochs)}
+    assert len(graphs) == len(sizes)  # one capture for each
+    for name, value in expected.items():
+        torch.testing.assert_close(found[name], value, msg=name, rtol=1e-4, atol=1e-5)
+    losses = [run.history.frame["train_loss"].tolist() for run in (plain, captured)]
+    assert losses[0] == pytest.approx(losses[1], rel=1e-4)
+
+
+def test_what_cannot_be_captured_goes_on_as_it_is_and_says_why_once(
+    corners: Splits, graphs: list[Graph], capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = replace(EVERYTHING, optimizer="rmsprop", lr=1e-3)  # with moving momentum
+    say_once.cache_clear()
+    plain, first, second = (small_run(corners, config) for _ in range(3))
+    expected = trained(plain)
+    for run in (first, second):
+        run.update = OneLaunch(run._update, run.optimizer, CPU)
+        for name, value in trained(run).items():
+            torch.testing.assert_close(value, expected[name], rtol=1e-4, atol=1e-5)
+    said = capsys.readouterr().out
+    assert said.count("launched kernel by kernel: operation not permitted") == 1
+
+
+def test_an_error_of_the_step_itself_is_raised(graphs: list[Graph]) -> None:
+    weight = nn.Parameter(torch.ones(()))
+
+    def step(_images: Tensor, _targets: Tensor) -> tuple[Tensor, ...]:
+        raise RuntimeError("out of memory")
+
+    launch = OneLaunch(step, torch.optim.SGD([weight], lr=0.1), CPU)
+    with pytest.raises(RuntimeError, match="out of memory"):
+        launch(torch.ones(2), torch.ones(2))
+
+
+def test_what_is_returned_is_not_overwritten_by_the_next_step(
+    graphs: list[Graph],
+) -> None:
+    weight = nn.Parameter(torch.ones(()))
+    launch = OneLaunch(
+        lambda images, targets: (images + targets,),
+        torch.optim.SGD([weight], lr=0.1),
+        CPU,
+    )
+    made = [launch(torch.full((2,), k), torch.ones(2))[0] for k in range(EAGER + 3)]
+    assert [one[0].item() for one in made] == [k + 1 for k in range(EAGER + 3)]
+    assert len(graphs) == 1
+
+
+def test_a_network_that_cannot_be_compiled_is_trained_as_it_is(
+    corners: Splits, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fails(_images: Tensor) -> Tensor:
+        raise TorchDynamoException("no Triton\nand much more")
+
+    say_once.cache_clear()
+    expected, run = trained(small_run(corners, CONFIG)), small_run(corners, CONFIG)
+    run.forward = fails
+    found = trained(run)
+    assert all(torch.equal(found[name], value) for name, value in expected.items())
+    assert capsys.readouterr().out.count("not compiled: no Triton\n") == 1
+
+
+def test_a_network_is_compiled_on_a_gpu_where_that_pays() -> None:
+    gpu = torch.device("cuda")
+    config = TrainConfig(epochs=10, batch_size=100)
+    assert not is_compiled(config, CPU, 10**6)
+    assert not is_compiled(config, gpu, 1000)
+    assert is_compiled(replace(config, compile=True), CPU, 1000)
+    assert not is_compiled(replace(config, compile=False), gpu, 10**6)
+
+
+@pytest.mark.parametrize("decay", [0.0, 0.1])
+def test_a_captured_optimizer_does_what_pytorchs_own_does(decay: float) -> None:
+    networks = []
+    for kind in (torch.optim.SGD, CapturableSGD):
+        torch.manual_seed(0)
+        network = nn.Linear(4, 3)
+        optimizer = kind(
+            network.parameters(), 0.1, momentum=0.9, nesterov=True, weight_decay=decay
+        )
+        for step in range(5):
+            network(torch.randn(8, 4)).square().mean().backward()
+            optimizer.param_groups[0]["momentum"] = 0.9 - 0.01 * step
+            optimizer.step()
+            optimizer.zero_grad()
+        networks.append(network)
+    for one, other in zip(*(n.parameters() for n in networks), strict=True):
+        torch.testing.assert_close(one, other)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+@pytest.mark.parametrize("name", ["sgd", "adam", "adamw", "rmsprop"])
+def test_a_gpu_replays_what_it_would_compute_step_by_step(
+    corners: Splits, name: str
+) -> None:
+    config = replace(EVERYTHING, optimizer=name, lr=1e-3, device="cuda", momentum=0.95)
+    plain, captured = small_run(corners, config), small_run(corners, config)
+    plain.update = plain._update
+    assert isinstance(captured.update, OneLaunch)
+    expected, found = trained(plain), trained(captured)
+    for key, value in expected.items():
+        torch.testing.assert_close(found[key], value, msg=key, rtol=1e-3, atol=1e-4)
+
+
+class NoWaits(TorchDispatchMode):
+    """Within the block nothing that was computed from ``sources`` is read by the host.
+
+    On a GPU each such read waits for all that was launched before it.
+    """
+
+    READS = (
+        torch.ops.aten._local_scalar_dense.default,
+        torch.ops.aten.equal.default,
+        torch.ops.aten.nonzero.default,
+        torch.ops.aten.masked_select.default,
+        torch.ops.aten._unique2.default,
+    )
+
+    def __init__(self, sources: list[Tensor]) -> None:
+        super().__init__()
+        self.device = {one.untyped_storage().data_ptr(): one for one in sources}
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: Any = (), kwargs: Any = None
+    ) -> Any:
+        given = [one for one in tree_leaves((args, kwargs)) if isinstance(one, Tensor)]
+        if any(one.untyped_storage().data_ptr() in self.device for one in given):
+            assert func not in self.READS, f"the host waits for {func}"
+            made = func(*args, **(kwargs or {}))
+            for one in tree_leaves(made):
+                if isinstance(one, Tensor):  # and kept, lest its memory be used again
+                    self.device[one.untyped_storage().data_ptr()] = one
+            return made
+        return func(*args, **(kwargs or {}))
+
+
+class NoReads(TorchFunctionMode):
+    """Likewise by name: nothing of a training leaves the device."""
+
+    NAMES = ("cpu", "numpy", "tolist", "item", "__bool__", "__int__", "__float__")
+
+    def __init__(self, waits: NoWaits) -> None:
+        super().__init__()
+        self.waits = waits
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: Any = (), kwargs: Any = None
+    ) -> Any:
+        name = getattr(func, "__name__", "")
+        if name in self.NAMES and isinstance(args[0], Tensor):
+            memory = args[0].untyped_storage().data_ptr()
+            assert memory not in self.waits.device, f"the host waits for {name}"
+        return func(*args, **(kwargs or {}))
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {},
+        {"optimizer": "rmsprop", "schedule": "cosine"},
+        {"start_size": 8, "loss": "squared_error"},
+        {"momentum": 0.0, "precision": "bf16"},
+    ],
+)
+def test_between_the_draw_of_a_batch_and_the_next_the_host_waits_for_nothing(
+    corners: Splits, settings: dict[str, Any]
+) -> None:
+    run = small_run(corners, replace(EVERYTHING, **settings))
+    data = [run.train_batches.images, run.train_batches.labels]
+    state = [*run.model.state_dict().values(), *run.model.parameters()]
+    average = run.average.state_dict().values() if run.average else ()
+    waits = NoWaits([*data, *state, *average, run.classes])
+    batches = run.train_batches.epoch(0, size=run.config.start_size)
+    run.model.train()
+    with NoReads(waits), waits:
+        for _ in range(3):
+            run.step(*next(batches))
+            run.schedule.after_step()
+    with waits, pytest.raises(AssertionError, match="waits"):
+        run.model.fc.weight.sum().item()
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+def test_a_gpus_own_alarm_is_silent_too(corners: Splits) -> None:
+    run = small_run(corners, replace(EVERYTHING, device="cuda"))
+    run.model.train()
+    batches = run.train_batches.epoch(0)
+    for _ in range(EAGER + 1):
+        run.step(*next(batches))
+    torch.cuda.set_sync_debug_mode("error")
+    try:
+        for _ in range(3):
+            run.step(*next(batches))
+            run.schedule.after_step()
+    finally:
+        torch.cuda.set_sync_debug_mode("default")
