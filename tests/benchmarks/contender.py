@@ -14,18 +14,17 @@ import os
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
 
+from helpers.data import Augment
 from helpers.models import create_model
 
-BATCH_SIZE = 128
-CLASSES = 101
-IMAGE_SIZE = 64
+BATCH_SIZE = 128  # of the rivals, all on Caltech-101
 # The same optimizer for all. Its values do not matter to speed; a small rate keeps
 # every loss a number.
 SGD: dict[str, Any] = {
@@ -36,6 +35,29 @@ SGD: dict[str, Any] = {
 }
 # The same augmentation for all, each in its own words.
 ROTATE, SCALE, TRANSLATE = 15.0, 0.25, 0.1
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What a network is trained on."""
+
+    data: str
+    classes: int
+    image_size: int  # pixels
+    augment: Augment
+    batch_size: int = BATCH_SIZE
+
+
+CALTECH = Problem(
+    "caltech101",
+    101,
+    64,
+    Augment(flip=0.5, rotate=ROTATE, scale=SCALE, translate=TRANSLATE),
+)
+CIFAR = Problem(
+    "cifar10", 10, 32, Augment(flip=0.5, rotate=ROTATE, crop=4), batch_size=200
+)
+PROBLEMS = {"lenet5": CALTECH, "resnet18": CALTECH, "conv_net": CIFAR}
 
 MODULES = {
     "ours": "ours",
@@ -55,11 +77,17 @@ class Task:
     precision: str  # auto (the contender's own choice), fp32 or bf16
     device: str  # cpu or cuda
     workers: int
-    source: str  # of Caltech-101: real, or synthetic
+    source: str  # of the data: real, or synthetic
     folder: str  # where its images lie
+    quick: bool = False  # in small batches: whether it works, not how fast
+
+    @property
+    def problem(self) -> Problem:
+        problem = PROBLEMS[self.model]
+        return replace(problem, batch_size=8) if self.quick else problem
 
     def make_model(self) -> nn.Module:
-        return create_model(self.model, num_classes=CLASSES)
+        return create_model(self.model, num_classes=self.problem.classes)
 
 
 class Window:
@@ -71,8 +99,11 @@ class Window:
     nobody anything.
     """
 
-    def __init__(self, *, warmup: int, seconds: float, device: str) -> None:
+    def __init__(
+        self, *, warmup: int, seconds: float, device: str, batch_size: int
+    ) -> None:
         self.warmup, self.seconds, self.device = warmup, seconds, device
+        self.batch_size = batch_size
         self.steps = 0
         self.started = self.elapsed = 0.0
         self.memory: int | None = None
@@ -93,7 +124,7 @@ class Window:
 
     @property
     def images_per_second(self) -> float:
-        return (self.steps - self.warmup) * BATCH_SIZE / self.elapsed
+        return (self.steps - self.warmup) * self.batch_size / self.elapsed
 
     def _now(self) -> float:
         if self.device == "cuda":
@@ -154,7 +185,11 @@ def main() -> None:
         gpu=torch.cuda.get_device_name() if on_gpu else None,
     )
     for line in sys.stdin:
-        window = Window(**json.loads(line), device=task.device)
+        window = Window(
+            **json.loads(line),
+            device=task.device,
+            batch_size=task.problem.batch_size,
+        )
         train(window)
         answer(
             images_per_second=window.images_per_second,

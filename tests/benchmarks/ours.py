@@ -6,22 +6,13 @@ from collections.abc import Callable
 
 import torch
 import torch.nn.functional as F
-from contender import (
-    BATCH_SIZE,
-    CLASSES,
-    IMAGE_SIZE,
-    ROTATE,
-    SCALE,
-    SGD,
-    TRANSLATE,
-    Task,
-    Window,
-)
+from contender import SGD, Task, Window
 from torch import Tensor
 
-from helpers.data import Augment, load_data
+from helpers.data import load_data
 from helpers.training import TrainConfig
 from helpers.training.device import choose_arithmetic, choose_device
+from helpers.training.launch import OneLaunch
 from helpers.training.loop import TrainingRun
 from helpers.training.optimizers import make_optimizer
 
@@ -32,7 +23,7 @@ class _TimeOverError(Exception):
 
 def ours(task: Task) -> tuple[str, Callable[[Window], None]]:
     """What ``fit`` does, all of it: the loop itself runs, and is only counted."""
-    data = load_data("caltech101", source=task.source)
+    data = load_data(task.problem.data, source=task.source)
     run = TrainingRun(task.make_model(), data, _config(task), None)
     step = run.step
 
@@ -55,25 +46,34 @@ def ours(task: Task) -> tuple[str, Callable[[Window], None]]:
 
 def limit(task: Task) -> tuple[str, Callable[[Window], None]]:
     """The same model, precision, layout, optimizer and allocator on one batch that
-    never changes.
+    never changes; on a GPU, compiled and in one launch likewise.
     """
-    config = _config(task)
+    config, problem = _config(task), task.problem
     device = choose_device(task.device)
     arithmetic = choose_arithmetic(device, config.precision)
     model = task.make_model().to(device).to(memory_format=torch.channels_last)
     optimizer = make_optimizer(model, config)
-    images = torch.randn(BATCH_SIZE, 3, IMAGE_SIZE, IMAGE_SIZE, device=device)
+    forward = torch.compile(model) if device.type == "cuda" else model
+    shape = problem.batch_size, 3, problem.image_size, problem.image_size
+    images = torch.randn(shape, device=device)
     images = images.contiguous(memory_format=torch.channels_last)
-    labels = torch.randint(CLASSES, (BATCH_SIZE,), device=device)
+    labels = torch.randint(problem.classes, shape[:1], device=device)
+
+    def plain(images: Tensor, labels: Tensor) -> tuple[Tensor, ...]:
+        with arithmetic.in_use():
+            logits = forward(images)
+        loss = F.cross_entropy(logits.float(), labels)
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        optimizer.step()
+        return (loss.detach(),)
+
+    on_gpu = device.type == "cuda"
+    step = OneLaunch(plain, optimizer, device) if on_gpu else plain
 
     def train(window: Window) -> None:
         while True:
-            with arithmetic.in_use():
-                logits = model(images)
-            loss = F.cross_entropy(logits.float(), labels)
-            optimizer.zero_grad(set_to_none=True)
-            loss.backward()
-            optimizer.step()
+            step(images, labels)
             if window.step():
                 return
 
@@ -83,11 +83,11 @@ def limit(task: Task) -> tuple[str, Callable[[Window], None]]:
 def _config(task: Task) -> TrainConfig:
     return TrainConfig(
         epochs=10_000,  # more than any benchmark lasts
-        batch_size=BATCH_SIZE,
+        batch_size=task.problem.batch_size,
         lr=SGD["lr"],
         momentum=SGD["momentum"],
         weight_decay=SGD["weight_decay"],
-        augment=Augment(flip=0.5, rotate=ROTATE, scale=SCALE, translate=TRANSLATE),
+        augment=task.problem.augment,
         precision=task.precision,
         device=task.device,
     )

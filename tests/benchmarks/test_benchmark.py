@@ -12,11 +12,12 @@ OURS = Contender("ours", "auto", "this library")
 NOBODY = Contender("nobody", "fp32", "Nobody")
 
 
+@pytest.mark.parametrize("model", ["lenet5", "conv_net"])
 def test_a_quick_run_trains_by_the_projects_own_loop(
-    synthetic_caltech101: Path,
+    synthetic_data: Path, model: str
 ) -> None:
     script = Path(__file__).with_name("speed.py")
-    options = ["--quick", "--model=lenet5", "--contender=ours", "--contender=limit"]
+    options = ["--quick", f"--model={model}", "--contender=ours", "--contender=limit"]
     done = subprocess.run(
         [sys.executable, script, *options], capture_output=True, text=True, check=False
     )

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -644,3 +645,21 @@ def test_plain_papermill_from_any_folder_leaves_the_same_files(
 def test_commit_is_recorded_where_there_is_git() -> None:
     if (ROOT / ".git").exists():
         assert record_of(start_run(NAME))["environment"]["commit"]
+
+
+def test_a_network_that_is_shown_stays_on_its_device() -> None:
+    elsewhere = LeNet5(num_classes=2, image_size=16).to("meta")
+    call_start_run().show_model(elsewhere, make_splits())
+    assert {one.device.type for one in elsewhere.parameters()} == {"meta"}
+
+
+def test_torchinfo_is_always_told_the_device() -> None:
+    # By default it moves the network to a GPU.
+    sources = [*ROOT.glob("helpers/**/*.py"), *ROOT.glob("notebooks/*/*.ipynb")]
+    calls = [
+        call
+        for source in sources
+        for call in re.findall(r"\bsummary\((?s:.*?)verbose=0", source.read_text())
+    ]
+    assert len(calls) >= 3
+    assert all("device=" in call for call in calls)
