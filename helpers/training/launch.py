@@ -34,11 +34,10 @@ def is_compiled(config: TrainConfig, device: torch.device, images: int) -> bool:
 class OneLaunch:
     """A training step on a GPU, replayed from a CUDA graph.
 
-    The first calls with tensors of a shape run kernel by kernel: these compile, and
-    make the optimizer's state. What differs between later ones must lie in the tensors
-    given, in what the step changes, or be moved by a schedule; any other number stays
-    as it was at the capture. Where that fails, the reason is printed once, and calls go
-    on kernel by kernel.
+    The first calls with tensors of a shape run kernel by kernel: they compile, and make
+    the optimizer's state. Later ones may differ by the tensors given, by what the step
+    changes, and by what a schedule moves; any other number stays as it was captured.
+    Where that fails, the reason is printed once, and all calls run kernel by kernel.
 
     Args:
         step: must not wait for the GPU.
@@ -49,6 +48,8 @@ class OneLaunch:
     def __init__(self, step: Step, optimizer: Optimizer, device: torch.device) -> None:
         self._step, self._optimizer, self._device = step, optimizer, device
         self._stream = torch.cuda.Stream(device)
+        # PyTorch would warn that the first steps are not captured.
+        vars(optimizer)["_warned_capturable_if_run_uncaptured"] = True
         self._shapes: list[torch.Size] = []
         self._calls, self._fails = 0, False
         self._rates: list[dict[str, Tensor]] = []

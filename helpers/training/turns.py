@@ -19,10 +19,9 @@ def take_turns(
 ) -> list[Result]:
     """What the calls return; ``jobs`` of them take turns, each until it pauses.
 
-    A launch does not wait, so that the GPU computes for several at once, each on its
-    own stream. PyTorch's default generators are the same for all threads: whoever has
-    the turn finds them as it left them, and draws what it would draw alone. An error in
-    one call ends all.
+    A launch does not wait: the GPU computes for several at once, each on its own
+    stream. PyTorch's default generators are the same for all threads: whoever has the
+    turn finds them as it left them, and draws what it would alone. An error ends all.
     """
     turn, order = threading.Condition(), deque[object]()  # a turn holds the lock
     failed: list[BaseException] = []
@@ -62,14 +61,15 @@ def take_turns(
     if on_gpu:
         torch.cuda.init()  # makes the generators
     own = _random_state()
-    with ThreadPoolExecutor(jobs) as pool:
-        try:
-            return list(pool.map(work, calls))
-        except BaseException as error:
-            failed.append(error)
-            raise
-        finally:
-            _set_random_state(*own)
+    try:
+        with ThreadPoolExecutor(jobs) as pool:
+            try:
+                return list(pool.map(work, calls))
+            except BaseException as error:
+                failed.append(error)  # before the pool waits for its threads
+                raise
+    finally:
+        _set_random_state(*own)
 
 
 def _random_state() -> tuple[torch.Tensor, list[Any]]:

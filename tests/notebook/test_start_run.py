@@ -649,7 +649,7 @@ def test_commit_is_recorded_where_there_is_git() -> None:
 
 def test_a_network_that_is_shown_stays_on_its_device() -> None:
     elsewhere = LeNet5(num_classes=2, image_size=16).to("meta")
-    call_start_run().show_model(elsewhere, make_splits())
+    start_run(NAME).show_model(elsewhere, make_splits())
     assert {one.device.type for one in elsewhere.parameters()} == {"meta"}
 
 
