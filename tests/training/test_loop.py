@@ -235,7 +235,7 @@ def test_a_last_step_that_wrecks_the_network_is_noticed_before_anything_is_kept(
     config = TrainConfig(
         epochs=1,
         batch_size=128,
-        lr=1e38,
+        lr=1e29,
         momentum=0.0,
         schedule="constant",
         precision="fp32",
