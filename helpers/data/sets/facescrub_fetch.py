@@ -23,13 +23,6 @@ import pandas as pd
 import requests
 from PIL import Image
 from requests.utils import select_proxy
-from tenacity import (
-    Retrying,
-    retry_if_exception,
-    stop_after_attempt,
-    stop_before_delay,
-    wait_exponential,
-)
 from tqdm.std import tqdm
 from urllib3.exceptions import HTTPError
 
@@ -46,8 +39,8 @@ HEADERS = {"User-Agent": f"cnn-course-notebooks/{__version__} (a course's exerci
 # What a download may cost.
 TIMEOUT = 10  # seconds for a connection, and without a byte
 DEADLINE = 60  # seconds in all, redirects and further attempts included
-ATTEMPTS = 3
-PAUSE = 1  # seconds before the second attempt, twice as many before the next
+PAUSES = (1, 2)  # seconds before a second and a third attempt
+PASSING = {429, *range(500, 600)}  # statuses that are worth one
 MAX_BYTES = 32 << 20
 MAX_REDIRECTS = 10
 WORKERS = 32  # downloads side by side
@@ -56,10 +49,9 @@ WORKERS = 32  # downloads side by side
 class LostError(Exception):
     """A picture or face that is not to be had."""
 
-    def __init__(self, cause: str, detail: str) -> None:
+    def __init__(self, cause: str, detail: str, *, may_pass: bool = False) -> None:
         super().__init__(f"{cause}: {detail}")
-        self.cause, self.detail = cause, detail
-        self.may_pass = cause.startswith(("connection", "HTTP 429", "HTTP 5"))
+        self.cause, self.detail, self.may_pass = cause, detail, may_pass
 
 
 class Loss(NamedTuple):
@@ -80,38 +72,34 @@ def collect_faces(folder: Path) -> None:
             ``lost.csv``.
 
     Raises:
-        DataError: a list is missing, an actor has too few faces, or the disk is full.
+        DataError: a list is missing, or an actor has too few faces.
+        WriteError: the disk is full, or something is in the way; what is already there
+            stays.
     """
+    faces, malformed = read_lists(folder)
+    losses = [Loss("", "", "malformed line", line, "") for line in malformed]
+    pool = ThreadPoolExecutor(WORKERS)
     try:
-        faces, malformed = read_lists(folder)
-        losses = [Loss("", "", "malformed line", line, "") for line in malformed]
-        pool = ThreadPoolExecutor(WORKERS)
-        try:
-            futures = {
-                pool.submit(_fetch, folder, face): face
-                for face in faces
-                if not (folder / face.file).is_file()
-            }
-            done = as_completed(futures)
-            for future in tqdm(done, "FaceScrub", total=len(futures), unit="face"):
-                face = futures[future]
-                try:
-                    future.result()
-                except LostError as lost:
-                    why = lost.cause, lost.detail
-                    losses.append(Loss(face.actor, face.face_id, *why, face.url))
-        finally:
-            pool.shutdown(cancel_futures=True)
-        with write_atomic(folder / LOST) as temporary:
-            table = pd.DataFrame(losses, columns=list(Loss._fields))
-            table.to_csv(temporary, index=False)
-        tqdm.write(report([f for f in faces if (folder / f.file).is_file()], losses))
-        check_counts(folder)
-    except OSError as error:
-        raise DataError(
-            f"{folder} could not be read or written ({error}). Free some space, or "
-            "mend what is in the way, and fetch again: what is already there stays."
-        ) from error
+        futures = {
+            pool.submit(_fetch, folder, face): face
+            for face in faces
+            if not (folder / face.file).is_file()
+        }
+        done = as_completed(futures)
+        for future in tqdm(done, "FaceScrub", total=len(futures), unit="face"):
+            face = futures[future]
+            try:
+                future.result()
+            except LostError as lost:
+                why = lost.cause, lost.detail
+                losses.append(Loss(face.actor, face.face_id, *why, face.url))
+    finally:
+        pool.shutdown(cancel_futures=True)
+    with write_atomic(folder / LOST) as temporary:
+        table = pd.DataFrame(losses, columns=list(Loss._fields))
+        table.to_csv(temporary, index=False)
+    tqdm.write(report([f for f in faces if (folder / f.file).is_file()], losses))
+    check_counts(folder)
 
 
 def report(kept: Iterable[Face], losses: Iterable[Loss]) -> str:
@@ -134,72 +122,64 @@ def download(url: str) -> bytes:
     What may pass (a connection cut, HTTP 429 or 5xx) is tried again within the one
     deadline. No connection leads into a private network.
     """
-    attempts = Retrying(
-        retry=retry_if_exception(lambda e: isinstance(e, LostError) and e.may_pass),
-        wait=wait_exponential(PAUSE),
-        stop=stop_after_attempt(ATTEMPTS) | stop_before_delay(DEADLINE),
-        reraise=True,
-    )
-    return attempts(_ask, url, time.monotonic() + DEADLINE)
-
-
-def _ask(url: str, end: float) -> bytes:
+    end = time.monotonic() + DEADLINE
     with requests.Session() as session:
         guard = _Guard(end)
         session.mount("http://", guard)
         session.mount("https://", guard)
         session.max_redirects = MAX_REDIRECTS
         session.headers.update(HEADERS)
-        session.hooks["response"].append(guard.leave)
-        try:
-            with session.get(url, timeout=TIMEOUT, stream=True) as response:
-                content = _read(response)
-        except (OSError, HTTPError, ValueError) as error:  # all that requests raises
-            guard.check()
-            lost = LostError("connection", str(error))
-            hopeless = (ValueError, requests.TooManyRedirects)  # no address, or a loop
-            lost.may_pass = not isinstance(error, hopeless)
-            raise lost from error
+        session.hooks["response"].append(_leave)
+        for pause in PAUSES:
+            try:
+                return _ask(session, url, guard)
+            except LostError as lost:
+                if not lost.may_pass or time.monotonic() + pause >= end:
+                    raise
+            time.sleep(pause)
+        return _ask(session, url, guard)
+
+
+def _ask(session: requests.Session, url: str, guard: _Guard) -> bytes:
+    try:
+        with session.get(url, timeout=TIMEOUT, stream=True) as response:
+            if (status := response.status_code) != requests.codes.ok:
+                passing = status in PASSING
+                raise LostError(f"HTTP {status}", response.reason, may_pass=passing)
+            content = bytearray()
+            while piece := response.raw.read1(1 << 16, decode_content=True):
+                content += piece
+                if len(content) > MAX_BYTES:
+                    raise LostError("too large", f"more than {MAX_BYTES:,} bytes")
+            return bytes(content)
+    except (ValueError, requests.TooManyRedirects) as error:  # no address, or a loop
+        raise LostError("connection", str(error)) from error
+    except (OSError, HTTPError) as error:  # all else that requests raises
+        raise LostError("connection", str(error), may_pass=True) from error
+    finally:
         guard.check()  # what was cut off may look whole
-        return content
 
 
-def _read(response: requests.Response) -> bytes:
-    if (status := response.status_code) != requests.codes.ok:
-        raise LostError(f"HTTP {status}", response.reason)
-    content = bytearray()
-    while piece := response.raw.read1(1 << 16, decode_content=True):
-        content += piece
-        if len(content) > MAX_BYTES:
-            raise LostError("too large", f"more than {MAX_BYTES:,} bytes")
-    return bytes(content)
+def _leave(response: requests.Response, **_: object) -> None:
+    if response.is_redirect:
+        response.close()  # or its body, perhaps without end, would be read
 
 
 class _Guard(requests.adapters.HTTPAdapter):
-    """Connects to nothing private, and cuts all connections at ``end``: the timeout of
+    """Connects to nothing private, and cuts the connection at ``end``: the timeout of
     requests starts anew with each byte, of headers too.
     """
 
     def __init__(self, end: float) -> None:
         super().__init__()
-        self.end = end
-        self.sockets: list[socket.socket] = []
+        self.end, self.socket = end, socket.socket()
         self.timer = threading.Timer(end - time.monotonic(), self.cut)
         self.timer.start()
 
     def close(self) -> None:
         super().close()
         self.timer.cancel()
-        self.drop()
-
-    def leave(self, response: requests.Response, **_: object) -> None:
-        if response.is_redirect:
-            self.drop()
-            response.close()  # or its body, perhaps without end, would be read
-
-    def drop(self) -> None:
-        while self.sockets:
-            self.sockets.pop().close()
+        self.socket.close()
 
     def get_connection_with_tls_context(
         self, request: requests.PreparedRequest, *args: Any, **options: Any
@@ -210,7 +190,8 @@ class _Guard(requests.adapters.HTTPAdapter):
         class Connection(pool.ConnectionCls):  # type: ignore[misc]
             def _new_conn(self) -> socket.socket:
                 connected: socket.socket = super()._new_conn()
-                guard.sockets.append(connected.dup())  # TLS takes over the first
+                guard.socket.close()  # of what is left: there is one at a time
+                guard.socket = connected.dup()  # TLS takes over the first
                 address = connected.getpeername()[0]
                 if _is_private(address) and not proxy:
                     raise LostError("private", f"leads to {address}")
@@ -221,9 +202,8 @@ class _Guard(requests.adapters.HTTPAdapter):
         return pool
 
     def cut(self) -> None:
-        for connected in self.sockets:
-            with suppress(OSError):  # closed already
-                connected.shutdown(socket.SHUT_RDWR)
+        with suppress(OSError):  # closed already
+            self.socket.shutdown(socket.SHUT_RDWR)
 
     def check(self) -> None:
         if time.monotonic() >= self.end:

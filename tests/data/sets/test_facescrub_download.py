@@ -25,7 +25,7 @@ is_private = facescrub_fetch._is_private  # that of the tests knows nothing priv
 BODY = bytes(range(256)) * 40
 
 
-def limit(monkeypatch: pytest.MonkeyPatch, **limits: float) -> None:
+def limit(monkeypatch: pytest.MonkeyPatch, **limits: object) -> None:
     for name, value in limits.items():
         monkeypatch.setattr(facescrub_fetch, name, value)
 
@@ -188,7 +188,7 @@ def test_what_does_not_pass_is_lost(website: Website) -> None:
 def test_no_attempt_is_made_after_the_deadline(
     website: Website, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    limit(monkeypatch, PAUSE=100)
+    limit(monkeypatch, PAUSES=(100,))
     assert lost(website.put("/down.jpg", status(503)))[0] == "HTTP 503"
     assert website.asked("/down.jpg") == 1
 

@@ -15,7 +15,7 @@ from odd_images import ODD_DDS
 from PIL import Image
 from website import Website, content, cut_off, hang, held, redirect, status
 
-from helpers.base.errors import DataError
+from helpers.base.errors import DataError, WriteError
 from helpers.base.files import data_dir
 from helpers.data.catalogue import data_status, load_data
 from helpers.data.download import fetch
@@ -292,7 +292,7 @@ def test_a_full_disk_leaves_no_half_made_face(
 
     with monkeypatch.context() as patch:
         patch.setattr(Image.Image, "save", save)
-        with pytest.raises(DataError, match=r"facescrub could not be .*No space left"):
+        with pytest.raises(WriteError, match=r"jpg cannot be written .*No space left"):
             collect_faces(folder)
     assert faces_in(folder) == []
     collect_faces(folder)
