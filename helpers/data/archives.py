@@ -31,11 +31,13 @@ def extract(archive: Path, folder: Path) -> None:
     try:
         if zipfile.is_zipfile(archive):
             with zipfile.ZipFile(archive) as packed:
-                infos = _wanted(archive, packed.infolist())
-                packed.extractall(folder, infos)  # noqa: S202  # never outside
+                infos = ((m, m.filename, m.file_size) for m in packed.infolist())
+                wanted = list(_wanted(archive, infos))
+                packed.extractall(folder, wanted)  # noqa: S202  # never outside
         else:
             with tarfile.open(archive) as tar:
-                tar.extractall(folder, _wanted(archive, tar), filter="data")
+                found = ((m, m.name, m.size) for m in tar)  # with a sparse one's holes
+                tar.extractall(folder, list(_wanted(archive, found)), filter="data")
     except OSError:  # of the disk
         raise
     except Exception as error:  # tarfile's, lzma's, zlib's and zipfile's own
@@ -63,17 +65,13 @@ def unpacked(source: Path, *, beside: Path) -> Iterator[Path]:
             raise DataError(str(error).replace(folder, str(source))) from error
 
 
-def _wanted(archive: Path, members: Iterable[Member]) -> list[Member]:
+def _wanted(
+    archive: Path, members: Iterable[tuple[Member, str, int]]
+) -> Iterator[Member]:
     """The members that are no clutter, as long as all are not far larger packed out."""
     left = max(ALWAYS_ALLOWED, MAX_RATIO * archive.stat().st_size)
-    found = []
-    for member in members:  # of a tar, each is read when it is asked for
-        if isinstance(member, zipfile.ZipInfo):
-            name, size = member.filename, member.file_size
-        else:
-            name, size = member.name, member.size  # of a sparse one, with its holes
+    for member, name, size in members:
         if (left := left - size) < 0:
             raise ValueError(f"it unpacks to more than {MAX_RATIO} times its size")
         if not any(map(is_clutter, PurePosixPath(name).parts)):  # ".." is hidden too
-            found.append(member)
-    return found
+            yield member

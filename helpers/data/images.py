@@ -16,8 +16,9 @@ import numpy as np
 import torch
 from PIL import Image, ImageOps
 from torch import Tensor
+from torchvision.transforms.functional import pil_to_tensor
 
-from helpers.base.errors import DataError
+from helpers.base.errors import DataError, explained
 from helpers.data.archives import is_clutter
 from helpers.data.cache import cached
 from helpers.data.splits import Split, shuffle_key
@@ -32,19 +33,19 @@ def open_image(file: Path | IO[bytes], *, upright: bool = True) -> Image.Image:
     """The whole image in a file, of mode ``L`` or ``RGB``: on white paper where it is
     transparent, turned as its EXIF data say if ``upright``; a DataError says why not.
     """
-    try:
-        with Image.open(file) as image:
-            image.load()
-            with suppress(Exception):  # of damaged EXIF data, which matter no further
-                if upright:
-                    ImageOps.exif_transpose(image, in_place=True)
-            return _plain(image)
-    except Exception as error:  # each decoder fails in its own way
-        raise DataError(
-            f"{file} cannot be read as an image "
-            f"({str(error) or type(error).__name__}). Expected a whole JPEG, PNG or "
-            "similar file: replace it, or move it out of the folder."
-        ) from error
+    advice = (
+        "Expected a whole JPEG, PNG or similar file: replace it, or move it out of the "
+        "folder."
+    )
+    with (
+        explained(DataError, f"{file} cannot be read as an image", advice),
+        Image.open(file) as image,
+    ):
+        image.load()
+        with suppress(Exception):  # of damaged EXIF data, which matter no further
+            if upright:
+                ImageOps.exif_transpose(image, in_place=True)
+        return _plain(image)
 
 
 def load_image(path: Path, *, size: int | None = None, channels: int = 3) -> Tensor:
@@ -59,10 +60,10 @@ def load_image(path: Path, *, size: int | None = None, channels: int = 3) -> Ten
         ``uint8`` tensor (C, H, W), 0–255.
     """
     image = open_image(path).convert(MODES[channels])
-    if size is not None and image.size != (size, size):
+    if size is not None:
         image = image.resize((size, size), Image.Resampling.BICUBIC)
-    pixels = torch.from_numpy(np.array(image))  # (H, W) or (H, W, C)
-    return pixels.reshape(*pixels.shape[:2], channels).permute(2, 0, 1).contiguous()
+    pixels: Tensor = pil_to_tensor(image)
+    return pixels.contiguous()
 
 
 def _plain(image: Image.Image) -> Image.Image:
@@ -140,11 +141,6 @@ def identified(images: Iterable[Path]) -> dict[str, Path]:
                 "one of them."
             )
     return files
-
-
-def identified_files(folder: Path) -> dict[str, Path]:
-    """The image files of one folder by identifier; a DataError names any other file."""
-    return identified(image_files(folder))
 
 
 def load_folder_split(folder: Path, *, classes: Sequence[str], size: int) -> Split:

@@ -83,7 +83,8 @@ class Split:
         """Deals the images of each class out into parts, by ids and ``seed`` alone.
 
         Args:
-            counts: says of the number of images of a class how many go into each part.
+            counts: says of the number of images of a class how many go into each part
+                but the last.
             seed: another seed, another split.
             groups: ``int64`` (N,): images of one group go into one part, as long as
                 one has room for them; None deals each by itself.
@@ -95,15 +96,16 @@ class Split:
             units: dict[int, list[int]] = {}
             for i in sorted(members, key=lambda i: shuffle_key(seed, self.ids[i])):
                 units.setdefault(own[i], []).append(i)
-            dealt.append(_deal(units.values(), counts(len(members))))
+            sizes = counts(len(members))
+            rest = len(members) - sum(sizes)
+            dealt.append(_deal(units.values(), [*sizes, rest]))
         parts = [sorted(chain(*part)) for part in zip(*dealt, strict=True)]
         return [self.subset(torch.tensor(part, dtype=torch.int64)) for part in parts]
 
 
-def _deal(units: Iterable[list[int]], sizes: Sequence[int]) -> list[list[int]]:
-    """Fills parts one after the other, the largest units first."""
-    parts: list[list[int]] = [[] for _ in sizes]
-    room = list(sizes)
+def _deal(units: Iterable[list[int]], room: list[int]) -> list[list[int]]:
+    """Fills parts with that much room one after the other, the largest units first."""
+    parts: list[list[int]] = [[] for _ in room]
     for unit in sorted(units, key=len, reverse=True):
         # A unit that fits nowhere is dealt image by image.
         pieces = [unit] if max(room) >= len(unit) else [[index] for index in unit]

@@ -131,11 +131,6 @@ def deal_folds(
             "class."
         )
 
-    def parts(total: int) -> tuple[int, int]:
-        """How many images of a class are watched, and how many learned from."""
-        watched = max(1, round(watch * total))
-        return watched, total - watched
-
     dealer = RepeatedStratifiedKFold(n_splits=folds, n_repeats=repeats, random_state=0)
     dealt = []
     for learned, held_out in dealer.split(pooled.labels, pooled.labels):
@@ -143,7 +138,7 @@ def deal_folds(
         train = pooled.subset(torch.from_numpy(learned))
         valid = judged = pooled.subset(places)
         if watch:
-            valid, train = train.share_out(parts)
+            valid, train = train.share_out(lambda n: [max(1, round(watch * n))])
         own = replace(splits, train=train, valid=valid, test=None)
         dealt.append(Fold(own, judged, places))
     return dealt

@@ -40,7 +40,7 @@ def test_a_group_is_dealt_to_one_part_and_counts_are_kept() -> None:
     ids = tuple(f"{i}.jpg" for i in range(12))
     split = Split(noise(12), torch.zeros(12, dtype=torch.int64), ids)
     groups = torch.tensor([0, 0, 0, 1, 2, 3, 4, 4, 5, 6, 7, 8])
-    parts = split.share_out(lambda _: (6, 3, 3), groups=groups)
+    parts = split.share_out(lambda _: (6, 3), groups=groups)
     assert [len(part) for part in parts] == [6, 3, 3]
     for group in (0, 4):
         names = {ids[i] for i in (groups == group).nonzero().flatten()}
@@ -49,5 +49,5 @@ def test_a_group_is_dealt_to_one_part_and_counts_are_kept() -> None:
 
 def test_a_group_that_fits_nowhere_is_dealt_image_by_image() -> None:
     split = Split(noise(6), torch.zeros(6, dtype=torch.int64), tuple("abcdef"))
-    parts = split.share_out(lambda _: (3, 3), groups=torch.zeros(6, dtype=torch.int64))
+    parts = split.share_out(lambda _: (3,), groups=torch.zeros(6, dtype=torch.int64))
     assert [len(part) for part in parts] == [3, 3]

@@ -28,12 +28,7 @@ def load(folder: Path, size: int = IMAGE_SIZE) -> Loaded:
     ``load_data("artists").normalised_with((0.5,) * 3, (1.0,) * 3)``.
     """
     whole = load_folder_split(folder, classes=CLASSES, size=size)
-
-    def sizes(total: int) -> tuple[int, int]:
-        valid = round(VALID_SHARE * total)
-        return valid, total - valid
-
-    valid, train = whole.share_out(sizes)
+    valid, train = whole.share_out(lambda total: [round(VALID_SHARE * total)])
     return CLASSES, train, valid, None
 
 

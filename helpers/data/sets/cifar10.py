@@ -47,12 +47,7 @@ def load(folder: Path) -> Loaded:
             )
     *learning, testing = BATCHES
     learned, test = _read(folder, "train", learning), _read(folder, "test", [testing])
-
-    def sizes(total: int) -> tuple[int, int]:
-        held_out = round(VALID_SHARE * total)
-        return total - held_out, held_out
-
-    train, valid = learned.share_out(sizes)
+    train, valid = learned.share_out(lambda n: [n - round(VALID_SHARE * n)])
     return CLASSES, train, valid, test
 
 

@@ -16,7 +16,7 @@ from helpers.data.archives import is_clutter, unpacked
 from helpers.data.images import (
     class_folders,
     decode,
-    identified_files,
+    identified,
     image_files,
     load_folder_split,
     shuffled,
@@ -44,7 +44,7 @@ def load(folder: Path, size: int = IMAGE_SIZE) -> Loaded:
         for path in (folder / "train", _valid(folder))
     )
     if (test := folder / "test").is_dir():
-        decode(list(identified_files(test).values()), size=size)
+        decode(list(identified(image_files(test)).values()), size=size)
     return _names(folder / NAMES, len(numbers)), train, valid, None
 
 

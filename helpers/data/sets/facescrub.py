@@ -61,12 +61,9 @@ def load(folder: Path, size: int = IMAGE_SIZE) -> Loaded:
     whole = load_folder_split(folder / "faces", classes=CLASSES, size=size)
     small = load_folder_split(folder / "faces", classes=CLASSES, size=SIDE)
     groups = group_near_copies(small.images, small.labels)
-
-    def sizes(total: int) -> tuple[int, int, int]:
-        rest = total - TRAIN_COUNT
-        return TRAIN_COUNT, rest // 2, rest - rest // 2
-
-    train, valid, test = whole.share_out(sizes, groups=groups)
+    train, valid, test = whole.share_out(
+        lambda total: [TRAIN_COUNT, (total - TRAIN_COUNT) // 2], groups=groups
+    )
     return CLASSES, train, valid, test
 
 

@@ -80,19 +80,10 @@ def collect_faces(folder: Path) -> None:
     losses = [Loss("", "", "malformed line", line, "") for line in malformed]
     pool = ThreadPoolExecutor(WORKERS)
     try:
-        futures = {
-            pool.submit(_fetch, folder, face): face
-            for face in faces
-            if not (folder / face.file).is_file()
-        }
-        done = as_completed(futures)
-        for future in tqdm(done, "FaceScrub", total=len(futures), unit="face"):
-            face = futures[future]
-            try:
-                future.result()
-            except LostError as lost:
-                why = lost.cause, lost.detail
-                losses.append(Loss(face.actor, face.face_id, *why, face.url))
+        missing = [face for face in faces if not (folder / face.file).is_file()]
+        done = as_completed([pool.submit(_fetch, folder, face) for face in missing])
+        for future in tqdm(done, "FaceScrub", total=len(missing), unit="face"):
+            losses += filter(None, [future.result()])
     finally:
         pool.shutdown(cancel_futures=True)
     with write_atomic(folder / LOST) as temporary:
@@ -238,7 +229,11 @@ def cut_out(picture: Image.Image, bbox: str) -> Image.Image:
     return face
 
 
-def _fetch(folder: Path, face: Face) -> None:
-    image = cut_out(decode(download(face.url), face.sha256), face.bbox)
+def _fetch(folder: Path, face: Face) -> Loss | None:
+    try:
+        image = cut_out(decode(download(face.url), face.sha256), face.bbox)
+    except LostError as lost:
+        return Loss(face.actor, face.face_id, lost.cause, lost.detail, face.url)
     with write_atomic(folder / face.file) as temporary:
         image.save(temporary, "JPEG", quality=95)
+    return None

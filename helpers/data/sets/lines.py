@@ -17,7 +17,7 @@ import torch
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from helpers.base.errors import DataError
+from helpers.base.errors import DataError, explained
 from helpers.data.splits import Loaded, Split
 from helpers.data.staging import fill_once
 
@@ -69,27 +69,18 @@ def draw(folder: Path) -> None:
 def load(folder: Path) -> Loaded:
     """Reads ``lines.npz``: of each class 540, 60 and 400 images for the splits."""
     path = folder / FILE
-    try:
-        with np.load(path) as arrays:
-            images = torch.from_numpy(arrays["images"])
-        images = images.view(len(CLASSES), -1, 3, IMAGE_SIZE, IMAGE_SIZE)
-    except Exception as error:  # numpy's, zip's and zlib's own
-        raise DataError(
-            f"{path} cannot be read ({error}): move {folder} away, and it is made "
-            "again."
-        ) from error
-    each = images.shape[1]
-    labels = torch.arange(len(CLASSES))[:, None].expand(-1, each)
-    ids = np.array([[f"{stem}/{n:04d}" for n in range(each)] for stem in STEMS])
+    advice = f"Move {folder} away, and it is made again."
+    with explained(DataError, f"{path} cannot be read", advice), np.load(path) as file:
+        images = torch.from_numpy(file["images"])
+        by_class = images.view(len(CLASSES), -1, 3, IMAGE_SIZE, IMAGE_SIZE)
+    each = by_class.shape[1]
+    ids = tuple(f"{stem}/{number:04d}" for stem in STEMS for number in range(each))
+    whole = Split(images, torch.arange(len(CLASSES)).repeat_interleave(each), ids)
     # The images of a class are independent: the first are as random as any others.
-    first, second = round(TRAIN_SHARE * each), round((TRAIN_SHARE + VALID_SHARE) * each)
+    bounds = torch.tensor([TRAIN_SHARE, TRAIN_SHARE + VALID_SHARE]).mul(each).round()
+    part = torch.bucketize(torch.arange(each), bounds, right=True).repeat(len(CLASSES))
     train, valid, test = (
-        Split(
-            images[:, part].flatten(0, 1),
-            labels[:, part].flatten(),
-            tuple(ids[:, part].ravel().tolist()),
-        )
-        for part in (slice(first), slice(first, second), slice(second, None))
+        whole.subset((part == number).nonzero().flatten()) for number in range(3)
     )
     return CLASSES, train, valid, test
 

@@ -17,7 +17,7 @@ from sklearn.model_selection import train_test_split
 from torch import Tensor
 from torchvision.datasets.mnist import read_image_file, read_label_file
 
-from helpers.base.errors import DataError
+from helpers.base.errors import DataError, explained
 from helpers.base.files import write_atomic
 from helpers.data import synthetic
 from helpers.data.splits import Loaded, Split
@@ -27,7 +27,7 @@ CLASSES = tuple(map(str, range(10)))
 VALID_SHARE = 0.1
 TEST_SHARE = 0.4  # of the official training set, for the course's own split
 
-AGAIN = "move the folder away, and get it with `python -m helpers data fetch mnist`."
+AGAIN = "Move the folder away, and get it with `python -m helpers data fetch mnist`."
 
 
 def load_60_40(folder: Path) -> Loaded:
@@ -67,7 +67,7 @@ def _read(folder: Path, part: str) -> Split:
         raise DataError(
             f"{folder} holds images {tuple(images.shape)} for {len(labels)} labels up "
             f"to {labels.max()} in {part}. Expected one of 28×28 for each label, 0 to "
-            f"9: {AGAIN}"
+            f"9. {AGAIN}"
         )
     ids = tuple(f"{part}/{n:05d}" for n in range(len(labels)))
     return Split(images[:, None], labels, ids)
@@ -76,20 +76,17 @@ def _read(folder: Path, part: str) -> Split:
 def _read_idx(folder: Path, name: str) -> Tensor:
     """What torchvision reads; unpacked first if only the ``.gz`` file is there."""
     read = read_image_file if "images" in name else read_label_file
-    path = folder / "raw" / name
-    try:
-        # 7-Zip names it train-images.idx3-ubyte, in a folder of its own.
-        unpacked = sorted(folder.rglob(name.replace("-idx", "?idx")))
-        path = next(filter(Path.is_file, unpacked), path)
+    # 7-Zip names it train-images.idx3-ubyte, in a folder of its own.
+    unpacked = sorted(folder.rglob(name.replace("-idx", "?idx")))
+    path = next(filter(Path.is_file, unpacked), folder / "raw" / name)
+    with explained(
+        DataError, f"{path} cannot be read, or unpacked from its .gz", AGAIN
+    ):
         if not path.is_file():
             with gzip.open(f"{path}.gz") as packed, write_atomic(path) as temporary:
                 temporary.write_bytes(packed.read())
         values: Tensor = read(str(path))
-    except Exception as error:  # gzip's, zlib's, torchvision's own
-        raise DataError(
-            f"{path} cannot be read, or unpacked from its .gz ({error}): {AGAIN}"
-        ) from error
-    return values
+        return values
 
 
 def _divide(split: Split, share: float) -> tuple[Split, Split]:

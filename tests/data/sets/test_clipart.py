@@ -13,7 +13,7 @@ from helpers.base.errors import DataError
 from helpers.base.files import data_dir
 from helpers.data.catalogue import data_status, load_data, source_folder
 from helpers.data.download import convert, fetch
-from helpers.data.images import identified_files
+from helpers.data.images import image_files
 
 WriteImage = Callable[..., Path]
 
@@ -288,7 +288,7 @@ def test_the_stand_in_has_its_form(synthetic_data: Path) -> None:
     assert splits.classes == tuple(map(str, range(65)))
     assert splits.counts() == {"train": 1170, "valid": 260}
     assert source_folder(splits) == synthetic_data / "clipart"
-    assert len(identified_files(synthetic_data / "clipart" / "test")) == 260
+    assert len(image_files(synthetic_data / "clipart" / "test")) == 260
 
 
 def test_the_real_drawings(real_clipart: Path) -> None:

@@ -229,8 +229,8 @@ def test_an_interrupted_fetch_is_taken_up(
             lists.website.put(f"/{number}.jpg", held(page, released))
     folder = lists.write()
 
-    def interrupted(futures: dict[Any, Face]) -> Iterator[Any]:
-        for future in list(futures)[:10]:
+    def interrupted(futures: list[Any]) -> Iterator[Any]:
+        for future in futures[:10]:
             future.exception()  # waits
             yield future
         raise KeyboardInterrupt

@@ -222,7 +222,7 @@ def test_a_broken_file_is_named(content: bytes | None) -> None:
     file = data_dir() / "lines" / lines.FILE
     file.write_bytes(file.read_bytes()[:-500] if content is None else content)
     with pytest.raises(
-        DataError, match=r"lines\.npz cannot be read .*move .*, and it is made again"
+        DataError, match=r"lines\.npz cannot be read .*Move .*, and it is made again"
     ):
         load_data("lines")
     assert data_status("lines").state == "broken"
