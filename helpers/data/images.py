@@ -19,9 +19,9 @@ from torch import Tensor
 from torchvision.transforms.functional import pil_to_tensor
 
 from helpers.base.errors import DataError, explained
-from helpers.data.archives import is_clutter
 from helpers.data.cache import cached
 from helpers.data.splits import Split, shuffle_key
+from helpers.data.staging import is_clutter
 
 _SUFFIXES = ".jpg .jpeg .png .bmp .gif .webp .ppm .pgm .tif .tiff"
 SUFFIXES = frozenset(_SUFFIXES.split())

@@ -1,14 +1,20 @@
-"""Folders that are whole or not there: made beside their place, then renamed."""
+"""Folders that are whole or not there, and archives that nobody has to trust."""
 
 from __future__ import annotations
 
 import shutil
-import tempfile
-from collections.abc import Callable, Iterator
+import tarfile
+import zipfile
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
+from pathlib import Path, PurePosixPath
+from tempfile import TemporaryDirectory
+from typing import TypeVar
 
 from helpers.base.errors import DataError
+
+MAX_RATIO, ALWAYS_ALLOWED = 100, 64 << 20  # unpacked; pictures hardly get smaller
+Member = TypeVar("Member", zipfile.ZipInfo, tarfile.TarInfo)
 
 
 @contextmanager
@@ -22,12 +28,7 @@ def staged(folder: Path) -> Iterator[Path]:
     """
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(
-            dir=folder.parent,
-            prefix=f".{folder.name}.",
-            suffix=".part",
-            ignore_cleanup_errors=True,
-        ) as temporary:
+        with _beside(folder) as temporary:
             made = Path(temporary) / folder.name
             made.mkdir()
             yield made
@@ -63,3 +64,71 @@ def fill_once(
     with staged(folder) as temporary:
         fill(temporary)
         (temporary / marker).write_text(text, encoding="utf-8")
+
+
+def is_clutter(name: str) -> bool:
+    """Whether a file is hidden, or what macOS and Windows add by themselves."""
+    return name.startswith(".") or name in {"__MACOSX", "Thumbs.db", "desktop.ini"}
+
+
+def extract(archive: Path, folder: Path) -> None:
+    """Unpacks a zip or (compressed) tar archive without clutter, into ``folder`` only.
+
+    Raises:
+        DataError: the archive is broken, encrypted or far larger than it looks, or a
+            member is a device or a link out of ``folder``.
+    """
+    try:
+        if zipfile.is_zipfile(archive):
+            with zipfile.ZipFile(archive) as packed:
+                infos = ((m, m.filename, m.file_size) for m in packed.infolist())
+                wanted = list(_wanted(archive, infos))
+                packed.extractall(folder, wanted)  # noqa: S202  # never outside
+        else:
+            with tarfile.open(archive) as tar:
+                found = ((m, m.name, m.size) for m in tar)  # with a sparse one's holes
+                tar.extractall(folder, list(_wanted(archive, found)), filter="data")
+    except OSError:  # of the disk
+        raise
+    except Exception as error:  # tarfile's, lzma's, zlib's and zipfile's own
+        raise DataError(
+            f"{archive} is not a whole zip or tar archive that can be unpacked here "
+            f"({error}): download it again, or pack it anew as a plain zip."
+        ) from error
+
+
+@contextmanager
+def unpacked(source: Path, *, beside: Path) -> Iterator[Path]:
+    """Yields a temporary folder next to ``beside`` with what the archive ``source``
+    holds, or ``source`` itself if it is a folder.
+    """
+    if source.is_dir():
+        yield source
+        return
+    with _beside(beside) as folder:
+        extract(source, Path(folder))
+        try:
+            yield Path(folder)
+        except DataError as error:  # of a file that lies in the archive
+            raise DataError(str(error).replace(folder, str(source))) from error
+
+
+def _wanted(
+    archive: Path, members: Iterable[tuple[Member, str, int]]
+) -> Iterator[Member]:
+    """The members that are no clutter, as long as all are not far larger packed out."""
+    left = max(ALWAYS_ALLOWED, MAX_RATIO * archive.stat().st_size)
+    for member, name, size in members:
+        if (left := left - size) < 0:
+            raise ValueError(f"it unpacks to more than {MAX_RATIO} times its size")
+        if not any(map(is_clutter, PurePosixPath(name).parts)):  # ".." is hidden too
+            yield member
+
+
+def _beside(path: Path) -> TemporaryDirectory[str]:
+    return TemporaryDirectory(
+        dir=path.parent,
+        prefix=f".{path.name}.",
+        suffix=".part",
+        ignore_cleanup_errors=True,
+    )

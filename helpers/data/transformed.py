@@ -67,13 +67,8 @@ def _noise(images: Tensor, sigma: float) -> Tensor:
     return noisy.round_().clamp_(0, 255).to(torch.uint8)
 
 
-_ANGLES = (-90.0, -45.0, -20.0, -10.0, 0.0, 10.0, 20.0, 45.0, 90.0)
-_SHIFTS = (-0.3, -0.2, -0.1, 0.0, 0.1, 0.2, 0.3)
-_SIZES = (0.5, 0.7, 0.85, 1.0, 1.2, 1.5, 2.0)
 _FACTORS = (0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 2.0)
 _SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)
-_SIGMAS = (0.0, 0.5, 1.0, 1.5, 2.0, 3.0)
-_NOISES = (0.0, 0.02, 0.05, 0.1, 0.2, 0.3)
 
 # What comes in from outside is black, as the paintings' own padding is.
 TRANSFORMATIONS = {
@@ -87,23 +82,28 @@ TRANSFORMATIONS = {
     ),
     "rotation": Transformation(
         "rotation (degrees)",
-        _ANGLES,
+        (-90.0, -45.0, -20.0, -10.0, 0.0, 10.0, 20.0, 45.0, 90.0),
         lambda x, angle: F.rotate(x, angle, interpolation=BILINEAR),
     ),
     "translation": Transformation(
         "translation (share of the side)",
-        _SHIFTS,
+        (-0.3, -0.2, -0.1, 0.0, 0.1, 0.2, 0.3),
         lambda x, share: _affine(x, pixels=round(share * x.shape[-1])),
     ),
     "scale": Transformation(
-        "scale (factor)", _SIZES, lambda x, factor: _affine(x, factor=factor), 1.0
+        "scale (factor)",
+        (0.5, 0.7, 0.85, 1.0, 1.2, 1.5, 2.0),
+        lambda x, factor: _affine(x, factor=factor),
+        1.0,
     ),
     "brightness": Transformation(
         "brightness (factor)", _FACTORS, F.adjust_brightness, 1.0
     ),
     "contrast": Transformation("contrast (factor)", _FACTORS, F.adjust_contrast, 1.0),
-    "blur": Transformation("blur (pixels)", _SIGMAS, _blur),
-    "noise": Transformation("noise (share of white)", _NOISES, _noise),
+    "blur": Transformation("blur (pixels)", (0.0, 0.5, 1.0, 1.5, 2.0, 3.0), _blur),
+    "noise": Transformation(
+        "noise (share of white)", (0.0, 0.02, 0.05, 0.1, 0.2, 0.3), _noise
+    ),
     # The brightest share of the scale: 0.5 inverts what is above medium gray.
     "invert": Transformation(
         "inverted (share of the scale)",

@@ -10,7 +10,7 @@ from helpers.base.errors import ExportError, HelpersError
 from helpers.base.files import write_atomic
 from helpers.base.record import RunRecord
 from helpers.base.runs import exports_root, load_records, place
-from helpers.data.archives import unpacked
+from helpers.data.staging import unpacked
 
 NETWORKS = {".pt"}
 PARTS = {".json", ".ipynb", ".html", ".pdf", ".png", ".txt", ".log"}

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from helpers.base.errors import DataError
-from helpers.data.archives import extract
+from helpers.data.staging import extract
 
 
 def make_zip(

@@ -12,9 +12,9 @@ from pathlib import Path
 from PIL import Image
 
 from helpers.data import synthetic
-from helpers.data.archives import unpacked
 from helpers.data.images import image_files, load_folder_split, open_image, shuffled
 from helpers.data.splits import Loaded
+from helpers.data.staging import unpacked
 
 IMAGE_SIZE = 64
 VALID_SHARE = 0.1

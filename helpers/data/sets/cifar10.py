@@ -17,8 +17,8 @@ from torchvision.datasets.utils import calculate_md5
 
 from helpers.base.errors import DataError
 from helpers.data import synthetic
-from helpers.data.archives import unpacked
 from helpers.data.splits import Loaded, Split
+from helpers.data.staging import unpacked
 
 IMAGE_SIZE = 32
 _NAMES = "airplane automobile bird cat deer dog frog horse ship truck"

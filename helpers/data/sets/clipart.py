@@ -12,7 +12,6 @@ from pathlib import Path
 
 from helpers.base.errors import DataError
 from helpers.data import synthetic
-from helpers.data.archives import is_clutter, unpacked
 from helpers.data.images import (
     class_folders,
     decode,
@@ -22,6 +21,7 @@ from helpers.data.images import (
     shuffled,
 )
 from helpers.data.splits import Loaded
+from helpers.data.staging import is_clutter, unpacked
 
 IMAGE_SIZE = 128
 HELD_OUT_SHARE = 0.15  # for validation, and for testing
