@@ -12,14 +12,9 @@ LEAST = 0.95  # correlation from which on they are near copies
 
 
 def has_near_copy(images: Tensor, others: Tensor) -> Tensor:
-    """Which images have a near copy among others.
+    """Which of N images have a near copy among M others, ``bool`` (N,).
 
-    Args:
-        images: ``uint8`` (N, C, H, W).
-        others: ``uint8`` (M, C, H, W).
-
-    Returns:
-        ``bool`` (N,).
+    Both are ``uint8`` (images, C, H, W).
     """
     return (_normalised(images) @ _normalised(others).T).amax(1) > LEAST
 

@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 from typing import TypeVar
 
-from helpers.base.errors import DataError
+from helpers.base.errors import DataError, HelpersError
 
 MAX_RATIO, ALWAYS_ALLOWED = 100, 64 << 20  # unpacked; pictures hardly get smaller
 Member = TypeVar("Member", zipfile.ZipInfo, tarfile.TarInfo)
@@ -109,8 +109,8 @@ def unpacked(source: Path, *, beside: Path) -> Iterator[Path]:
         extract(source, Path(folder))
         try:
             yield Path(folder)
-        except DataError as error:  # of a file that lies in the archive
-            raise DataError(str(error).replace(folder, str(source))) from error
+        except HelpersError as error:  # about a file that lies in the archive
+            raise type(error)(str(error).replace(folder, str(source))) from error
 
 
 def _wanted(

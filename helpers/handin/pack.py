@@ -60,9 +60,8 @@ def unpack_results(path: Path) -> list[Path]:
             try:
                 names = _check(folder)
             except HelpersError as error:
-                said = str(error).replace(str(folder), str(path))
                 raise ExportError(
-                    f"{said} Nothing was unpacked: expected what `python -m helpers "
+                    f"{error} Nothing was unpacked: expected what `python -m helpers "
                     "results pack` writes."
                 ) from error
             return [place(folder / name, root, name) for name in names]

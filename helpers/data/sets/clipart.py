@@ -51,13 +51,8 @@ def load(folder: Path, size: int = IMAGE_SIZE) -> Loaded:
 def convert(source: Path, folder: Path) -> None:
     """Lays Office-Home's clip art out as the course does its own.
 
-    Of each category 70 % are for training, 15 % for validation and 15 % for testing, by
-    a hash of the names. ``source`` is Office-Home's archive, what it unpacks to, or its
-    folder Clipart; or the course's own set, which is taken over as it is.
-
-    Raises:
-        DataError: there are no class folders, or one has too few images or another
-            file.
+    ``source`` is Office-Home's archive, what it unpacks to, or its folder Clipart; or
+    the course's own set, which is taken over as it is.
     """
     with unpacked(source, beside=folder) as content:
         for path in _find(content, "train"):
@@ -109,6 +104,7 @@ def _names(path: Path, count: int) -> tuple[str, ...]:
 
 
 def _split_categories(originals: Path, folder: Path) -> None:
+    """70 % of each for training, 15 % to validate and to test, by a hash of names."""
     names, tests = class_folders(originals), []
     for label, name in enumerate(names):
         files = shuffled(image_files(originals / name))

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from helpers.base.errors import DataError
 from helpers.data import synthetic
-from helpers.data.images import class_folders, load_folder_split
+from helpers.data.images import class_folders, listed, load_folder_split
 from helpers.data.near_copies import SIDE, group_near_copies
 from helpers.data.splits import Loaded
 
@@ -70,7 +70,7 @@ def load(folder: Path, size: int = IMAGE_SIZE) -> Loaded:
 def check_counts(folder: Path) -> None:
     """Raises a DataError unless there are 72 faces of every actor."""
     faces = folder / "faces"
-    counts = {name: len(list((faces / name).glob("[!.]*"))) for name in CLASSES}
+    counts = {name: len(listed(faces / name)) for name in CLASSES}
     if short := [f"{name} ({n})" for name, n in counts.items() if n < LEAST_COUNT]:
         raise DataError(
             f"{faces} holds too few faces of {', '.join(short)}. Expected at "
