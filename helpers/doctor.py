@@ -104,7 +104,7 @@ def _typst() -> str:
     import typst
 
     typst.compile(pypandoc.convert_text("$x^2$", "typst", format="markdown").encode())
-    return "jupyter nbconvert --to typst_pdf"
+    return "python -m helpers export"
 
 
 def _latex() -> str:

@@ -11,8 +11,7 @@ import copy
 import json
 import mimetypes
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import partial
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, unquote, urlparse
@@ -20,11 +19,11 @@ from urllib.parse import quote, unquote, urlparse
 import pygments
 from bs4 import BeautifulSoup
 from nbconvert.exporters.templateexporter import TemplateExporter
+from nbconvert.preprocessors import CoalesceStreamsPreprocessor
 from nbformat import NotebookNode
 from pygments.formatters import HtmlFormatter
 from pygments.lexers import get_lexer_by_name
 from pygments.util import ClassNotFound
-from traitlets.config import Config
 
 from helpers.base.errors import ExportError
 from helpers.export.pages import source_folders
@@ -41,18 +40,6 @@ from helpers.export.pandoc import (
 from helpers.export.sanitise import sanitise
 from helpers.runner.progress import fold_progress
 
-# The first of them that an output has is shown; of a widget and a script, nothing.
-SHOWN = [
-    "text/html",
-    "image/svg+xml",
-    "image/png",
-    "image/jpeg",
-    "image/gif",
-    "image/webp",
-    "application/vnd.jupyter.widget-view+json",
-    "application/javascript",
-    "text/plain",
-]
 ACTIVE = re.compile(r"<(script|iframe|object|embed)\b", re.IGNORECASE)
 FRAME = re.compile(r"data:image/\w+;base64,[\w+/=\\\s]+")  # in an animation's script
 # Formulas as MathJax takes them; code and what pandoc takes too are matched first.
@@ -68,65 +55,36 @@ CONTROL = re.compile(r"\x1b\][^\a\x1b]*(?:\a|\x1b\\)|[^\t\n\r\x1b -\U0010ffff]")
 FIRST, LAST = 500, 100  # lines of a long output that a page shows
 
 
-class OfflineHTMLExporter(TemplateExporter):
-    """nbconvert's exporter ``offline_html``: a self-contained page."""
-
-    export_from_notebook = "HTML (offline)"
-    output_mimetype = "text/html"
-
-    @property
-    def default_config(self) -> Config:
-        """The template, and which formats are shown."""
-        config = Config(super().default_config)
-        config.OfflineHTMLExporter.update(
-            file_extension=".html",
-            template_name="cnn_html",
-            template_extension=".html.j2",
-            extra_template_basedirs=[str(TEMPLATES)],
-            filters={"printed": _printed},
-        )
-        config.CoalesceStreamsPreprocessor.enabled = True
-        config.NbConvertBase.display_data_priority = SHOWN
-        return config
-
-    def from_notebook_node(
-        self, nb: NotebookNode, resources: dict[str, Any] | None = None, **kw: Any
-    ) -> tuple[Any, dict[str, Any]]:
-        """The page of a notebook, and nbconvert's resources.
-
-        Raises:
-            ExportError: an image file is not there, or outside the notebook's folder.
-        """
-        folder = Path((resources or {}).get("metadata", {}).get("path") or ".")
-        rendered = _render_markdown(copy.deepcopy(nb), folder)
-        html, resources = super().from_notebook_node(rendered, resources, **kw)
-        page = BeautifulSoup(html, "html.parser")
-        for element in page.select('[style*="display:none"]'):
-            element.decompose()
-        if page.title and page.h1:
-            page.title.string = page.h1.get_text(strip=True)
-        _settle_anchors(page)
-        _list_contents(page)
-        folders = source_folders(nb, folder)
-        _lead_to_pages(page, folders, resources["metadata"])
-        _embed_images(page, folders)
-        _highlight_code(page)
-        return str(page), resources
-
-
 def notebook_to_html(
     notebook: NotebookNode, path: Path, target: Path | None = None
 ) -> str:
     """The page of the notebook at ``path``, to lie in the folder ``target``.
 
     Raises:
-        ExportError: as of the exporter.
+        ExportError: an image file is not there, or outside the notebook's folder.
     """
-    about = {"name": path.stem, "path": str(path.resolve().parent)}
-    resources = {"metadata": about | {"target": str(target or path.parent)}}
-    exporter = OfflineHTMLExporter()  # type: ignore[no-untyped-call]
-    html: str = exporter.from_notebook_node(notebook, resources)[0]
-    return html
+    folder = path.resolve().parent
+    exporter = TemplateExporter(
+        template_name="cnn_html",
+        template_extension=".html.j2",
+        extra_template_basedirs=[str(TEMPLATES)],
+        filters={"printed": _printed},
+        preprocessors=[CoalesceStreamsPreprocessor],
+    )
+    rendered = _render_markdown(copy.deepcopy(notebook), folder)
+    html, _ = exporter.from_notebook_node(rendered, {"metadata": {"name": path.stem}})
+    page = BeautifulSoup(html, "html.parser")
+    for element in page.select('[style*="display:none"]'):
+        element.decompose()
+    if page.title and page.h1:
+        page.title.string = page.h1.get_text(strip=True)
+    _settle_anchors(page)
+    _list_contents(page)
+    folders = source_folders(notebook, folder)
+    _lead_to_pages(page, folders, path.stem == "notebook", target or folder)
+    _embed_images(page, folders)
+    _highlight_code(page)
+    return str(page)
 
 
 def _render_markdown(notebook: NotebookNode, folder: Path) -> NotebookNode:
@@ -136,7 +94,7 @@ def _render_markdown(notebook: NotebookNode, folder: Path) -> NotebookNode:
         (cell, *piece) for cell in notebook.cells for piece in _pieces(cell, paper)
     ]
     job: dict[str, Any] = {
-        "texts": [text for _, text, _ in pieces],
+        "texts": [MATHS.sub(_marked, text) for _, text, *_ in pieces],
         "format": "gfm-footnotes-task_lists",
     }
     if paper:
@@ -148,17 +106,15 @@ def _render_markdown(notebook: NotebookNode, folder: Path) -> NotebookNode:
             "bibliography": [str(bibliography.resolve())] if bibliography else [],
         }
     html = pandoc("lua", TEMPLATES / "markdown.lua", text=json.dumps(job))
-    for (*_, replace_by), rendered in zip(pieces, json.loads(html), strict=True):
-        replace_by(sanitise(rendered))
+    for (*_, place, key), rendered in zip(pieces, json.loads(html), strict=True):
+        place[key] = sanitise(rendered)
     return notebook
 
 
-def _pieces(
-    cell: NotebookNode, paper: bool
-) -> Iterator[tuple[str, Callable[[str], None]]]:
-    """Each Markdown text of a cell, and what puts its HTML in its place."""
+def _pieces(cell: NotebookNode, paper: bool) -> Iterator[tuple[str, Any, str]]:
+    """Each Markdown text of a cell, and the entry that its HTML goes to."""
     if cell.cell_type == "markdown":
-        yield MATHS.sub(_marked, markdown_of(cell)), partial(cell.__setitem__, "source")
+        yield markdown_of(cell), cell, "source"
     elif cell.cell_type == "raw":
         cell.source = sanitise(cell.source)
     for output in cell.get("outputs", []):
@@ -174,7 +130,7 @@ def _pieces(
         elif paper and about.get("table") and about.get("caption"):
             text = labelled_table(about)
         if text:
-            yield MATHS.sub(_marked, text), partial(data.__setitem__, "text/html")
+            yield text, data, "text/html"
 
 
 def _settle_html(data: dict[str, str]) -> None:
@@ -235,7 +191,7 @@ def _list_contents(page: BeautifulSoup) -> None:
 
 
 def _lead_to_pages(
-    page: BeautifulSoup, folders: Sequence[Path], about: Mapping[str, str]
+    page: BeautifulSoup, folders: Sequence[Path], is_run: bool, target: Path
 ) -> None:
     """Makes a link to another notebook one to its page: in run folders that which a run
     makes, elsewhere one beside this page. Without such a page it is text.
@@ -246,8 +202,8 @@ def _lead_to_pages(
         if address.scheme or path.suffix != ".ipynb":
             continue
         goal = path.with_suffix(".html")
-        there = [Path(about.get("target", "."), goal)]
-        if about.get("name") == "notebook":
+        there = [target / goal]
+        if is_run:
             goal = ".." / path.with_suffix("") / "notebook.html"
             there = [folder / file for folder in folders for file in (path, goal)]
         if any(file.is_file() for file in there):

@@ -7,48 +7,23 @@ import re
 import warnings
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 from urllib.request import urlopen
 
 import typst
 from bs4 import BeautifulSoup
-from nbformat import NotebookNode
-from traitlets.config import Config
 
 from helpers.base.errors import ExportError
-from helpers.export.html import OfflineHTMLExporter
 from helpers.export.pandoc import TEMPLATES, pandoc
 
 LATIN = "\u024f"  # up to here, Typst's own Libertinus has all
 LACKED = re.compile(r'the text `"(.+?)"` could not be displayed')
 
 
-class TypstPDFExporter(OfflineHTMLExporter):
-    """nbconvert's exporter ``typst_pdf``."""
-
-    export_from_notebook = "PDF (Typst)"
-    output_mimetype = "application/pdf"
-
-    @property
-    def default_config(self) -> Config:
-        """As of the page; only the file is called otherwise."""
-        config = super().default_config
-        config.TypstPDFExporter.file_extension = ".pdf"
-        return config
-
-    def from_notebook_node(
-        self, nb: NotebookNode, resources: dict[str, Any] | None = None, **kw: Any
-    ) -> tuple[Any, dict[str, Any]]:
-        """The PDF of a notebook, and nbconvert's resources; see ``html_to_pdf``."""
-        html, resources = super().from_notebook_node(nb, resources, **kw)
-        return html_to_pdf(html), resources
-
-
 def html_to_pdf(html: str, *, compact: bool = False) -> bytes:
     """Sets an exported page, its images embedded, as a PDF without folded code.
 
     Args:
-        html: what ``OfflineHTMLExporter`` makes of a notebook.
+        html: what ``notebook_to_html`` makes.
         compact: in two columns and a small type.
 
     A link to another file becomes text; a warning names glyphs that no font has.

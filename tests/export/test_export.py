@@ -12,7 +12,7 @@ from bs4 import BeautifulSoup
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from helpers.base.errors import ExportError
-from helpers.export.html import OfflineHTMLExporter
+from helpers.export.html import notebook_to_html
 from helpers.export.pages import export_notebook, read_notebook
 
 PIXEL = (
@@ -23,9 +23,8 @@ PIXEL = (
 
 def page_of(folder: Path, *cells: Any, **metadata: Any) -> BeautifulSoup:
     path = folder / "notebook.ipynb"
-    nbformat.write(new_notebook(cells=list(cells), metadata=metadata), path)
-    html, _ = OfflineHTMLExporter().from_filename(str(path))
-    return BeautifulSoup(html, "html.parser")
+    notebook = new_notebook(cells=list(cells), metadata=metadata)
+    return BeautifulSoup(notebook_to_html(notebook, path), "html.parser")
 
 
 def shown(data: dict[str, Any], metadata: dict[str, Any] | None = None) -> Any:

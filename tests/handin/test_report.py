@@ -14,7 +14,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_outp
 from pypdf import PdfReader
 
 from helpers.base.errors import ExportError
-from helpers.export.html import OfflineHTMLExporter
+from helpers.export.html import notebook_to_html
 from helpers.export.typst import html_to_typst
 from helpers.handin.report import (
     make_report,
@@ -182,5 +182,5 @@ def test_a_table_with_many_columns_spans_both(write: Write) -> None:
     notebook = new_notebook(
         cells=[new_markdown_cell("# T"), new_code_cell("", outputs=[shown(table)])]
     )
-    html, _ = OfflineHTMLExporter().from_notebook_node(without_code(notebook))
+    html = notebook_to_html(without_code(notebook), Path("notebook.ipynb"))
     assert "#wide[" in html_to_typst(html, compact=True)
