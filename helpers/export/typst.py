@@ -79,8 +79,7 @@ def _images_to_files(page: BeautifulSoup, folder: Path) -> None:
 
 def _warn_of_missing_glyphs(page: BeautifulSoup) -> None:
     """Sets what is unusual alone as PDF/A, which may lack no glyph."""
-    shown = {c for text in page.strings if not text.find_parent("math") for c in text}
-    unusual = (f'#"{c}"' for c in sorted(shown) if c > LATIN)
+    unusual = (f'#"{c}"' for c in sorted({*page.get_text()}) if c > LATIN)
     probe = "#set document(title: [x])\n" + "\n\n".join(unusual)
     try:
         typst.compile(probe.encode(), pdf_standards="a-2b")

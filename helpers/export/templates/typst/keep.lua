@@ -44,20 +44,6 @@ function Div(div)
   return div.content:map(function(block) return block.t == "Plain" and pandoc.Para(block.content) or block end)
 end
 
--- A link needs one label to lead to, and not all that has an id in HTML becomes one.
-function Pandoc(document)
-  local labels = {}
-  local function settle(element)
-    if labels[element.identifier] then element.identifier = "" end
-    labels[element.identifier] = true
-    return element
-  end
-  local function checked(link)
-    if link.target:match("^#") and not labels[link.target:sub(2)] then return link.content end
-  end
-  return document:walk({ Header = settle, Span = settle }):walk({ Link = checked })
-end
-
 function Table(table)
   if #table.colspecs == 0 then return {} end
   for _, row in ipairs(table.head.rows) do
