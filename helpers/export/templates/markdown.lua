@@ -2,83 +2,65 @@
 -- One process for a whole notebook: pandoc takes longer to start than to convert.
 
 local input = pandoc.json.decode(io.read("a"))
-local NAMES = { fig = "Figure", tab = "Table", eq = "Equation" }
-
--- Heading anchors as JupyterLab makes them, so that a link works in both places.
-local function anchor_as_in_jupyter(heading)
-  heading.identifier = pandoc.utils.stringify(heading.content):gsub(" ", "-")
-  return heading
-end
 
 -- The labels of a paper, `{#fig:curves}`: what each is called, and where a reference leads.
-local labels, counts = {}, { fig = 0, tab = 0, eq = 0 }
+local NAMES = { fig = "Figure", tab = "Table", eq = "Equation" }
+local labels, counts, left_out = {}, {}, false
 
-local function number(element)
-  local label = element.identifier
+local function number(label)
   local kind = label:match("^(%a+):")
-  if not counts[kind] or labels[label] then return nil end
-  counts[kind] = counts[kind] + 1
+  if left_out or labels[label] or not NAMES[kind] then return nil end
+  counts[kind] = (counts[kind] or 0) + 1
   local called = kind == "eq" and ("(%d)"):format(counts[kind]) or tostring(counts[kind])
   labels[label] = { bare = called, full = NAMES[kind] .. " " .. called, target = kind ~= "eq" and "#" .. label }
+  return labels[label]
 end
 
-local function name_section(heading)
+-- Numbers the last of the blocks, a caption.
+local function captioned(label, blocks)
+  local called, caption = number(label), blocks[#blocks]
+  if called and caption then
+    caption.content:insert(1, pandoc.Span(pandoc.Strong(called.full .. "."), { id = label }))
+    caption.content:insert(2, pandoc.Space())
+  end
+  return blocks:map(function(block) return block.t == "Plain" and pandoc.Para(block.content) or block end)
+end
+
+local labelled = {}
+
+function labelled.Header(heading)
+  if left_out then return nil end
   local title = pandoc.utils.stringify(heading.content)
-  local label = heading.identifier:gsub("^sec:", "")
-  local called = "“" .. title .. "”"
+  local called, label = "“" .. title .. "”", heading.identifier:gsub("^sec:", "")
   labels["sec:" .. label] = { bare = called, full = "Section " .. called, target = "#" .. title:gsub(" ", "-") }
 end
 
-local count = {
-  traverse = "topdown",
-  Div = function(div)
-    if div.classes:includes("not-in-paper") then return div, false end
-    number(div)
-  end,
-  Figure = number,
-  Table = number,
-  Span = number,
-  Header = name_section,
-}
-
-local function captioned(label, blocks)
-  local called = labels[label]
-  local caption = #blocks > 0 and blocks[#blocks].content
-  if called and caption then
-    caption:insert(1, pandoc.Span(pandoc.Strong(called.full .. "."), { id = label }))
-    caption:insert(2, pandoc.Space())
-  end
-  return pandoc.Blocks(blocks):map(function(block) return block.t == "Plain" and pandoc.Para(block.content) or block end)
-end
-
-local resolve = {}
-
-function resolve.Div(div)
+function labelled.Div(div)
   if div.identifier:match("^fig:") then return captioned(div.identifier, div.content) end
 end
 
-function resolve.Figure(figure)
-  return figure.content:map(function(block) return pandoc.Para(block.content) end)
-    .. captioned(figure.identifier, figure.caption.long)
+function labelled.Figure(figure)
+  return captioned(figure.identifier, figure.content .. figure.caption.long)
 end
 
-function resolve.Table(table)
+function labelled.Table(table)
   local caption = captioned(table.identifier, table.caption.long)
   table.caption, table.identifier = {}, ""
   return pandoc.Blocks({ table }) .. caption
 end
 
-function resolve.Span(span)
-  local formula = span.content[1]
-  if span.identifier:match("^eq:") and labels[span.identifier] then
-    formula.text = formula.text .. " \\qquad " .. labels[span.identifier].bare
-    return formula
-  end
+function labelled.Span(span)
+  local called, formula = number(span.identifier), span.content[1]
+  if not called then return nil end
+  formula.text = formula.text .. " \\qquad " .. called.bare
+  return formula
 end
 
 -- `@fig:name` is "Figure 1", `[-@fig:name]` is "1"; what leads nowhere stays as it is written.
-local function reference(works)
-  return function(cite)
+local function resolved(document)
+  local works = {}
+  for _, work in ipairs(pandoc.utils.references(document)) do works[work.id] = true end
+  local function resolve(cite)
     local citation = cite.citations[1]
     local goal = labels[citation.id]
     if goal and #cite.citations == 1 and #citation.prefix + #citation.suffix == 0 then
@@ -89,25 +71,25 @@ local function reference(works)
       if not works[work.id] then return cite.content end
     end
   end
-end
-
-local function resolved(document)
-  local works = {}
-  for _, work in ipairs(pandoc.utils.references(document)) do works[work.id] = true end
-  document:walk(count)
-  resolve.Cite = reference(works)
-  return pandoc.utils.citeproc(document:walk(resolve))
+  return pandoc.utils.citeproc(document:walk({ Cite = resolve }))
 end
 
 local parts = pandoc.Blocks({})
 for place, text in ipairs(input.texts) do
   -- Without a line's end, pandoc does not see a table's last row.
   -- In columns without end, no table is given widths because its lines are long.
-  local blocks = pandoc.read(text .. "\n", input.format, { columns = 100000 }).blocks
-  parts:insert(pandoc.Div(blocks, { class = input.left_out and input.left_out[place] and "not-in-paper" or "" }))
+  local part = pandoc.Div(pandoc.read(text .. "\n", input.format, { columns = 100000 }).blocks)
+  left_out = input.left_out and input.left_out[place]
+  parts:insert(input.left_out and part:walk(labelled) or part)
 end
 local document = pandoc.Pandoc(parts, { bibliography = input.bibliography, ["suppress-bibliography"] = true })
 if input.left_out then document = resolved(document) end
+
+-- Heading anchors as JupyterLab makes them, so that a link works in both places.
+local function anchor_as_in_jupyter(heading)
+  heading.identifier = pandoc.utils.stringify(heading.content):gsub(" ", "-")
+  return heading
+end
 
 -- What MathJax knows and pandoc's MathML does not: macros, in all formulas that follow, labels and tags.
 local DEFINITION = "\\(%a+)%*?%s*{?%s*\\%a+%s*}?[%[%]#%d]*%s*%b{}"
