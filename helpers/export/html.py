@@ -14,7 +14,7 @@ import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote, unquote, urlparse
+from urllib.parse import unquote, urlparse
 
 import pygments
 from bs4 import BeautifulSoup
@@ -41,7 +41,6 @@ from helpers.export.sanitise import sanitise
 from helpers.runner.progress import fold_progress
 
 ACTIVE = re.compile(r"<(script|iframe|object|embed)\b", re.IGNORECASE)
-FRAME = re.compile(r"data:image/\w+;base64,[\w+/=\\\s]+")  # in an animation's script
 # Formulas as MathJax takes them; code and what pandoc takes too are matched first.
 MATHS = re.compile(
     r"""(?: ^\ *(?P<fence>```+|~~~+).*?(?:^\ *(?P=fence)|\Z) | (?P<tick>`+).*?(?P=tick)
@@ -64,7 +63,7 @@ def notebook_to_html(
         ExportError: an image file is not there, or outside the notebook's folder.
     """
     folder = path.resolve().parent
-    exporter = TemplateExporter(
+    exporter = TemplateExporter(  # type: ignore[no-untyped-call]
         template_name="cnn_html",
         template_extension=".html.j2",
         extra_template_basedirs=[str(TEMPLATES)],
@@ -80,9 +79,8 @@ def notebook_to_html(
         page.title.string = page.h1.get_text(strip=True)
     _settle_anchors(page)
     _list_contents(page)
-    folders = source_folders(notebook, folder)
-    _lead_to_pages(page, folders, path.stem == "notebook", target or folder)
-    _embed_images(page, folders)
+    _lead_to_pages(page, target or folder, is_run=path.stem == "notebook")
+    _embed_images(page, source_folders(notebook, folder))
     _highlight_code(page)
     return str(page)
 
@@ -120,7 +118,11 @@ def _pieces(cell: NotebookNode, paper: bool) -> Iterator[tuple[str, Any, str]]:
     for output in cell.get("outputs", []):
         data = output.get("data", {})
         if "text/html" in data:
-            _settle_html(data)
+            picture = any(mime.startswith("image/") for mime in data)
+            if picture and ACTIVE.search(data["text/html"]):
+                del data["text/html"]  # without its script it shows nothing
+            else:
+                data["text/html"] = sanitise(data["text/html"])
             continue
         text = data.get("text/markdown", data.get("text/latex"))
         about = output.get("metadata", {}).get("text/markdown", {})
@@ -131,18 +133,6 @@ def _pieces(cell: NotebookNode, paper: bool) -> Iterator[tuple[str, Any, str]]:
             text = labelled_table(about)
         if text:
             yield text, data, "text/html"
-
-
-def _settle_html(data: dict[str, str]) -> None:
-    """Leaves what of an output's HTML shows without its scripts, or its picture."""
-    html = data["text/html"]
-    active = ACTIVE.search(html)
-    if active and any(mime.startswith("image/") for mime in data):
-        del data["text/html"]
-        return
-    data["text/html"] = sanitise(html)
-    if active and "<img src" not in data["text/html"] and (frame := FRAME.search(html)):
-        data["text/html"] += f'<img src="{re.sub(r"[^ -[^-~]", "", frame[0])}">'
 
 
 def _marked(formula: re.Match[str]) -> str:
@@ -190,24 +180,18 @@ def _list_contents(page: BeautifulSoup) -> None:
     page.main.insert_before(contents)
 
 
-def _lead_to_pages(
-    page: BeautifulSoup, folders: Sequence[Path], is_run: bool, target: Path
-) -> None:
-    """Makes a link to another notebook one to its page: in run folders that which a run
-    makes, elsewhere one beside this page. Without such a page it is text.
+def _lead_to_pages(page: BeautifulSoup, target: Path, *, is_run: bool) -> None:
+    """Makes a link to another notebook one to its page: of a run that which its own run
+    makes, elsewhere one in the folder ``target``. Without such a page it is text.
     """
     for link in page.select('a[href*=".ipynb"]'):
         address = urlparse(str(link["href"]))
-        path = Path(unquote(address.path))
-        if address.scheme or path.suffix != ".ipynb":
+        if address.scheme or not address.path.endswith(".ipynb"):
             continue
-        goal = path.with_suffix(".html")
-        there = [target / goal]
-        if is_run:
-            goal = ".." / path.with_suffix("") / "notebook.html"
-            there = [folder / file for folder in folders for file in (path, goal)]
-        if any(file.is_file() for file in there):
-            link["href"] = address._replace(path=quote(goal.as_posix())).geturl()
+        name = address.path.removesuffix(".ipynb")
+        goal = f"../{name}/notebook.html" if is_run else f"{name}.html"
+        if is_run or (target / unquote(goal)).is_file():
+            link["href"] = address._replace(path=goal).geturl()
         else:
             link.unwrap()
 
@@ -244,15 +228,14 @@ def _data_url(source: str, folders: Sequence[Path]) -> str:
 
 def _highlight_code(page: BeautifulSoup) -> None:
     """Marks up code in languages that pygments knows; the style has the colours."""
-    for block in page.select("pre[class]:has(> code)"):
-        language = str(block["class"][0])
+    colours = HtmlFormatter(nowrap=True)
+    for code in page.select("pre[class] > code"):
+        language = code.parent["class"][0]  # type: ignore[index]
         try:
             lexer = get_lexer_by_name(language, stripnl=False, ensurenl=False)
         except ClassNotFound:
             continue
-        html = pygments.highlight(
-            block.get_text(), lexer, HtmlFormatter(nowrap=True)
-        ).removesuffix("\n")
+        html = pygments.highlight(code.get_text(), lexer, colours).removesuffix("\n")
         # Parsed within <pre>, as the parser drops indentation elsewhere.
-        marked = f'<pre class="{language}"><code>{html}</code></pre>'
-        block.replace_with(BeautifulSoup(marked, "html.parser"))
+        marked = BeautifulSoup(f"<pre><code>{html}</code></pre>", "html.parser")
+        code.replace_with(marked("code")[0])

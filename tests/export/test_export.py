@@ -223,13 +223,6 @@ def test_the_picture_beside_a_script_or_a_widget_is_shown(
     assert "loading" not in page.get_text()
 
 
-def test_of_an_animation_the_first_frame_is_shown(tmp_path: Path) -> None:
-    frame = f'"data:image/png;base64,{PIXEL[:60]}\\\n{PIXEL[60:]}"'
-    html = f'<img id="a"><button>></button><script>frames[0] = {frame}</script>'
-    page = page_of(tmp_path, shown({"text/html": html, "text/plain": "<Animation>"}))
-    assert [image["src"] for image in page("img")] == [f"data:image/png;base64,{PIXEL}"]
-
-
 def test_files_outside_the_folder_and_other_than_images_are_not_embedded(
     tmp_path: Path,
 ) -> None:
@@ -319,14 +312,12 @@ def test_control_characters_and_terminal_links_leave_their_text(tmp_path: Path) 
 
 
 def test_links_to_notebooks_lead_to_their_pages(tmp_path: Path) -> None:
-    sources, runs, kept = (tmp_path / name for name in ("sources", "runs", "kept"))
-    for folder in (sources, runs / "01_a", kept):
+    runs, kept = tmp_path / "runs", tmp_path / "kept"
+    for folder in (runs / "01_a", kept):
         folder.mkdir(parents=True)
-    (sources / "02_b.ipynb").touch()
     (kept / "03_c.html").touch()
     text = "[b](02_b.ipynb#Part) [c](03_c.ipynb) [web](https://a.example/b.ipynb)"
     notebook = new_notebook(cells=[new_markdown_cell(text)])
-    notebook.metadata["papermill"] = {"input_path": str(sources / "01_a.ipynb")}
     path = runs / "01_a" / "notebook.ipynb"
     nbformat.write(notebook, path)
     nbformat.write(notebook, kept / "01_a.ipynb")
@@ -337,7 +328,11 @@ def test_links_to_notebooks_lead_to_their_pages(tmp_path: Path) -> None:
         return [str(link["href"]) for link in parsed.main("a")]
 
     web = "https://a.example/b.ipynb"
-    assert links(export_notebook(path)[0]) == ["../02_b/notebook.html#Part", web]
+    assert links(export_notebook(path)[0]) == [
+        "../02_b/notebook.html#Part",
+        "../03_c/notebook.html",
+        web,
+    ]
     assert links(export_notebook(kept / "01_a.ipynb")[0]) == ["03_c.html", web]
 
 

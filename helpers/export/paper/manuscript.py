@@ -81,7 +81,10 @@ def _shown(output: NotebookNode, number: int, folder: Path) -> str:
         case {"application/vnd.jupyter.widget-view+json": _}:
             return ""
         case {"text/markdown": text}:
-            return _markdown(text, output.metadata.get("text/markdown", {}))
+            about = output.metadata.get("text/markdown", {})
+            if "caption_of" in about:
+                return ""  # the figure has it
+            return labelled_table(about) if "table" in about else str(text)
         case {"image/png": _}:
             return _figure(output.metadata.get("image/png", {}), number, folder)
     raise ExportError(
@@ -91,30 +94,20 @@ def _shown(output: NotebookNode, number: int, folder: Path) -> str:
     )
 
 
-def _markdown(text: str, about: Mapping[str, str]) -> str:
-    if "caption_of" in about:
-        return ""  # the figure has it
-    if "table" not in about:
-        return text
-    if not about["caption"]:
-        raise ExportError(
-            f"Table {about['table']!r} has no caption: run.table(…, caption=…)."
-        )
-    return labelled_table(about)
-
-
 def _figure(about: Mapping[str, str], number: int, folder: Path) -> str:
-    name, caption = about.get("figure"), about.get("caption")
-    if not (name and caption):
-        figure = f"Figure {name!r}" if name else f"A picture of cell {number}"
-        raise ExportError(f"{figure} has no caption: run.figure(…, caption=…).")
+    name = about.get("figure")
+    if not name:
+        raise ExportError(
+            f"A picture of cell {number} has no caption: run.figure(…, caption=…)."
+        )
     vector = folder / "figures" / f"{name}.pdf"
     if not vector.is_file():
         raise ExportError(
             f"Figure {name!r} is not in {vector.parent}: run the notebook again."
         )
     alt = re.sub(r"([\[\]\\])", r"\\\1", _line(about.get("alt", "")))
-    return f"::: {{#fig:{name}}}\n![{alt}](figures/{name}.pdf)\n\n{_line(caption)}\n:::"
+    caption = _line(about.get("caption", ""))
+    return f"::: {{#fig:{name}}}\n![{alt}](figures/{name}.pdf)\n\n{caption}\n:::"
 
 
 def _line(text: str) -> str:

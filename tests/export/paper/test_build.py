@@ -5,10 +5,11 @@ import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import nbformat
 import pytest
-from export.paper.conftest import AUTHORS
+from export.paper.conftest import AUTHORS, figure, table
 from nbformat.v4 import new_markdown_cell
 from pypdf import PdfReader
 
@@ -278,6 +279,21 @@ def test_latex_sets_panels_pictures_and_brackets(folder: Path, work: Path) -> No
         assert wanted in source
     assert source.count("\\begin{figure}") == 2
     assert sum(name.endswith(".png") for name in files) == 2
+
+
+@pytest.mark.parametrize(
+    ("cell", "message"),
+    [
+        (figure(caption=""), "The figure @fig:curves has no caption: run.figure"),
+        (table(caption=""), "The table that begins “net%” has no caption: run.table"),
+    ],
+)
+def test_what_a_run_shows_needs_a_caption(
+    notebook: nbformat.NotebookNode, folder: Path, work: Path, cell: Any, message: str
+) -> None:
+    notebook.cells = [*notebook.cells[:2], cell]
+    with pytest.raises(ExportError, match=message):
+        make_source(notebook, folder, work, AUTHORS)
 
 
 def test_habits_of_github_are_understood(work: Path) -> None:

@@ -47,7 +47,7 @@ end
 
 function checks.Figure(figure)
   if #figure.caption.long == 0 then
-    refuse(("The figure @%s has no caption: the last paragraph of its block."):format(figure.identifier))
+    refuse(("The figure @%s has no caption: run.figure(…, caption=…), or the last paragraph of its block."):format(figure.identifier))
   end
   return figure, false
 end
@@ -106,7 +106,7 @@ end
 function written.Table(table_)
   local simple = pandoc.utils.to_simple_table(table_)
   if #table_.caption.long == 0 then
-    refuse(("The table that begins “%s” has no caption: a line below it, `: caption {#tab:name}`.")
+    refuse(("The table that begins “%s” has no caption: run.table(…, caption=…), or a line below it, `: caption {#tab:name}`.")
       :format(pandoc.utils.stringify(table_.head):sub(1, 40)))
   end
   local columns = simple.aligns:map(function(align) return COLUMNS[align] or "l" end)
