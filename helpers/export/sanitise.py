@@ -7,8 +7,8 @@ from base64 import b64encode
 
 import nh3
 
-WORD = re.compile(r"[\w-]+")
-MATHML = """math semantics annotation mrow mi mn mo mtext mspace msub msup msubsup
+SHOWN = """section tfoot
+math semantics annotation mrow mi mn mo mtext mspace msub msup msubsup
 munder mover munderover mfrac msqrt mroot mtable mtr mtd mstyle mpadded mphantom"""
 ATTRIBUTES = """class id style title width height open display xmlns encoding stretchy
 form accent mathvariant columnalign"""
@@ -42,11 +42,11 @@ def _checked(_tag: str, attribute: str, value: str) -> str | None:
 
 SVG_SPACE = "http://www.w3.org/2000/svg"
 CLEANER = nh3.Cleaner(
-    tags=nh3.ALLOWED_TAGS.union(WORD.findall(MATHML), ["section", "tfoot"]),
-    clean_content_tags={*WORD.findall(EMPTIED)},
-    attributes=nh3.ALLOWED_ATTRIBUTES | {"*": {*WORD.findall(ATTRIBUTES)}},
+    tags=nh3.ALLOWED_TAGS.union(SHOWN.split()),
+    clean_content_tags={*EMPTIED.split()},
+    attributes=nh3.ALLOWED_ATTRIBUTES | {"*": {*ATTRIBUTES.split()}},
     attribute_filter=_checked,
-    filter_style_properties={*WORD.findall(STYLES)},
+    filter_style_properties={*STYLES.split()},
     link_rel=None,
     url_schemes={"http", "https", "mailto", "data"},
 )

@@ -23,8 +23,6 @@ from helpers.export.pandoc import (
 from helpers.export.paper.latex import faults_of, set_with_latex
 from helpers.export.paper.manuscript import read_manuscript
 
-OWN_STYLE = TEMPLATES / "paper" / "paper.sty"
-
 
 def write_paper(path: Path, authors: Sequence[Mapping[str, str]] = ()) -> Path:
     """Writes ``paper.pdf`` beside an executed notebook, and its source to ``paper/``.
@@ -109,8 +107,8 @@ def write_source(
             on the network or outside these.
     """
     theirs = sorted(file for folder in folders for file in folder.glob("neurips_*.sty"))
-    style = theirs[-1] if theirs else OWN_STYLE
     templates = TEMPLATES / "paper"
+    style = theirs[-1] if theirs else templates / "paper.sty"
     resources = os.pathsep.join(str(folder.resolve()) for folder in folders)
     pandoc(
         f"--from={PAPER_MARKDOWN}",

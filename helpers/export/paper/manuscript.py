@@ -34,9 +34,14 @@ def read_manuscript(notebook: NotebookNode, folder: Path) -> tuple[str, dict[str
 
     Raises:
         ExportError: the metadata are wrong, there is no abstract or title, a cell
-            failed or shows plain text, or a figure or table has no caption or no file.
+            failed or shows plain text, or a figure has no name or no file.
     """
-    paper = _metadata(notebook)
+    paper = notebook.metadata.get("paper")
+    if not isinstance(paper, dict) or not paper.keys() <= KEYS:
+        raise ExportError(
+            f'The notebook\'s metadata need an entry "paper" such as {EXAMPLE}; they '
+            f"have {paper!r}. Authors stand in hand-in.toml."
+        )
     texts: dict[bool, list[str]] = {True: [], False: []}
     for number, cell in enumerate(notebook.cells, start=1):
         if not is_left_out(cell):
@@ -51,16 +56,6 @@ def read_manuscript(notebook: NotebookNode, folder: Path) -> tuple[str, dict[str
         raise ExportError("The paper has no abstract: tag its cell `abstract`.")
     text = pandoc_marks("\n\n".join(texts[False]))
     return text, paper | {"title": title[1], "abstract": pandoc_marks(abstract)}
-
-
-def _metadata(notebook: NotebookNode) -> dict[str, Any]:
-    paper = notebook.metadata.get("paper")
-    if isinstance(paper, dict) and paper.keys() <= KEYS:
-        return dict(paper)
-    raise ExportError(
-        f'The notebook\'s metadata need an entry "paper" such as {EXAMPLE}; they have '
-        f"{paper!r}. Authors stand in hand-in.toml."
-    )
 
 
 def _texts(cell: NotebookNode, number: int, folder: Path) -> Iterator[str]:
