@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import mimetypes
+import re
+import warnings
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from urllib.request import urlopen
@@ -13,6 +15,9 @@ from bs4 import BeautifulSoup
 from helpers.base.errors import ExportError
 from helpers.export.pandoc import TEMPLATES, pandoc
 
+LATIN = "\u024f"  # up to here, Typst's own Libertinus has all
+LACKED = re.compile(r'the text `"(.+?)"` could not be displayed')
+
 
 def html_to_pdf(html: str, *, compact: bool = False) -> bytes:
     """Sets an exported page, its images embedded, as a PDF without folded code.
@@ -21,7 +26,7 @@ def html_to_pdf(html: str, *, compact: bool = False) -> bytes:
         html: what ``notebook_to_html`` makes.
         compact: in two columns and a small type.
 
-    A link to another file becomes text.
+    A link to another file becomes text; a warning names glyphs that no font has.
 
     Raises:
         ExportError: an image is broken, or Typst refuses the document.
@@ -31,6 +36,7 @@ def html_to_pdf(html: str, *, compact: bool = False) -> bytes:
         element.decompose()
     for link in page.select('a[href]:not([href^="#"], [href*=":"])'):
         link.unwrap()
+    _warn_of_missing_glyphs(page)
     with TemporaryDirectory(prefix="typst-") as name:
         folder = Path(name)
         _images_to_files(page, folder)
@@ -68,3 +74,19 @@ def _images_to_files(page: BeautifulSoup, folder: Path) -> None:
             file = folder / f"image-{number}{suffix or ''}"
             file.write_bytes(opened.read())
         image["src"] = file.name
+
+
+def _warn_of_missing_glyphs(page: BeautifulSoup) -> None:
+    """Sets what is unusual alone as PDF/A, which may lack no glyph."""
+    shown = {c for text in page.strings if not text.find_parent("math") for c in text}
+    unusual = (f'#"{c}"' for c in sorted(shown) if c > LATIN)
+    probe = "#set document(title: [x])\n" + "\n\n".join(unusual)
+    try:
+        typst.compile(probe.encode(), pdf_standards="a-2b")
+    except typst.TypstError as error:
+        if missing := " ".join(LACKED.findall(error.diagnostic)):
+            warnings.warn(
+                f"No font here has {missing}: boxes in the PDF. Install one that has "
+                "them: apt-get install fonts-noto-core fonts-noto-cjk",
+                stacklevel=3,
+            )

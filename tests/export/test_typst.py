@@ -186,6 +186,11 @@ def test_links_to_other_files_are_text(tmp_path: Path) -> None:
     assert "a b c" in page.extract_text()
 
 
+def test_characters_that_no_font_has_are_named(tmp_path: Path) -> None:
+    with pytest.warns(UserWarning, match="No font here has .u.10fffd.: boxes"):
+        export(tmp_path, "no one \U0010fffd has it; αβγ – “…” ≤ → are there")
+
+
 @pytest.mark.skipif(shutil.which("pdfinfo") is None, reason="poppler is not installed")
 def test_poppler_finds_no_fault(tmp_path: Path) -> None:
     pdf = export(tmp_path, "# Title\n\nText")
