@@ -247,18 +247,13 @@ def report(names: Sequence[str], output: Path, *, quick: bool, compact: bool) ->
 
 @main.command()
 @click.argument("assignment")
-@click.option(
-    "--group",
-    default="",
-    metavar="ID",
-    help="Who hands it in, if not as hand-in.toml says; it names the archive of lines.",
-)
 @flag("--draft", help="With what there is, marked as a draft.")
 @quick_option
 def submit(assignment: str, **options: Any) -> None:
     """Build and check what a course wants handed in: exports/submit/ASSIGNMENT/.
 
     What is missing is listed in full, and nothing is built unless --draft says so.
+    hand-in.toml says who hands it in, and the group that names the archive of lines.
     """
     from helpers.handin.submit.build import submit as build
 

@@ -77,6 +77,7 @@ def look_at_page(path: Path) -> None:
 def test_what_is_handed_in_has_the_length_and_size_that_is_asked_for(
     outcomes: dict[str, Outcome],
     assignment: str,
+    tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     own = [o for name, o in outcomes.items() if name.startswith(f"{assignment}/")]
@@ -84,7 +85,10 @@ def test_what_is_handed_in_has_the_length_and_size_that_is_asked_for(
         pytest.skip(f"{', '.join(failed)} did not run: see the test of that notebook")
     exports = own[0].folder.parents[2]
     monkeypatch.setenv("CNN_EXPORTS", str(exports))
-    submission = submit(assignment, group="13", draft=True, quick=True)
+    hand_in = tmp_path / "hand-in.toml"
+    hand_in.write_text('group = "13"\n[[authors]]\nname = "Ada"', encoding="utf-8")
+    monkeypatch.setenv("CNN_HAND_IN", str(hand_in))
+    submission = submit(assignment, draft=True, quick=True)
     assert [fault for fault in submission.missing if "asked for" in fault] == []
     # Of drawn images and quick runs, all is there but for the papers, which are set
     # after a run, and the evidence.

@@ -34,14 +34,11 @@ class Submission(NamedTuple):
     notes: tuple[str, ...]
 
 
-def submit(
-    assignment: str, *, group: str = "", draft: bool = False, quick: bool = False
-) -> Submission:
+def submit(assignment: str, *, draft: bool = False, quick: bool = False) -> Submission:
     """Builds and checks the files that the course wants: ``submit/<assignment>/``.
 
     Args:
         assignment: its name, ``lines``.
-        group: which names the archive of ``lines``, if not as ``hand-in.toml`` says.
         draft: build it with what there is; names and README say that it is a draft.
         quick: take the quick runs, which make a draft only.
 
@@ -58,14 +55,14 @@ def submit(
             f"There is no assignment {assignment!r} to hand in. Known: "
             f"{', '.join(COURSES)}."
         )
-    team = read_team(group)
+    team = read_team()
     course, exports = COURSES[assignment], exports_root(quick=quick)
     gathered = [gather(part, exports, team) for part in course.parts]
     missing = ["the real runs: these are quick ones"] if quick else []
     if not team.authors:
         missing.append("who hands it in: write hand-in.toml, as README shows")
     if course.bundled and not team.group:
-        missing.append("the group, which names the archive: --group ID")
+        missing.append("the group, which names the archive: write it in hand-in.toml")
     for item in gathered:
         place = f"{item.part.name}.zip: " if course.bundled else ""
         missing += [f"{place}{fault}" for fault in item.missing]

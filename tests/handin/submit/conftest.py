@@ -65,6 +65,16 @@ def hand_in(own_folders: None, tmp_path: Path) -> Path:
 
 
 @pytest.fixture
+def in_group(hand_in: Path) -> Callable[[str], None]:
+    """Names the group in that file."""
+
+    def name(group: str) -> None:
+        hand_in.write_text(f'group = "{group}"\n{hand_in.read_text("utf-8")}', "utf-8")
+
+    return name
+
+
+@pytest.fixture
 def make_run(exports: Path) -> MakeRun:
     """Makes the run folder of a notebook; ``changes`` are made to its record."""
 
