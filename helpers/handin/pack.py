@@ -6,8 +6,8 @@ import zipfile
 from pathlib import Path
 
 from helpers.base.declared import find_notebooks
-from helpers.base.errors import ExportError, HelpersError
-from helpers.base.files import write_atomic
+from helpers.base.errors import ExportError, explained
+from helpers.base.files import write_atomic, writing
 from helpers.base.record import RunRecord
 from helpers.base.runs import exports_root, load_records, place
 from helpers.data.staging import unpacked
@@ -29,17 +29,14 @@ def pack_results(path: Path, *, models: bool = False) -> list[str]:
     if not (names := list(load_records(root))):
         raise ExportError("There is no finished run to pack: python -m helpers run")
     parts = PARTS | NETWORKS if models else PARTS
-    files = [file for name in names for file in sorted((root / name).rglob("*"))]
-    try:
-        with (
-            write_atomic(path) as temporary,
-            zipfile.ZipFile(temporary, "w", 8) as zipped,
-        ):
-            for file in files:
+    with (
+        write_atomic(path) as temporary,
+        zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as archive,
+    ):
+        for name in names:
+            for file in sorted((root / name).rglob("*")):
                 if file.suffix in parts:
-                    zipped.write(file, file.relative_to(root))
-    except OSError as error:
-        raise ExportError(f"{path} cannot be written: {error}") from error
+                    archive.write(file, file.relative_to(root))
     return names
 
 
@@ -54,19 +51,13 @@ def unpack_results(path: Path) -> list[Path]:
             notebooks that are known here; or the disk is full.
     """
     root = exports_root(quick=False)
-    root.mkdir(parents=True, exist_ok=True)
-    try:
+    advice = "Expected what `python -m helpers results pack` writes."
+    with writing(root):
+        root.mkdir(parents=True, exist_ok=True)
         with unpacked(path, beside=root / path.name) as folder:
-            try:
+            with explained(ExportError, f"{path} was not unpacked", advice):
                 names = _check(folder)
-            except HelpersError as error:
-                raise ExportError(
-                    f"{error} Nothing was unpacked: expected what `python -m helpers "
-                    "results pack` writes."
-                ) from error
             return [place(folder / name, root, name) for name in names]
-    except OSError as error:
-        raise ExportError(f"{path} cannot be unpacked: {error}") from error
 
 
 def _check(folder: Path) -> list[str]:

@@ -11,14 +11,13 @@ from base64 import b64decode, b64encode
 from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from helpers.base.declared import read_checked_in
 from helpers.base.errors import ExportError
 from helpers.base.files import ROOT, exports_dir, notebooks_dir
 from helpers.base.record import RunRecord
 from helpers.base.runs import run_command
-from helpers.export.pages import export_notebook, read_notebook, write_export
+from helpers.export.pages import read_notebook, write_export
 from helpers.handin.caveats import own_caveats
 from helpers.handin.courses import PREDICTIONS
 
@@ -99,7 +98,8 @@ def _keep_pages(record: RunRecord, run: Path, kept: Path) -> None:
     source = run / "notebook.ipynb"
     if not source.is_file():
         return
-    import nbformat
+    from helpers.export.html import notebook_to_html
+    from helpers.export.typst import html_to_pdf
 
     for colours in COLOURS:
         notebook = read_notebook(source)
@@ -109,12 +109,12 @@ def _keep_pages(record: RunRecord, run: Path, kept: Path) -> None:
                     png = b64decode(encoded)
                     smaller = min(png, _with_palette(png, colours), key=len)
                     output.data["image/png"] = b64encode(smaller).decode()
-        with TemporaryDirectory() as folder:
-            path = Path(folder) / f"{kept.stem}.ipynb"
-            nbformat.write(notebook, path)  # type: ignore[no-untyped-call]
-            pages = export_notebook(path, folder=kept.parent)
-        if all(page.stat().st_size <= MOST_BYTES for page in pages):
+        html = notebook_to_html(notebook, kept)
+        pages = {".html": html.encode(), ".pdf": html_to_pdf(html)}
+        if max(map(len, pages.values())) <= MOST_BYTES:
             break
+    for suffix, page in pages.items():
+        write_export(kept.with_suffix(suffix), page)
     declared = read_checked_in(notebooks_dir() / f"{record.notebook}.ipynb")
     figure = declared.gallery.figure if declared.gallery else ""
     picture = run / "figures" / f"{figure}.png"

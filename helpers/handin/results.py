@@ -124,17 +124,14 @@ def readme_table(records: Sequence[RunRecord]) -> str:
     return markdown_table(header, rows)
 
 
-def write_tables() -> list[str]:
+def write_tables() -> None:
     """Writes RESULTS.md, and the table between README's two markers.
-
-    Returns:
-        The names of the files that have changed.
 
     Raises:
         ExportError: README has no such markers.
     """
     records = collect_reference()
-    readme, page = ROOT / "README.md", ROOT / "RESULTS.md"
+    readme = ROOT / "README.md"
     table = f"{BEGIN}\n\n{readme_table(records)}\n\n{END}"
     text, found = re.subn(
         f"{BEGIN}.*{END}", lambda _: table, readme.read_text("utf-8"), flags=re.DOTALL
@@ -143,15 +140,8 @@ def write_tables() -> list[str]:
         raise ExportError(
             f"README.md needs a line {BEGIN} and, below it, a line {END}."
         )
-    new = {readme: text, page: results_page(records)}
-    changed = [
-        path
-        for path, content in new.items()
-        if not path.is_file() or path.read_text("utf-8") != content
-    ]
-    for path in changed:
-        write_export(path, new[path].encode())
-    return [path.name for path in changed]
+    write_export(readme, text.encode())
+    write_export(ROOT / "RESULTS.md", results_page(records).encode())
 
 
 def _device(record: RunRecord) -> str:

@@ -91,7 +91,7 @@ def written(
     monkeypatch.setattr(results, "ROOT", tmp_path)
     marks = f"# Title\n\n{results.BEGIN}\nold\n{results.END}\n\nmore\n"
     (tmp_path / "README.md").write_text(marks)
-    assert results.write_tables() == ["README.md", "RESULTS.md"]
+    results.write_tables()
     return tmp_path
 
 
@@ -122,7 +122,6 @@ def test_the_page_of_results_has_every_row_under_its_assignment(written: Path) -
     )
     assert "| real shapes; *reduced* run: epochs 2 |" in text
     assert "| **missed** |" in text
-    assert results.write_tables() == []
 
 
 @pytest.mark.parametrize(
