@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from helpers.base.declared import resolve
+from helpers.base.declared import find_notebooks, resolve, with_needs
 
 PREDICTIONS = "test_predictions.txt"  # for a test set whose labels the course keeps
 
@@ -39,6 +39,11 @@ class Part:
         """The names of its notebooks, in reading order."""
         names = self.names or (self.name,)
         return [notebook.name for name in names for notebook in resolve(name)]
+
+    @property
+    def needed(self) -> list[str]:
+        """Those, and all that they need."""
+        return with_needs(self.notebooks, find_notebooks())
 
 
 @dataclass(frozen=True)

@@ -9,16 +9,16 @@ import io
 import json
 import zipfile
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from helpers.base.declared import find_notebooks, with_needs
 from helpers.base.environment import commit
 from helpers.base.errors import ExportError
 from helpers.base.runs import exports_root
 from helpers.export.pages import write_export
 from helpers.handin.authors import Team, read_team
-from helpers.handin.courses import COURSES, Course
+from helpers.handin.courses import COURSES
 from helpers.handin.results import results_markdown
 from helpers.handin.submit.gather import Gathered, gather
 from helpers.handin.template import render
@@ -55,8 +55,7 @@ def submit(assignment: str, *, draft: bool = False, quick: bool = False) -> Subm
             f"There is no assignment {assignment!r} to hand in. Known: "
             f"{', '.join(COURSES)}."
         )
-    team = read_team()
-    course, exports = COURSES[assignment], exports_root(quick=quick)
+    team, course, exports = read_team(), COURSES[assignment], exports_root(quick=quick)
     gathered = [gather(part, exports, team) for part in course.parts]
     missing = ["the real runs: these are quick ones"] if quick else []
     if not team.authors:
@@ -66,15 +65,7 @@ def submit(assignment: str, *, draft: bool = False, quick: bool = False) -> Subm
     for item in gathered:
         place = f"{item.part.name}.zip: " if course.bundled else ""
         missing += [f"{place}{fault}" for fault in item.missing]
-    about = {
-        "assignment": assignment,
-        "group": team.group,
-        "authors": team.authors,
-        "draft": bool(missing),
-        "missing": missing,
-        "commit": commit(),
-    }
-    files = _assemble(course, gathered, about)
+    files = _assemble(assignment, gathered, team, missing)
     most = course.most_bytes or float("inf")
     if too_large := [name for name in files if len(files[name]) > most]:
         missing += [
@@ -82,7 +73,7 @@ def submit(assignment: str, *, draft: bool = False, quick: bool = False) -> Subm
             "are asked for: cells tagged `report` make its report shorter"
             for name in too_large
         ]
-        files = _assemble(course, gathered, about | {"draft": True})
+        files = _assemble(assignment, gathered, team, missing)
     notes = tuple(note for item in gathered for note in item.notes)
     if missing and not draft:
         return Submission((), tuple(missing), notes)
@@ -96,26 +87,35 @@ def submit(assignment: str, *, draft: bool = False, quick: bool = False) -> Subm
 
 
 def _assemble(
-    course: Course, gathered: Sequence[Gathered], about: Mapping[str, Any]
+    assignment: str, gathered: Sequence[Gathered], team: Team, missing: Sequence[str]
 ) -> dict[str, bytes]:
-    """The files that are handed in, by name."""
-    group, draft = about["group"], "-draft" if about["draft"] else ""
-    suffix = f"-{group}{draft}" if group else draft
+    """The files that are handed in, by name; a draft while something is missing."""
+    course, draft = COURSES[assignment], "-draft" if missing else ""
+    about = {
+        "assignment": assignment,
+        **team._asdict(),
+        "draft": bool(missing),
+        "missing": missing,
+        "commit": commit(),
+    }
+    suffix = f"-{team.group}{draft}" if team.group else draft
+    readme = partial(render, "README.md.j2", course=course, by=str(team), **about)
     files = {}
     for item in gathered:
-        part = item.part
+        part, runs = item.part, item.records
+        table = results_markdown([*runs.values()], "code/notebooks") if runs else ""
+        item.files["README.md"] = readme(part=part, results=table).encode()
+        records = {name: vars(record) for name, record in runs.items()}
+        own = {"title": part.title, "runs": records, "notes": item.notes}
         name = part.name if course.bundled else f"{part.name}{suffix}"
-        readme = {"README.md": _readme(course, about, item)}
-        runs = {name: vars(record) for name, record in item.records.items()}
-        own = {"title": part.title, "runs": runs, "notes": item.notes}
-        files[f"{name}.zip"] = _archive(item.files | readme, {**about, **own})
+        files[f"{name}.zip"] = _archive(item.files, {**about, **own})
         if course.loose_report and part.report in item.files:
             files[f"{name}.pdf"] = item.files[part.report]
     if not course.bundled:
         return files
-    files["README.md"] = _readme(course, about)
+    files["README.md"] = readme(part=None, results="").encode()
     bundle = _archive(files, {**about, "title": course.subject})
-    return {f"{group or 'group'}{draft}.zip": bundle}
+    return {f"{team.group or 'group'}{draft}.zip": bundle}
 
 
 def _archive(files: Mapping[str, bytes], about: Mapping[str, Any]) -> bytes:
@@ -138,20 +138,3 @@ def _archive(files: Mapping[str, bytes], about: Mapping[str, Any]) -> bytes:
             entry.external_attr = 0o644 << 16
             archive.writestr(entry, content, zipfile.ZIP_DEFLATED)
     return buffer.getvalue()
-
-
-def _readme(
-    course: Course, about: Mapping[str, Any], item: Gathered | None = None
-) -> bytes:
-    """Of an archive; without ``item``, of the one that holds the others."""
-    part, runs = (item.part, list(item.records.values())) if item else (None, [])
-    text = render(
-        "README.md.j2",
-        course=course,
-        part=part,
-        needed=" ".join(with_needs(part.notebooks, find_notebooks()) if part else ()),
-        results=results_markdown(runs, "code/notebooks") if runs else "",
-        by=str(Team(about["authors"], about["group"])),
-        **about,
-    )
-    return text.encode()

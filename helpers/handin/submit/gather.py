@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from helpers.base.declared import find_notebooks, with_needs
 from helpers.base.errors import ModelError
 from helpers.base.files import ROOT, notebooks_dir
 from helpers.base.record import RunRecord
 from helpers.base.runs import QUICK, load_records, run_command
+from helpers.data.archives import is_clutter
 from helpers.export.pages import read_notebook
 from helpers.handin.authors import Team
 from helpers.handin.caveats import caveats_of
@@ -62,10 +62,9 @@ def gather(part: Part, exports: Path, team: Team) -> Gathered:
         NotebookError: this copy of the project does not hold its notebooks.
     """
     names = part.notebooks
-    records = load_records(exports, with_needs(names, find_notebooks()))
+    records = load_records(exports, part.needed)
     own = {name: records[name] for name in names if name in records}
-    code = code_files(names)
-    found = Gathered(part, own, {f"code/{path}": code[path] for path in code})
+    found = Gathered(part, own, code_files(part.needed, "code"))
     caveats = caveats_of(records)
     for name in names:
         again = run_command(name)
@@ -90,25 +89,26 @@ def gather(part: Part, exports: Path, team: Team) -> Gathered:
     return found
 
 
-def code_files(notebooks: Iterable[str]) -> dict[str, bytes]:
-    """The library, the notebooks without outputs, and all that they need, by path.
+def code_files(names: Collection[str], folder: str) -> dict[str, bytes]:
+    """The library and notebooks without outputs, by their path below ``folder``.
 
     Raises:
-        ExportError: this copy of the project lacks a notebook that is needed.
+        ExportError: this copy of the project lacks one of the notebooks.
     """
-    names = with_needs(notebooks, find_notebooks())
     sources = [notebooks_dir() / f"{name}.ipynb" for name in names]
     paths = [path for path in (ROOT / "helpers").rglob("*") if _is_code(path)]
     paths += [ROOT / name for name in PROJECT]
-    for folder in {path.parent for path in sources}:
-        paths += folder.glob("[!.]*.bib")
+    for beside in {path.parent for path in sources}:
+        paths += beside.glob("[!.]*.bib")
     contents = {path: path.read_bytes() for path in paths}
     contents |= {path: _cleared(path) for path in sources}
     settings = read_quick_settings()
     quick = {name: settings[name] for name in settings if name in names}
+    dumped = yaml.safe_dump(quick, sort_keys=False)
+    contents[notebooks_dir() / "quick.yaml"] = dumped.encode()
     return {
-        **{path.relative_to(ROOT).as_posix(): contents[path] for path in contents},
-        "notebooks/quick.yaml": yaml.safe_dump(quick, sort_keys=False).encode(),
+        f"{folder}/{path.relative_to(ROOT).as_posix()}": content
+        for path, content in contents.items()
     }
 
 
@@ -141,7 +141,7 @@ def _add_executed(found: Gathered, run: Path, team: Team) -> Iterator[str]:
 
 def _add_result(found: Gathered, path: str, file: Path) -> Iterator[str]:
     """A model, or predictions for the test set."""
-    again = run_command(f"{file.parent.parent.name}/{file.parent.name}")
+    again = run_command("/".join(file.parts[-3:-1]))
     if file.suffix == ".pt":
         from helpers.models.saved import load_model
 
@@ -191,8 +191,9 @@ def _add_report(found: Gathered, exports: Path, team: Team) -> Iterator[str]:
 
 
 def _is_code(path: Path) -> bool:
-    hidden = any(part.startswith(".") for part in path.relative_to(ROOT).parts)
-    return path.suffix in CODE and path.is_file() and not hidden
+    return path.suffix in CODE and not any(
+        map(is_clutter, path.relative_to(ROOT).parts)
+    )
 
 
 def _cleared(path: Path) -> bytes:

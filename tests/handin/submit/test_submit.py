@@ -315,17 +315,19 @@ def test_only_code_is_in_the_code(
     monkeypatch.setattr(
         "helpers.handin.submit.gather.notebooks_dir", lambda: project / "notebooks"
     )
-    files = code_files(["cifar10/01_convnet"])
-    assert [name for name in files if name.startswith("helpers/")] == ["helpers/a.py"]
+    files = code_files(["cifar10/01_convnet"], "code")
+    assert [name for name in files if name.startswith("code/helpers/")] == [
+        "code/helpers/a.py"
+    ]
     cleared = nbformat.reads(
-        files["notebooks/cifar10/01_convnet.ipynb"].decode(), as_version=4
+        files["code/notebooks/cifar10/01_convnet.ipynb"].decode(), as_version=4
     )
     assert (cleared.cells[2].outputs, cleared.cells[2].execution_count) == ([], None)
     with pytest.raises(
         ExportError,
         match=r"There is no notebook .*notebooks/cifar10/02_batch_norm.ipynb",
     ):
-        code_files(["cifar10/02_batch_norm"])
+        code_files(["cifar10/02_batch_norm"], "code")
 
 
 def test_an_earlier_draft_is_gone_once_all_is_there(
