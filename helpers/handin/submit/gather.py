@@ -27,7 +27,7 @@ PROJECT = ("pyproject.toml", "requirements.txt", "constraints.txt", "data/README
 # What else lies about among the code is nobody's.
 CODE = {".py", ".j2", ".css", ".js", ".json", ".lua", ".typ", ".tex", ".sty"}
 
-LINK = re.compile(rb'href="\.\./([\w%.-]+)/notebook\.html')  # to another run's page
+LINK = re.compile(r'href="\.\./([\w%.-]+)/notebook\.html')  # to another run's page
 
 
 @dataclass
@@ -81,7 +81,7 @@ def gather(part: Part, exports: Path, team: Team) -> Gathered:
             values = ", ".join(changed)
             found.notes.append(f"{name}: not the notebook's own values of {values}")
         if not part.report:
-            found.missing += _add_executed(found, exports / name, team)
+            found.files |= _executed(exports / name, team)
     for path, source in part.results.items():
         found.missing += _add_result(found, path, exports / source)
     if part.report:
@@ -112,31 +112,28 @@ def code_files(names: Collection[str], folder: str) -> dict[str, bytes]:
     }
 
 
-# Each of these adds what there is, and yields what is missing.
-
-
-def _add_executed(found: Gathered, run: Path, team: Team) -> Iterator[str]:
+def _executed(run: Path, team: Team) -> dict[str, bytes]:
     """An executed notebook, without this machine's paths, and its pages, signed."""
     from bs4 import BeautifulSoup
 
+    from helpers.export.html import notebook_to_html
     from helpers.export.typst import html_to_pdf
 
-    notebook = read_notebook(run / "notebook.ipynb")
+    path = run / "notebook.ipynb"
+    notebook = read_notebook(path)
+    # Side by side in the archive, pages lead to each other there.
+    html = LINK.sub(r'href="\1.html', notebook_to_html(notebook, path))
+    html = signed(BeautifulSoup(html, "html.parser"), str(team))
     for key in ("input_path", "output_path"):
         notebook.metadata.get("papermill", {}).pop(key, None)
-    found.files[f"{run.name}.ipynb"] = _written(notebook)
-    page, pdf = run / "notebook.html", run / "notebook.pdf"
-    if page.is_file():
-        # Side by side in the archive, pages lead to each other there.
-        own = LINK.sub(rb'href="\1.html', page.read_bytes())
-        html = signed(BeautifulSoup(own, "html.parser"), str(team))
-        found.files[f"{run.name}.html"] = html.encode()
-        found.files[f"{run.name}.pdf"] = html_to_pdf(html)
-    elif pdf.is_file():  # a course takes either
-        found.files[f"{run.name}.pdf"] = pdf.read_bytes()
-    else:
-        name = f"{run.parent.name}/{run.name}"
-        yield f"{name} has no page beside its notebook: python -m helpers export {name}"
+    return {
+        f"{run.name}.ipynb": _written(notebook),
+        f"{run.name}.html": html.encode(),
+        f"{run.name}.pdf": html_to_pdf(html),
+    }
+
+
+# Each of these adds what there is, and yields what is missing.
 
 
 def _add_result(found: Gathered, path: str, file: Path) -> Iterator[str]:

@@ -448,24 +448,14 @@ def test_the_paper_of_quick_runs_is_made_of_them() -> None:
     assert "run artists_faces/01_simple_cnn --quick" not in "".join(missing)
 
 
-def test_a_page_beside_the_notebook_is_wanted(all_runs: AllRuns, exports: Path) -> None:
-    all_runs("caltech101")
-    (exports / "caltech101/01_lenet5/notebook.html").unlink()
-    assert submit("caltech101").files  # the PDF is enough
-    (exports / "caltech101/01_lenet5/notebook.pdf").unlink()
-    [fault] = submit("caltech101").missing
-    assert fault.endswith("python -m helpers export caltech101/01_lenet5")
-
-
 def test_pages_side_by_side_lead_to_each_other(
-    all_runs: AllRuns, exports: Path
+    all_runs: AllRuns, make_run: MakeRun
 ) -> None:
     all_runs("caltech101")
-    page = exports / "caltech101/01_lenet5/notebook.html"
-    page.write_text('<a href="../02_improved_cnn/notebook.html#End">', encoding="utf-8")
+    make_run("caltech101/01_lenet5", text="[the next](02_improved_cnn.ipynb#End)")
     [file] = submit("caltech101").files
-    handed_in = opened(file.read_bytes())["01_lenet5.html"]
-    assert handed_in == b'<a href="02_improved_cnn.html#End"></a>'
+    page = opened(file.read_bytes())["01_lenet5.html"].decode()
+    assert '<a href="02_improved_cnn.html#End">the next</a>' in page
 
 
 def test_an_unknown_assignment_lists_the_known_ones() -> None:
