@@ -184,8 +184,7 @@ def run(
     export = None if no_export else partial(export_notebook, formats=formats.split(","))
     options["export"] = export
     if minutes:
-        records = [] if options["quick"] else collect_reference()
-        kept = {record.notebook: record for record in records}
+        kept = {} if options["quick"] else collect_reference()
         outcomes = run_within(minutes, names, kept=kept, **options)
     else:
         outcomes = run_notebooks(names, jobs=jobs, **options)
@@ -345,7 +344,7 @@ def results(*, quick: bool, write: bool) -> None:
         found.write_tables()
         click.echo("written: README.md, RESULTS.md")
         return
-    records = list(load_records(exports_root(quick=quick)).values())
+    records = load_records(exports_root(quick=quick))
     if not records and not quick:
         records, kept = collect_reference(), "kept in exports/reference are:"
         click.echo(f"note: nothing was run here; {kept}", err=True)

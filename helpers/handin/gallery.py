@@ -40,8 +40,7 @@ def write_gallery(*, quick: bool = False) -> Path:
     root, notebooks = exports_root(quick=quick), find_notebooks()
     own = load_records(root, [notebook.name for notebook in notebooks])
     # What git keeps stands for what has not been run here.
-    kept = [] if quick else reference.collect_reference()
-    records = {record.notebook: record for record in kept} | own
+    records = ({} if quick else reference.collect_reference()) | own
     caveats = caveats_of(records)
     cards = []
     for notebook in notebooks:

@@ -35,9 +35,10 @@ def reference_dir() -> Path:
     return ROOT / "exports" / "reference"
 
 
-def collect_reference() -> list[RunRecord]:
-    """The kept records, in order of notebooks."""
-    return [RunRecord.load(path) for path in sorted(reference_dir().glob("*/*.json"))]
+def collect_reference() -> dict[str, RunRecord]:
+    """The kept records by notebook, in order."""
+    records = map(RunRecord.load, sorted(reference_dir().glob("*/*.json")))
+    return {record.notebook: record for record in records}
 
 
 def save_reference(record: RunRecord) -> Path:

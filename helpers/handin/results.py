@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
@@ -33,15 +33,15 @@ seeds or images than the notebook's own experiment. Written by
 """
 
 
-def result_rows(records: Sequence[RunRecord]) -> list[tuple[str, ...]]:
+def result_rows(records: Mapping[str, RunRecord]) -> list[tuple[str, ...]]:
     """The table of results, as text under ``HEADER``: a row for each finding.
 
     A run without any has one row too. What is no result or a reduced one says so.
     """
-    caveats = caveats_of({record.notebook: record for record in records})
+    caveats = caveats_of(records)
     rows: list[tuple[str, ...]] = []
-    for record in records:
-        texts = [text[0].lower() + text[1:] for _, text in caveats[record.notebook]]
+    for name, record in records.items():
+        texts = [text[0].lower() + text[1:] for _, text in caveats[name]]
         data = "; ".join([describe_data(record), *texts])
         run = (data, _device(record), format_time(record))
         findings = [
@@ -54,7 +54,7 @@ def result_rows(records: Sequence[RunRecord]) -> list[tuple[str, ...]]:
             for row in record.findings
         ]
         findings = findings or [("–", "–", "complete", "–")]
-        rows += [(record.notebook, *finding, *run) for finding in findings]
+        rows += [(name, *finding, *run) for finding in findings]
     return rows
 
 
@@ -82,14 +82,16 @@ def count_verdicts(findings: Sequence[dict[str, Any]]) -> str:
     return ", ".join(f"{counts[name]} {name}" for name in VERDICTS if counts[name])
 
 
-def results_text(records: Sequence[RunRecord]) -> str:
+def results_text(records: Mapping[str, RunRecord]) -> str:
     """The table of results for a terminal, in aligned columns."""
     table = [HEADER, *result_rows(records)]
     widths = [max(map(len, column)) for column in zip(*table, strict=True)]
     return "\n".join("  ".join(map(str.ljust, row, widths)).rstrip() for row in table)
 
 
-def results_markdown(records: Sequence[RunRecord], notebooks: str = "notebooks") -> str:
+def results_markdown(
+    records: Mapping[str, RunRecord], notebooks: str = "notebooks"
+) -> str:
     """The table of results in Markdown, with links into the folder ``notebooks``."""
     rows = []
     for name, section, text, number, verdict, data, *run in result_rows(records):
@@ -99,7 +101,7 @@ def results_markdown(records: Sequence[RunRecord], notebooks: str = "notebooks")
     return markdown_table(HEADER, rows)
 
 
-def results_page(records: Sequence[RunRecord]) -> str:
+def results_page(records: Mapping[str, RunRecord]) -> str:
     """RESULTS.md: the table of results of each assignment."""
     tables = [
         f"## {subject_of(assignment)}\n\n{results_markdown(runs)}\n"
@@ -108,11 +110,12 @@ def results_page(records: Sequence[RunRecord]) -> str:
     return "\n".join([PAGE, *tables])
 
 
-def readme_table(records: Sequence[RunRecord]) -> str:
+def readme_table(records: Mapping[str, RunRecord]) -> str:
     """README's table: for each assignment the goals, and how much of it is met."""
     header = ("Assignment", "Goals, measured", "Asked in all", "Data", "Device")
     rows = []
-    for assignment, runs in _by_assignment(records).items():
+    for assignment, found in _by_assignment(records).items():
+        runs = [*found.values()]
         asked = [row for run in runs for row in run.findings if row["section"]]
         subject = f"[{subject_of(assignment)}](notebooks/{assignment})"
         goals = "<br>".join(goal for run in runs for goal in _goals(run))
@@ -162,6 +165,8 @@ def _emphasised(verdict: str) -> str:
     return verdict.replace(name, f"**{name}**") if name in EMPHASISED else verdict
 
 
-def _by_assignment(records: Sequence[RunRecord]) -> dict[str, list[RunRecord]]:
-    groups = groupby(records, lambda record: record.notebook.partition("/")[0])
-    return {assignment: list(runs) for assignment, runs in groups}
+def _by_assignment(
+    records: Mapping[str, RunRecord],
+) -> dict[str, dict[str, RunRecord]]:
+    groups = groupby(records, lambda name: name.partition("/")[0])
+    return {assignment: {n: records[n] for n in names} for assignment, names in groups}

@@ -67,11 +67,11 @@ def test_a_run_with_another_backbone_is_kept_and_says_which(
         "weights": "squeezenet1_1.pth",
     }
     path = save(real_run(parameters=chosen, data=PRETRAINED), *own)
-    assert {row[5] for row in result_rows([RunRecord.load(path)])} == {
+    assert {row[5] for row in result_rows({"course/01_a": RunRecord.load(path)})} == {
         "real shapes, squeezenet1_1"
     }
     untrained = real_run(parameters=chosen, data=PRETRAINED | {"weights": "random"})
-    assert result_rows([untrained])[0][5] == (
+    assert result_rows({"course/01_a": untrained})[0][5] == (
         "real shapes, squeezenet1_1; random weights in place of pretrained ones. Not a "
         "result."
     )
@@ -91,7 +91,7 @@ def test_a_smaller_run_is_kept_and_says_in_what_it_is_smaller(
     smaller = ["epochs", "train_limit"]
     kept = RunRecord.load(save(real_run(parameters=values, reduced=smaller), *own))
     assert kept.parameters == values
-    assert {row[5] for row in result_rows([kept])} == {
+    assert {row[5] for row in result_rows({"course/01_a": kept})} == {
         "real shapes; reduced run: epochs 6, train_limit 900"
     }
     for other in ({"lr": 0.2}, {"epochs": 61}):

@@ -16,9 +16,13 @@ RealRun = Callable[..., RunRecord]
 Finding = Callable[..., dict[str, Any]]
 
 
+def by_name(*records: RunRecord) -> dict[str, RunRecord]:
+    return {record.notebook: record for record in records}
+
+
 def test_each_finding_is_a_row_with_its_interval(real_run: RealRun) -> None:
     run = ("real shapes", "cpu", "25 min")
-    assert results.result_rows([real_run()]) == [
+    assert results.result_rows(by_name(real_run())) == [
         ("course/01_a", "1(b)", "at least 71 %", "85.0 ± 2.5 % (3 seeds)", "met", *run),
         (
             "course/01_a",
@@ -39,7 +43,7 @@ def test_what_was_counted_is_shown_as_it_is(
     real_run: RealRun, finding: Finding
 ) -> None:
     asked = [finding(found=exact(value)) for value in (0.85, 12_000)]
-    rows = results.result_rows([real_run(findings=asked)])
+    rows = results.result_rows(by_name(real_run(findings=asked)))
     assert [row[3] for row in rows] == ["0.850", "12,000"]
 
 
@@ -48,17 +52,17 @@ def test_what_replaces_the_courses_own_is_said_where_something_is_asked(
 ) -> None:
     data = real_run().data | {"replaces": "squeezenet1_1 in place of alexnet"}
     record = real_run(data=data)
-    assert [row[4] for row in results.result_rows([record])] == [
+    assert [row[4] for row in results.result_rows(by_name(record))] == [
         "met, squeezenet1_1 in place of alexnet",
         "missed, squeezenet1_1 in place of alexnet",
         "not shown",
     ]
     shown = "| **missed**, squeezenet1_1 in place of alexnet |"
-    assert shown in results.results_markdown([record])
+    assert shown in results.results_markdown(by_name(record))
 
 
 def test_a_run_without_findings_is_a_row_too(real_run: RealRun) -> None:
-    [seen] = results.result_rows([real_run(findings=[])])
+    [seen] = results.result_rows(by_name(real_run(findings=[])))
     assert seen[3] == "complete"
 
 
@@ -73,7 +77,7 @@ def test_the_time_is_that_of_training_where_it_was_found_done(
 
 
 def test_the_terminals_table_has_aligned_columns(real_run: RealRun) -> None:
-    header, *rows = results.results_text([real_run()]).splitlines()
+    header, *rows = results.results_text(by_name(real_run())).splitlines()
     starts = {row.index("real shapes") for row in rows}
     assert starts == {header.index("Data")}
 
@@ -138,11 +142,15 @@ def test_what_rests_on_a_reduced_run_says_so(real_run: RealRun) -> None:
     reduced = real_run(
         "lines/02_own_network", parameters={"epochs": 6}, reduced=["epochs"]
     )
-    [*_, row] = results.result_rows([reduced, real_run("lines/04_visualization")])
+    [*_, row] = results.result_rows(
+        by_name(reduced, real_run("lines/04_visualization"))
+    )
     assert row[5] == "real shapes; based on reduced runs: lines/02_own_network"
     assert (
         "; based on *reduced* runs: lines/02_own_network |"
-        in results.results_markdown([reduced, real_run("lines/04_visualization")])
+        in results.results_markdown(
+            by_name(reduced, real_run("lines/04_visualization"))
+        )
     )
 
 
@@ -151,5 +159,5 @@ def test_no_interval_is_rounded_away(real_run: RealRun, finding: Finding) -> Non
         finding(found=Estimate(0.9960, 0.00013, 4, "percent")),
         finding(found=Estimate(0.0, 0.0, 3, "number")),
     ]
-    rows = results.result_rows([real_run(findings=asked)])
+    rows = results.result_rows(by_name(real_run(findings=asked)))
     assert [row[3] for row in rows] == ["99.60 ± 0.01 % (4 seeds)", "0 (3 seeds)"]

@@ -103,7 +103,7 @@ def _assemble(
     files = {}
     for item in gathered:
         part, runs = item.part, item.records
-        table = results_markdown([*runs.values()], "code/notebooks") if runs else ""
+        table = results_markdown(runs, "code/notebooks") if runs else ""
         item.files["README.md"] = readme(part=part, results=table).encode()
         records = {name: vars(record) for name, record in runs.items()}
         own = {"title": part.title, "runs": records, "notes": item.notes}
