@@ -44,17 +44,12 @@ def result_rows(records: Mapping[str, RunRecord]) -> list[tuple[str, ...]]:
         texts = [text[0].lower() + text[1:] for _, text in caveats[name]]
         data = "; ".join([describe_data(record), *texts])
         run = (data, _device(record), format_time(record))
-        findings = [
-            (
-                row["section"] or "–",
-                row["text"],
-                reached(row),
-                said(row, record.replaced),
-            )
-            for row in record.findings
-        ]
-        findings = findings or [("–", "–", "complete", "–")]
-        rows += [(name, *finding, *run) for finding in findings]
+        for row in record.findings:
+            verdict = said(row, record.replaced)
+            found = (row["section"] or "–", row["text"], reached(row), verdict)
+            rows.append((name, *found, *run))
+        if not record.findings:
+            rows.append((name, "–", "–", "complete", "–", *run))
     return rows
 
 

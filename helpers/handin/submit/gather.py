@@ -96,7 +96,12 @@ def code_files(names: Collection[str], folder: str) -> dict[str, bytes]:
         ExportError: this copy of the project lacks one of the notebooks.
     """
     sources = [notebooks_dir() / f"{name}.ipynb" for name in names]
-    paths = [path for path in (ROOT / "helpers").rglob("*") if _is_code(path)]
+    paths = [
+        path
+        for path in (ROOT / "helpers").rglob("*")
+        if path.suffix in CODE
+        and not any(map(is_clutter, path.relative_to(ROOT).parts))
+    ]
     paths += [ROOT / name for name in PROJECT]
     for beside in {path.parent for path in sources}:
         paths += beside.glob("[!.]*.bib")
@@ -185,12 +190,6 @@ def _add_report(found: Gathered, exports: Path, team: Team) -> Iterator[str]:
             f"{part.report} has {pages} pages, asked for are {least} to {most}: "
             "CONTRIBUTING.md says what a report is made of"
         )
-
-
-def _is_code(path: Path) -> bool:
-    return path.suffix in CODE and not any(
-        map(is_clutter, path.relative_to(ROOT).parts)
-    )
 
 
 def _cleared(path: Path) -> bytes:
