@@ -14,7 +14,6 @@ from helpers.base.errors import ModelError
 from helpers.base.files import ROOT, notebooks_dir
 from helpers.base.record import RunRecord
 from helpers.base.runs import QUICK, load_records, run_command
-from helpers.data.archives import is_clutter
 from helpers.export.pages import read_notebook
 from helpers.handin.authors import Team
 from helpers.handin.caveats import caveats_of
@@ -99,8 +98,7 @@ def code_files(names: Collection[str], folder: str) -> dict[str, bytes]:
     paths = [
         path
         for path in (ROOT / "helpers").rglob("*")
-        if path.suffix in CODE
-        and not any(map(is_clutter, path.relative_to(ROOT).parts))
+        if path.suffix in CODE and "/." not in path.relative_to(ROOT).as_posix()
     ]
     paths += [ROOT / name for name in PROJECT]
     for beside in {path.parent for path in sources}:
