@@ -170,9 +170,10 @@ def test_what_is_missing_is_listed_line_by_line() -> None:
     assert (result.exit_code, result.stdout) == (1, "")
     first, *faults, last = result.stderr.splitlines()
     assert first == "error: lines cannot be handed in yet. Missing:"
-    assert faults[0] == (
-        "  - the group, which names the archive: write it in hand-in.toml"
-    )
+    assert faults[:2] == [
+        "  - who hands it in: write hand-in.toml, as README shows",
+        "  - the group, which names the archive: write it in hand-in.toml",
+    ]
     assert (
         "  - 3.zip: lines/04_visualization has not been run: python -m helpers run "
         "lines/04_visualization" in faults
