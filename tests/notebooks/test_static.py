@@ -25,6 +25,12 @@ IMPORTS = (ast.Import, ast.ImportFrom)
 ABSOLUTE = re.compile(r"""["'](~?/\w|[A-Za-z]:[\\/])|/(home|root|Users|tmp)/""")
 MOST_LINES = 3200  # of code in all notebooks, without imports and parameters
 MOST_PROSE = 0.08  # share of them that long strings span
+AWAY = """\
+from importlib.util import find_spec
+
+if not find_spec("helpers"):
+    raise SystemExit("No helpers: take kernel .venv or pip install -r requirements.txt")
+"""
 INSTALL = re.compile(r"^\s*[!%]\s*(pip|conda|apt)", re.MULTILINE)
 
 
@@ -70,6 +76,8 @@ def order_faults(notebook: NotebookNode, name: str) -> Iterator[str]:
         yield "the second cell is not tagged parameters"
     if f'start_run("{name}")' not in code[1].source:
         yield f'the first code cell after the parameters: no start_run("{name}")'
+    if not code[1].source.startswith(AWAY):
+        yield "nothing before its imports says what to do where there is no helpers"
     if "run.finish()" not in code[-1].source:
         yield "the last code cell does not call run.finish()"
     kinds = {conclusion.cell_type, last.cell_type}
@@ -148,6 +156,19 @@ def test_a_notebook_has_its_bones(path: Path) -> None:
 def test_papermill_reads_all_parameters() -> None:
     for notebook in find_notebooks():
         assert inspect_notebook(notebook.path).keys() == notebook.parameters.keys()
+
+
+def test_away_from_home_a_notebook_ends_in_one_sentence() -> None:
+    _, imports, *_ = (
+        cell.source
+        for cell in nbformat.read(PATHS[0], as_version=4).cells
+        if cell.cell_type == "code"
+    )
+    bare = [sys.executable, "-I", "-S", "-c", imports]
+    ended = subprocess.run(bare, capture_output=True, text=True, check=False)
+    assert ended.returncode == 1
+    [line] = ended.stderr.splitlines()
+    assert "pip install -r requirements.txt" in line
 
 
 def test_the_notebooks_are_there_and_can_be_ordered() -> None:
@@ -231,7 +252,7 @@ def good_notebook() -> NotebookNode:
         new.new_code_cell(
             "epochs: int = 2  # passes", metadata={"tags": ["parameters"]}
         ),
-        new.new_code_cell('run = start_run("course/01_a")'),
+        new.new_code_cell(AWAY + 'run = start_run("course/01_a")'),
         new.new_markdown_cell("Half of it: 1/2, see `data/README.md`."),
         new.new_code_cell("run.finish()"),
         new.new_markdown_cell("## Conclusion"),
@@ -270,7 +291,8 @@ def replace(number: int, source: str) -> Callable[[NotebookNode], None]:
         (lambda notebook: notebook.cells[1].metadata.clear(), "not tagged parameters"),
         (replace(1, "epochs = 2  # passes"), "Expected annotated literals"),
         (replace(1, "epochs: int = 2"), "epochs has no comment"),
-        (replace(2, 'run = start_run("course/02_b")'), "no start_run"),
+        (replace(2, AWAY + 'run = start_run("course/02_b")'), "no start_run"),
+        (replace(2, 'run = start_run("course/01_a")'), "nothing before its imports"),
         (replace(4, "print()"), "does not call run.finish"),
         (lambda notebook: notebook.cells.pop(), "by a conclusion and by exercises"),
         (lambda notebook: notebook.cells.pop(5), "by a conclusion and by exercises"),
