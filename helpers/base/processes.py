@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import closing
 from threading import Thread
 from typing import Any, TypeVar
 
@@ -20,10 +21,14 @@ Result = TypeVar("Result")
 
 
 def side_by_side(
-    call: Callable[..., Result], arguments: Iterable[tuple[Any, ...]], jobs: int
+    call: Callable[..., Result],
+    arguments: Iterable[tuple[Any, ...]],
+    jobs: int,
+    done: Callable[[Result], None] | None = None,
 ) -> list[Result]:
     """What ``call`` returns for each of ``arguments``, ``jobs`` of them at a time: in
-    processes that end when this one does, even if it is killed.
+    processes that end when this one does, even if it is killed. ``done`` is told each
+    in turn, as soon as it is there.
 
     Raises:
         HelpersError: one of these processes was killed.
@@ -31,10 +36,15 @@ def side_by_side(
     from joblib import Parallel, delayed  # noqa: PLC0415  # half a second
 
     workers = {"initializer": _start_worker, "initargs": (os.getpid(),)}
+    calls = (delayed(call)(*values) for values in arguments)
+    found: list[Result] = []
     try:
-        found: list[Result] = Parallel(n_jobs=jobs, **workers)(
-            delayed(call)(*values) for values in arguments
-        )
+        results = Parallel(n_jobs=jobs, return_as="generator", **workers)(calls)
+        with closing(results):  # ends them, whatever interrupts this loop
+            for result in results:
+                found.append(result)
+                if done:
+                    done(result)
     except BrokenProcessPool as error:
         raise HelpersError(
             f"One of {jobs} processes was killed, mostly for want of memory. What they "

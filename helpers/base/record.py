@@ -141,9 +141,7 @@ class RunRecord:
         Raises:
             ExportError: the run has not recorded it.
         """
-        found = self._summary(model, metric)
-        over, count = found.get("over", "seeds"), len(found["values"])
-        return Estimate(found["mean"], found["ci95"], count, unit_of(metric), over)
+        return estimate_of(metric, self._summary(model, metric))
 
     def _summary(self, model: str, metric: str) -> dict[str, Any]:
         known = self.results.get(model, {})
@@ -222,6 +220,12 @@ def summarize(
     std = statistics.stdev(numbers) if len(numbers) > 1 else 0.0
     summary = {"mean": found.mean, "std": std, "ci95": found.ci95, "values": numbers}
     return summary if over == "seeds" else summary | {"over": over}
+
+
+def estimate_of(metric: str, summary: Mapping[str, Any]) -> Estimate:
+    """A metric as it was measured, from what ``summarize`` has made of it."""
+    over, count = summary.get("over", "seeds"), len(summary["values"])
+    return Estimate(summary["mean"], summary["ci95"], count, unit_of(metric), over)
 
 
 def reached(finding: Mapping[str, Any]) -> str:

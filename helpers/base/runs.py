@@ -14,10 +14,11 @@ from pathlib import Path
 
 from helpers.base.declared import find_notebooks, resolve
 from helpers.base.errors import NotebookError
-from helpers.base.files import exports_dir, write_atomic
+from helpers.base.files import ROOT, exports_dir, write_atomic
 from helpers.base.record import RunRecord
 
 GIVEN = "CNN_RUN_FOLDER"  # the folder that the runner gives to the kernel
+REFERENCE = ROOT / "exports" / "reference"  # of real runs that count, kept in git
 TRIAL, LESSER, QUICK = "trial", "lesser", "quick"
 
 

@@ -16,7 +16,7 @@ from helpers.base.declared import read_checked_in
 from helpers.base.errors import ExportError
 from helpers.base.files import ROOT, exports_dir, notebooks_dir
 from helpers.base.record import RunRecord
-from helpers.base.runs import run_command
+from helpers.base.runs import REFERENCE, run_command
 from helpers.export.pages import read_notebook, write_export
 from helpers.handin.caveats import own_caveats
 from helpers.handin.courses import PREDICTIONS
@@ -32,7 +32,7 @@ THUMBNAIL = 480  # pixels along the figure's longer side
 
 def reference_dir() -> Path:
     """The folder that they are kept in."""
-    return ROOT / "exports" / "reference"
+    return REFERENCE
 
 
 def collect_reference() -> dict[str, RunRecord]:

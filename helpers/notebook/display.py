@@ -34,7 +34,7 @@ def show(bundle: dict[str, str], metadata: dict[str, Any] | None = None) -> None
     if get_ipython() is None:
         show_text(bundle["text/plain"])
     else:
-        display(bundle, raw=True, metadata=metadata)  # type: ignore[no-untyped-call]
+        display(bundle, raw=True, metadata=metadata)
 
 
 def show_picture(png: Path, *, alt: str, caption: str) -> None:

@@ -8,14 +8,15 @@ import os
 import platform
 import random
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
 import torchvision
+from joblib import effective_n_jobs
 from numpy.typing import ArrayLike
 
 from helpers.base.declared import read_checked_in, read_notebook
@@ -46,6 +47,7 @@ from helpers.notebook.others import (
     short_path,
 )
 from helpers.notebook.page import Page
+from helpers.notebook.progress import live, shorten_errors
 from helpers.plots import use_style
 from helpers.study import Comparison, CrossStudy, Study
 from helpers.training.cross_validation import cross_validate
@@ -53,6 +55,7 @@ from helpers.training.device import choose_device
 from helpers.training.experiments import Experiment, Trained, run_experiments
 
 INJECTED = "# Parameters\n"  # how papermill's own cell starts
+T = TypeVar("T")
 Rows = Mapping[str, Experiment] | Mapping[str, Mapping[str, Experiment]]
 
 
@@ -83,6 +86,7 @@ def start_run(name: str) -> Run:
     own = {key: p.default for key, p in checked_in.parameters.items()}
     values = {key: p.default for key, p in declared.parameters.items()} | given
     reduced = checked_in.reductions(values)
+    shorten_errors()
     run = Run(name, values, reduced=reduced)
     if reduced:
         smaller = [f"{key} {values[key]} (of {own[key] or 'all'})" for key in reduced]
@@ -229,8 +233,9 @@ class Run(Page):
             seeds: the seeds, or how many of them.
             watch_test: whether learning curves have the test set too.
         """
-        one, how = {name: experiment}, self._training | {"watch_test": watch_test}
-        trained = run_experiments(one, splits, seeds=seeds, **how)
+        how = {"seeds": seeds, "watch_test": watch_test}
+        one = {name: experiment}
+        trained = self._train(run_experiments, _count(seeds), one, splits, **how)
         return self.study(name, trained[name], splits)
 
     def study(self, name: str, points: Sequence[Trained], splits: Splits) -> Study:
@@ -261,7 +266,8 @@ class Run(Page):
                 validation: leave it out wherever one of the rows is chosen.
         """
         flat, groups = _ungroup(rows)
-        trained = run_experiments(flat, splits, seeds=seeds, **self._training)
+        how = {"seeds": seeds}
+        trained = self._train(run_experiments, _count(seeds), flat, splits, **how)
         judged = splits if test else splits.without_test()
         studies = {
             row: self.study(row, found, judged) for row, found in trained.items()
@@ -313,9 +319,8 @@ class Run(Page):
         rest is as of ``helpers.training.cross_validate``.
         """
         flat, groups = _ungroup(rows)
-        found = cross_validate(
-            flat, splits, folds=folds, repeats=repeats, watch=watch, **self._training
-        )
+        how = {"folds": folds, "repeats": repeats, "watch": watch}
+        found = self._train(cross_validate, folds * repeats, flat, splits, **how)
         studies = {}
         for row, rounds in found.items():
             studies[row] = CrossStudy(row, rounds, splits, self)
@@ -448,10 +453,20 @@ class Run(Page):
             where = f", results in {short_path(self.folder)}"
         show_text(f"{self.name}: complete after {self._record.seconds:.0f} s{where}")
 
-    @property
-    def _training(self) -> dict[str, Any]:
-        """Where networks are kept, to resume from, and how many train at once."""
-        return {"folder": work_dir(self.name), "jobs": self.parameters.get("jobs", 1)}
+    def _train(
+        self,
+        train: Callable[..., T],
+        times: int,
+        rows: Mapping[str, Experiment],
+        splits: Splits,
+        **how: Any,
+    ) -> T:
+        """Trains every row so many times; points are kept, to resume from."""
+        jobs = effective_n_jobs(self.parameters.get("jobs", 1))
+        epochs = times * sum(row.config.epochs for row in rows.values())
+        how |= {"folder": work_dir(self.name), "jobs": jobs}
+        with live(times * len(rows), epochs, jobs) as report:
+            return train(rows, splits, **how, report=report)
 
     def _keep(self, model: str, summaries: Mapping[str, dict[str, Any]]) -> None:
         self._record.results.setdefault(model, {}).update(summaries)
@@ -467,6 +482,10 @@ def _injected(namespace: Mapping[str, Any]) -> list[str]:
     cells = [text for text in namespace.get("In", ()) if text.startswith(INJECTED)]
     lines = ast.parse(cells[-1]).body if cells else ()
     return [line.targets[0].id for line in lines]
+
+
+def _count(seeds: int | Sequence[int]) -> int:
+    return seeds if isinstance(seeds, int) else len(seeds)
 
 
 def _ungroup(rows: Rows) -> tuple[dict[str, Experiment], dict[str, list[str]]]:

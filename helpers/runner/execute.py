@@ -10,12 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TextIO
 
-import click
-
 from helpers.base.errors import ExportError, WriteError
 from helpers.base.files import write_atomic, writing
 from helpers.base.record import RunRecord, Status
 from helpers.base.runs import GIVEN, place, run_command, unfinished, unfinished_dir
+from helpers.base.terminal import say
 from helpers.runner.plan import Job
 from helpers.runner.progress import LogStream
 
@@ -106,7 +105,7 @@ def _execute(job: Job, timeout: float | None, export: Export | None) -> Outcome:
     path = folder / "metrics.json"
     defaults = {parameter: declared[parameter].default for parameter in declared}
     RunRecord(name, parameters=defaults | job.parameters).save(path)
-    click.echo(f"{name}  running")
+    say(f"{name}  running")
     with (folder / "run.log").open("w", encoding="utf-8") as log:
         status, reason, hint = _run(job, folder, timeout, log)
     record = RunRecord.load(path)
@@ -118,9 +117,9 @@ def _execute(job: Job, timeout: float | None, export: Export | None) -> Outcome:
     if reason:
         record.status, record.error, record.seconds = status, reason, seconds
         record.save(path)
-        click.echo(f"{name}  {status} after {seconds:.0f} s")
+        say(f"{name}  {status} after {seconds:.0f} s")
         return outcome
-    click.echo(f"{name}  complete in {seconds:.0f} s")
+    say(f"{name}  complete in {seconds:.0f} s")
     files: Sequence[Path] = ()
     if export:
         try:

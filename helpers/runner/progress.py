@@ -3,10 +3,20 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from contextlib import suppress
 from itertools import groupby
+from statistics import fmean
 from typing import TextIO
 
-import click
+from joblib import effective_n_jobs
+from tqdm import tqdm
+
+from helpers.base.errors import ExportError
+from helpers.base.record import RunRecord
+from helpers.base.runs import REFERENCE
+from helpers.base.terminal import say
+from helpers.runner.plan import Job
 
 EPOCH = re.compile(r"\bepoch +\d+/\d+")
 PROGRESS = re.compile(rf"{EPOCH.pattern}|epochs, trained before$")
@@ -32,7 +42,7 @@ class LogStream:
         *lines, self._line = (self._line + text).split("\n")
         for line in lines:
             if EPOCH.search(line):
-                click.echo(f"{self._name}  {line}")
+                say(f"{self._name}  {line}", passing=True)
 
     def flush(self) -> None:
         """Makes the log readable while the notebook runs."""
@@ -50,3 +60,26 @@ def fold_progress(text: str) -> str:
             block = [left_out, block[-1]]
         folded += block
     return "".join(folded)
+
+
+def say_remaining(left: Mapping[str, Job], jobs: int) -> None:
+    """Says how many notebooks are to run, and how long they take, ``jobs`` at once.
+
+    Each as long as its last run, or else the one that is kept in git; the others as
+    long as these on average.
+    """
+    known = [seconds for job in left.values() if (seconds := _seconds_before(job))]
+    if known or len(left) > 1:
+        seconds = fmean(known or [0]) * len(left)
+        seconds /= min(effective_n_jobs(jobs), len(left))
+        about = f", about {tqdm.format_interval(seconds)}" if known else ""
+        say(f"{len(left)} notebook{'s' * (len(left) > 1)} left{about}")
+
+
+def _seconds_before(job: Job) -> float:
+    kept = REFERENCE / f"{job.notebook.name}.json"
+    for path in [job.folder / "metrics.json", *([] if job.quick else [kept])]:
+        with suppress(ExportError):  # what is damaged is no reason not to run
+            if (record := RunRecord.load(path)).status == "complete":
+                return record.seconds
+    return 0.0

@@ -9,13 +9,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import click
-
 from helpers.base.processes import side_by_side
 from helpers.base.record import RunRecord
 from helpers.base.runs import load_records, run_command
+from helpers.base.terminal import say
 from helpers.runner.execute import Export, Outcome, close_records, execute, is_running
 from helpers.runner.plan import Job, make_plan
+from helpers.runner.progress import say_remaining
 
 
 def run_notebooks(
@@ -48,10 +48,20 @@ def run_notebooks(
     """
     run = partial(execute, timeout=timeout, export=export)
     outcomes: dict[str, Outcome] = {}
-    for level in make_plan(names, quick=quick, parameters=parameters, folder=folder):
+    plan = make_plan(names, quick=quick, parameters=parameters, folder=folder)
+    left = {job.notebook.name: job for level in plan for job in level}
+    say_remaining(left, jobs)
+
+    def done(outcome: Outcome) -> None:
+        del left[outcome.name]
+        say_remaining(left, jobs)
+
+    for level in plan:
         skipped = {job.notebook.name: _skipped(job, outcomes) for job in level}
         ready = [job for job in level if not skipped[job.notebook.name]]
-        finished = _execute(run, ready, jobs)
+        for name in filter(skipped.get, skipped):
+            del left[name]
+        finished = _execute(run, ready, jobs, done)
         ended = [*finished, *filter(None, skipped.values())]
         outcomes |= {outcome.name: outcome for outcome in ended}
     return list(outcomes.values())
@@ -107,7 +117,7 @@ def run_within(
             break
     if waiting:
         late = (f"{name} ({took.get(name, 0.0) / 60:.0f} min)" for name in waiting)
-        click.echo(f"left out for want of time, or of a need: {', '.join(late)}")
+        say(f"left out for want of time, or of a need: {', '.join(late)}")
     return outcomes
 
 
@@ -141,10 +151,13 @@ def _skipped(job: Job, outcomes: Mapping[str, Outcome]) -> Outcome | None:
 
 
 def _execute(
-    run: Callable[[Job], Outcome], ready: Sequence[Job], jobs: int = 1
+    run: Callable[[Job], Outcome],
+    ready: Sequence[Job],
+    jobs: int = 1,
+    done: Callable[[Outcome], None] | None = None,
 ) -> list[Outcome]:
     try:
-        return side_by_side(run, ((job,) for job in ready), jobs)
+        return side_by_side(run, ((job,) for job in ready), jobs, done)
     except KeyboardInterrupt:
         close_records(ready, "interrupted", "the run was interrupted")
         raise

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from helpers.base.errors import ConfigError
 from helpers.base.estimate import Estimate, estimate, unit_of
-from helpers.base.record import summarize
+from helpers.base.record import estimate_of, summarize
 from helpers.data.splits import Split, Splits
 from helpers.models.heads import Heads
 from helpers.plots.classes import (
@@ -75,8 +75,7 @@ class Study:
 
     def __getitem__(self, metric: str) -> Estimate:
         self._require(metric)
-        found, count = self.summaries()[metric], len(self.metrics[metric])
-        return Estimate(found["mean"], found["ci95"], count, unit_of(metric), self.over)
+        return estimate_of(metric, self.summaries()[metric])
 
     def summaries(self) -> dict[str, dict[str, Any]]:
         """Each metric as a record keeps it."""

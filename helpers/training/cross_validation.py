@@ -14,6 +14,7 @@ from helpers.base.errors import ConfigError
 from helpers.data.splits import Split, Splits
 from helpers.training.evaluate import Evaluation
 from helpers.training.experiments import Experiment, Repeat, Trained, train_points
+from helpers.training.loop import Report
 
 
 @dataclass(frozen=True)
@@ -58,6 +59,7 @@ def cross_validate(
     watch: float = 0.0,
     folder: Path,
     jobs: int = 1,
+    report: Report | None = None,
 ) -> dict[str, list[CrossValidated]]:
     """Trains every experiment on every fold of every repeat.
 
@@ -74,6 +76,7 @@ def cross_validate(
             ``keep="best"``, the ``plateau`` schedule) needs it.
         folder: where finished points and checkpoints are kept.
         jobs: points trained side by side.
+        report: as of ``run_experiments``.
 
     Returns:
         For each name one ``CrossValidated`` per repeat.
@@ -97,9 +100,10 @@ def cross_validate(
         for index, fold in enumerate(dealt)
     ]
     rounds = [slice(start, start + folds) for start in range(0, len(dealt), folds)]
+    found = train_points(experiments, points, folder, jobs, report=report)
     return {
         name: [_gather(dealt[one], trained[one]) for one in rounds]
-        for name, trained in train_points(experiments, points, folder, jobs).items()
+        for name, trained in found.items()
     }
 
 

@@ -32,7 +32,7 @@ from helpers.training.evaluate import Evaluation, evaluate
 from helpers.training.history import History
 from helpers.training.identity import code_digest, weights_digest
 from helpers.training.launch import is_compiled
-from helpers.training.loop import VERSION, fit
+from helpers.training.loop import VERSION, Report, fit
 from helpers.training.turns import take_turns
 
 
@@ -127,6 +127,7 @@ def run_experiments(
     folder: Path,
     jobs: int = 1,
     watch_test: bool = False,
+    report: Report | None = None,
 ) -> dict[str, list[Trained]]:
     """Trains every experiment with every seed.
 
@@ -143,6 +144,8 @@ def run_experiments(
         folder: where finished points and checkpoints are kept.
         jobs: points trained side by side: processes on a CPU, on a GPU turns in one.
         watch_test: as of ``fit``.
+        report: likewise; of what is finished, it is called once more with its history
+            and how long that is. A copy of it goes to another process.
 
     Returns:
         For each name one ``Trained`` per seed.
@@ -156,7 +159,9 @@ def run_experiments(
         raise ConfigError("There are no seeds to train with. Expected at least one.")
     data = splits.fingerprint()
     repeats = [Repeat(seed, splits, data) for seed in seeds]
-    return train_points(experiments, repeats, folder, jobs, watch_test=watch_test)
+    return train_points(
+        experiments, repeats, folder, jobs, watch_test=watch_test, report=report
+    )
 
 
 class Repeat(NamedTuple):
@@ -167,6 +172,10 @@ class Repeat(NamedTuple):
     data: str  # the fingerprint of ``splits``
     suffix: str = ""  # what it adds to the name
 
+    def label(self, name: str) -> str:
+        """What a point is called."""
+        return f"{name}{self.suffix} seed {self.seed}"
+
 
 def train_points(
     experiments: Mapping[str, Experiment],
@@ -175,23 +184,28 @@ def train_points(
     jobs: int,
     *,
     watch_test: bool = False,
+    report: Report | None = None,
 ) -> dict[str, list[Trained]]:
     """Trains each experiment in every repeat, or takes it from ``folder``."""
-    train = partial(_train, folder=folder, watch_test=watch_test)
-    points = [
-        (name + repeat.suffix, experiment, repeat)
-        for name, experiment in experiments.items()
-        for repeat in repeats
-    ]
+    points = [(n, one, repeat) for n, one in experiments.items() for repeat in repeats]
+    labels = (repeat.label(name) for name, _, repeat in points)
+
+    def done(point: Trained) -> None:
+        if report:
+            report(next(labels), point.history, len(point.history))
+
+    train = partial(_train, folder=folder, watch_test=watch_test, report=report)
     if jobs > 1 and _shares_a_gpu(experiments):
         found = take_turns([partial(train, *point) for point in points], jobs)
+        for point in found:
+            done(point)
     else:
         with warnings.catch_warnings():
-            # Freed memory that a worker keeps looks like a leak to joblib.
-            warnings.filterwarnings(
-                "ignore", "A worker stopped while some jobs were given", UserWarning
-            )
-            found = side_by_side(train, points, jobs)
+            # Freed memory that a worker keeps looks like a leak to joblib; that tasks
+            # are cancelled is what Stop is for.
+            said = "A worker stopped while some jobs were given|.* tasks (have|which) "
+            warnings.filterwarnings("ignore", said, UserWarning)
+            found = side_by_side(train, points, jobs, done)
     trained = iter(found)
     return {name: list(islice(trained, len(repeats))) for name in experiments}
 
@@ -209,6 +223,7 @@ def _train(
     *,
     folder: Path,
     watch_test: bool,
+    report: Report | None,
 ) -> Trained:
     seed, splits = repeat.seed, repeat.splits
     config = replace(experiment.config, seed=seed)
@@ -229,9 +244,9 @@ def _train(
     if watch_test:
         settings["watch_test"] = True
     key = hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:12]
-    unfinished = folder / f"{name}-seed{seed}-{key}"
+    unfinished = folder / f"{name}{repeat.suffix}-seed{seed}-{key}"
     path = unfinished.with_name(f"{unfinished.name}.pt")
-    label = f"{name} seed {seed}"
+    label = repeat.label(name)
     with nullcontext() if path.is_file() else _alone(unfinished, label):
         kept = read_checkpoint(path, settings)
         if kept is None:
@@ -243,6 +258,7 @@ def _train(
                 label=label,
                 watch_test=watch_test,
                 pause=pause,
+                report=report,
             )
             kept = {"config": settings, "history": vars(history)}
             write_checkpoint(path, {**kept, "model": model.state_dict()})
@@ -251,7 +267,8 @@ def _train(
     with resuming(path):
         history = History(**kept["history"])
         model.load_state_dict(kept["model"])
-    print(f"{label}: {len(history)} epochs, trained before")
+    if not report:
+        print(f"{label}: {len(history)} epochs, trained before")
     model.to(device).to(memory_format=config.memory_format)
     model.eval()
     return Trained(experiment, seed, model, history, *splits.channel_stats())

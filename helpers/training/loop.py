@@ -36,6 +36,7 @@ VERSION = 2
 # Added to the seed of dropout and mixup, which would otherwise draw the same numbers as
 # the batches' generator for order and augmentation; seeds are a million apart.
 OTHER_STREAM = 500_000
+Report = Callable[[str, History, int], None]
 
 
 def fit(
@@ -46,6 +47,7 @@ def fit(
     folder: Path | None = None,
     label: str = "",
     watch_test: bool = False,
+    report: Report | None = None,
     pause: Callable[[], None] = lambda: None,
 ) -> History:
     """Trains ``model`` in place and leaves it in evaluation mode.
@@ -56,10 +58,12 @@ def fit(
         config: every setting.
         folder: where ``checkpoint.pt`` is kept: a killed run goes on there and, on a
             CPU, ends with the same bits. None keeps nothing.
-        label: put before each line of progress.
+        label: put before each line of progress, ``lenet5 seed 0``.
         watch_test: whether ``test`` is judged after each epoch too, for its learning
             curve only.
         pause: called after each step, so that others have their turn.
+        report: called with label, history and ``config.epochs`` after each epoch; None
+            prints a line.
 
     Raises:
         TrainingError: the loss is not a number, or as ``read_checkpoint`` and
@@ -73,7 +77,8 @@ def fit(
     with torch.random.fork_rng(devices):
         while not run.finished:
             torch.manual_seed(config.seed * 1_000_003 + OTHER_STREAM + run.epoch)
-            print(_line(run.one_epoch(), config.epochs, label), flush=True)
+            run.one_epoch()
+            (report or _print)(label, run.history, config.epochs)
     run.leave_weights()
     return run.history
 
@@ -355,7 +360,12 @@ def _make_mix(config: TrainConfig) -> nn.Module | None:
     return v2.RandomChoice(mixes) if mixes else None
 
 
-def _line(row: Row, epochs: int, label: str) -> str:
+def _print(label: str, history: History, epochs: int) -> None:
+    print(epoch_line(label, history.rows[-1], epochs), flush=True)
+
+
+def epoch_line(label: str, row: Row, epochs: int) -> str:
+    """The figures of an epoch."""
     prefix, digits = f"{label}: " if label else "", len(str(epochs))
     return (
         f"{prefix}epoch {row['epoch']:{digits}.0f}/{epochs}  "

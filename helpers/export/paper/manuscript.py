@@ -66,7 +66,8 @@ def _texts(cell: NotebookNode, number: int, folder: Path) -> Iterator[str]:
             raise ExportError(
                 f"Cell {number} failed ({output.ename}): run the notebook again."
             )
-        if output.output_type != "stream":  # progress, for those who watch
+        # Progress is for those who watch.
+        if output.output_type != "stream" and "progress" not in output.metadata:
             yield _shown(output, number, folder)
 
 

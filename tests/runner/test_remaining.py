@@ -1,0 +1,86 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from helpers.base.record import RunRecord
+from helpers.base.terminal import say
+from helpers.runner.plan import make_plan
+from helpers.runner.progress import say_remaining
+from helpers.runner.run import run_notebooks
+
+WriteNotebook = Callable[..., Path]
+
+
+def ran(exports: Path, name: str, seconds: float, status: str = "complete") -> None:
+    record = RunRecord(name, status=status, seconds=seconds)
+    record.save(exports / name / "metrics.json")
+
+
+@pytest.fixture
+def three(notebooks: Path, exports: Path, write_notebook: WriteNotebook) -> Path:
+    """Three notebooks: two that took 100 and 300 seconds, one that never ran."""
+    for name in ("01_a", "02_b", "03_c"):
+        write_notebook(name)
+    ran(exports, "course/01_a", 100)
+    ran(exports, "course/02_b", 300)
+    ran(exports, "course/03_c", 9, "failed")
+    return notebooks
+
+
+def said(
+    folder: Path, capsys: pytest.CaptureFixture[str], *names: str, jobs: int = 1
+) -> str:
+    plan = make_plan(names, folder=folder)
+    left = {job.notebook.name: job for level in plan for job in level}
+    say_remaining(left, jobs)
+    return capsys.readouterr().out
+
+
+def test_what_is_left_follows_earlier_runs(
+    three: Path, exports: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert said(three, capsys) == "3 notebooks left, about 10:00\n"
+    assert said(three, capsys, jobs=2) == "3 notebooks left, about 05:00\n"
+    assert said(three, capsys, "02_b", jobs=2) == "1 notebook left, about 05:00\n"
+    assert said(three, capsys, "03_c") == ""
+    # A damaged record is no reason not to run.
+    (exports / "course/01_a/metrics.json").write_text("{")
+    assert said(three, capsys) == "3 notebooks left, about 15:00\n"
+
+
+def test_kept_runs_say_how_long_real_ones_take(
+    three: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("helpers.runner.progress.REFERENCE", tmp_path / "kept")
+    kept = RunRecord("course/03_c", status="complete", seconds=1000)
+    kept.save(tmp_path / "kept/course/03_c.json")
+    assert said(three, capsys, "03_c") == "1 notebook left, about 16:40\n"
+    [[job]] = make_plan(["03_c"], quick=True, folder=three)
+    say_remaining({"course/03_c": job}, 1)
+    assert capsys.readouterr().out == ""
+
+
+def test_a_run_says_what_is_left(
+    three: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    run_notebooks(["01_a", "02_b"], folder=three)
+    lines = capfd.readouterr().out.splitlines()
+    left = [line for line in lines if " left" in line]
+    assert left == ["2 notebooks left, about 06:40", "1 notebook left, about 05:00"]
+
+
+def test_on_a_terminal_a_passing_line_is_written_over(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
+    monkeypatch.setenv("COLUMNS", "21")
+    say("an epoch, which has a long line", passing=True)
+    say("complete")
+    written = "\r\x1b[Kan epoch, which has \r\x1b[Kcomplete\n"
+    assert capsys.readouterr().out == written
