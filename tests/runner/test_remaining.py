@@ -40,15 +40,21 @@ def said(
 
 
 def test_what_is_left_follows_earlier_runs(
-    three: Path, exports: Path, capsys: pytest.CaptureFixture[str]
+    three: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert said(three, capsys) == "3 notebooks left, about 10:00\n"
     assert said(three, capsys, jobs=2) == "3 notebooks left, about 05:00\n"
     assert said(three, capsys, "02_b", jobs=2) == "1 notebook left, about 05:00\n"
     assert said(three, capsys, "03_c") == ""
-    # A damaged record is no reason not to run.
+
+
+def test_a_damaged_record_is_no_reason_not_to_run(
+    three: Path, exports: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    [[one, other, _]] = make_plan([], folder=three)
     (exports / "course/01_a/metrics.json").write_text("{")
-    assert said(three, capsys) == "3 notebooks left, about 15:00\n"
+    say_remaining({"course/01_a": one, "course/02_b": other}, 1)
+    assert capsys.readouterr().out == "2 notebooks left, about 10:00\n"
 
 
 def test_kept_runs_say_how_long_real_ones_take(
