@@ -2,20 +2,17 @@
 
 from helpers.training.config import TrainConfig
 from helpers.training.cross_validation import CrossValidated, cross_validate, deal_folds
-from helpers.training.device import has_fast_bf16
 from helpers.training.evaluate import Evaluation, evaluate
 from helpers.training.experiments import Experiment, Trained, run_experiments
 from helpers.training.features import extract_features
 from helpers.training.history import History
 from helpers.training.loop import fit
-from helpers.training.speed import Speed, time_training
 
 __all__ = [
     "CrossValidated",
     "Evaluation",
     "Experiment",
     "History",
-    "Speed",
     "TrainConfig",
     "Trained",
     "cross_validate",
@@ -23,7 +20,5 @@ __all__ = [
     "evaluate",
     "extract_features",
     "fit",
-    "has_fast_bf16",
     "run_experiments",
-    "time_training",
 ]
