@@ -10,9 +10,10 @@ import torch
 from torch import Tensor, nn
 from torchvision.transforms.v2.functional import normalize
 
-from helpers.base.errors import ModelError, explained
+from helpers.base.declared import resolve
+from helpers.base.errors import ModelError, NotebookError, explained
 from helpers.base.files import exports_dir
-from helpers.base.runs import QUICK, find_run, run_command
+from helpers.base.runs import QUICK, exports_root, find_run, run_command
 from helpers.base.schema import NUMBER, OBJECT, SIZE, TEXT, fields, many, misfit
 from helpers.base.tensors import write_tensors
 from helpers.models.heads import class_logits
@@ -97,16 +98,15 @@ def load_model(source: Path | str, *, trained_on: str | None = None) -> SavedMod
     """Loads a network that a notebook has saved.
 
     Args:
-        source: a ``model.pt``, or the notebook that saved it, for the best run there
-            is, with the file's name where it saves several
-            (``lines/01_foundations/model_mnist``).
+        source: as of ``find_model``.
         trained_on: ``real`` or ``synthetic`` to refuse the other; None takes either.
 
     Raises:
+        NotebookError: as ``find_model``.
         ModelError: there is no such file, it is not a model of this project, or it was
             trained on other data.
     """
-    path = _model_path(Path(source), trained_on)
+    path = find_model(source, trained_on=trained_on)
     expected = (
         "Expected a model.pt as the notebooks of this project now write it: run the "
         "notebook that saves it again."
@@ -130,32 +130,50 @@ def load_model(source: Path | str, *, trained_on: str | None = None) -> SavedMod
     load_weights(model, content.pop("state_dict"), path, expected)
     del content["format"]
     saved = SavedModel(model.eval(), **content)
+    shape = (1, saved.channels, saved.image_size, saved.image_size)
     with explained(ModelError, f"{path} cannot predict", expected):
-        _try_out(saved)
+        found = saved.predict(torch.zeros(shape, dtype=torch.uint8))[0]
+        if len(found) != len(saved.classes) or not found.isfinite().all():
+            raise ModelError(
+                f"{len(saved.classes)} classes have {len(found)} logits, or NaN"
+            )
     return saved
 
 
-def _try_out(saved: SavedModel) -> None:
-    """Predicts a black image: one finite probability for each class."""
-    side = saved.image_size
-    black = torch.zeros(1, saved.channels, side, side, dtype=torch.uint8)
-    found = saved.predict(black)[0]
-    if len(found) != len(saved.classes) or not found.isfinite().all():
-        raise ModelError(
-            f"{len(saved.classes)} classes have {len(found)} logits, or NaN"
-        )
+def find_model(
+    source: Path | str, *, trained_on: str | None = None, quick: bool = False
+) -> Path:
+    """The file of a model, of the best run of the notebook that there is.
 
+    Args:
+        source: a ``.pt`` file; the notebook that saved the model (``03_multi_head``);
+            or, where a notebook saves several, with the file's name
+            (``lines/01_foundations/model_mnist``).
+        trained_on: ``real`` or ``synthetic`` to go before runs on the other.
+        quick: take that of its quick run.
 
-def _model_path(source: Path, trained_on: str | None) -> Path:
+    Raises:
+        NotebookError: no notebook has this name, or it is an assignment with several.
+        ModelError: the notebook has not saved it.
+    """
+    source = Path(source)
     if source.suffix in (".pt", ".pth"):
         return source
-    name = "/".join(source.parts[:2])
-    stem = "/".join(source.parts[2:]) or "model"
-    saved = find_run(name, source=trained_on) / f"{stem}.pt"
-    if not saved.is_file():
-        command = run_command(name, quick=exports_dir().name == QUICK)
-        raise ModelError(
-            f"The model of notebook {name} is not there ({saved}). Run it first: "
-            f"{command}"
+    *named, stem = source.parts if len(source.parts) > 2 else (*source.parts, "model")
+    names = [notebook.name for notebook in resolve("/".join(named))]
+    if len(names) > 1:
+        raise NotebookError(
+            f"{source} has several models: choose one of {', '.join(names)}."
         )
-    return saved
+    name = names[0]
+    folder = (
+        exports_root(quick=True) / name if quick else find_run(name, source=trained_on)
+    )
+    path = folder / f"{stem}.pt"
+    if not path.is_file():
+        others = ", ".join(sorted(other.stem for other in folder.glob("*.pt")))
+        command = run_command(name, quick=quick or exports_dir().name == QUICK)
+        raise ModelError(
+            f"{name} has saved no {stem} yet{others and f', but {others}'}: {command}"
+        )
+    return path

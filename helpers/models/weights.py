@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -51,11 +50,6 @@ def load_weights(model: nn.Module, state: Any, path: Path, expected: str) -> Non
         ModelError: it is none, or another network's; says which names and shapes do
             not fit.
     """
-    try:
+    misfit = f"The weights in {path} do not fit {type(model).__name__}"
+    with explained(ModelError, misfit, expected):
         model.load_state_dict(state)
-    except Exception as error:  # what torch has for names and values of other types
-        misfit = textwrap.shorten(str(error), 400, placeholder=" …")
-        raise ModelError(
-            f"The weights in {path} do not fit {type(model).__name__}. {expected} "
-            f"{misfit}"
-        ) from error

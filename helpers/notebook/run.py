@@ -28,14 +28,13 @@ from helpers.base.record import RunRecord, summarize
 from helpers.base.runs import (
     GIVEN,
     TRIAL,
-    find_run,
     kind_of,
     place,
     unfinished,
     work_dir,
 )
 from helpers.data.splits import Splits
-from helpers.models.saved import SavedModel, load_model, save_model
+from helpers.models.saved import SavedModel, find_model, load_model, save_model
 from helpers.notebook.display import findings_table, show_finding, show_text
 from helpers.notebook.others import (
     STAND_IN,
@@ -188,12 +187,13 @@ class Run(Page):
         Raises:
             ModelError: as ``helpers.models.load_model``.
         """
-        name = "/".join(source.split("/")[:2])
-        folder = find_run(name, source=trained_on)
-        saved = load_model(source, trained_on=trained_on)
-        kind, record = kind_of(folder), RunRecord.load(folder / "metrics.json")
+        path = find_model(source, trained_on=trained_on)
+        saved = load_model(path, trained_on=trained_on)
+        record = RunRecord.load(path.with_name("metrics.json"))
+        kind = kind_of(path.parent)
         if kind != "full" or record.reduced:
             how = f": {record.reduction}" if record.reduced else ""
+            name = "/".join(path.parts[-3:-1])
             self.warn(f"The network of `{name}` is that of a {kind} run{how}.")
         return saved
 

@@ -22,15 +22,11 @@ from helpers.insight.activations import (
 from helpers.insight.attribution import Target, explained_classes, heatmaps, saliency
 from helpers.insight.filters import filter_pictures
 from helpers.models.heads import heads_of
-from helpers.models.saved import SavedModel, load_model
-from helpers.plots.grids import (
-    plot_activation_layers,
-    plot_filters,
-    plot_heatmaps,
-)
+from helpers.models.saved import SavedModel
+from helpers.plots.grids import plot_activation_layers, plot_filters, plot_heatmaps
 from helpers.plots.style import use_style
 from helpers.viewer.inputs import parse_target, read_image
-from helpers.viewer.predict import find_model
+from helpers.viewer.predict import load_named
 
 # What each kind depends on, besides the network.
 KINDS = {
@@ -131,7 +127,7 @@ def write_picture(
         )
     mpl.use("Agg")  # there may be no screen
     use_style()
-    saved = load_model(find_model(model, quick=quick))
+    _, saved = load_named(model, quick=quick)
     picture = draw_picture(saved, kind, image=image, layer=layer, target=target)
     with write_atomic(output) as temporary:
         picture.figure.savefig(temporary, format=output.suffix[1:].lower(), dpi=150)
@@ -145,7 +141,8 @@ def suitable_layers(saved: SavedModel, kind: str) -> list[str]:
     if "layer" not in KINDS[kind]:
         return []
     fits = has_positions if kind == "heatmap" else lambda shape: len(shape) in (1, 3)
-    shapes = output_shapes(saved.model, _blank(saved))
+    blank = read_image(saved, None)[0][None]
+    shapes = output_shapes(saved.model, saved.normalise(blank))
     modules = {name: saved.model.get_submodule(name) for name in shapes}
     return [n for n in shapes if fits(shapes[n]) and not isinstance(modules[n], IDLE)]
 
@@ -242,16 +239,9 @@ def _explained(
     classes, probabilities = explained_classes(saved.model, images, target)
     if target is None or isinstance(target, str):
         notes.append("The class that is predicted is explained.")
-    head, heads = (
-        target[0] if isinstance(target, tuple) else target,
-        heads_of(saved.model),
-    )
-    share = f"{100 * float(probabilities[0]):.1f} %"
-    if heads is not None and isinstance(head, str):
-        return f"{head}: {heads.factors[head][int(classes[0])]} ({share})"
-    return f"{saved.classes[int(classes[0])]} ({share})"
-
-
-def _blank(saved: SavedModel) -> Tensor:
-    """A normalised blank image (1, C, H, W)."""
-    return saved.normalise(read_image(saved, None)[0][None])
+    head = target[0] if isinstance(target, tuple) else target
+    names: Sequence[str] = saved.classes
+    said = ""
+    if isinstance(head, str) and (heads := heads_of(saved.model)):
+        names, said = heads.factors[head], f"{head}: "
+    return f"{said}{names[int(classes[0])]} ({100 * float(probabilities[0]):.1f} %)"

@@ -12,13 +12,12 @@ import click
 import torch
 from torch import Tensor
 
-from helpers.base.declared import resolve
-from helpers.base.errors import DataError, ExportError, ModelError, NotebookError
+from helpers.base.errors import DataError, ExportError
 from helpers.base.files import write_atomic
 from helpers.base.record import RunRecord
-from helpers.base.runs import exports_root, find_run, kind_of, run_command
+from helpers.base.runs import kind_of
 from helpers.data.images import identified, listed
-from helpers.models.saved import SavedModel, load_model
+from helpers.models.saved import SavedModel, find_model, load_model
 from helpers.viewer.inputs import read_image
 
 CHUNK = 1024  # images decoded at a time
@@ -100,9 +99,8 @@ def predict_images(
             f"{images} is {'empty' if images.is_dir() else 'not there'}. Expected an "
             "image or a folder of images."
         )
-    path = find_model(model, quick=quick)
-    saved, faults = load_model(path), []
-    labelled, found = list[Path](), [torch.empty(0)]
+    path, saved = load_named(model, quick=quick)
+    faults, labelled, found = [], list[Path](), [torch.empty(0)]
     for start in range(0, len(files), CHUNK):
         decoded = {}
         for file in files[start : start + CHUNK]:
@@ -128,37 +126,13 @@ def write_predictions(
     found.write(output, names=names)
 
 
-def find_model(name: str, *, quick: bool = False) -> Path:
-    """The file of a model, of the best run of the notebook that there is.
-
-    Args:
-        name: a ``.pt`` file; the notebook that saved the model (``03_multi_head``); or,
-            where a notebook saves several, with the file's name
-            (``lines/01_foundations/model_mnist``).
-        quick: take that of its quick run.
-
-    Raises:
-        NotebookError: no notebook has this name, or it is an assignment with several.
-        ModelError: the notebook has not saved it.
+def load_named(model: str, *, quick: bool = False) -> tuple[Path, SavedModel]:
+    """The file that ``find_model`` finds, and what it holds; a note on standard error
+    says if it is not that of a full run.
     """
-    if Path(name).suffix in (".pt", ".pth"):
-        return Path(name)
-    named, file = name.rpartition("/")[::2] if name.count("/") > 1 else (name, "model")
-    notebooks = resolve(named)
-    if len(notebooks) > 1:
-        known = ", ".join(notebook.name for notebook in notebooks)
-        raise NotebookError(f"{name} has several models: choose one of {known}.")
-    notebook = notebooks[0].name
-    folder = exports_root(quick=True) / notebook if quick else find_run(notebook)
-    path = folder / f"{file}.pt"
-    if path.is_file():
-        if not quick and (kind := kind_of(folder)) != "full":
-            click.echo(f"note: {notebook} has only a {kind} run", err=True)
-        return path
-    if saved := sorted(other.stem for other in folder.glob("*.pt")):
-        raise ModelError(
-            f"{notebook} has saved no {file}.pt: known are {', '.join(saved)}."
-        )
-    raise ModelError(
-        f"{notebook} has saved no model yet: {run_command(notebook, quick=quick)}"
-    )
+    path = find_model(model, quick=quick)
+    saved = load_model(path)
+    named = path != Path(model)
+    if named and not quick and (kind := kind_of(path.parent)) != "full":
+        click.echo(f"note: {model} has only a {kind} run", err=True)
+    return path, saved

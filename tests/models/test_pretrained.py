@@ -76,7 +76,8 @@ def test_files_that_are_not_there_or_hold_no_weights(squeezenet_state: State) ->
     with pytest.raises(ModelError, match=missing + ".*'imagenet'"):
         load_backbone("squeezenet1_1", "absent.pth")
     message = (
-        r"some\.pth do not fit SqueezeNet\. Expected a state dict of .*squeezenet1_1,"
+        r"some\.pth do not fit SqueezeNet \(.+\)\. "
+        r"Expected a state dict of .*squeezenet1_1,"
     )
     for content in ([1, 2], {}, {"state_dict": {}}, {"epoch": 3}):
         with pytest.raises(ModelError, match=message):

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -17,6 +18,7 @@ import pytest
 import torch
 
 from helpers import notebook
+from helpers.base import declared
 from helpers.base.errors import ConfigError, ModelError, NotebookError
 from helpers.base.files import ROOT
 from helpers.data.splits import Split, Splits
@@ -57,7 +59,8 @@ def toy_notebook(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pa
         }
     }
     nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=metadata), path)
-    monkeypatch.setattr(notebook.run, "notebooks_dir", lambda: tmp_path / "notebooks")
+    for module in (notebook.run, declared):
+        monkeypatch.setattr(module, "notebooks_dir", lambda: tmp_path / "notebooks")
     yield path
     plt.close("all")
     plt.rcdefaults()
@@ -473,8 +476,9 @@ def test_results_of_other_notebooks_are_compared() -> None:
 
 
 def test_a_network_of_a_lesser_run_says_so(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    toy_notebook: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    shutil.copy(toy_notebook, toy_notebook.with_stem("00_zeroth"))
     other = Run("toy/00_zeroth", {"epochs": 2}, reduced=("epochs",))
     other.use_data(make_splits())
     other.save(make_point())

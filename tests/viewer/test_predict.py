@@ -19,7 +19,7 @@ from helpers.models import create_model
 from helpers.models.saved import SavedModel, load_model, save_model
 from helpers.training import TrainConfig, fit
 from helpers.viewer import predict
-from helpers.viewer.predict import find_model, write_predictions
+from helpers.viewer.predict import load_named, write_predictions
 
 CLASSES = ("ant", "bee", "cat")
 
@@ -264,5 +264,6 @@ def test_without_a_full_run_the_best_there_is_will_do_and_is_named(
     record.status = "complete"
     record.save(folder / "metrics.json")
     shutil.copy(model, folder / "model.pt")
-    assert find_model(name) == find_model(name, quick=True) == folder / "model.pt"
+    paths = load_named(name)[0], load_named(name, quick=True)[0]
+    assert paths == (folder / "model.pt",) * 2
     assert capsys.readouterr().err == f"note: {name} has only a quick run\n"
