@@ -135,12 +135,6 @@ def has_positions(shape: Sequence[int]) -> bool:
     return len(shape) == 3 and tuple(shape[1:]) > (1, 1)
 
 
-def layers_with_maps(model: nn.Module, images: Tensor) -> list[str]:
-    """The layers of ``output_shapes`` with maps of more than one position."""
-    shapes = output_shapes(model, images)
-    return [name for name, shape in shapes.items() if has_positions(shape)]
-
-
 def strongest_maps(maps: Tensor, count: int) -> Tensor:
     """The indices of the ``count`` maps (n, h, w) of largest mean absolute value."""
     return maps.abs().mean(dim=(1, 2)).topk(min(count, len(maps))).indices.sort().values

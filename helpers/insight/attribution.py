@@ -17,7 +17,7 @@ from helpers.insight.activations import (
     device_of,
     find_layer,
     has_positions,
-    layers_with_maps,
+    output_shapes,
 )
 from helpers.models.heads import class_logits, heads_of
 from helpers.training.evaluate import evaluation_mode
@@ -170,7 +170,9 @@ def _check_maps(model: nn.Module, images: Tensor, layer: str) -> None:
     if has_positions(shape):
         return
     found = "one value per map" if len(shape) == 3 else "no maps"
+    shapes = output_shapes(model, images)
+    others = ", ".join(name for name in shapes if has_positions(shapes[name]))
     raise ModelError(
         f"Layer {layer!r} outputs {found}, so there is no place in the image to show: "
-        f"choose {', '.join(layers_with_maps(model, images))}."
+        f"choose {others}."
     )

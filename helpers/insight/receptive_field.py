@@ -173,11 +173,7 @@ def _window(
     elif operation in (aten.max_pool2d_with_indices, aten.avg_pool2d):
         # What follows the padding of average pooling is no dilation.
         given = args[1:4] if operation is aten.avg_pool2d else args[1:5]
-        defaults: list[Any] = [
-            [],
-            0,
-            1,
-        ]  # stride (the kernel's size), padding, dilation
+        defaults: list[Any] = [[], 0, 1]  # stride (as the kernel), padding, dilation
         kernel, stride, padding, dilation = [*given, *defaults[len(given) - 1 :]]
         window = [kernel, stride or kernel, padding, dilation]
     elif before % after:

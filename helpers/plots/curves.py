@@ -141,8 +141,7 @@ def plot_comparison(
     halves: Mapping[str, float | None] | None = None,
     quantity: str = "validation accuracy",
     share: bool = True,
-    reference: float | None = None,
-    reference_name: str = "reference",
+    reference: tuple[str, float] | None = None,
     unit: str = "seed",
     ax: Axes | None = None,
 ) -> Axes:
@@ -154,8 +153,7 @@ def plot_comparison(
             independent values.
         quantity: what the values are.
         share: whether they are shares (0–1), shown in percent.
-        reference: a value to compare with, drawn as a vertical line.
-        reference_name: what that value is.
+        reference: name and value of what to compare with, drawn as a vertical line.
         unit: what there is one value for: a ``seed``, or a ``repeat``.
         ax: where to draw; None makes a figure.
     """
@@ -170,8 +168,9 @@ def plot_comparison(
     handles: list[Artist | Container] = [mean, seeds]
     labels = ["mean and 95 % t-interval", f"one {unit}"]
     if reference is not None:
-        handles.append(ax.axvline(reference, color=COLORS[1], linestyle="--", zorder=0))
-        labels.append(reference_name)
+        name, value = reference
+        handles.append(ax.axvline(value, color=COLORS[1], linestyle="--", zorder=0))
+        labels.append(name)
     ax.set_yticks(range(len(results)), results)
     ax.set_ylim(len(results) - 0.5, -0.5)
     ax.grid(axis="x", alpha=0.4)

@@ -13,22 +13,19 @@ from matplotlib.patheffects import withStroke
 from torch import Tensor
 
 from helpers.insight.receptive_field import Box
-from helpers.plots.style import COLORS, SMALL, new_axes, show_image
+from helpers.plots.style import COLORS, SMALL, show_image
 
 LINES = ("-", "--", ":", "-.")
 
 
-def plot_receptive_field(
-    image: Tensor, boxes: Mapping[str, Box], *, ax: Axes | None = None
-) -> Axes:
+def plot_receptive_field(image: Tensor, boxes: Mapping[str, Box], *, ax: Axes) -> Axes:
     """What the middle units of some layers see of an image, a box for each layer.
 
     Args:
         image: (C, H, W) with one or three channels; ``uint8`` 0–255 or float 0–1.
         boxes: by the layer's name, as ``ReceptiveField.box`` gives them.
-        ax: where to draw; None makes a figure.
+        ax: where to draw.
     """
-    ax = ax or new_axes(5.0, 3.0)
     show_image(ax, image)
     looks = zip(cycle(COLORS), cycle(LINES), strict=False)
     for (name, box), (color, line) in zip(boxes.items(), looks, strict=False):
@@ -39,26 +36,22 @@ def plot_receptive_field(
     return ax
 
 
-def plot_footprint(
-    footprint: Tensor, box: Box | None = None, *, ax: Axes | None = None
-) -> Axes:
+def plot_footprint(footprint: Tensor, box: Box, *, ax: Axes) -> Axes:
     """How much of a unit's gradient reaches each pixel, on a logarithmic scale.
 
     Args:
         footprint: (H, W), not negative, as ``gradient_footprint`` gives it.
         box: the receptive field that was derived, drawn around it.
-        ax: where to draw; None makes a figure.
+        ax: where to draw.
     """
     values = footprint.detach().cpu().numpy()
     values = np.ma.masked_equal(values / values.max(), 0)
-    ax = ax or new_axes(4.2, 3.0)
     shown = ax.imshow(
         values, cmap="viridis", norm=LogNorm(values.min(), 1), interpolation="nearest"
     )
     ax.figure.colorbar(shown, ax=ax, label="gradient (share of the largest)")
-    if box is not None:
-        _frame(ax, box, color=COLORS[1], line="--", name="derived")
-        ax.legend(loc="upper left", fontsize=SMALL, frameon=True)
+    _frame(ax, box, color=COLORS[1], line="--", name="derived")
+    ax.legend(loc="upper left", fontsize=SMALL, frameon=True)
     ax.spines[:].set_visible(True)
     ax.set(xlabel="column (pixels)", ylabel="row (pixels)")
     return ax

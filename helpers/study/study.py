@@ -203,13 +203,11 @@ class Study:
                 caption = f"The pairs of classes confused most often: {place}."
                 self._table(pairs, file_name("confused", head), caption)
 
-    def show_classes(self, *, lowest: int = 15) -> None:
+    def show_classes(self) -> None:
         """The classes with the lowest accuracy, and the mean over all classes."""
         accuracy, classes = self.pooled.per_class_accuracy, self.splits.classes
-        picture = plot_class_accuracy(accuracy, classes, lowest=lowest)
-        self._figure(
-            picture, "classes", f"The classes that {self.name} recognises worst"
-        )
+        alt = f"The classes that {self.name} recognises worst"
+        self._figure(plot_class_accuracy(accuracy, classes), "classes", alt)
 
     def show_scores(self) -> None:
         """Precision, recall and F-score of each class, of each head."""

@@ -80,7 +80,7 @@ def test_learning_curves_are_labelled_with_units() -> None:
 
 def test_comparison_shows_mean_interval_and_every_seed() -> None:
     results = {"plain": [0.5, 0.6, 0.7], "better": [0.8]}
-    ax = plot_comparison(results, reference=0.71, reference_name="full marks")
+    ax = plot_comparison(results, reference=("full marks", 0.71))
     assert [tick.get_text() for tick in ax.get_yticklabels()] == ["plain", "better"]
     assert legend_texts(ax)[:3] == [
         "mean and 95 % t-interval",
