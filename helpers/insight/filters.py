@@ -20,6 +20,7 @@ from helpers.base.errors import ModelError
 from helpers.insight.activations import capture, device_of
 
 START_NOISE = 0.01  # in logits of the pixels; invisible, but breaks the symmetry
+STEP = 0.1  # length of a step of Adam, in logits of the pixels
 LEAK = 0.1  # the slope of the ascent where a filter is silent
 
 
@@ -48,7 +49,6 @@ def filter_pictures(
     std: Sequence[float],
     filters: Sequence[int] | None = None,
     steps: int = 64,
-    lr: float = 0.1,
     blur: float = 0.7,
     jitter: int = 4,
     seed: int = 0,
@@ -69,7 +69,6 @@ def filter_pictures(
         std: likewise.
         filters: indices of the filters (or units); None takes all.
         steps: of the ascent.
-        lr: length of a step, in logits of the pixels.
         blur: standard deviation of the Gaussian blur, in pixels.
         jitter: pixels by which the image is shifted at most, at each step.
         seed: of the noise and the shifts.
@@ -94,7 +93,7 @@ def filter_pictures(
 
         noise = START_NOISE * torch.randn(len(chosen), *shape, generator=generator)
         logits = noise.to(device).requires_grad_()
-        optimizer = torch.optim.Adam([logits], lr=lr)
+        optimizer = torch.optim.Adam([logits], lr=STEP)
         responses = []
         for _ in range(steps):
             shift = torch.randint(-jitter, jitter + 1, (2,), generator=generator)

@@ -11,7 +11,7 @@ import torch
 from matplotlib.figure import Figure
 from torch import Tensor, nn
 
-from helpers.base.errors import ConfigError, ExportError, ModelError
+from helpers.base.errors import ExportError, ModelError
 from helpers.base.files import write_atomic
 from helpers.insight.activations import (
     activations,
@@ -71,15 +71,10 @@ def draw_picture(
             ``head=class``; None is the class that is predicted.
 
     Raises:
-        ConfigError: the kind is unknown.
         DataError: the image is missing or none, or does not fit.
         ModelError: the layer, head or class is unknown, or the layer does not suit the
             kind.
     """
-    if kind not in KINDS:
-        raise ConfigError(
-            f"There is no picture of kind {kind!r}: choose {', '.join(KINDS)}."
-        )
     target, notes = parse_target(saved, target), []
     if saved.trained_on != "real":
         notes.append("The network was trained on drawn stand-in images.")
