@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 import matplotlib.pyplot as plt
@@ -83,19 +82,13 @@ def plot_class_accuracy(
         quantity: what the values are.
         lowest: how many classes are shown.
     """
-    known = [
-        (value, name)
-        for value, name in zip(accuracy.tolist(), classes, strict=True)
-        if not math.isnan(value)
-    ]
-    shown = sorted(known)[:lowest]
+    known = pd.Series(accuracy.tolist(), map(plain, classes)).dropna().sort_index()
+    shown = known.sort_values(kind="stable")[:lowest]
     ax = new_axes(PAGE_WIDTH, 0.8 + 0.2 * len(shown))
-    values = [value for value, _ in shown]
-    names = [plain(name) for _, name in shown]
-    bars = ax.barh(names, values, color=COLORS[0], height=0.7)
-    percents = [f"{100 * value:.0f}" for value in values]
+    bars = ax.barh(shown.index, shown, color=COLORS[0], height=0.7)
+    percents = [f"{100 * value:.0f}" for value in shown]
     ax.bar_label(bars, percents, padding=3, fontsize=SMALL)
-    mean = float(np.mean([value for value, _ in known]))
+    mean = known.mean()
     label = f"mean of all {len(known)} classes: {100 * mean:.1f} %"
     ax.axvline(mean, color="black", linestyle=":", label=label)
     ax.invert_yaxis()
