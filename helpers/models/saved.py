@@ -166,14 +166,14 @@ def find_model(
             f"{source} has several models: choose one of {', '.join(names)}."
         )
     name = names[0]
-    folder = (
-        exports_root(quick=True) / name if quick else find_run(name, source=trained_on)
-    )
+    if quick:
+        folder = exports_root(quick=True) / name
+    else:
+        folder = find_run(name, source=trained_on)
     path = folder / f"{stem}.pt"
     if not path.is_file():
         others = ", ".join(sorted(other.stem for other in folder.glob("*.pt")))
+        but = f", but {others}" if others else ""
         command = run_command(name, quick=quick or exports_dir().name == QUICK)
-        raise ModelError(
-            f"{name} has saved no {stem} yet{others and f', but {others}'}: {command}"
-        )
+        raise ModelError(f"{name} has saved no {stem} yet{but}: {command}")
     return path
