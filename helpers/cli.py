@@ -161,7 +161,6 @@ def data_check(names: Sequence[str]) -> None:
 def run(
     names: Sequence[str],
     *,
-    jobs: int,
     minutes: float | None,
     no_export: bool,
     formats: str,
@@ -174,7 +173,7 @@ def run(
     """
     from helpers.export.pages import export_notebook
     from helpers.handin.reference import collect_reference
-    from helpers.runner.run import report, run_notebooks, run_within
+    from helpers.runner.run import report, run_notebooks
 
     # A machine that is shut down or a terminal that is closed: end as after Ctrl-C.
     for name in {"SIGTERM", "SIGHUP"} & set(dir(signal)):
@@ -182,12 +181,9 @@ def run(
         if signal.getsignal(number) != signal.SIG_IGN:  # as nohup has it
             signal.signal(number, signal.default_int_handler)
     export = None if no_export else partial(export_notebook, formats=formats.split(","))
-    options["export"] = export
-    if minutes:
-        kept = {} if options["quick"] else collect_reference()
-        outcomes = run_within(minutes, names, kept=kept, **options)
-    else:
-        outcomes = run_notebooks(names, jobs=jobs, **options)
+    kept = collect_reference() if minutes and not options["quick"] else {}
+    options |= {"export": export, "minutes": minutes, "kept": kept}
+    outcomes = run_notebooks(names, **options)
     click.echo(f"\n{report(outcomes)}")
     sys.exit(int(not all(outcome.ok for outcome in outcomes)))
 

@@ -8,34 +8,32 @@ import ast
 import difflib
 import json
 import re
-import subprocess
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from helpers.base.environment import git
 from helpers.base.errors import ConfigError, NotebookError
 from helpers.base.files import notebooks_dir
-from helpers.base.parameters import Parameter, is_parameter_type
+from helpers.base.parameters import Parameter
+from helpers.base.schema import TEXT, fields, many, misfit
 
 # The last word of a parameter that says only how much is done; so does `size`, that of
 # the images.
 AMOUNTS = ("epochs", "seeds", "limit", "repeats", "rounds")
-
-
-@dataclass(frozen=True)
-class Showcase:
-    """What stands for a notebook in the gallery.
-
-    Attributes:
-        figure: the name of one of its figures.
-        headline: model and metric of one of its results; None where its first
-            requirement says more.
-    """
-
-    figure: str
-    headline: tuple[str, str] | None = None
+_SOURCE = {"type": ["string", "array"], "items": TEXT}  # as one or by lines
+_TAGGED = fields({}, {"tags": many(TEXT)}, more=True)
+_CELL = fields({"cell_type": TEXT, "source": _SOURCE, "metadata": _TAGGED}, more=True)
+_HEADLINE = {**many(TEXT, 2), "maxItems": 2}
+_ABOUT = {
+    "needs": many({**TEXT, "pattern": "^[^/]*/[^/]*$"}),
+    "gallery": fields({"figure": {**TEXT, "minLength": 1}}, {"headline": _HEADLINE}),
+}
+SCHEMA = fields(
+    {"cells": many(_CELL), "metadata": fields({}, _ABOUT, more=True)}, more=True
+)
 
 
 @dataclass(frozen=True)
@@ -48,16 +46,19 @@ class DeclaredNotebook:
         title: its first heading; empty if it has none.
         parameters: by name, in the order of the cell tagged ``parameters``.
         needs: the names of the notebooks whose models it loads.
-        gallery: what stands for it in the gallery; None if it does not say.
+        figure: the name of the one that stands for it in the gallery; may be empty.
+        headline: model and metric of the result that does; empty where its first
+            requirement says more.
         fault: why nothing else is known of it; empty if the file can be read.
     """
 
     name: str
     path: Path
-    title: str
-    parameters: dict[str, Parameter]
-    needs: tuple[str, ...]
-    gallery: Showcase | None = None
+    title: str = ""
+    parameters: dict[str, Parameter] = field(default_factory=dict)
+    needs: tuple[str, ...] = ()
+    figure: str = ""
+    headline: Sequence[str] = ()
     fault: str = ""
 
     def parse(self, values: Mapping[str, Any]) -> dict[str, Any]:
@@ -96,46 +97,38 @@ class DeclaredNotebook:
         ]
 
 
-def find_notebooks(folder: Path | None = None) -> list[DeclaredNotebook]:
-    """Every notebook of the project in reading order, with its fault if it has one.
-
-    Args:
-        folder: holds one folder per assignment; None takes the project's own.
-    """
-    folder = folder or notebooks_dir()
-    return [_read_or_blame(path) for path in sorted(folder.glob("[!.]*/[!.]*.ipynb"))]
-
-
-def _read_or_blame(path: Path) -> DeclaredNotebook:
-    try:
-        return read_notebook(path)
-    except NotebookError as error:
-        return DeclaredNotebook(_name(path), path, "", {}, (), fault=str(error))
+def find_notebooks() -> list[DeclaredNotebook]:
+    """Every notebook of the project in reading order, with its fault if it has one."""
+    found = []
+    for path in sorted(notebooks_dir().glob("[!.]*/[!.]*.ipynb")):
+        try:
+            found.append(read_notebook(path))
+        except NotebookError as error:
+            found.append(DeclaredNotebook(_name(path), path, fault=str(error)))
+    return found
 
 
 def _name(path: Path) -> str:
     return f"{path.resolve().parent.name}/{path.stem}"
 
 
-def resolve(name: str, folder: Path | None = None) -> list[DeclaredNotebook]:
+def resolve(name: str) -> list[DeclaredNotebook]:
     """The notebooks that a user means.
 
     Args:
         name: an assignment (``caltech101``), a notebook (``caltech101/01_lenet5``, or
             ``01_lenet5`` where only one assignment has it), or a notebook's path below
             the repository.
-        folder: as for ``find_notebooks``.
 
     Raises:
         NotebookError: nothing, or more than one notebook, has this name.
     """
-    notebooks = find_notebooks(folder)
+    notebooks = find_notebooks()
     wanted = name.removeprefix("notebooks/").removesuffix(".ipynb").rstrip("/")
     found = [n for n in notebooks if wanted in (n.name, *n.name.split("/"))]
     if not found:
         known = ", ".join(n.name for n in notebooks) or "none"
-        names = [n.name for n in notebooks]
-        names += [part for full in names for part in full.split("/")]
+        names = [part for n in notebooks for part in (n.name, *n.name.split("/"))]
         close = difflib.get_close_matches(wanted, names, 1)
         meant = f" Did you mean {close[0]}?" if close else ""
         raise NotebookError(
@@ -171,12 +164,9 @@ def read_checked_in(path: Path) -> DeclaredNotebook:
 
     Whoever edits the cell of parameters runs another one. Without git, the file counts.
     """
-    command = ["git", "-C", str(path.parent), "show", f"HEAD:./{path.name}"]
-    try:
-        done = subprocess.run(command, capture_output=True, check=True)  # noqa: S603
-        return read_notebook(path, done.stdout)
-    except (OSError, subprocess.CalledProcessError, NotebookError):
-        return read_notebook(path)
+    with suppress(NotebookError):
+        return read_notebook(path, git(path.parent, "show", f"HEAD:./{path.name}"))
+    return read_notebook(path)
 
 
 def read_notebook(path: Path, content: bytes | None = None) -> DeclaredNotebook:
@@ -192,36 +182,28 @@ def read_notebook(path: Path, content: bytes | None = None) -> DeclaredNotebook:
     """
     try:
         notebook = json.loads(path.read_bytes() if content is None else content)
-        cells = [
-            # The format allows a list of lines as well as one string.
-            (cell["cell_type"], "".join(cell["source"]), cell["metadata"].get("tags"))
-            for cell in notebook["cells"]
-        ]
-        needs = notebook["metadata"].get("needs", [])
-        gallery = notebook["metadata"].get("gallery")
+        problem = misfit(notebook, SCHEMA)
     except OSError as error:
         raise NotebookError(
             f"{path} cannot be read ({error.strerror}). Expected a notebook."
         ) from error
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except ValueError as error:
+        problem = str(error)
+    if problem:
         raise NotebookError(
-            f"{path} is not a notebook of format 4 ({error!r}). Save it again in "
-            "JupyterLab."
-        ) from error
-    if not isinstance(needs, list) or not all(
-        isinstance(need, str) and need.count("/") == 1 for need in needs
-    ):
-        raise NotebookError(
-            f'{path}: "needs" is {needs!r}. Expected a list of names such as '
-            '"caltech101/01_lenet5".'
+            f"{path} is not a notebook of this project: {problem}. Save it in "
+            'JupyterLab, with "needs" and "gallery" in its metadata, if at all, such '
+            'as ["caltech101/01_lenet5"] and {"figure": "lenet5_curves", "headline": '
+            '["lenet5", "valid_accuracy"]}.'
         )
-    text = "\n".join(source for kind, source, _ in cells if kind == "markdown")
+    metadata, text, tagged = notebook["metadata"], "", []
+    for cell in notebook["cells"]:
+        source = "".join(cell["source"])
+        if cell["cell_type"] == "markdown":
+            text += f"{source}\n"
+        elif "parameters" in cell["metadata"].get("tags", ()):
+            tagged.append(source)
     title = re.search(r"^# (.*)", text, re.MULTILINE)
-    tagged = [
-        source
-        for kind, source, tags in cells
-        if kind == "code" and "parameters" in (tags or ())
-    ]
     if len(tagged) > 1:
         raise NotebookError(
             f"{path} has {len(tagged)} cells tagged `parameters`. Expected one."
@@ -232,23 +214,8 @@ def read_notebook(path: Path, content: bytes | None = None) -> DeclaredNotebook:
         path=path,
         title=title[1].strip() if title else "",
         parameters=_parameters("".join(tagged), name),
-        needs=tuple(needs),
-        gallery=None if gallery is None else _showcase(gallery, path),
-    )
-
-
-def _showcase(declared: Any, path: Path) -> Showcase:
-    match declared:
-        case {"figure": str(figure), **rest} if figure and rest.keys() <= {"headline"}:
-            match rest.get("headline"):
-                case None:
-                    return Showcase(figure)
-                case [str(model), str(metric)]:
-                    return Showcase(figure, (model, metric))
-    raise NotebookError(
-        f'{path}: "gallery" is {declared!r}. Expected the name of a figure and, if one '
-        "of its results stands for the notebook, model and metric: "
-        '{"figure": "lenet5_curves", "headline": ["lenet5", "valid_accuracy"]}.'
+        needs=tuple(metadata.get("needs", ())),
+        **metadata.get("gallery", {}),
     )
 
 
@@ -263,34 +230,24 @@ def _parameters(source: str, notebook: str) -> dict[str, Parameter]:
     lines = source.split("\n")
     found = {}
     for statement in statements:
-        last = lines[(statement.end_lineno or 0) - 1].encode()
-        behind = last[statement.end_col_offset :].decode()
-        parameter = _parameter(statement, behind.partition("#")[2].strip())
-        if not parameter:
-            raise NotebookError(
-                f"The parameters of {notebook} hold `{ast.unparse(statement)}`. "
-                "Expected annotated literals of type int, float, bool or str, or a "
-                'list[…] of them, or "Optional[…]", such as `epochs: int = 60  # all`.'
-            )
-        found[parameter.name] = parameter
+        match statement:
+            case ast.AnnAssign(target=ast.Name(id=name), value=ast.expr() as value):
+                last = lines[(statement.end_lineno or 0) - 1].encode()
+                comment = last[statement.end_col_offset :].decode().partition("#")[2]
+                kind = ast.unparse(statement.annotation).strip("'")
+                # papermill does not know `int | None`.
+                kind = re.sub(r"^Optional\[(.*)\]$", r"\1 | None", kind)
+                with suppress(ValueError):  # no literal, or of no or another type
+                    default = ast.literal_eval(value)
+                    parameter = Parameter(name, kind, default, comment.strip())
+                    # A default in quotes must not pass for a number: only the command
+                    # line speaks in text.
+                    if parameter.parse(default) == default:
+                        found[name] = parameter
+                        continue
+        raise NotebookError(
+            f"The parameters of {notebook} hold `{ast.unparse(statement)}`. "
+            "Expected annotated literals of type int, float, bool or str, or a "
+            'list[…] of them, or "Optional[…]", such as `epochs: int = 60  # all`.'
+        )
     return found
-
-
-def _parameter(statement: ast.stmt, comment: str) -> Parameter | None:
-    """What a statement declares; None if that is no parameter of a known type."""
-    match statement:
-        case ast.AnnAssign(
-            target=ast.Name(id=name), annotation=annotation, value=ast.expr() as value
-        ):
-            kind = ast.unparse(annotation).strip("'")
-            # papermill does not know `int | None`.
-            kind = re.sub(r"^Optional\[(.*)\]$", r"\1 | None", kind)
-            with suppress(ValueError):  # no literal, or of another type
-                parameter = Parameter(name, kind, ast.literal_eval(value), comment)
-                # A default in quotes must not pass for a number: only the command line
-                # speaks in text.
-                if is_parameter_type(kind) and (
-                    parameter.parse(parameter.default) == parameter.default
-                ):
-                    return parameter
-    return None

@@ -23,11 +23,14 @@ def commit() -> str:
     """The commit that the repository is at, with ``+changes`` if tracked files differ;
     empty without git.
     """
-    describe = "git describe --always --exclude=* --abbrev=12 --dirty=+changes"
+    how = "--always", "--exclude=*", "--abbrev=12", "--dirty=+changes"
+    return git(ROOT, "describe", *how).decode().strip()
+
+
+def git(folder: Path, *command: str) -> bytes:
+    """What git answers in a folder; nothing where it cannot."""
     try:
-        done = subprocess.run(  # noqa: S603
-            describe.split(), cwd=ROOT, capture_output=True, check=True, text=True
-        )
-    except (OSError, subprocess.CalledProcessError):
-        return ""
-    return done.stdout.strip()
+        done = subprocess.run(["git", *command], cwd=folder, capture_output=True)  # noqa: PLW1510, S603, S607
+    except OSError:
+        return b""
+    return b"" if done.returncode else done.stdout

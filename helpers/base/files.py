@@ -15,13 +15,9 @@ import psutil
 from helpers.base.errors import WriteError
 
 ADVICE = {
-    **dict.fromkeys((errno.ENOSPC, errno.EDQUOT), "Free some space"),
-    **dict.fromkeys(
-        (errno.EACCES, errno.EPERM, errno.EROFS), "Allow yourself to write there"
-    ),
-    **dict.fromkeys(
-        (errno.EEXIST, errno.ENOTDIR, errno.EISDIR), "See what is in the way"
-    ),
+    "Free some space": (errno.ENOSPC, errno.EDQUOT),
+    "Allow yourself to write there": (errno.EACCES, errno.EPERM, errno.EROFS),
+    "See what is in the way": (errno.EEXIST, errno.ENOTDIR, errno.EISDIR),
 }
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -93,9 +89,10 @@ def writing(path: Path) -> Iterator[None]:
         # A full disk names no file; a file elsewhere is another matter.
         there = Path(error.filename or path)
         near = there.is_relative_to(path.parent) or path.is_relative_to(there)
-        if not near or error.errno not in ADVICE:
+        advice = [text for text, numbers in ADVICE.items() if error.errno in numbers]
+        if not near or not advice:
             raise
         raise WriteError(
-            f"{path} cannot be written ({error.strerror}). {ADVICE[error.errno]}, or "
-            "name another place (CNN_EXPORTS for runs, CNN_DATA for data)."
+            f"{path} cannot be written ({error.strerror}). {advice[0]}, or name "
+            "another place (CNN_EXPORTS for runs, CNN_DATA for data)."
         ) from error

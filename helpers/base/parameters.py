@@ -48,37 +48,25 @@ class Parameter:
         for a ``str`` it stays as it is (``007``).
 
         Raises:
-            ConfigError: the value does not fit the type.
+            ConfigError: the value does not fit the type, or there is no such type.
         """
+        one = self.type.removesuffix(" | None")
+        kind = one.removeprefix("list[").removesuffix("]")
         try:
-            return _convert(self.type, value)
-        except (TypeError, ValueError, yaml.YAMLError):
+            read = SCALARS[kind]
+            if one != self.type and str(value).strip().lower() in {"none", "null"}:
+                return None
+            if one == kind:
+                return _scalar(value, kind, read)
+            return [_scalar(item, kind, read) for item in _items(value)]
+        except (KeyError, TypeError, ValueError, yaml.YAMLError):
             raise ConfigError(
                 f"Parameter {self.name} ({self.help or 'no description'}) does not "
                 f"take {value!r}. Expected {self.type}, for example {self.default!r}."
             ) from None
 
 
-def is_parameter_type(kind: str) -> bool:
-    """Whether a parameter may have this annotation."""
-    return _scalar_of(kind) in SCALARS
-
-
-def _scalar_of(kind: str) -> str:
-    return kind.removesuffix(" | None").removeprefix("list[").removesuffix("]")
-
-
-def _convert(kind: str, value: Any) -> Any:
-    if kind.endswith(" | None") and str(value).strip().lower() in {"none", "null"}:
-        return None
-    scalar = _scalar_of(kind)
-    if kind.startswith("list["):
-        return [_scalar(scalar, item) for item in _items(value)]
-    return _scalar(scalar, value)
-
-
-def _scalar(kind: str, value: Any) -> Any:
-    read = SCALARS[kind]
+def _scalar(value: Any, kind: str, read: Callable[[str], Any]) -> Any:
     if isinstance(value, str):
         value = read(value)
     elif kind == "float" and type(value) is int:

@@ -38,7 +38,12 @@ _FINDING = {
     "verdict": {"enum": VERDICTS},
 }
 _DATA = dict.fromkeys(("name", "source", "backbone", "weights", "replaces"), TEXT)
-OPTIONAL = {"error": TEXT, "reduced": many(TEXT)}  # left out where empty
+_PROCESS = {"host": TEXT, "pid": SIZE, "started": NUMBER}
+OPTIONAL = {  # left out where empty
+    "error": TEXT,
+    "reduced": many(TEXT),
+    "process": fields({}, _PROCESS),
+}
 SCHEMA = fields(
     {
         "notebook": {"type": "string", "pattern": r"^[^/\\.][^/\\]*/[^/\\.][^/\\]*$"},
@@ -77,6 +82,7 @@ class RunRecord:
         environment: ``device``, ``torch``, ``python``, ``commit`` and the like.
         seconds: wall time of the run.
         error: why it did not complete.
+        process: that it runs in, as ``save`` notes it.
     """
 
     notebook: str
@@ -89,6 +95,7 @@ class RunRecord:
     seconds: float = 0.0
     error: str | None = None
     reduced: list[str] = field(default_factory=list)
+    process: dict[str, Any] = field(default_factory=dict, compare=False)
 
     @classmethod
     def load(cls, path: Path) -> RunRecord:
@@ -99,17 +106,11 @@ class RunRecord:
                 names the file and what is wrong.
         """
         try:
-            content = json.loads(
-                path.read_text(encoding="utf-8"),
-                parse_int=_finite,
-                parse_float=_finite,
-                parse_constant=_finite,
-            )
-            process = content.pop("process", {}) if isinstance(content, dict) else {}
+            content = json.loads(path.read_text(encoding="utf-8"), parse_int=_whole)
             problem = misfit(content, SCHEMA)
             record = None if problem else cls(**content)
-            if record:
-                record._text().encode()  # noqa: SLF001  # what is read can be written
+            if record:  # what is read can be written: no NaN, for example
+                record._text().encode()  # noqa: SLF001
         except OSError as error:
             raise ExportError(
                 f"There is no record of a run at {path} ({error.strerror}): run its "
@@ -123,7 +124,7 @@ class RunRecord:
             problem = f"it has no parameter {min(alien)}, but was reduced in it"
         if not record or problem:
             raise ExportError(f"{path} is of another version: {problem}. {AGAIN}")
-        if record.status == "running" and not lives(process):
+        if record.status == "running" and not lives(record.process):
             record.status, record.error = "interrupted", "its process was killed"
         return record
 
@@ -136,11 +137,7 @@ class RunRecord:
         return list(self._summary(model, metric)["values"])
 
     def estimate(self, model: str, metric: str) -> Estimate:
-        """A result with its interval.
-
-        Raises:
-            ExportError: the run has not recorded it.
-        """
+        """A result with its interval; raises as ``values``."""
         return estimate_of(metric, self._summary(model, metric))
 
     def _summary(self, model: str, metric: str) -> dict[str, Any]:
@@ -181,6 +178,7 @@ class RunRecord:
 
     def save(self, path: Path) -> None:
         """Writes the record to ``path``, whole or not at all."""
+        self.process = this_process() if self.status == "running" else {}
         text = self._text()
         with write_atomic(path) as temporary:
             temporary.write_text(text, encoding="utf-8")
@@ -191,8 +189,6 @@ class RunRecord:
             for name, value in asdict(self).items()
             if value or name not in OPTIONAL
         }
-        if self.status == "running":
-            content["process"] = this_process()
         text = json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False)
         return f"{text}\n"
 
@@ -239,7 +235,7 @@ def said(finding: Mapping[str, Any], replaced: str = "") -> str:
     return f"{verdict}, {replaced}" if replaced and finding["section"] else verdict
 
 
-def _finite(text: str) -> float:
-    if not math.isfinite(number := float(text)):
-        raise ValueError(f"{text[:20]} is not a finite number")
-    return int(text) if text.lstrip("-").isdigit() else number
+def _whole(text: str) -> int:
+    if math.isinf(float(text)):
+        raise ValueError(f"{text[:20]}… is too large")
+    return int(text)

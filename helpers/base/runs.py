@@ -80,11 +80,8 @@ def find_run(name: str, *, source: str | None = None) -> Path:
     """The folder of the best complete run of a notebook; its usual place without any.
 
     A headless run takes only what its own kind has left; elsewhere a trial, lesser or
-    quick run will do where there is no full one.
-
-    Args:
-        name: of the notebook.
-        source: ``real`` or ``synthetic`` to go before runs on the other.
+    quick run will do where there is no full one. Runs on the data ``source``, ``real``
+    or ``synthetic``, go before those on the other.
     """
     root = exports_dir()
     kinds = ("",) if GIVEN in os.environ else ("", TRIAL, LESSER, QUICK)
@@ -108,7 +105,7 @@ def executed_notebooks(names: Sequence[str], *, quick: bool = False) -> list[Pat
     Args:
         names: assignments, notebooks or paths of ``.ipynb`` files; none means every run
             there is.
-        quick: take quick runs.
+        quick: whether quick runs are meant.
 
     Raises:
         NotebookError: a name is unknown, or that notebook has not been run.
@@ -146,8 +143,7 @@ def load_records(
     """
     if names is None:
         names = [notebook.name for notebook in find_notebooks()]
-    found = {name: _complete(root / name) for name in names}
-    return {name: record for name, record in found.items() if record}
+    return {name: run for name in names if (run := _complete(root / name))}
 
 
 def _complete(folder: Path) -> RunRecord | None:

@@ -47,9 +47,8 @@ def read_tensors(path: Path) -> Any:
     try:
         return torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # whatever torch, zipfile and pickle have for damage
-        reason = (
-            f"{type(error).__name__}: {str(error).partition(chr(10))[0] or 'empty'}"
-        )
+        first, *_ = [*str(error).splitlines(), "empty"]
+        reason = f"{type(error).__name__}: {first}"
         with suppress(OSError), path.open("rb") as file:
             start = file.read(99).lstrip()
             for mark, what in _INSTEAD.items():

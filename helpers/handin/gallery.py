@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from helpers.base.declared import DeclaredNotebook, Showcase, find_notebooks
+from helpers.base.declared import DeclaredNotebook, find_notebooks
 from helpers.base.record import RunRecord, reached, said
 from helpers.base.runs import exports_root, load_records, run_command
 from helpers.export.pages import write_export
@@ -68,19 +68,16 @@ def write_gallery(*, quick: bool = False) -> Path:
 
 def _files(notebook: DeclaredNotebook, own: bool, root: Path) -> dict[str, Any]:
     """Links to the documents of a run here, or to those that git keeps; its figure."""
-    name, showcase = notebook.name, notebook.gallery or Showcase("figure")
+    name, figure = notebook.name, notebook.figure or "figure"
     folder, layout = (root, RUN) if own else (reference.reference_dir(), KEPT)
-    paths = {
-        text: folder / path.format(name, showcase.figure)
-        for text, path in layout.items()
-    }
+    paths = {text: folder / path.format(name, figure) for text, path in layout.items()}
     there = {text: path for text, path in paths.items() if path.is_file()}
     links = {text: quote(os.path.relpath(there[text], root)) for text in there}
     found: dict[str, Any] = {"links": links}
     if url := links.pop("figure", ""):
         from PIL import Image
 
-        words = showcase.figure.replace("_", " ").capitalize()
+        words = figure.replace("_", " ").capitalize()
         with Image.open(there["figure"]) as opened:
             found["figure"] = (url, f"{words} of {name}", *opened.size)
     return found
@@ -88,7 +85,7 @@ def _files(notebook: DeclaredNotebook, own: bool, root: Path) -> dict[str, Any]:
 
 def _headline(notebook: DeclaredNotebook, record: RunRecord) -> tuple[str, str] | None:
     """The number that stands for a run, and what it is."""
-    model, metric = (notebook.gallery and notebook.gallery.headline) or ("", "")
+    model, metric = notebook.headline or ("", "")
     if metric in record.results.get(model, {}):
         label = f"{metric.replace('_', ' ')} of {model}"
         return str(record.estimate(model, metric)), label

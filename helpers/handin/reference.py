@@ -117,7 +117,7 @@ def _keep_pages(record: RunRecord, run: Path, kept: Path) -> None:
     for suffix, page in pages.items():
         write_export(kept.with_suffix(suffix), page)
     declared = read_checked_in(notebooks_dir() / f"{record.notebook}.ipynb")
-    figure = declared.gallery.figure if declared.gallery else ""
+    figure = declared.figure
     picture = run / "figures" / f"{figure}.png"
     if picture.is_file():
         small = _with_palette(picture.read_bytes(), COLOURS[0], THUMBNAIL)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import re
+import math
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -10,10 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TextIO
 
-from helpers.base.errors import ExportError, WriteError
+import click
+
+from helpers.base.errors import ExportError
 from helpers.base.files import write_atomic, writing
 from helpers.base.record import RunRecord, Status
-from helpers.base.runs import GIVEN, place, run_command, unfinished, unfinished_dir
+from helpers.base.runs import GIVEN, place, unfinished
 from helpers.base.terminal import say
 from helpers.runner.plan import Job
 from helpers.runner.progress import LogStream
@@ -21,7 +23,6 @@ from helpers.runner.progress import LogStream
 if TYPE_CHECKING:
     from papermill.exceptions import PapermillExecutionError
 
-ANSI = re.compile(r"\x1b\[[0-9;]*m")
 Export = Callable[[Path], Sequence[Path]]  # an executed notebook to its documents
 
 
@@ -54,13 +55,13 @@ class Outcome:
 
 
 def execute(
-    job: Job, *, timeout: float | None = None, export: Export | None = None
+    job: Job, *, timeout: float = math.inf, export: Export | None = None
 ) -> Outcome:
     """Runs one notebook into its run folder and exports it.
 
     Args:
         job: the notebook and its parameters.
-        timeout: seconds that the whole notebook may take; None for no limit.
+        timeout: seconds that the whole notebook may take.
         export: makes documents of the executed notebook; None makes none.
 
     Returns:
@@ -69,18 +70,20 @@ def execute(
     try:
         with writing(job.exports):
             return _execute(job, timeout, export)
-    except WriteError as error:
-        name, reason = job.notebook.name, str(error)
-        close_records([job], "failed", reason)
-        folder = unfinished_dir(job.exports, name)
-        hint = f"then: {run_command(name, quick=job.quick)}"
-        return Outcome(name, folder, "failed", reason, hint)
+    except ExportError as error:
+        close_records([job], "failed", str(error))
+        return not_run(job, "failed", str(error))
+
+
+def not_run(job: Job, status: Literal["failed", "skipped"], why: str) -> Outcome:
+    """The outcome of a job for which something else is in the way."""
+    return Outcome(job.name, job.folder, status, why, f"then: {job.command}")
 
 
 def is_running(job: Job) -> bool:
     """Whether another process is running it."""
     with suppress(ExportError):  # there is no record
-        return RunRecord.load(_unfinished_record(job)).status == "running"
+        return RunRecord.load(job.folder / "metrics.json").status == "running"
     return False
 
 
@@ -88,19 +91,15 @@ def close_records(jobs: Sequence[Job], status: Status, reason: str) -> None:
     """Says in the records of runs that were broken off how they ended."""
     for job in jobs:
         with suppress(ExportError):  # it had not begun, or the disk is full
-            record = RunRecord.load(path := _unfinished_record(job))
+            record = RunRecord.load(path := job.folder / "metrics.json")
             if record.status in ("running", "interrupted"):
                 record.status, record.error = status, reason
                 record.save(path)
 
 
-def _unfinished_record(job: Job) -> Path:
-    return unfinished_dir(job.exports, job.notebook.name) / "metrics.json"
-
-
-def _execute(job: Job, timeout: float | None, export: Export | None) -> Outcome:
+def _execute(job: Job, timeout: float, export: Export | None) -> Outcome:
     start = time.monotonic()
-    name, declared = job.notebook.name, job.notebook.parameters
+    name, declared = job.name, job.notebook.parameters
     folder = unfinished(job.exports, name)
     path = folder / "metrics.json"
     defaults = {parameter: declared[parameter].default for parameter in declared}
@@ -120,10 +119,9 @@ def _execute(job: Job, timeout: float | None, export: Export | None) -> Outcome:
         say(f"{name}  {status} after {seconds:.0f} s")
         return outcome
     say(f"{name}  complete in {seconds:.0f} s")
-    files: Sequence[Path] = ()
     if export:
         try:
-            files = export(folder / "notebook.ipynb")
+            outcome.files = export(folder / "notebook.ipynb")
         except ExportError as error:
             outcome.reason = f"not exported: {error}"
             outcome.hint = (
@@ -131,12 +129,12 @@ def _execute(job: Job, timeout: float | None, export: Export | None) -> Outcome:
                 f"export {name}{' --quick' if job.quick else ''}"
             )
     outcome.folder = place(folder, job.exports, name)
-    outcome.files = [outcome.folder / file.name for file in files]
+    outcome.files = [outcome.folder / file.name for file in outcome.files]
     return outcome
 
 
 def _run(
-    job: Job, folder: Path, timeout: float | None, log: TextIO
+    job: Job, folder: Path, timeout: float, log: TextIO
 ) -> tuple[Status, str, str]:
     """Runs it; returns how it ended and, if it failed, why and what to do about it."""
     # They take a second to import, which no other command should wait for.
@@ -144,15 +142,14 @@ def _run(
     from papermill.exceptions import PapermillExecutionError  # noqa: PLC0415
 
     status: Status = "failed"
-    traceback = ""
     try:
         _papermill(job, folder, timeout, log)
     except PapermillExecutionError as error:
         reason, hint = _cause(error, job)
-        traceback = ANSI.sub("", "\n".join(error.traceback))
+        log.write(click.unstyle("\n".join(["", *error.traceback])))
     except CellTimeoutError:
         status, reason = "timeout", f"it took longer than {timeout:g} s"
-        hint = f"give it more time, or no limit: --timeout {2 * (timeout or 0):g}"
+        hint = f"give it more time, or no limit: --timeout {2 * timeout:g}"
     except DeadKernelError:
         status, reason = "killed", "its kernel was killed"
         hint = (
@@ -166,11 +163,11 @@ def _run(
         return "complete", "", ""
     if status != "failed":
         reason += f" in {_cell(_broken_off(folder, status, reason), job)}"
-    log.write(f"\n{traceback}\n{status}: {reason}\n")
+    log.write(f"\n{status}: {reason}\n")
     return status, reason, hint
 
 
-def _papermill(job: Job, folder: Path, timeout: float | None, log: TextIO) -> None:
+def _papermill(job: Job, folder: Path, timeout: float, log: TextIO) -> None:
     import papermill  # noqa: PLC0415
     from jupyter_client.kernelspec import KernelSpecManager  # noqa: PLC0415
     from jupyter_client.manager import AsyncKernelManager  # noqa: PLC0415
@@ -192,7 +189,11 @@ def _papermill(job: Job, folder: Path, timeout: float | None, log: TextIO) -> No
     Kernel.kernel_spec.env = {"CNN_EXPORTS": str(job.exports), GIVEN: str(folder)}
     papermill_io.register(str(folder), WholeFiles())
     logger.setLevel("CRITICAL")  # whatever it would report is in the outcome
-    deadline = time.monotonic() + timeout if timeout else None
+    end = time.monotonic() + timeout
+
+    def left(_cell: object) -> float | None:
+        return None if end == math.inf else max(0.1, end - time.monotonic())
+
     papermill.execute_notebook(
         job.notebook.path,
         folder / "notebook.ipynb",
@@ -202,15 +203,15 @@ def _papermill(job: Job, folder: Path, timeout: float | None, log: TextIO) -> No
         kernel_manager_class=Kernel,
         cwd=job.notebook.path.parent,
         progress_bar=False,
-        stdout_file=LogStream(log, job.notebook.name),
-        stderr_file=LogStream(log, job.notebook.name),
+        stdout_file=LogStream(log, job.name),
+        stderr_file=LogStream(log, job.name),
         shutdown_kernel="immediate",
         # A kernel that runs has read it.
         on_cell_start=lambda **_: (folder / "kernel.json").unlink(missing_ok=True),
         # The kernel's own warnings would go to the terminal.
         extra_arguments=["--log-level=ERROR"],
-        # papermill's own limit is for each cell; nbclient takes 0 for none.
-        timeout_func=lambda _cell: deadline and max(0.1, deadline - time.monotonic()),
+        # papermill's own limit is for each cell.
+        timeout_func=left,
     )
 
 

@@ -77,8 +77,11 @@ def say_remaining(left: Mapping[str, Job], jobs: int) -> None:
 
 
 def _seconds_before(job: Job) -> float:
-    kept = REFERENCE / f"{job.notebook.name}.json"
-    for path in [job.folder / "metrics.json", *([] if job.quick else [kept])]:
+    kept = REFERENCE / f"{job.name}.json"
+    for path in [
+        job.exports / job.name / "metrics.json",
+        *([] if job.quick else [kept]),
+    ]:
         with suppress(ExportError):  # what is damaged is no reason not to run
             if (record := RunRecord.load(path)).status == "complete":
                 return record.seconds

@@ -7,7 +7,7 @@ from typing import Any
 import nbformat
 import pytest
 
-from helpers.base.declared import Showcase, find_notebooks, read_notebook, resolve
+from helpers.base.declared import find_notebooks, read_notebook, resolve
 from helpers.base.errors import ConfigError, NotebookError
 
 PARAMETERS = """\
@@ -17,6 +17,12 @@ limit: int | None = None  # images; all of them if None
 sizes: list[int] = [1, 2]  # of the
 name: str = "a # b"  # with = and # in it
 """
+
+
+@pytest.fixture
+def notebooks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr("helpers.base.declared.notebooks_dir", lambda: tmp_path)
+    return tmp_path
 
 
 def write(
@@ -90,21 +96,19 @@ def test_anything_but_annotated_literals_is_refused(
 
 @pytest.mark.parametrize("needs", ["course/00_zero", ["00_zero"], [3], {"a": 1}])
 def test_ill_formed_needs_are_refused(tmp_path: Path, needs: Any) -> None:
-    with pytest.raises(NotebookError, match="needs"):
+    with pytest.raises(NotebookError, match=r"it\.metadata\.needs.* must"):
         read_notebook(write(tmp_path, needs=needs))
 
 
 def test_what_stands_for_a_notebook_is_a_figure_and_perhaps_a_result(
     tmp_path: Path,
 ) -> None:
-    assert read_notebook(write(tmp_path)).gallery is None
-    assert read_notebook(
-        write(tmp_path, gallery={"figure": "curves"})
-    ).gallery == Showcase("curves")
+    assert read_notebook(write(tmp_path)).figure == ""
+    notebook = read_notebook(write(tmp_path, gallery={"figure": "curves"}))
+    assert (notebook.figure, notebook.headline) == ("curves", ())
     both = {"figure": "curves", "headline": ["cnn", "valid_accuracy"]}
-    assert read_notebook(write(tmp_path, gallery=both)).gallery == Showcase(
-        "curves", ("cnn", "valid_accuracy")
-    )
+    notebook = read_notebook(write(tmp_path, gallery=both))
+    assert notebook.headline == ["cnn", "valid_accuracy"]
 
 
 @pytest.mark.parametrize(
@@ -126,7 +130,7 @@ def test_anything_else_that_stands_for_a_notebook_is_refused(
 ) -> None:
     with pytest.raises(
         NotebookError,
-        match=r'01_first\.ipynb: "gallery" is .*Expected the name of a figure',
+        match=r"01_first\.ipynb is not .*: it\.metadata\.gallery.* must .*_curves",
     ):
         read_notebook(write(tmp_path, gallery=gallery))
 
@@ -146,10 +150,10 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
         read_notebook(tmp_path / "none.ipynb")
 
 
-def test_a_notebook_with_a_fault_is_listed_with_it(tmp_path: Path) -> None:
-    write(tmp_path, "a/01_one")
-    (tmp_path / "a/02_empty.ipynb").touch()
-    one, empty = find_notebooks(tmp_path)
+def test_a_notebook_with_a_fault_is_listed_with_it(notebooks: Path) -> None:
+    write(notebooks, "a/01_one")
+    (notebooks / "a/02_empty.ipynb").touch()
+    one, empty = find_notebooks()
     assert (one.name, one.fault) == ("a/01_one", "")
     assert empty.name == "a/02_empty"
     assert "02_empty.ipynb is not a notebook" in empty.fault
@@ -163,22 +167,22 @@ def test_a_type_may_be_written_as_papermill_reads_it(tmp_path: Path) -> None:
     assert {parameter.type for parameter in parameters.values()} == {"int | None"}
 
 
-def test_names_resolve_to_notebooks(tmp_path: Path) -> None:
+def test_names_resolve_to_notebooks(notebooks: Path) -> None:
     for name in (
         "b/02_two",
         "b/01_one",
         "a/01_one",
         "a/.ipynb_checkpoints/01_one-checkpoint",
     ):
-        write(tmp_path, name)
-    assert [n.name for n in find_notebooks(tmp_path)] == [
+        write(notebooks, name)
+    assert [n.name for n in find_notebooks()] == [
         "a/01_one",
         "b/01_one",
         "b/02_two",
     ]
 
     def names(name: str) -> list[str]:
-        return [n.name for n in resolve(name, tmp_path)]
+        return [n.name for n in resolve(name)]
 
     assert names("b") == ["b/01_one", "b/02_two"]
     assert names("b/01_one") == names("notebooks/b/01_one.ipynb") == ["b/01_one"]

@@ -55,10 +55,10 @@ def test_a_quick_run_leaves_a_page_and_claims_nothing(
     assert (outcome.folder / "notebook.pdf").read_bytes().startswith(b"%PDF-")
     assert (outcome.folder / "run.log").stat().st_size > 0
     look_at_page(outcome.folder / "notebook.html")
-    assert notebook.gallery
-    assert (outcome.folder / "figures" / f"{notebook.gallery.figure}.png").is_file()
-    if notebook.gallery.headline:
-        assert record.values(*notebook.gallery.headline)
+    assert notebook.figure
+    assert (outcome.folder / "figures" / f"{notebook.figure}.png").is_file()
+    if notebook.headline:
+        assert record.values(*notebook.headline)
 
 
 def look_at_page(path: Path) -> None:

@@ -22,11 +22,13 @@ WriteNotebook = Callable[..., Path]
 
 @pytest.fixture
 def notebooks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty folder of notebooks, with the exports folder beside it."""
+    """An empty folder in place of the project's, with the exports beside it."""
     monkeypatch.setenv("CNN_EXPORTS", str(tmp_path / "exports"))
     folder = tmp_path / "notebooks"
     folder.mkdir()
     (folder / "quick.yaml").write_text("{}")
+    for module in ("base.declared", "runner.plan"):
+        monkeypatch.setattr(f"helpers.{module}.notebooks_dir", lambda: folder)
     return folder
 
 

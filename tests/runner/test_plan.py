@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from helpers.base.errors import ConfigError, ExportError, NotebookError
+from helpers.base.errors import ConfigError, NotebookError
 from helpers.base.record import RunRecord
 from helpers.runner.plan import Job, make_plan, read_quick_settings
 
@@ -13,50 +13,35 @@ WriteNotebook = Callable[..., Path]
 EPOCHS = "epochs: int = 60  # passes"
 
 
-def names(plan: list[list[Job]]) -> list[list[str]]:
-    return [[job.notebook.name for job in level] for level in plan]
-
-
-def test_notebooks_are_ordered_by_what_they_need(
-    notebooks: Path, write_notebook: WriteNotebook
-) -> None:
-    write_notebook("01_a", needs=["course/03_c"])
-    write_notebook("02_b")
-    write_notebook("03_c", needs=["course/02_b"])
-    write_notebook("04_d")
-    plan = make_plan([], folder=notebooks)
-    assert names(plan) == [
-        ["course/02_b", "course/04_d"],
-        ["course/03_c"],
-        ["course/01_a"],
-    ]
+def names(plan: list[Job]) -> list[str]:
+    return [job.name for job in plan]
 
 
 def test_a_notebook_named_twice_runs_once(
     notebooks: Path, write_notebook: WriteNotebook
 ) -> None:
     write_notebook("01_a")
-    assert names(make_plan(["course", "01_a"], folder=notebooks)) == [["course/01_a"]]
+    assert names(make_plan(["course", "01_a"])) == ["course/01_a"]
 
 
-def test_a_level_keeps_the_order_of_names_or_of_the_quick_settings(
+def test_a_plan_keeps_the_order_of_names_or_of_the_quick_settings(
     notebooks: Path, write_notebook: WriteNotebook
 ) -> None:
     for name in ("01_a", "02_b", "03_c"):
         write_notebook(name)
     (notebooks / "quick.yaml").write_text("course/03_c: {}\ncourse/02_b: {}")
     planned = {
-        "03 02 01": make_plan([], folder=notebooks, quick=True),
-        "01 02 03": make_plan([], folder=notebooks),
-        "02 01": make_plan(["02_b", "01_a"], folder=notebooks),
+        "03 02 01": make_plan(quick=True),
+        "01 02 03": make_plan(),
+        "02 01": make_plan(["02_b", "01_a"]),
     }
-    for order, [level] in planned.items():
-        assert " ".join(job.notebook.path.stem[:2] for job in level) == order
+    for order, plan in planned.items():
+        assert " ".join(job.notebook.path.stem[:2] for job in plan) == order
 
 
 def test_the_first_page_of_a_quick_run_is_of_data_that_are_real_everywhere() -> None:
-    [first, *_], *_ = make_plan([], quick=True)
-    assert first.notebook.name == "lines/01_foundations"
+    first, *_ = make_plan(quick=True)
+    assert first.name == "lines/01_foundations"
 
 
 def test_a_circle_of_needs_is_shown(
@@ -68,7 +53,7 @@ def test_a_circle_of_needs_is_shown(
         NotebookError,
         match=r"circle: course/0\d_\w needs course/0\d_\w needs course/0\d_\w",
     ):
-        make_plan([], folder=notebooks)
+        make_plan()
 
 
 def test_a_missing_model_names_the_command(
@@ -80,12 +65,12 @@ def test_a_missing_model_names_the_command(
         NotebookError,
         match=r"needs what course/01_a makes.*python -m helpers run course/01_a$",
     ):
-        make_plan(["02_b"], folder=notebooks)
+        make_plan(["02_b"])
     record = exports / "course/01_a/metrics.json"
     RunRecord("course/01_a", status="complete").save(record)
-    assert names(make_plan(["02_b"], folder=notebooks)) == [["course/02_b"]]
+    assert names(make_plan(["02_b"])) == ["course/02_b"]
     with pytest.raises(NotebookError, match=r"run course/01_a --quick$"):
-        make_plan(["02_b"], folder=notebooks, quick=True)
+        make_plan(["02_b"], quick=True)
 
 
 def test_a_report_names_all_that_has_not_been_run(
@@ -102,10 +87,10 @@ def test_a_report_names_all_that_has_not_been_run(
         NotebookError,
         match=r"needs what course/02_b, course/03_c makes.*run course/02_b course/03_c",
     ):
-        make_plan(["04_report"], folder=notebooks)
+        make_plan(["04_report"])
     for name in ("course/02_b", "course/03_c"):
         RunRecord(name, status="complete").save(exports / name / "metrics.json")
-    assert names(make_plan(["04_report"], folder=notebooks)) == [["course/04_report"]]
+    assert names(make_plan(["04_report"])) == ["course/04_report"]
 
 
 def test_quick_settings_give_way_to_the_command_line(
@@ -113,11 +98,11 @@ def test_quick_settings_give_way_to_the_command_line(
 ) -> None:
     write_notebook("01_a", parameters=f"{EPOCHS}\nlimit: int = 0  # images")
     (notebooks / "quick.yaml").write_text("course/01_a: {epochs: 1, limit: 10}")
-    [[job]] = make_plan([], folder=notebooks, quick=True, parameters={"epochs": "2"})
+    [job] = make_plan(quick=True, parameters={"epochs": "2"})
     assert job.parameters == {"epochs": 2, "limit": 10}
-    assert job.folder == exports / "quick/course/01_a"
-    [[job]] = make_plan([], folder=notebooks)
-    assert (job.parameters, job.folder) == ({}, exports / "course/01_a")
+    assert job.exports == exports / "quick"
+    [job] = make_plan()
+    assert (job.parameters, job.exports) == ({}, exports)
 
 
 def test_a_parameter_goes_to_the_notebooks_that_declare_it(
@@ -125,22 +110,22 @@ def test_a_parameter_goes_to_the_notebooks_that_declare_it(
 ) -> None:
     write_notebook("01_a", parameters=EPOCHS)
     write_notebook("02_b")
-    [level] = make_plan([], folder=notebooks, parameters={"epochs": "2"})
-    assert [job.parameters for job in level] == [{"epochs": 2}, {}]
+    plan = make_plan(parameters={"epochs": "2"})
+    assert [job.parameters for job in plan] == [{"epochs": 2}, {}]
     with pytest.raises(
         ConfigError,
         match=r"None of these notebooks has a parameter epoch\. Known: epochs\.",
     ):
-        make_plan([], folder=notebooks, parameters={"epoch": "2"})
+        make_plan(parameters={"epoch": "2"})
     with pytest.raises(
         ConfigError,
         match=r"course/01_a has no parameter epoch\. Its parameters: epochs \(int\)",
     ):
-        make_plan(["01_a"], folder=notebooks, parameters={"epoch": "2"})
+        make_plan(["01_a"], parameters={"epoch": "2"})
     with pytest.raises(
         ConfigError, match=r"epochs \(passes\) does not take 'few'\. Expected int"
     ):
-        make_plan([], folder=notebooks, parameters={"epochs": "few"})
+        make_plan(parameters={"epochs": "few"})
 
 
 @pytest.mark.parametrize(
@@ -160,27 +145,15 @@ def test_wrong_quick_settings_are_refused(
     write_notebook("01_a", parameters=EPOCHS)
     (notebooks / "quick.yaml").write_text(text)
     with pytest.raises(ConfigError, match=message):
-        read_quick_settings(notebooks)
+        read_quick_settings()
 
 
 def test_missing_quick_settings_are_named(notebooks: Path) -> None:
     (notebooks / "quick.yaml").unlink()
     with pytest.raises(ConfigError, match=r"quick\.yaml cannot be read"):
-        read_quick_settings(notebooks)
+        read_quick_settings()
 
 
 def test_no_notebooks_is_an_error(notebooks: Path) -> None:
     with pytest.raises(NotebookError, match="There are no notebooks in"):
-        make_plan([], folder=notebooks)
-
-
-def test_a_damaged_record_stops_the_plan_and_not_the_finished_run(
-    notebooks: Path, exports: Path, write_notebook: WriteNotebook
-) -> None:
-    write_notebook("01_a")
-    record = exports / "course/01_a/metrics.json"
-    record.parent.mkdir(parents=True)
-    record.write_text("{")
-    with pytest.raises(ExportError, match=r"damaged .* Move its folder away, and run"):
-        make_plan([], folder=notebooks)
-    assert make_plan([], folder=notebooks, quick=True)
+        make_plan()

@@ -20,45 +20,40 @@ def ran(exports: Path, name: str, seconds: float, status: str = "complete") -> N
 
 
 @pytest.fixture
-def three(notebooks: Path, exports: Path, write_notebook: WriteNotebook) -> Path:
+def three(notebooks: Path, exports: Path, write_notebook: WriteNotebook) -> None:
     """Three notebooks: two that took 100 and 300 seconds, one that never ran."""
     for name in ("01_a", "02_b", "03_c"):
         write_notebook(name)
     ran(exports, "course/01_a", 100)
     ran(exports, "course/02_b", 300)
     ran(exports, "course/03_c", 9, "failed")
-    return notebooks
 
 
-def said(
-    folder: Path, capsys: pytest.CaptureFixture[str], *names: str, jobs: int = 1
-) -> str:
-    plan = make_plan(names, folder=folder)
-    left = {job.notebook.name: job for level in plan for job in level}
-    say_remaining(left, jobs)
+def said(capsys: pytest.CaptureFixture[str], *names: str, jobs: int = 1) -> str:
+    say_remaining({job.name: job for job in make_plan(names)}, jobs)
     return capsys.readouterr().out
 
 
-def test_what_is_left_follows_earlier_runs(
-    three: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert said(three, capsys) == "3 notebooks left, about 10:00\n"
-    assert said(three, capsys, jobs=2) == "3 notebooks left, about 05:00\n"
-    assert said(three, capsys, "02_b", jobs=2) == "1 notebook left, about 05:00\n"
-    assert said(three, capsys, "03_c") == ""
+@pytest.mark.usefixtures("three")
+def test_what_is_left_follows_earlier_runs(capsys: pytest.CaptureFixture[str]) -> None:
+    assert said(capsys) == "3 notebooks left, about 10:00\n"
+    assert said(capsys, jobs=2) == "3 notebooks left, about 05:00\n"
+    assert said(capsys, "02_b", jobs=2) == "1 notebook left, about 05:00\n"
+    assert said(capsys, "03_c") == ""
 
 
+@pytest.mark.usefixtures("three")
 def test_a_damaged_record_is_no_reason_not_to_run(
-    three: Path, exports: Path, capsys: pytest.CaptureFixture[str]
+    exports: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    [[one, other, _]] = make_plan([], folder=three)
+    one, other, _ = make_plan([])
     (exports / "course/01_a/metrics.json").write_text("{")
     say_remaining({"course/01_a": one, "course/02_b": other}, 1)
     assert capsys.readouterr().out == "2 notebooks left, about 10:00\n"
 
 
+@pytest.mark.usefixtures("three")
 def test_kept_runs_say_how_long_real_ones_take(
-    three: Path,
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
@@ -66,16 +61,15 @@ def test_kept_runs_say_how_long_real_ones_take(
     monkeypatch.setattr("helpers.runner.progress.REFERENCE", tmp_path / "kept")
     kept = RunRecord("course/03_c", status="complete", seconds=1000)
     kept.save(tmp_path / "kept/course/03_c.json")
-    assert said(three, capsys, "03_c") == "1 notebook left, about 16:40\n"
-    [[job]] = make_plan(["03_c"], quick=True, folder=three)
+    assert said(capsys, "03_c") == "1 notebook left, about 16:40\n"
+    [job] = make_plan(["03_c"], quick=True)
     say_remaining({"course/03_c": job}, 1)
     assert capsys.readouterr().out == ""
 
 
-def test_a_run_says_what_is_left(
-    three: Path, capfd: pytest.CaptureFixture[str]
-) -> None:
-    run_notebooks(["01_a", "02_b"], folder=three)
+@pytest.mark.usefixtures("three")
+def test_a_run_says_what_is_left(capfd: pytest.CaptureFixture[str]) -> None:
+    run_notebooks(["01_a", "02_b"])
     lines = capfd.readouterr().out.splitlines()
     left = [line for line in lines if " left" in line]
     assert left == ["2 notebooks left, about 06:40", "1 notebook left, about 05:00"]

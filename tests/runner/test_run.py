@@ -16,7 +16,8 @@ import pytest
 from helpers.base.errors import ExportError
 from helpers.base.record import RunRecord, summarize
 from helpers.export.pages import export_notebook
-from helpers.runner.run import report, run_notebooks, run_within
+from helpers.runner.execute import Outcome
+from helpers.runner.run import report, run_notebooks
 
 WriteNotebook = Callable[..., Path]
 EPOCHS = "epochs: int = 60  # passes"
@@ -41,7 +42,7 @@ def test_a_complete_run_leaves_notebook_record_and_log(
         "pathlib.Path.cwd().name)"
     )
     write_notebook("01_a", code, parameters=EPOCHS)
-    [outcome] = run_notebooks(["01_a"], parameters={"epochs": "2"}, folder=notebooks)
+    [outcome] = run_notebooks(["01_a"], parameters={"epochs": "2"})
     folder = exports / "course/01_a"
     assert outcome.ok
     assert (outcome.status, outcome.folder) == ("complete", folder)
@@ -71,7 +72,7 @@ def test_another_kernel_called_python3_runs_nothing(
     kernel.write_text(json.dumps(spec))
     monkeypatch.setenv("JUPYTER_PATH", str(tmp_path / "jupyter"))
     write_notebook("01_a", "import sys; print(sys.executable)")
-    [outcome] = run_notebooks(folder=notebooks)
+    [outcome] = run_notebooks()
     assert outcome.ok
     assert sys.executable in (outcome.folder / "run.log").read_text()
 
@@ -84,7 +85,7 @@ def test_quick_runs_never_touch_real_results(
     real = exports / "course/01_a/metrics.json"
     RunRecord("course/01_a", status="complete", seconds=9).save(real)
     before = real.read_bytes()
-    [outcome] = run_notebooks(quick=True, folder=notebooks)
+    [outcome] = run_notebooks(quick=True)
     assert outcome.folder == exports / "quick/course/01_a"
     assert RunRecord.load(outcome.folder / "metrics.json").parameters == {"epochs": 1}
     assert real.read_bytes() == before
@@ -96,7 +97,7 @@ def test_a_raising_cell_is_one_short_message(
     notebooks: Path, exports: Path, write_notebook: WriteNotebook
 ) -> None:
     write_notebook("01_a", "x = 0", "1 / x", parameters=EPOCHS)
-    [outcome] = run_notebooks(parameters={"epochs": 1}, folder=notebooks)
+    [outcome] = run_notebooks(parameters={"epochs": 1})
     assert (outcome.status, outcome.ok) == ("failed", False)
     assert (
         outcome.reason == "cell 4 (In [4]) raised ZeroDivisionError: division by zero"
@@ -114,7 +115,7 @@ def test_a_killed_kernel_keeps_what_was_done(
     notebooks: Path, write_notebook: WriteNotebook
 ) -> None:
     write_notebook("01_a", "print('done')", KILL, "print('never')")
-    [outcome] = run_notebooks(folder=notebooks)
+    [outcome] = run_notebooks()
     assert (outcome.status, outcome.reason) == (
         "killed",
         "its kernel was killed in cell 4",
@@ -134,7 +135,7 @@ def test_the_time_out_holds_for_the_whole_notebook(
 ) -> None:
     nap = "import time; time.sleep(0.7)"
     write_notebook("01_a", nap, nap, nap, nap)
-    [outcome] = run_notebooks(timeout=1.5, folder=notebooks)
+    [outcome] = run_notebooks(timeout=1.5)
     assert outcome.status == "timeout"
     assert outcome.reason.startswith("it took longer than 1.5 s in cell ")
     assert RunRecord.load(outcome.folder / "metrics.json").status == "timeout"
@@ -148,7 +149,7 @@ def test_a_notebook_that_does_not_finish_its_record_has_failed(
     RunRecord("course/01_a", status="complete").save(
         exports / "course/01_a/metrics.json"
     )  # of an earlier run
-    [outcome] = run_notebooks(folder=notebooks)
+    [outcome] = run_notebooks()
     assert (outcome.status, outcome.reason) == (
         "failed",
         "it ended without `run.finish()`",
@@ -162,7 +163,7 @@ def test_a_failure_stops_only_what_needs_it(
     write_notebook("02_b", needs=["course/01_a"])
     write_notebook("03_c", needs=["course/02_b"])
     write_notebook("04_d")
-    outcomes = {outcome.name: outcome for outcome in run_notebooks(folder=notebooks)}
+    outcomes = {outcome.name: outcome for outcome in run_notebooks()}
     statuses = {name: outcome.status for name, outcome in outcomes.items()}
     assert statuses == {
         "course/01_a": "failed",
@@ -175,6 +176,20 @@ def test_a_failure_stops_only_what_needs_it(
     assert report(list(outcomes.values())).endswith("3 of 4 notebooks failed")
 
 
+def test_notebooks_are_ordered_by_what_they_need(
+    write_notebook: WriteNotebook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_notebook("01_a", needs=["course/03_c"])
+    write_notebook("02_b")
+    write_notebook("03_c", needs=["course/02_b"])
+    write_notebook("04_d")
+    monkeypatch.setattr(
+        "helpers.runner.run.execute", lambda job, **_: Outcome(job.name, job.folder)
+    )
+    order = [outcome.name for outcome in run_notebooks()]
+    assert order == ["course/02_b", "course/04_d", "course/03_c", "course/01_a"]
+
+
 def test_notebooks_run_side_by_side(
     notebooks: Path, exports: Path, write_notebook: WriteNotebook, tmp_path: Path
 ) -> None:
@@ -184,7 +199,7 @@ def test_notebooks_run_side_by_side(
     write_notebook("01_a", (wait + loop).format(str(tmp_path), "a", "b"))
     write_notebook("02_b", (wait + loop).format(str(tmp_path), "b", "a"))
     write_notebook("03_c", needs=["course/01_a", "course/02_b"])
-    outcomes = run_notebooks(jobs=2, timeout=60, folder=notebooks)
+    outcomes = run_notebooks(jobs=2, timeout=60)
     assert [outcome.status for outcome in outcomes] == ["complete"] * 3
     assert outcomes[2].name == "course/03_c"
 
@@ -193,7 +208,7 @@ def test_exports_follow_a_complete_run(
     notebooks: Path, write_notebook: WriteNotebook
 ) -> None:
     write_notebook("01_a")
-    [outcome] = run_notebooks(export=export_notebook, folder=notebooks)
+    [outcome] = run_notebooks(export=export_notebook)
     page = outcome.folder / "notebook.html"
     assert outcome.files == [page, page.with_suffix(".pdf")]
     assert "01_a</h1>" in page.read_text()
@@ -202,7 +217,7 @@ def test_exports_follow_a_complete_run(
     def refuse(path: Path) -> list[Path]:
         raise ExportError("no paper")
 
-    [outcome] = run_notebooks(export=refuse, folder=notebooks)
+    [outcome] = run_notebooks(export=refuse)
     assert (outcome.ok, outcome.status, outcome.reason) == (
         False,
         "complete",
@@ -222,9 +237,10 @@ def test_an_interrupted_runner_leaves_a_true_record(
     log = exports / ".unfinished/course/01_a/run.log"
     # A suite that was started in the background hands on that Ctrl-C is ignored.
     listen = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
+    place = "p.notebooks_dir = d.notebooks_dir = lambda: pathlib.Path(sys.argv[1])"
     run = (
-        "import sys, pathlib; from helpers.runner.run import run_notebooks as r; "
-        "r(folder=pathlib.Path(sys.argv[1]))"
+        "import sys, pathlib; import helpers.base.declared as d, helpers.runner.plan "
+        f"as p; {place}; from helpers.runner.run import run_notebooks as r; r()"
     )
     code = f"{listen}; {run}"
     runner = subprocess.Popen(
@@ -252,7 +268,7 @@ def within(notebooks: Path) -> Callable[..., list[str]]:
 
     def within(minutes: float, **kept: RunRecord) -> list[str]:
         records = {record.notebook: record for record in kept.values()}
-        ended = run_within(minutes, kept=records, folder=notebooks)
+        ended = run_notebooks(minutes=minutes, kept=records)
         assert all(outcome.ok for outcome in ended)
         return [outcome.name for outcome in ended]
 
@@ -325,7 +341,7 @@ def test_a_full_disk_is_one_message_and_every_file_whole(
         synced(descriptor)
 
     monkeypatch.setattr(os, "fsync", full)
-    [outcome] = run_notebooks(folder=notebooks)
+    [outcome] = run_notebooks()
     assert outcome.reason.startswith(f"{exports / '.unfinished/course/01_a'}")
     assert "(No space left on device). Free some space, or" in outcome.reason
     assert outcome.hint == "then: python -m helpers run course/01_a"
@@ -339,9 +355,24 @@ def test_a_place_that_cannot_hold_runs_is_one_message(
 ) -> None:
     write_notebook("01_a")
     exports.touch()
-    [outcome] = run_notebooks(folder=notebooks)
+    [outcome] = run_notebooks()
     assert outcome.status == "failed"
     assert outcome.reason.startswith(f"{exports} cannot be written (")
+
+
+def test_a_damaged_record_stops_the_run_that_would_replace_it(
+    exports: Path, write_notebook: WriteNotebook
+) -> None:
+    write_notebook("01_a", "print()")
+    record = exports / "course/01_a/metrics.json"
+    record.parent.mkdir(parents=True)
+    record.write_text("{")
+    [outcome] = run_notebooks()
+    assert outcome.status == "failed"
+    assert "Move its folder away, and run" in outcome.reason
+    assert record.read_text() == "{"
+    [outcome] = run_notebooks(quick=True)
+    assert outcome.ok
 
 
 def test_a_damaged_notebook_is_named_and_the_others_run(
@@ -351,7 +382,7 @@ def test_a_damaged_notebook_is_named_and_the_others_run(
     write_notebook("02_b")
     write_notebook("03_c", needs=["course/01_a"])
     (notebooks / "quick.yaml").write_text("course/01_a: {epochs: 1}")
-    found = run_notebooks(quick=True, folder=notebooks)
+    found = run_notebooks(quick=True)
     outcomes = {outcome.name: outcome for outcome in found}
     assert [outcomes[f"course/{name}"].status for name in ("01_a", "02_b", "03_c")] == [
         "skipped",
@@ -367,7 +398,7 @@ def test_a_notebook_that_another_process_runs_is_left_alone(
     write_notebook("01_a")
     record = exports / ".unfinished/course/01_a/metrics.json"
     RunRecord("course/01_a").save(record)  # by this process, which lives
-    [outcome] = run_notebooks(folder=notebooks)
+    [outcome] = run_notebooks()
     assert (outcome.status, outcome.ok) == ("skipped", False)
     assert outcome.reason == "another process is running it"
     assert record.is_file()
