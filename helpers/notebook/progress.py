@@ -24,8 +24,7 @@ from helpers.plots import plot_learning_curves
 from helpers.training.history import History
 from helpers.training.loop import Report, epoch_line
 
-SHORTEST = 0.1  # seconds between two drawings
-MOST_TIME = 0.05  # share of the time that curves may take
+SHARE = 0.1  # of the time, that drawing may take
 
 
 class Stopped(KeyboardInterrupt):
@@ -50,11 +49,7 @@ def _show_briefly(shell: Any, kind: Any, error: Any, trace: Any, **_: Any) -> No
 
 
 def live(points: int, epochs: int, jobs: int) -> AbstractContextManager[Report | None]:
-    """What so many points of so many epochs together, ``jobs`` at once, report to.
-
-    None where nobody watches. In the end it has left one line; a KeyboardInterrupt says
-    where it was.
-    """
+    """``Live`` where somebody watches, else None: then each epoch prints a line."""
     watched = _in_jupyter() or sys.stdout.isatty()
     return Live(points, epochs, jobs) if watched else nullcontext()
 
@@ -66,16 +61,19 @@ def _in_jupyter() -> bool:
 class Live:
     """A line that is redrawn, in JupyterLab with a bar and the curves of the point.
 
-    The time left follows from the mean of all epochs so far.
+    In the end it says what was trained; a KeyboardInterrupt says where it was.
+
+    Args:
+        points: that are trained.
+        epochs: of all of them together; the time left follows from their mean so far.
+        jobs: points trained side by side.
     """
 
     def __init__(self, points: int, epochs: int, jobs: int) -> None:
-        self._points, self._jobs = points, jobs
-        self._total = self._to_come = epochs  # the latter of points not heard of
-        self._left: dict[str, int] = {}  # of the others
-        self._histories: dict[str, History] = {}
-        self._last = self._curves = ""
-        self._next = self._next_curves = 0.0
+        self._points, self._epochs, self._jobs = points, epochs, jobs
+        self._heard: dict[str, tuple[History, int]] = {}
+        self._last = ""
+        self._next = 0.0
         self._output = DisplayHandle() if _in_jupyter() else None
 
     def __enter__(self) -> Self:
@@ -84,55 +82,55 @@ class Live:
         return self
 
     def __call__(self, point: str, history: History, epochs: int) -> None:
-        """Notes a point's epochs so far, of so many."""
-        if point not in self._left:
-            self._to_come -= epochs
-        self._left[point] = epochs - len(history)
-        self._histories[point], self._last = history, point
-        if (now := time.perf_counter()) >= self._next:
+        """Notes a point's epochs so far, of so many: fewer once it has ended early."""
+        _, planned = self._heard.get(point, (history, epochs))
+        self._epochs -= planned - epochs
+        self._heard[point], self._last = (history, epochs), point
+        if (start := time.perf_counter()) >= self._next:
             self._draw()
-            self._next = now + SHORTEST
+            end = time.perf_counter()
+            self._next = end + (end - start) / SHARE
 
     def __exit__(self, kind: object, *_: object) -> None:
         done, taken = self._done, tqdm.format_interval(self._seconds)
         self._show({"text/plain": f"{done}, {taken} of training"})
         if kind is KeyboardInterrupt:
             plt.close("all")  # curves that were being drawn
-            if left := self._left.get(self._last):
-                epoch = len(self._histories[self._last])
-                done = f"{self._last}: stopped after epoch {epoch} of {epoch + left}"
-            else:
-                done = f"stopped with {done}"
-            raise Stopped(f"{done}; run this cell again to go on") from None
+            history, epochs = self._heard.get(self._last, (History(), 0))
+            where = f"stopped with {done}"
+            if (epoch := len(history)) < epochs:
+                where = f"{self._last}: stopped after epoch {epoch} of {epochs}"
+            raise Stopped(f"{where}; run this cell again to go on") from None
 
     def __reduce__(self) -> tuple[Any, ...]:
         return partial, (_nothing,)  # another process has nothing to show it on
 
     @property
     def _done(self) -> str:
-        return f"{list(self._left.values()).count(0)} of {self._points} trained"
+        done = sum(len(history) == epochs for history, epochs in self._heard.values())
+        return f"{done} of {self._points} trained"
 
     @property
     def _seconds(self) -> float:
-        return sum(history.seconds for history in self._histories.values())
+        return sum(history.seconds for history, _ in self._heard.values())
 
     def _draw(self) -> None:
-        history, left = self._histories[self._last], self._left[self._last]
-        line = epoch_line(self._last, history.rows[-1], len(history) + left)
-        to_come = self._to_come + sum(self._left.values())
-        each = self._seconds / sum(map(len, self._histories.values()))
-        rest = tqdm.format_interval(each * to_come / self._jobs)
-        text = f"{line} | {self._done} | about {rest} left"
-        bar = f'<progress value="{1 - to_come / self._total}"></progress>'
-        if self._output and (started := time.perf_counter()) >= self._next_curves:
+        history, epochs = self._heard[self._last]
+        past = sum(len(one) for one, _ in self._heard.values())
+        left = self._seconds / past * (self._epochs - past) / self._jobs
+        line = epoch_line(self._last, history.rows[-1], epochs)
+        text = f"{line} | {self._done} | about {tqdm.format_interval(left)} left"
+        bundle = {"text/plain": text}
+        if self._output:
             plot_learning_curves(history).savefig(picture := BytesIO(), dpi=80)
             plt.close()
-            data = b64encode(picture.getvalue()).decode()
-            self._curves = f'<img alt="curves" src="data:image/png;base64,{data}">'
-            ended = time.perf_counter()
-            self._next_curves = ended + (ended - started) / MOST_TIME
-        html = f"{bar}<pre>{escape(text)}</pre>{self._curves}"
-        self._show({"text/plain": text, "text/html": html}, passing=True)
+            curves = b64encode(picture.getvalue()).decode()
+            bundle["text/html"] = (
+                f'<progress value="{past / self._epochs}"></progress>'
+                f"<pre>{escape(text)}</pre>"
+                f'<img alt="curves" src="data:image/png;base64,{curves}">'
+            )
+        self._show(bundle, passing=True)
 
     def _show(self, bundle: dict[str, str], *, passing: bool = False) -> None:
         if self._output:

@@ -30,7 +30,7 @@ def history(epochs: int, seconds: float = 10.0) -> History:
 def texts(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """What is shown, as text."""
     found: list[str] = []
-    monkeypatch.setattr(shown, "SHORTEST", 0.0)
+    monkeypatch.setattr(shown, "SHARE", float("inf"))
     monkeypatch.setattr(shown, "say", lambda text, **_: found.append(text))
     return found
 
