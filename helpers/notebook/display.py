@@ -17,6 +17,7 @@ from PIL import Image
 
 from helpers.base.markdown import escaped, markdown_table
 from helpers.base.record import RunRecord, reached, said
+from helpers.base.terminal import say
 
 DPI = 150  # of saved figures
 
@@ -32,7 +33,7 @@ def show_markdown(text: str, metadata: dict[str, str] | None = None) -> None:
 def show(bundle: dict[str, str], metadata: dict[str, Any] | None = None) -> None:
     """Displays one output in several formats; in a terminal, its plain text."""
     if get_ipython() is None:
-        show_text(bundle["text/plain"])
+        say(bundle["text/plain"])
     else:
         display(bundle, raw=True, metadata=metadata)
 
@@ -70,11 +71,6 @@ def frame_table(frame: pd.DataFrame) -> str:
     rows = [[_cell(value) for value in row] for row in frame.itertuples(index=False)]
     right = set(frame.select_dtypes("number").columns)
     return markdown_table(list(frame.columns), rows, right=right)
-
-
-def show_text(text: str) -> None:
-    """Shows plain text, such as a table that is aligned by its spaces."""
-    print(text)  # noqa: T201
 
 
 def findings_table(record: RunRecord) -> str:

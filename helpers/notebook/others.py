@@ -12,7 +12,7 @@ from helpers.base.errors import NotebookError
 from helpers.base.estimate import Estimate, estimate, welch
 from helpers.base.files import ROOT
 from helpers.base.record import RunRecord, reached
-from helpers.base.runs import find_run, run_command
+from helpers.base.runs import find_run, load_records, run_command
 
 NO_RESULT = "No number that comes from them is a result, and nothing is judged by it."
 STAND_IN = f"the images are a drawn stand-in for the real ones. {NO_RESULT}"
@@ -64,9 +64,7 @@ def completed_runs(notebooks: Sequence[str], asked_by: str) -> Reports:
     """
     done = Reports()
     for name in notebooks:
-        path = find_run(name) / "metrics.json"
-        if path.is_file() and (record := RunRecord.load(path)).status == "complete":
-            done[name] = record
+        done |= load_records(find_run(name).parents[1], [name])
     if missing := [name for name in notebooks if name not in done]:
         raise NotebookError(
             f"{asked_by} reports on notebooks that have not been run to their end: "

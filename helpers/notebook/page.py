@@ -18,14 +18,9 @@ from torchinfo import summary
 from helpers.base.errors import ConfigError
 from helpers.base.files import write_atomic
 from helpers.base.markdown import escaped
+from helpers.base.terminal import say
 from helpers.data.splits import Splits
-from helpers.notebook.display import (
-    DPI,
-    frame_table,
-    show_markdown,
-    show_picture,
-    show_text,
-)
+from helpers.notebook.display import DPI, frame_table, show_markdown, show_picture
 from helpers.notebook.others import saved_file
 from helpers.plots import plot_class_counts, plot_image_grid
 
@@ -126,7 +121,7 @@ class Page:
             alt=f"{count} training images of {splits.name} with their classes",
         )
 
-    def show_class_counts(self, splits: Splits, *, name: str = "class_counts") -> None:
+    def show_class_counts(self, splits: Splits) -> None:
         """Shows the images of each class, and what always answering one gives."""
         sizes = torch.bincount(splits.train.labels, minlength=len(splits.classes))
         share = (splits.valid.labels == sizes.argmax()).float().mean()
@@ -136,7 +131,7 @@ class Page:
         )
         self.figure(
             plot_class_counts(splits),
-            name,
+            "class_counts",
             alt=f"Images of {splits.name} per class and split, largest class first",
             caption=(
                 f"From {least} to {most} training images per class. Always answering "
@@ -161,7 +156,7 @@ class Page:
             device=next(model.parameters()).device,
             verbose=0,
         )
-        show_text(str(table))
+        say(str(table))
 
     def say(self, markdown: str) -> None:
         """Shows Markdown that was put together from results."""

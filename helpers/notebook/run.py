@@ -33,9 +33,10 @@ from helpers.base.runs import (
     unfinished,
     work_dir,
 )
+from helpers.base.terminal import say
 from helpers.data.splits import Splits
 from helpers.models.saved import SavedModel, find_model, load_model, save_model
-from helpers.notebook.display import findings_table, show_finding, show_text
+from helpers.notebook.display import findings_table, show_finding
 from helpers.notebook.others import (
     STAND_IN,
     UNTRAINED,
@@ -82,13 +83,13 @@ def start_run(name: str) -> Run:
     # What is reduced is judged by the experiment as it is checked in: an edited cell
     # of parameters is another one, wherever the run comes from.
     checked_in = read_checked_in(declared.path)
-    own = {key: p.default for key, p in checked_in.parameters.items()}
     values = {key: p.default for key, p in declared.parameters.items()} | given
     reduced = checked_in.reductions(values)
     shorten_errors()
     run = Run(name, values, reduced=reduced)
     if reduced:
-        smaller = [f"{key} {values[key]} (of {own[key] or 'all'})" for key in reduced]
+        own = {key: checked_in.parameters[key].default or "all" for key in reduced}
+        smaller = [f"{key} {values[key]} (of {own[key]})" for key in own]
         text = f"{', '.join(smaller)}: less than the notebook's own experiment."
         run.warn(text, "REDUCED RUN")
     return run
@@ -128,7 +129,7 @@ class Run(Page):
             reduced=list(reduced),
         )
         self._save()
-        show_text(" · ".join(f"{key} {value}" for key, value in environment.items()))
+        say(" · ".join(f"{key} {value}" for key, value in environment.items()))
 
     def use_data(self, *data: Splits, replaces: str = "") -> None:
         """Notes which data the results are about, and shows how many images they have.
@@ -221,7 +222,7 @@ class Run(Page):
         experiment: Experiment,
         splits: Splits,
         *,
-        seeds: int | Sequence[int],
+        seeds: int,
         watch_test: bool = False,
     ) -> Study:
         """Trains an experiment with several seeds and records what they reach.
@@ -230,12 +231,12 @@ class Run(Page):
             name: of the study, ``improved_cnn``: in ``metrics.json`` and in files.
             experiment: the network and how it is trained.
             splits: the data.
-            seeds: the seeds, or how many of them.
+            seeds: how many (0, 1, …).
             watch_test: whether learning curves have the test set too.
         """
         how = {"seeds": seeds, "watch_test": watch_test}
         one = {name: experiment}
-        trained = self._train(run_experiments, _count(seeds), one, splits, **how)
+        trained = self._train(run_experiments, seeds, one, splits, **how)
         return self.study(name, trained[name], splits)
 
     def study(self, name: str, points: Sequence[Trained], splits: Splits) -> Study:
@@ -250,7 +251,7 @@ class Run(Page):
         rows: Rows,
         splits: Splits,
         *,
-        seeds: int | Sequence[int],
+        seeds: int,
         baseline: str | None = None,
         test: bool = False,
     ) -> Comparison:
@@ -260,14 +261,13 @@ class Run(Page):
             name: of the comparison and its files, ``ablation``.
             rows: experiments by the name of the row, or groups of them.
             splits: the data.
-            seeds: the seeds, or how many of them.
+            seeds: how many (0, 1, …).
             baseline: the row that the others are compared with; None takes the first.
             test: whether rows are measured on the test set too. Choices are made on
                 validation: leave it out wherever one of the rows is chosen.
         """
         flat, groups = _ungroup(rows)
-        how = {"seeds": seeds}
-        trained = self._train(run_experiments, _count(seeds), flat, splits, **how)
+        trained = self._train(run_experiments, seeds, flat, splits, seeds=seeds)
         judged = splits if test else splits.without_test()
         studies = {
             row: self.study(row, found, judged) for row, found in trained.items()
@@ -280,7 +280,7 @@ class Run(Page):
         experiments: Mapping[str, Experiment],
         splits: Splits,
         *,
-        seeds: int | Sequence[int],
+        seeds: int,
         factors: Sequence[float] = (1 / 3, 1, 3),
     ) -> dict[str, Experiment]:
         """Each experiment with the learning rate that is best on validation; shows all.
@@ -451,7 +451,7 @@ class Run(Page):
         if GIVEN not in os.environ:
             self.folder = place(self.folder, exports_dir() / TRIAL, self.name)
             where = f", results in {short_path(self.folder)}"
-        show_text(f"{self.name}: complete after {self._record.seconds:.0f} s{where}")
+        say(f"{self.name}: complete after {self._record.seconds:.0f} s{where}")
 
     def _train(
         self,
@@ -482,10 +482,6 @@ def _injected(namespace: Mapping[str, Any]) -> list[str]:
     cells = [text for text in namespace.get("In", ()) if text.startswith(INJECTED)]
     lines = ast.parse(cells[-1]).body if cells else ()
     return [line.targets[0].id for line in lines]
-
-
-def _count(seeds: int | Sequence[int]) -> int:
-    return seeds if isinstance(seeds, int) else len(seeds)
 
 
 def _ungroup(rows: Rows) -> tuple[dict[str, Experiment], dict[str, list[str]]]:
