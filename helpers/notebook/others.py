@@ -42,7 +42,7 @@ class Reports(dict[str, RunRecord]):
         return welch(first, second, unit)
 
     def findings(self, *notebooks: str) -> pd.DataFrame:
-        """What was asked of these notebooks (none means all) and what they claim."""
+        """What was asked of these notebooks and what they claim."""
         rows = [
             {
                 "section": row["section"] or "–",
@@ -50,7 +50,7 @@ class Reports(dict[str, RunRecord]):
                 "measured": reached(row),
                 "verdict": row["verdict"],
             }
-            for name in notebooks or self
+            for name in notebooks
             for row in self[name].findings
         ]
         return pd.DataFrame(rows)

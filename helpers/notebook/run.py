@@ -122,12 +122,8 @@ class Run(Page):
         torch.manual_seed(seed)
         use_style()
         environment = _environment(self.device)
-        self._record = RunRecord(
-            name,
-            parameters=self.parameters,
-            environment=environment,
-            reduced=list(reduced),
-        )
+        self._record = RunRecord(name, parameters=self.parameters)
+        self._record.environment, self._record.reduced = environment, list(reduced)
         self._save()
         say(" · ".join(f"{key} {value}" for key, value in environment.items()))
 
@@ -260,8 +256,8 @@ class Run(Page):
         Args:
             name: of the comparison and its files, ``ablation``.
             rows: experiments by the name of the row, or groups of them.
-            splits: the data.
-            seeds: how many (0, 1, …).
+            splits: as of ``train``, like ``seeds``.
+            seeds: how many.
             baseline: the row that the others are compared with; None takes the first.
             test: whether rows are measured on the test set too. Choices are made on
                 validation: leave it out wherever one of the rows is chosen.
@@ -283,22 +279,15 @@ class Run(Page):
         seeds: int,
         factors: Sequence[float] = (1 / 3, 1, 3),
     ) -> dict[str, Experiment]:
-        """Each experiment with the learning rate that is best on validation; shows all.
+        """Each experiment with the learning rate that is best on validation.
 
-        Args:
-            name: of the comparison of all rates, and of its files.
-            experiments: by name.
-            splits: the data.
-            seeds: as of ``compare``.
-            factors: of an experiment's own learning rate, those that are tried.
+        These ``factors`` of its own are tried, and shown as the comparison ``name``.
         """
-        grid: dict[str, dict[str, Experiment]] = {}
+        grid: dict[str, dict[str, Experiment]] = {row: {} for row in experiments}
         for row, one in experiments.items():
-            rates = [factor * one.config.lr for factor in factors]
-            grid[row] = {
-                f"{row}, {rate:.2g}": replace(one, config=replace(one.config, lr=rate))
-                for rate in rates
-            }
+            for factor in factors:
+                config = replace(one.config, lr=factor * one.config.lr)
+                grid[row][f"{row}, {config.lr:.2g}"] = replace(one, config=config)
         tried = self.compare(name, grid, splits, seeds=seeds)
         tried.show_figure()
         return {row: rates[tried.best_of(rates)] for row, rates in grid.items()}
@@ -313,18 +302,16 @@ class Run(Page):
         repeats: int,
         watch: float = 0.0,
     ) -> Comparison:
-        """Trains several experiments on the same folds, to be compared pairwise.
-
-        Name and rows are those of ``compare``, the first row being the baseline; the
-        rest is as of ``helpers.training.cross_validate``.
+        """As ``compare``, on the folds of ``helpers.training.cross_validate``; the
+        first row is the baseline.
         """
         flat, groups = _ungroup(rows)
         how = {"folds": folds, "repeats": repeats, "watch": watch}
         found = self._train(cross_validate, folds * repeats, flat, splits, **how)
         studies = {}
         for row, rounds in found.items():
-            studies[row] = CrossStudy(row, rounds, splits, self)
-            self._keep(row, studies[row].summaries())
+            studies[row] = study = CrossStudy(row, rounds, splits, self)
+            self._keep(row, study.summaries())
         return Comparison(name, studies, self, groups=groups)
 
     def record(self, model: str, *, over: str = "seeds", **metrics: ArrayLike) -> None:
@@ -447,11 +434,11 @@ class Run(Page):
         self._save()
         if self._record.findings:
             self.say(findings_table(self._record))
-        where = ""
+        text = f"{self.name}: complete after {self._record.seconds:.0f} s"
         if GIVEN not in os.environ:
             self.folder = place(self.folder, exports_dir() / TRIAL, self.name)
-            where = f", results in {short_path(self.folder)}"
-        say(f"{self.name}: complete after {self._record.seconds:.0f} s{where}")
+            text += f", results in {short_path(self.folder)}"
+        say(text)
 
     def _train(
         self,

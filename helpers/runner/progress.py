@@ -63,16 +63,15 @@ def fold_progress(text: str) -> str:
 
 
 def say_remaining(left: Mapping[str, Job], jobs: int) -> None:
-    """Says how many notebooks are to run, and how long they take, ``jobs`` at once.
-
-    Each as long as its last run, or else the one that is kept in git; the others as
-    long as these on average.
+    """Says how many notebooks are to run, and how long they take, ``jobs`` at once:
+    as long as their last runs, or those kept in git; unknown ones as the others' mean.
     """
     known = [seconds for job in left.values() if (seconds := _seconds_before(job))]
+    about = ""
+    if known:
+        seconds = fmean(known) * max(1, len(left) / effective_n_jobs(jobs))
+        about = f", about {tqdm.format_interval(seconds)}"
     if known or len(left) > 1:
-        seconds = fmean(known or [0]) * len(left)
-        seconds /= min(effective_n_jobs(jobs), len(left))
-        about = f", about {tqdm.format_interval(seconds)}" if known else ""
         say(f"{len(left)} notebook{'s' * (len(left) > 1)} left{about}")
 
 
