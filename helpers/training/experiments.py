@@ -7,7 +7,7 @@ import hashlib
 import json
 import shutil
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -32,8 +32,8 @@ from helpers.training.evaluate import Evaluation, evaluate
 from helpers.training.history import History
 from helpers.training.identity import code_digest, weights_digest
 from helpers.training.launch import is_compiled
-from helpers.training.loop import VERSION, Report, fit
-from helpers.training.turns import take_turns
+from helpers.training.loop import VERSION, Report, TrainingRun
+from helpers.training.turns import Steps, run_alone, take_turns
 
 
 @dataclass(frozen=True)
@@ -196,7 +196,7 @@ def train_points(
 
     train = partial(_train, folder=folder, watch_test=watch_test, report=report)
     if jobs > 1 and _shares_a_gpu(experiments):
-        found = take_turns([partial(train, *point) for point in points], jobs)
+        found = take_turns([train(*point) for point in points], jobs)
         for point in found:
             done(point)
     else:
@@ -205,7 +205,7 @@ def train_points(
             # are cancelled is what Stop is for.
             said = "A worker stopped while some jobs were given|.* tasks (have|which) "
             warnings.filterwarnings("ignore", said, UserWarning)
-            found = side_by_side(train, points, jobs, done)
+            found = side_by_side(partial(run_alone, train), points, jobs, done)
     trained = iter(found)
     return {name: list(islice(trained, len(repeats))) for name in experiments}
 
@@ -219,12 +219,11 @@ def _train(
     name: str,
     experiment: Experiment,
     repeat: Repeat,
-    pause: Callable[[], None] = lambda: None,
     *,
     folder: Path,
     watch_test: bool,
     report: Report | None,
-) -> Trained:
+) -> Steps[Trained]:
     seed, splits = repeat.seed, repeat.splits
     config = replace(experiment.config, seed=seed)
     device = choose_device(config.device)
@@ -250,16 +249,8 @@ def _train(
     with nullcontext() if path.is_file() else _alone(unfinished, label):
         kept = read_checkpoint(path, settings)
         if kept is None:
-            history = fit(
-                model,
-                splits,
-                config,
-                folder=unfinished,
-                label=label,
-                watch_test=watch_test,
-                pause=pause,
-                report=report,
-            )
+            run = TrainingRun(model, splits, config, unfinished, watch_test=watch_test)
+            history = yield from run.all_epochs(label, report)
             kept = {"config": settings, "history": vars(history)}
             write_checkpoint(path, {**kept, "model": model.state_dict()})
             shutil.rmtree(unfinished, ignore_errors=True)

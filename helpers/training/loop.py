@@ -28,6 +28,7 @@ from helpers.training.history import History, Row
 from helpers.training.launch import OneLaunch, is_compiled, say_once
 from helpers.training.objective import HeadsObjective, make_objective
 from helpers.training.optimizers import Schedule, decayed_parameters, make_optimizer
+from helpers.training.turns import Steps, run_alone
 
 # Raise it when a change that no source in ``identity`` shows, such as of a default in
 # TrainConfig, makes the same settings give other weights.
@@ -48,7 +49,6 @@ def fit(
     label: str = "",
     watch_test: bool = False,
     report: Report | None = None,
-    pause: Callable[[], None] = lambda: None,
 ) -> History:
     """Trains ``model`` in place and leaves it in evaluation mode.
 
@@ -61,7 +61,6 @@ def fit(
         label: put before each line of progress, ``lenet5 seed 0``.
         watch_test: whether ``test`` is judged after each epoch too, for its learning
             curve only.
-        pause: called after each step, so that others have their turn.
         report: called with label, history and ``config.epochs`` after each epoch; None
             prints a line.
 
@@ -71,16 +70,7 @@ def fit(
         ConfigError: there is no test split to watch.
     """
     run = TrainingRun(model, splits, config, folder, watch_test=watch_test)
-    run.pause = pause
-    # Each epoch seeds the random numbers anew: resuming needs no memory of them.
-    devices = [run.device] if run.device.type == "cuda" else []
-    with torch.random.fork_rng(devices):
-        while not run.finished:
-            torch.manual_seed(config.seed * 1_000_003 + OTHER_STREAM + run.epoch)
-            run.one_epoch()
-            (report or _print)(label, run.history, config.epochs)
-    run.leave_weights()
-    return run.history
+    return run_alone(run.all_epochs, label, report)
 
 
 class TrainingRun:
@@ -113,7 +103,6 @@ class TrainingRun:
         self.update: Callable[[Tensor, Tensor], tuple[Tensor, ...]] = self._update
         if self.device.type == "cuda":
             self.update = OneLaunch(self._update, self.optimizer, self.device)
-        self.pause: Callable[[], None] = lambda: None
         self.history = History()
         # What has a state, by its name in a checkpoint.
         self.parts: dict[str, Any] = {
@@ -177,11 +166,24 @@ class TrainingRun:
         """The network that is evaluated and kept: the averaged one, if there is one."""
         return self.model if self.average is None else self.average.module
 
-    def one_epoch(self) -> Row:
+    def all_epochs(self, label: str, report: Report | None) -> Steps[History]:
+        """What ``fit`` does, step by step."""
+        config = self.config
+        # Each epoch seeds the random numbers anew: resuming needs no memory of them.
+        devices = [self.device] if self.device.type == "cuda" else []
+        with torch.random.fork_rng(devices):
+            while not self.finished:
+                torch.manual_seed(config.seed * 1_000_003 + OTHER_STREAM + self.epoch)
+                yield from self.one_epoch()
+                (report or _print)(label, self.history, config.epochs)
+        self._leave_weights()
+        return self.history
+
+    def one_epoch(self) -> Steps[None]:
         """Trains for an epoch, judges the network and writes the checkpoint."""
         started, lr = time.perf_counter(), self.schedule.lr
         row: Row = {"epoch": self.epoch + 1, "lr": lr, "seconds": 0.0}
-        row |= self._learn()
+        row |= yield from self._learn()
         row |= self._judge()
         valid_loss = row["valid_loss"]
         if not math.isfinite(valid_loss):
@@ -195,9 +197,8 @@ class TrainingRun:
         row["seconds"] = time.perf_counter() - started
         if self.checkpoint is not None:
             self._keep(self.checkpoint)
-        return row
 
-    def _learn(self) -> Row:
+    def _learn(self) -> Steps[Row]:
         self.model.train()
         losses, hits, rates = [], [], []
         side = self.config.image_size(self.epoch, self.train_batches.images.shape[-1])
@@ -207,7 +208,7 @@ class TrainingRun:
             hits.append(correct)
             rates.append(self.schedule.lr)
             self.schedule.after_step()
-            self.pause()
+            yield
         # The only wait for the device in an epoch; the steps after a loss that is not a
         # number were wasted, but no checkpoint has kept them.
         values = torch.stack(losses).cpu()
@@ -285,7 +286,7 @@ class TrainingRun:
             f"rate {lr:.3g}. Training has diverged: lower lr, or set clip_norm."
         )
 
-    def leave_weights(self) -> None:
+    def _leave_weights(self) -> None:
         """Puts the weights that ``keep`` asks for into the caller's model."""
         chosen = self.judged.state_dict()
         if self.config.keep != "both" and self.history.best_weights is not None:

@@ -1,75 +1,72 @@
-"""Several trainings share a GPU from one process: one launches at a time."""
+"""Several trainings share a GPU from one process: they take turns, step by step."""
 
 from __future__ import annotations
 
-import threading
 from collections import deque
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from functools import partial
+from collections.abc import Callable, Generator, Iterable
+from itertools import islice
 from typing import Any, TypeVar
 
 import torch
 
 Result = TypeVar("Result")
+Steps = Generator[None, None, Result]  # takes a step whenever it is asked for the next
 
 
-def take_turns(
-    calls: Sequence[Callable[[Callable[[], None]], Result]], jobs: int
-) -> list[Result]:
-    """What the calls return; ``jobs`` of them take turns, each until it pauses.
+def run_alone(start: Callable[..., Steps[Result]], *given: Any) -> Result:
+    """What ``start(*given)`` returns, all steps taken at once."""
+    steps = start(*given)
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            result: Result = end.value
+            return result
+
+
+def take_turns(trainings: Iterable[Steps[Result]], jobs: int) -> list[Result]:
+    """What the trainings return; ``jobs`` of them take a step each in turn.
 
     A launch does not wait: the GPU computes for several at once, each on its own
-    stream. PyTorch's default generators are the same for all threads: whoever has the
-    turn finds them as it left them, and draws what it would alone. An error ends all.
+    stream. PyTorch's default generators are common to all: whoever has the turn finds
+    them as it left them, and draws what it would alone. An error ends all.
     """
-    turn, order = threading.Condition(), deque[object]()  # a turn holds the lock
-    failed: list[BaseException] = []
     on_gpu = torch.cuda.is_available()
-
-    def work(call: Callable[[Callable[[], None]], Result]) -> Result:
-        me, stream = object(), torch.cuda.Stream() if on_gpu else None
-        order.append(me)
-        with turn, torch.cuda.stream(stream):
-            try:
-                wait(me)
-                for generator in torch.cuda.default_generators:
-                    # A captured step draws from the state that it was captured with.
-                    generator.graphsafe_set_state(generator.clone_state())
-                return call(partial(pass_on, me))
-            except BaseException as error:
-                failed.append(error)
-                raise
-            finally:
-                order.remove(me)
-                turn.notify_all()
-                if stream:
-                    stream.synchronize()
-
-    def pass_on(me: object) -> None:
-        mine = _random_state()
-        order.rotate(-1)
-        turn.notify_all()
-        wait(me)
-        _set_random_state(*mine)
-
-    def wait(me: object) -> None:
-        turn.wait_for(lambda: failed or order[0] is me)
-        if failed:
-            raise failed[0]
-
     if on_gpu:
         torch.cuda.init()  # makes the generators
-    own = _random_state()
+    cpu, gpus = own = _random_state()
+    waiting = (
+        # A captured step draws from the state of its capture: each has a copy.
+        (
+            place,
+            steps,
+            torch.cuda.Stream() if on_gpu else None,
+            (cpu, [one.clone_state() for one in gpus]),
+        )
+        for place, steps in enumerate(trainings)
+    )
+    active = deque(islice(waiting, jobs))
+    found: dict[int, Result] = {}
     try:
-        with ThreadPoolExecutor(jobs) as pool:
-            try:
-                return list(pool.map(work, calls))
-            except BaseException as error:
-                failed.append(error)  # before the pool waits for its threads
-                raise
+        while active:
+            place, steps, stream, state = active[0]
+            _set_random_state(state)
+            with torch.cuda.stream(stream):
+                try:
+                    next(steps)
+                except StopIteration as end:
+                    found[place] = end.value
+                    active.extend(islice(waiting, 1))
+                else:
+                    active.append((place, steps, stream, _random_state()))
+            active.popleft()
     finally:
-        _set_random_state(*own)
+        for _, steps, *_ in active:
+            steps.close()
+        _set_random_state(own)
+        if on_gpu:
+            torch.cuda.synchronize()
+    return [found[place] for place in sorted(found)]
 
 
 def _random_state() -> tuple[torch.Tensor, list[Any]]:
@@ -77,7 +74,7 @@ def _random_state() -> tuple[torch.Tensor, list[Any]]:
     return torch.get_rng_state(), states
 
 
-def _set_random_state(cpu: torch.Tensor, gpus: list[Any]) -> None:
-    torch.set_rng_state(cpu)
-    for generator, state in zip(torch.cuda.default_generators, gpus, strict=True):
-        generator.graphsafe_set_state(state)
+def _set_random_state(state: tuple[torch.Tensor, list[Any]]) -> None:
+    torch.set_rng_state(state[0])
+    for generator, own in zip(torch.cuda.default_generators, state[1], strict=True):
+        generator.graphsafe_set_state(own)

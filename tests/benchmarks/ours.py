@@ -15,6 +15,7 @@ from helpers.training.device import choose_arithmetic, choose_device
 from helpers.training.launch import OneLaunch
 from helpers.training.loop import TrainingRun
 from helpers.training.optimizers import make_optimizer
+from helpers.training.turns import run_alone
 
 
 class _TimeOverError(Exception):
@@ -37,7 +38,7 @@ def ours(task: Task) -> tuple[str, Callable[[Window], None]]:
         run.step = counted
         try:
             while True:
-                run._learn()
+                run_alone(run._learn)
         except _TimeOverError:
             pass
 

@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from helpers.data.splits import Split, Splits
-from helpers.training.history import Row
 from helpers.training.loop import TrainingRun
+from helpers.training.turns import Steps
 
 
 def squares(count: int, seed: int) -> Split:
@@ -35,7 +35,7 @@ def stop_before_epoch(number: int, patch: pytest.MonkeyPatch) -> None:
     """Interrupts training there, as Ctrl-C does."""
     plain = TrainingRun.one_epoch
 
-    def one_epoch(run: TrainingRun) -> Row:
+    def one_epoch(run: TrainingRun) -> Steps[None]:
         if run.epoch + 1 == number:
             raise KeyboardInterrupt
         return plain(run)

@@ -50,7 +50,7 @@ def test_a_finished_point_is_not_trained_again(
     first = run_experiments({"small": SMALL}, corners, seeds=1, folder=tmp_path)[
         "small"
     ][0]
-    monkeypatch.setattr(experiments, "fit", None)  # calling it would fail
+    monkeypatch.setattr(experiments, "TrainingRun", None)  # calling it would fail
     again = run_experiments({"small": SMALL}, corners, seeds=1, folder=tmp_path)[
         "small"
     ][0]
@@ -141,7 +141,9 @@ def test_the_last_weights_and_the_best_are_kept_side_by_side(
         )[keep][0]
 
     last, best, both = train("last"), train("best"), train("both")
-    monkeypatch.setattr(experiments, "fit", None)  # the second time, from the disk
+    monkeypatch.setattr(
+        experiments, "TrainingRun", None
+    )  # the second time, from the disk
     for point in (both, train("both")):
         for kept, expected in ((point, last), (point.at_best, best)):
             own, other = kept.model.state_dict(), expected.model.state_dict()

@@ -24,6 +24,7 @@ from helpers.training import TrainConfig, loop
 from helpers.training.launch import EAGER, OneLaunch, is_compiled, say_once
 from helpers.training.loop import TrainingRun
 from helpers.training.optimizers import CapturableSGD, make_optimizer
+from helpers.training.turns import run_alone
 
 CPU = torch.device("cpu")
 CONFIG = TrainConfig(epochs=3, batch_size=16, lr=0.05, precision="fp32", device="cpu")
@@ -143,7 +144,7 @@ def trained(run: TrainingRun) -> dict[str, Tensor]:
     with torch.random.fork_rng(devices=[]):
         for _ in range(run.config.epochs):
             torch.manual_seed(run.epoch)
-            run.one_epoch()
+            run_alone(run.one_epoch)
     average = {} if run.average is None else run.average.state_dict()
     return run.model.state_dict() | average
 

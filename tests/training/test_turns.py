@@ -1,7 +1,7 @@
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
+from itertools import starmap
 from pathlib import Path
 
 import pytest
@@ -10,9 +10,8 @@ from torch import Tensor
 
 from helpers.data.splits import Splits
 from helpers.training import Experiment, TrainConfig, experiments, run_experiments
-from helpers.training.turns import take_turns
+from helpers.training.turns import Steps, run_alone, take_turns
 
-Pause = Callable[[], None]
 CONFIG = TrainConfig(epochs=2, batch_size=16, lr=0.05, mixup=0.2, precision="fp32")
 SMALL = Experiment("improved_cnn", CONFIG, {"widths": (4, 8), "dropout": 0.2})
 
@@ -20,38 +19,43 @@ SMALL = Experiment("improved_cnn", CONFIG, {"widths": (4, 8), "dropout": 0.2})
 def test_everyone_draws_what_it_would_draw_alone() -> None:
     order: list[int] = []
 
-    def drawing(seed: int) -> Callable[[Pause], list[float]]:
-        def draw(pause: Pause) -> list[float]:
-            torch.manual_seed(seed)
-            drawn = []
-            for _ in range(4):
-                order.append(seed)
-                drawn.append(torch.rand(()).item())
-                pause()
-            return drawn
+    def draw(seed: int) -> Steps[list[float]]:
+        torch.manual_seed(seed)
+        drawn = []
+        for _ in range(4):
+            order.append(seed)
+            drawn.append(torch.rand(()).item())
+            yield
+        return drawn
 
-        return draw
-
-    calls = [drawing(seed) for seed in range(4)]
     torch.manual_seed(9)
-    expected, before = [call(lambda: None) for call in calls], torch.get_rng_state()
+    expected, before = (
+        [run_alone(draw, seed) for seed in range(4)],
+        torch.get_rng_state(),
+    )
     order.clear()
-    assert take_turns(calls, 3) == expected
-    assert sorted(order) == sorted(list(range(4)) * 4)
+    assert take_turns(map(draw, range(4)), 3) == expected
+    assert order == [0, 1, 2] * 4 + [3] * 4
     assert torch.equal(torch.get_rng_state(), before)
 
 
 def test_an_error_in_one_ends_all() -> None:
-    def fails(pause: Pause) -> None:
-        pause()
+    ended: list[int] = []
+
+    def fails() -> Steps[None]:
+        yield
         raise ValueError("broken")
 
-    def goes_on(pause: Pause) -> None:
-        while True:
-            pause()
+    def goes_on(number: int) -> Steps[None]:
+        try:
+            while True:
+                yield
+        finally:
+            ended.append(number)
 
     with pytest.raises(ValueError, match="broken"):
-        take_turns([goes_on, fails, goes_on, goes_on], 3)
+        take_turns([goes_on(0), fails(), goes_on(1), goes_on(2)], 3)
+    assert sorted(ended) == [0, 1]  # what had begun
 
 
 def test_points_that_take_turns_are_the_points_one_after_the_other(
@@ -69,15 +73,17 @@ def test_points_that_take_turns_are_the_points_one_after_the_other(
     alone = weights("alone", 1)
     steps: list[int] = []
 
-    def counted(calls: list[Callable[[Pause], object]], jobs: int) -> list[object]:
-        def counting(call: Callable[[Pause], object], number: int) -> object:
-            def step(pause: Pause) -> None:
+    def counted(trainings: list[Steps[object]], jobs: int) -> list[object]:
+        def counting(number: int, training: Steps[object]) -> Steps[object]:
+            while True:
+                try:
+                    next(training)
+                except StopIteration as end:
+                    return end.value
                 steps.append(number)
-                pause()
+                yield
 
-            return lambda pause: call(lambda: step(pause))
-
-        return take_turns([counting(call, i) for i, call in enumerate(calls)], jobs)
+        return take_turns(starmap(counting, enumerate(trainings)), jobs)
 
     monkeypatch.setattr(experiments, "take_turns", counted)
     monkeypatch.setattr(experiments, "_shares_a_gpu", lambda _rows: True)
