@@ -35,14 +35,9 @@ class OneLaunch:
     """A training step on a GPU, replayed from a CUDA graph.
 
     The first calls with tensors of a shape run kernel by kernel: they compile, and make
-    the optimizer's state. Later ones may differ by the tensors given, by what the step
-    changes, and by what a schedule moves; any other number stays as it was captured.
-    Where that fails, the reason is printed once, and all calls run kernel by kernel.
-
-    Args:
-        step: must not wait for the GPU.
-        optimizer: takes tensors for what a schedule moves.
-        device: the GPU.
+    the optimizer's state. Numbers stay as they were captured, but for those that a
+    schedule moves: the optimizer is given tensors for them. The step must not wait for
+    the GPU. What cannot be captured goes on kernel by kernel, and says why once.
     """
 
     def __init__(self, step: Step, optimizer: Optimizer, device: torch.device) -> None:
@@ -102,13 +97,15 @@ class OneLaunch:
     def _rates_on_device(self) -> Iterator[None]:
         """Within the block the optimizer finds a schedule's numbers as tensors."""
         groups = self._optimizer.param_groups
-        numbers = [
-            {name: group[name] for name in ("lr", "momentum") if _is_moved(group, name)}
-            for group in groups
-        ]
+        moved = ["lr"]
+        if "base_momentum" in groups[0]:  # which OneCycleLR puts there
+            moved.append("momentum")
+        numbers = [{name: group[name] for name in moved} for group in groups]
         if not self._rates:
-            zero = torch.zeros((), device=self._device)
-            self._rates = [{name: zero.clone() for name in one} for one in numbers]
+            self._rates = [
+                {name: torch.zeros((), device=self._device) for name in moved}
+                for _ in groups
+            ]
         for group, own, rates in zip(groups, numbers, self._rates, strict=True):
             for name, number in own.items():
                 rates[name].fill_(number)  # unlike a copy, without a wait
@@ -118,10 +115,6 @@ class OneLaunch:
         finally:
             for group, own in zip(groups, numbers, strict=True):
                 group.update(own)
-
-
-def _is_moved(group: dict[str, object], name: str) -> bool:
-    return name == "lr" or f"base_{name}" in group  # which OneCycleLR puts there
 
 
 @cache

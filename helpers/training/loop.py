@@ -98,7 +98,9 @@ class TrainingRun:
         self.objective = make_objective(self.model, config).to(self.device)
         self.optimizer = make_optimizer(self.model, config, self.objective.parameters())
         self.schedule = Schedule(self.optimizer, config, len(self.train_batches))
-        self.average = _make_average(self.model, config)
+        self.average: _MovingAverage | None = None
+        if config.ema is not None:
+            self.average = _MovingAverage(self.model, config.ema)
         self.mix = _make_mix(config)
         self.update: Callable[[Tensor, Tensor], tuple[Tensor, ...]] = self._update
         if self.device.type == "cuda":
@@ -222,7 +224,7 @@ class TrainingRun:
             "train_accuracy": (torch.stack(hits).sum().cpu() / seen).item(),
         }
 
-    def step(self, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+    def step(self, images: Tensor, labels: Tensor) -> tuple[Tensor, ...]:
         """One optimizer step on the device, at the learning rate that is set.
 
         Args:
@@ -237,14 +239,13 @@ class TrainingRun:
         if self.mix is not None:
             images, targets = self.mix(images, targets)  # by numbers of the host
         try:
-            loss, hits = self.update(images, targets)
+            return self.update(images, targets)
         except TorchDynamoException as error:  # no weight has changed yet
             if self.config.compile:
                 raise
             say_once("The network is not compiled", str(error))
             self.forward = self.model
-            loss, hits = self.update(images, targets)
-        return loss, hits
+            return self.update(images, targets)
 
     def _update(self, images: Tensor, targets: Tensor) -> tuple[Tensor, ...]:
         """As ``step``, of soft targets (B, K): what a GPU does without the host."""
@@ -314,10 +315,6 @@ class TrainingRun:
             self.history = History(**state["history"])
 
 
-def _make_average(model: nn.Module, config: TrainConfig) -> AveragedModel | None:
-    return None if config.ema is None else _MovingAverage(model, config.ema)
-
-
 class _MovingAverage(AveragedModel):
     """Its decay rises to ``decay``: the first, random weights are soon forgotten.
 
@@ -334,21 +331,17 @@ class _MovingAverage(AveragedModel):
         """One step; the first, from zero, takes on the weights."""
         steps = self.n_averaged
         kept = ((1 + steps) / (10 + steps)).clamp(max=self.decay) * (steps > 0)
-        pairs = zip(
-            self.module.state_dict().values(),
-            model.state_dict().values(),
-            strict=True,
-        )
-        floats: list[tuple[Tensor, Tensor]] = []
-        counters: list[tuple[Tensor, Tensor]] = []  # of batch normalisation
-        for pair in pairs:
-            (floats if pair[0].is_floating_point() else counters).append(pair)
-        averages, currents = map(list, zip(*floats, strict=True))
+        averages, currents = [], []
+        own = self.module.state_dict()
+        for name, current in model.state_dict().items():
+            if current.is_floating_point():
+                averages.append(own[name])
+                currents.append(current)
+            else:  # a counter of batch normalisation
+                own[name].copy_(current)
         changes = torch._foreach_sub(currents, averages)  # noqa: SLF001
         torch._foreach_mul_(changes, 1 - kept)
         torch._foreach_add_(averages, changes)
-        for counter, current in counters:
-            counter.copy_(current)
         self.n_averaged.add_(1)
 
 

@@ -68,10 +68,7 @@ def make_optimizer(
 
 
 class CapturableSGD(torch.optim.SGD):
-    """SGD with Nesterov's momentum, which may be a tensor like the learning rate.
-
-    In a CUDA graph PyTorch's own keeps the momentum that it was captured with.
-    """
+    """SGD whose Nesterov momentum may be a tensor, so that a captured step moves it."""
 
     @torch.no_grad()
     def step(self, closure: None = None) -> None:  # type: ignore[override]  # noqa: ARG002
@@ -80,10 +77,11 @@ class CapturableSGD(torch.optim.SGD):
             weights = [w for w in group["params"] if w.grad is not None]
             if not weights:
                 continue
-            for weight in weights:
-                if not self.state[weight]:
-                    self.state[weight]["momentum_buffer"] = torch.zeros_like(weight)
-            buffers = [self.state[w]["momentum_buffer"] for w in weights]
+            states = [self.state[w] for w in weights]
+            for weight, state in zip(weights, states, strict=True):
+                if not state:
+                    state["momentum_buffer"] = torch.zeros_like(weight)
+            buffers = [state["momentum_buffer"] for state in states]
             grads, decay = [w.grad for w in weights], group["weight_decay"]
             moves = torch._foreach_add(grads, weights, alpha=decay)  # noqa: SLF001
             torch._foreach_mul_(buffers, group["momentum"])

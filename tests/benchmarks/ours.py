@@ -29,7 +29,7 @@ def ours(task: Task) -> tuple[str, Callable[[Window], None]]:
     step = run.step
 
     def train(window: Window) -> None:
-        def counted(images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+        def counted(images: Tensor, labels: Tensor) -> tuple[Tensor, ...]:
             result = step(images, labels)
             if window.step():
                 raise _TimeOverError
