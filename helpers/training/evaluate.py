@@ -106,7 +106,6 @@ def evaluate(
     *,
     mean: Sequence[float],
     std: Sequence[float],
-    batch_size: int | None = None,
     precision: str = "auto",
     channels_last: bool = True,
 ) -> Evaluation:
@@ -117,14 +116,13 @@ def evaluate(
         split: images, never augmented.
         mean: of each channel, in 0–1, as in training.
         std: likewise the standard deviations.
-        batch_size: images per forward pass; None is what suits the device.
         precision: as of ``TrainConfig``.
         channels_last: likewise.
     """
     device = next(model.parameters()).device
     batches = Batches(
         split,
-        batch_size or images_per_pass(device, split),
+        images_per_pass(device, split),
         device=device,
         mean=mean,
         std=std,

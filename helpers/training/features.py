@@ -19,13 +19,13 @@ from helpers.training.evaluate import predict
 from helpers.training.identity import weights_digest
 
 VERSION = 1  # raise it when the same network and images would give other features
+BATCH_SIZE = 256  # moderate on a GPU too: the model may enlarge its images
 
 
 def extract_features(
     model: nn.Module,
     splits: Splits,
     *,
-    batch_size: int = 256,
     device: str = "auto",
     precision: str = "auto",
 ) -> Splits:
@@ -38,7 +38,6 @@ def extract_features(
         model: images (B, C, H, W), normalised as ``splits`` says, to maps (B, C', h, w)
             or features (B, D); used in evaluation mode, and left on the device.
         splits: images, never augmented.
-        batch_size: images per forward pass.
         device: as of ``TrainConfig``.
         precision: likewise.
 
@@ -57,7 +56,7 @@ def extract_features(
 
     def compute(split: Split) -> Tensor:
         batches = Batches(
-            split, batch_size, device=arithmetic.device, mean=mean, std=std
+            split, BATCH_SIZE, device=arithmetic.device, mean=mean, std=std
         )
         made = predict(model, batches, arithmetic)
         return torch.cat([_maps(model, outputs).cpu() for outputs in made])

@@ -102,10 +102,8 @@ class OneLaunch:
             moved.append("momentum")
         numbers = [{name: group[name] for name in moved} for group in groups]
         if not self._rates:
-            self._rates = [
-                {name: torch.zeros((), device=self._device) for name in moved}
-                for _ in groups
-            ]
+            zero = torch.zeros((), device=self._device)
+            self._rates = [{name: zero.clone() for name in moved} for _ in groups]
         for group, own, rates in zip(groups, numbers, self._rates, strict=True):
             for name, number in own.items():
                 rates[name].fill_(number)  # unlike a copy, without a wait

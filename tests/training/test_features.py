@@ -17,6 +17,7 @@ from helpers.training import (
     extract_features,
     run_experiments,
 )
+from helpers.training import features as features_module
 
 
 class Frozen(nn.Module):
@@ -40,14 +41,12 @@ class Frozen(nn.Module):
 
 
 def test_features_are_what_the_network_makes_of_normalised_images(
-    corners: Splits,
+    corners: Splits, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(features_module, "BATCH_SIZE", 50)
     model = Frozen().train()
     features = extract_features(
-        model,
-        corners.normalised_with((0.5,) * 3, (0.25,) * 3),
-        batch_size=50,
-        precision="fp32",
+        model, corners.normalised_with((0.5,) * 3, (0.25,) * 3), precision="fp32"
     )
     by_hand = model.eval()((corners.valid.images.float() / 255 - 0.5) / 0.25).detach()
     torch.testing.assert_close(features.valid.images, by_hand)

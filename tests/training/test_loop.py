@@ -100,7 +100,9 @@ def test_the_callers_random_numbers_are_left_alone(corners: Splits) -> None:
     assert torch.equal(torch.rand(3), expected)
 
 
-def test_losses_are_weighted_by_sample(corners: Splits) -> None:
+def test_losses_are_weighted_by_sample(
+    corners: Splits, monkeypatch: pytest.MonkeyPatch
+) -> None:
     class Constant(nn.Module):
         """Always the same logits, whatever the batch: its loss on a split follows from
         the labels alone.
@@ -117,9 +119,8 @@ def test_losses_are_weighted_by_sample(corners: Splits) -> None:
     split = corners.valid.subset(
         torch.tensor([0, 4, 8, 12, 1])
     )  # four images of class 0, one of class 1
-    found = evaluate(
-        Constant(), split, mean=mean, std=std, batch_size=4, precision="fp32"
-    )
+    monkeypatch.setitem(evaluate.__globals__, "images_per_pass", lambda *_: 4)
+    found = evaluate(Constant(), split, mean=mean, std=std, precision="fp32")
     log_sum = torch.logsumexp(torch.tensor([2.0, 0.0, 0.0, 0.0]), 0).item()
     assert found.loss == pytest.approx(log_sum - 2.0 * 4 / 5)
     assert found.accuracy == pytest.approx(4 / 5)
