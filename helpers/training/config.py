@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, fields, is_dataclass
+from dataclasses import dataclass, field, is_dataclass
 from typing import Any
 
 import torch
@@ -160,9 +160,9 @@ def changed(settings: Any) -> dict[str, Any]:
     """The settings that are not at their defaults, by which files know a run: a setting
     added later leaves earlier runs valid.
     """
-    defaults, found = type(settings)(), {}
-    for one in fields(settings):
-        value = getattr(settings, one.name)
-        if value != getattr(defaults, one.name):
-            found[one.name] = changed(value) if is_dataclass(value) else value
-    return found
+    defaults = vars(type(settings)())
+    return {
+        name: changed(value) if is_dataclass(value) else value
+        for name, value in vars(settings).items()
+        if value != defaults[name]
+    }

@@ -244,7 +244,7 @@ def _train(
         settings["watch_test"] = True
     key = hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:12]
     unfinished = folder / f"{name}{repeat.suffix}-seed{seed}-{key}"
-    path = unfinished.with_name(f"{unfinished.name}.pt")
+    path = Path(f"{unfinished}.pt")
     label = repeat.label(name)
     with nullcontext() if path.is_file() else _alone(unfinished, label):
         kept = read_checkpoint(path, settings)
@@ -254,14 +254,14 @@ def _train(
             kept = {"config": settings, "history": vars(history)}
             write_checkpoint(path, {**kept, "model": model.state_dict()})
             shutil.rmtree(unfinished, ignore_errors=True)
-            return Trained(experiment, seed, model, history, *splits.channel_stats())
-    with resuming(path):
-        history = History(**kept["history"])
-        model.load_state_dict(kept["model"])
-    if not report:
-        print(f"{label}: {len(history)} epochs, trained before")
-    model.to(device).to(memory_format=config.memory_format)
-    model.eval()
+        else:
+            with resuming(path):
+                history = History(**kept["history"])
+                model.load_state_dict(kept["model"])
+            if not report:
+                print(f"{label}: {len(history)} epochs, trained before")
+            model.to(device).to(memory_format=config.memory_format)
+            model.eval()
     return Trained(experiment, seed, model, history, *splits.channel_stats())
 
 
