@@ -421,8 +421,7 @@ def test_evaluation_leaves_the_training_mode_as_it_was(corners: Splits) -> None:
 
 def test_averaged_weights_leave_the_first_ones_behind() -> None:
     model = nn.Sequential(nn.Linear(2, 2), nn.BatchNorm1d(2))
-    average = loop._make_average(model, TrainConfig(ema=0.99))
-    assert average is not None
+    average = loop._MovingAverage(model, 0.99)
     average.update_parameters(model)
     nn.init.zeros_(model[0].weight)
     model[1].running_mean.fill_(1.0)
