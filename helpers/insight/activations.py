@@ -1,4 +1,4 @@
-"""What the layers of a network put out when it sees an image."""
+"""The outputs of a network's layers when it sees an image."""
 
 from __future__ import annotations
 

@@ -89,7 +89,7 @@ class FeatureClassifier(nn.Module):
         batch_norm: before the ReLU of each hidden layer.
         dropout: before each layer.
         standardise: normalise each map first, by statistics learned in training: some
-            networks put out values of a hundred and more.
+            networks output values of a hundred and more.
     """
 
     def __init__(

@@ -18,10 +18,10 @@ from helpers.models.saved import SavedModel
 from helpers.viewer.pictures import KINDS, draw_picture, suitable_layers
 
 KINDS_SAID = {
-    "activations": "what layers put out",
-    "filters": "what filters respond to",
-    "heatmap": "where a class is found",
-    "saliency": "which pixels matter",
+    "activations": "activations of a layer",
+    "filters": "what filters respond to most",
+    "heatmap": "heatmap of a class",
+    "saliency": "saliency of pixels",
 }
 
 

@@ -61,7 +61,7 @@ def draw_picture(
 
     Args:
         saved: the network.
-        kind: ``activations`` (what layers put out for the image), ``filters`` (what
+        kind: ``activations`` (outputs of layers for the image), ``filters`` (what
             images their filters respond to), ``heatmap`` (Grad-CAM: where layers find
             what speaks for a class) or ``saliency`` (which pixels do).
         image: as of ``read_image``; None is blank.

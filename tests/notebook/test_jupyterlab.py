@@ -203,5 +203,5 @@ def test_a_finished_run_leaves_one_line_and_a_network_to_browse(
     menus, picture = cell.get_by_role("combobox"), cell.get_by_role("img").last
     api.expect(menus).to_have_count(5, timeout=PATIENCE)
     before = picture.get_attribute("src") or ""
-    menus.nth(0).select_option("filters")
+    menus.nth(0).select_option("what filters respond to most")
     api.expect(picture).not_to_have_attribute("src", before, timeout=PATIENCE)
