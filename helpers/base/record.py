@@ -183,14 +183,14 @@ class RunRecord:
         with write_atomic(path) as temporary:
             temporary.write_text(text, encoding="utf-8")
 
+    def content(self) -> dict[str, Any]:
+        """What a file keeps."""
+        items = asdict(self).items()
+        return {name: value for name, value in items if value or name not in OPTIONAL}
+
     def _text(self) -> str:
-        content = {
-            name: value
-            for name, value in asdict(self).items()
-            if value or name not in OPTIONAL
-        }
-        text = json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False)
-        return f"{text}\n"
+        kept = self.content()
+        return json.dumps(kept, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 def summarize(

@@ -90,7 +90,7 @@ def _faults(record: RunRecord) -> Iterator[str]:
             yield text.rstrip(".")
     if changed := other_values(record):
         yield f"it did not run with the notebook's own values of {', '.join(changed)}"
-    if local := LOCAL_PATH.search(json.dumps(vars(record), ensure_ascii=False)):
+    if local := LOCAL_PATH.search(json.dumps(record.content(), ensure_ascii=False)):
         yield f"it holds the path {local[0]}, which is of this machine only"
 
 

@@ -121,7 +121,7 @@ def test_the_class_that_is_explained_can_be_chosen(
 def test_the_menus_speak_in_plain_words(lenet: SavedModel, split: Split) -> None:
     shown = NetworkBrowser(lenet, split)
     assert [kind for _, kind in shown.kind_menu.options] == list(KINDS)
-    assert "where a class is found" in dict(shown.kind_menu.options)
+    assert "heatmap of a class" in dict(shown.kind_menu.options)
     menus = shown.children[0].children[0].children
     assert [menu.description for menu in menus] == [
         "Show",

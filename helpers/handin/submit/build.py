@@ -105,7 +105,7 @@ def _assemble(
         part, runs = item.part, item.records
         table = results_markdown(runs, "code/notebooks") if runs else ""
         item.files["README.md"] = readme(part=part, results=table).encode()
-        records = {name: vars(record) for name, record in runs.items()}
+        records = {name: record.content() for name, record in runs.items()}
         own = {"title": part.title, "runs": records, "notes": item.notes}
         name = part.name if course.bundled else f"{part.name}{suffix}"
         files[f"{name}.zip"] = _archive(item.files, {**about, **own})
