@@ -85,6 +85,8 @@ class Live:
         """Notes a point's epochs so far, of so many: fewer once it has ended early."""
         _, planned = self._heard.get(point, (history, epochs))
         self._epochs -= planned - epochs
+        # A copy: Stop may come between an epoch and its report, before it is kept.
+        history = History([*history.rows])
         self._heard[point], self._last = (history, epochs), point
         if (start := time.perf_counter()) >= self._next:
             self._draw()
