@@ -88,10 +88,10 @@ class Estimate:
         return asdict(self)
 
 
-def exact(value: float) -> Estimate:
+def exact(value: float, unit: Unit | None = None) -> Estimate:
     """A number without chance in it: counted, or computed."""
-    unit: Unit = "count" if float(value).is_integer() else "number"
-    return Estimate(float(value), 0.0, unit=unit, over="")
+    usual: Unit = "count" if float(value).is_integer() else "number"
+    return Estimate(float(value), 0.0, unit=unit or usual, over="")
 
 
 def estimate(
