@@ -30,9 +30,9 @@ def load_backbone(name: str, weights: str | None) -> tuple[nn.Module, str]:
 
     Args:
         name: one of ``BACKBONES``.
-        weights: ``imagenet``: torchvision's, downloaded once and checked by hash; the
-            name of a file in ``data/weights``, or an absolute path: a state dict in any
-            precision, as ``plain_state`` takes it; ``random`` or None.
+        weights: ``imagenet``: torchvision's, downloaded once and checked by hash; a path,
+            or the name of a file in ``data/weights``: a state dict in any precision, as
+            ``plain_state`` takes it; ``random`` or None.
 
     Returns:
         The network, in evaluation mode and without ReLU in place; and which weights it
@@ -52,7 +52,8 @@ def load_backbone(name: str, weights: str | None) -> tuple[nn.Module, str]:
         if weights == "imagenet":
             path = _imagenet_file(name)
         else:
-            path = data_dir() / "weights" / Path(weights).expanduser()
+            path = Path(weights).expanduser()
+            path = path if path.is_file() else data_dir() / "weights" / path
         expected = (
             f"Expected a state dict of torchvision's {name}, as "
             "torch.save(model.state_dict(), path) writes it; or choose "
