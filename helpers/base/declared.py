@@ -17,7 +17,7 @@ from typing import Any
 from helpers.base.environment import git
 from helpers.base.errors import ConfigError, NotebookError
 from helpers.base.files import notebooks_dir
-from helpers.base.parameters import Parameter
+from helpers.base.parameters import Parameter, parse_value
 from helpers.base.schema import TEXT, fields, many, misfit
 
 # The last word of a parameter that says only how much is done; so does `size`, that of
@@ -78,7 +78,8 @@ class DeclaredNotebook:
                     f"{', '.join(known) or 'none'}."
                 )
         return {
-            name: self.parameters[name].parse(value) for name, value in values.items()
+            name: parse_value(self.parameters[name], value)
+            for name, value in values.items()
         }
 
     def reductions(self, values: Mapping[str, Any]) -> list[str]:
@@ -242,7 +243,7 @@ def _parameters(source: str, notebook: str) -> dict[str, Parameter]:
                     parameter = Parameter(name, kind, default, comment.strip())
                     # A default in quotes must not pass for a number: only the command
                     # line speaks in text.
-                    if parameter.parse(default) == default:
+                    if parse_value(parameter, default) == default:
                         found[name] = parameter
                         continue
         raise NotebookError(

@@ -40,30 +40,32 @@ class Parameter:
     default: Any
     help: str
 
-    def parse(self, value: Any) -> Any:
-        """Converts text to the parameter's type, and checks any other value against it.
 
-        Text stands for what it says: ``false`` for ``False``, ``1e-3`` for 0.001,
-        ``none`` for ``None`` where that is allowed, ``1,2`` or ``[1, 2]`` for a list;
-        for a ``str`` it stays as it is (``007``).
+def parse_value(parameter: Parameter, value: Any) -> Any:
+    """Converts text to the parameter's type, and checks any other value against it.
 
-        Raises:
-            ConfigError: the value does not fit the type, or there is no such type.
-        """
-        one = self.type.removesuffix(" | None")
-        kind = one.removeprefix("list[").removesuffix("]")
-        try:
-            read = SCALARS[kind]
-            if one != self.type and str(value).strip().lower() in {"none", "null"}:
-                return None
-            if one == kind:
-                return _scalar(value, kind, read)
-            return [_scalar(item, kind, read) for item in _items(value)]
-        except (KeyError, TypeError, ValueError, yaml.YAMLError):
-            raise ConfigError(
-                f"Parameter {self.name} ({self.help or 'no description'}) does not "
-                f"take {value!r}. Expected {self.type}, for example {self.default!r}."
-            ) from None
+    Text stands for what it says: ``false`` for ``False``, ``1e-3`` for 0.001,
+    ``none`` for ``None`` where that is allowed, ``1,2`` or ``[1, 2]`` for a list;
+    for a ``str`` it stays as it is (``007``).
+
+    Raises:
+        ConfigError: the value does not fit the type, or there is no such type.
+    """
+    one = parameter.type.removesuffix(" | None")
+    kind = one.removeprefix("list[").removesuffix("]")
+    try:
+        read = SCALARS[kind]
+        if one != parameter.type and str(value).strip().lower() in {"none", "null"}:
+            return None
+        if one == kind:
+            return _scalar(value, kind, read)
+        return [_scalar(item, kind, read) for item in _items(value)]
+    except (KeyError, TypeError, ValueError, yaml.YAMLError):
+        name, about = parameter.name, parameter.help or "no description"
+        raise ConfigError(
+            f"Parameter {name} ({about}) does not take {value!r}. Expected "
+            f"{parameter.type}, for example {parameter.default!r}."
+        ) from None
 
 
 def _scalar(value: Any, kind: str, read: Callable[[str], Any]) -> Any:

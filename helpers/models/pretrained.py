@@ -30,9 +30,9 @@ def load_backbone(name: str, weights: str | None) -> tuple[nn.Module, str]:
 
     Args:
         name: one of ``BACKBONES``.
-        weights: ``imagenet``: torchvision's, downloaded once and checked by hash; a path,
-            or the name of a file in ``data/weights``: a state dict in any precision, as
-            ``plain_state`` takes it; ``random`` or None.
+        weights: ``imagenet``: torchvision's, downloaded once and checked by hash; a
+            path, or the name of a file in ``data/weights``: a state dict in any
+            precision, as ``plain_state`` takes it; ``random`` or None.
 
     Returns:
         The network, in evaluation mode and without ReLU in place; and which weights it

@@ -5,11 +5,11 @@ from typing import Any
 import pytest
 
 from helpers.base.errors import ConfigError
-from helpers.base.parameters import Parameter
+from helpers.base.parameters import Parameter, parse_value
 
 
 def parse(kind: str, value: Any) -> Any:
-    return Parameter("p", kind, "…", "help").parse(value)
+    return parse_value(Parameter("p", kind, "…", "help"), value)
 
 
 @pytest.mark.parametrize(
@@ -89,6 +89,6 @@ def test_no_other_type_takes_a_value(kind: str, value: Any) -> None:
 
 def test_a_list_may_be_written_with_quotes() -> None:
     parameter = Parameter("images", "list[str]", ["a/b"], "names")
-    assert parameter.parse('["a/b", "c, d"]') == ["a/b", "c, d"]
-    assert parameter.parse("['a/b', 'c, d']") == ["a/b", "c, d"]
-    assert parameter.parse("a/b, c") == ["a/b", "c"]
+    assert parse_value(parameter, '["a/b", "c, d"]') == ["a/b", "c, d"]
+    assert parse_value(parameter, "['a/b', 'c, d']") == ["a/b", "c, d"]
+    assert parse_value(parameter, "a/b, c") == ["a/b", "c"]
