@@ -34,7 +34,8 @@ def write_tensors(path: Path, content: Any) -> None:
             torch.save(content, file)
         except RuntimeError as error:  # torch's archive could not be closed either
             cause = error.__context__
-            raise (cause if isinstance(cause, OSError) else error) from None
+            hidden = (OSError, KeyboardInterrupt)
+            raise (cause if isinstance(cause, hidden) else error) from None
 
 
 def read_tensors(path: Path) -> Any:
