@@ -22,7 +22,7 @@ from helpers.base.schema import TEXT, fields, many, misfit
 
 # The last word of a parameter that says only how much is done; so does `size`, that of
 # the images.
-AMOUNTS = ("epochs", "seeds", "limit", "repeats", "rounds")
+AMOUNTS = ("epochs", "seeds", "limit", "repeats")
 _SOURCE = {"type": ["string", "array"], "items": TEXT}  # as one or by lines
 _TAGGED = fields({}, {"tags": many(TEXT)}, more=True)
 _CELL = fields({"cell_type": TEXT, "source": _SOURCE, "metadata": _TAGGED}, more=True)
