@@ -62,11 +62,14 @@ def fold_progress(text: str) -> str:
     return "".join(folded)
 
 
-def say_remaining(left: Mapping[str, Job], jobs: int) -> None:
-    """Says how many notebooks are to run, and how long they take, ``jobs`` at once:
-    as long as their last runs, or those kept in git; unknown ones as the others' mean.
+def say_remaining(left: Mapping[str, float], jobs: int) -> None:
+    """Says how many notebooks are to run, and how long they take, ``jobs`` at once.
+
+    Args:
+        left: by name the ``seconds_before``; unknown ones count as the others' mean.
+        jobs: that run side by side.
     """
-    known = [seconds for job in left.values() if (seconds := _seconds_before(job))]
+    known = [seconds for seconds in left.values() if seconds]
     about = ""
     if known:
         seconds = fmean(known) * max(1, len(left) / effective_n_jobs(jobs))
@@ -75,7 +78,8 @@ def say_remaining(left: Mapping[str, Job], jobs: int) -> None:
         say(f"{len(left)} notebook{'s' * (len(left) > 1)} left{about}")
 
 
-def _seconds_before(job: Job) -> float:
+def seconds_before(job: Job) -> float:
+    """How long its last run took, or that which is kept in git; 0 if there is none."""
     kept = REFERENCE / f"{job.name}.json"
     for path in [
         job.exports / job.name / "metrics.json",

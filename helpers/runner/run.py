@@ -23,7 +23,7 @@ from helpers.runner.execute import (
     not_run,
 )
 from helpers.runner.plan import Job, make_plan
-from helpers.runner.progress import say_remaining
+from helpers.runner.progress import say_remaining, seconds_before
 
 
 def run_notebooks(
@@ -74,7 +74,7 @@ def run_notebooks(
         order = sorted(waiting, key=lambda n: (_whole(made, n), _whole(kept, n)))
         waiting = {name: waiting[name] for name in order}
     missing = waiting.keys() - made
-    outcomes, left = [], dict(waiting)
+    outcomes, left = [], {name: seconds_before(job) for name, job in waiting.items()}
     say_remaining(left, jobs)
 
     def done(outcome: Outcome) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import pandas as pd
 
@@ -84,9 +84,9 @@ class Comparison(dict[str, Study]):
         reference = self[over or self.baseline].samples(metric)
         return self[row].paired(metric, self[row].samples(metric), reference, level)
 
-    def best_of(self, rows: Iterable[str]) -> str:
+    def best_of(self, rows: Collection[str]) -> str:
         """The one of these rows that is best by the mean of the metric."""
-        return next(row for row in self.ranked if row in set(rows))
+        return next(row for row in self.ranked if row in rows)
 
     def leads(self, row: str, among: Sequence[str]) -> Estimate:
         """How far a row, claimed to be best, lies above the best other one ``among``

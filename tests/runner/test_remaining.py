@@ -8,7 +8,7 @@ import pytest
 from helpers.base.record import RunRecord
 from helpers.base.terminal import say
 from helpers.runner.plan import make_plan
-from helpers.runner.progress import say_remaining
+from helpers.runner.progress import say_remaining, seconds_before
 from helpers.runner.run import run_notebooks
 
 WriteNotebook = Callable[..., Path]
@@ -30,7 +30,7 @@ def three(notebooks: Path, exports: Path, write_notebook: WriteNotebook) -> None
 
 
 def said(capsys: pytest.CaptureFixture[str], *names: str, jobs: int = 1) -> str:
-    say_remaining({job.name: job for job in make_plan(names)}, jobs)
+    say_remaining({j.name: seconds_before(j) for j in make_plan(names)}, jobs)
     return capsys.readouterr().out
 
 
@@ -48,7 +48,7 @@ def test_a_damaged_record_is_no_reason_not_to_run(
 ) -> None:
     one, other, _ = make_plan([])
     (exports / "course/01_a/metrics.json").write_text("{")
-    say_remaining({"course/01_a": one, "course/02_b": other}, 1)
+    say_remaining({job.name: seconds_before(job) for job in (one, other)}, 1)
     assert capsys.readouterr().out == "2 notebooks left, about 10:00\n"
 
 
@@ -63,7 +63,7 @@ def test_kept_runs_say_how_long_real_ones_take(
     kept.save(tmp_path / "kept/course/03_c.json")
     assert said(capsys, "03_c") == "1 notebook left, about 16:40\n"
     [job] = make_plan(["03_c"], quick=True)
-    say_remaining({"course/03_c": job}, 1)
+    say_remaining({"course/03_c": seconds_before(job)}, 1)
     assert capsys.readouterr().out == ""
 
 
