@@ -23,6 +23,7 @@ HEADER = (
     *("Data", "Device", "Time"),
 )
 EMPHASISED = ("missed", "contradicted")
+GOALS = 3  # of an assignment, in README
 PAGE = """\
 # Results
 
@@ -106,19 +107,24 @@ def results_page(records: Mapping[str, RunRecord]) -> str:
 
 
 def readme_table(records: Mapping[str, RunRecord]) -> str:
-    """README's table: for each assignment the goals, and how much of it is met."""
-    header = ("Assignment", "Goals, measured", "Asked in all", "Data", "Device")
+    """README's table: for each assignment its best goals, and how much of it is met."""
+    header = ("Assignment", "Best of its goals", "Asked in all", "Data", "Device")
     rows = []
     for assignment, found in _by_assignment(records).items():
         runs = [*found.values()]
         asked = [row for run in runs for row in run.findings if row["section"]]
         subject = f"[{subject_of(assignment)}](notebooks/{assignment})"
-        goals = "<br>".join(goal for run in runs for goal in _goals(run))
-        data = [*dict.fromkeys(map(_data_name, runs))]
+        goals = dict(goal for run in runs for goal in _goals(run))
+        best = sorted(goals, key=goals.__getitem__)[:GOALS]
+        names = (name for run in runs for name in run.data["name"].split(", "))
+        data = [f"real {', '.join(dict.fromkeys(names))}"]  # what is kept is real
+        others = (name for run in runs for name in run.replaced.split("; "))
+        data += filter(None, dict.fromkeys(others))
         if any("measured_before" in run.data for run in runs):
             data.append("some of it measured before [later changes](RESULTS.md)")
         devices = ", ".join(sorted(set(map(_device, runs))))
-        rows.append((subject, goals, count_verdicts(asked), "<br>".join(data), devices))
+        cells = "<br>".join(best), count_verdicts(asked), "<br>".join(data), devices
+        rows.append((subject, *cells))
     return markdown_table(header, rows)
 
 
@@ -146,13 +152,14 @@ def _device(record: RunRecord) -> str:
     return str(record.environment.get("device", "–"))
 
 
-def _goals(record: RunRecord) -> Iterator[str]:
-    reduced = " (*reduced*)" if record.reduced else ""
+def _goals(record: RunRecord) -> Iterator[tuple[str, int]]:
+    """The goals of a run as text, with the place of their verdict among all."""
+    reduced = ", *reduced*" if record.reduced else ""
     for row in record.findings:
         if row["section"].endswith("goal"):
-            verdict = _emphasised(said(row, record.replaced))
-            section = row["section"].removesuffix("goal")
-            yield f"{section}{row['text']}: {reached(row)}, {verdict}{reduced}"
+            verdict = row["verdict"]
+            text = f"{row['text']}: {reached(row)}, {_emphasised(verdict)}{reduced}"
+            yield text, VERDICTS.index(verdict)
 
 
 def _emphasised(verdict: str) -> str:

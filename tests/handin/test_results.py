@@ -107,14 +107,35 @@ def test_readme_takes_a_line_for_each_assignment_and_keeps_the_rest(
     begin, end = results.BEGIN, results.END
     assert text == f"# Title\n\n{begin}\n\n{table}\n\n{end}\n\nmore\n"
     _, _, clipart, lines = table.splitlines()
-    goal = "1(c), a loss \\| below 0.5: 0.60 ± 0.25 nats (3 seeds), **missed**"
+    goal = "a loss \\| below 0.5: 0.60 ± 0.25 nats (3 seeds), **missed**"
     assert clipart.startswith(
-        f"| [Clip art](notebooks/clipart) | {goal} (*reduced*) | 1 met, 1 missed |"
+        f"| [Clip art](notebooks/clipart) | {goal}, *reduced* | 1 met, 1 missed |"
     )
     assert lines == (
         f"| [Lines and digits](notebooks/lines) | {goal} | 1 met, 1 missed | real "
         "shapes | cpu |"
     )
+
+
+def test_readme_has_the_best_goals_of_an_assignment_each_once(
+    real_run: RealRun,
+) -> None:
+    [goal] = [row for row in real_run().findings if row["section"].endswith("goal")]
+    findings = [
+        goal | {"text": text, "verdict": verdict}
+        for text, verdict in (
+            ("a", "missed"),
+            ("b", "met on average"),
+            ("c", "missed"),
+            ("d", "met"),
+            ("d", "met"),
+        )
+    ]
+    shown = real_run(findings=findings, data={"name": "x", "replaces": "y for z; b"})
+    row = results.readme_table(by_name(shown)).splitlines()[-1]
+    texts = [text[0] for text in row.split(" | ")[1].split("<br>")]
+    assert texts == ["d", "b", "a"]
+    assert "| real x<br>y for z<br>b |" in row
 
 
 def test_the_page_of_results_has_every_row_under_its_assignment(written: Path) -> None:
