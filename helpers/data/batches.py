@@ -24,7 +24,6 @@ class Batches:
         shuffle: a new order every epoch; False keeps the split's own.
         augment: applied to every batch; None for evaluation.
         drop_last: leave out a last batch that is not full.
-        channels_last: how the images lie in memory; False is plane by plane.
     """
 
     def __init__(
@@ -39,12 +38,10 @@ class Batches:
         shuffle: bool = False,
         augment: Augment | None = None,
         drop_last: bool = False,
-        channels_last: bool = True,
     ) -> None:
         self.images, self.labels = split.images.to(device), split.labels.to(device)
         self.batch_size, self.device, self.seed = batch_size, device, seed
         self.shuffle, self.augment, self.drop_last = shuffle, augment, drop_last
-        self._layout = torch.channels_last if channels_last else torch.contiguous_format
         # The value that mean and std call 1.
         white = 255 if self.images.dtype == torch.uint8 else 1
         self._centre, self._width = (
@@ -61,7 +58,8 @@ class Batches:
     def epoch(
         self, epoch: int, *, size: int | None = None
     ) -> Iterator[tuple[Tensor, Tensor]]:
-        """Yields normalised float images (B, C, H, W) and ``int64`` labels (B,).
+        """Yields normalised float images (B, C, H, W), ``channels_last`` in memory, and
+        ``int64`` labels (B,).
 
         Augmentation gives images of side ``size`` in pixels; None keeps their own.
         """
@@ -76,7 +74,8 @@ class Batches:
             images = self.normalised(self.images[chosen])
             if self.augment is not None:
                 images = self.augment(images, generator, size=size)
-            yield images.contiguous(memory_format=self._layout), self.labels[chosen]
+            images = images.contiguous(memory_format=torch.channels_last)
+            yield images, self.labels[chosen]
 
     def normalised(self, images: Tensor) -> Tensor:
         """A split's images (B, C, H, W) as float, with mean 0 and std 1 per channel."""

@@ -7,6 +7,7 @@ import math
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from helpers.insight.activations import capture
 from helpers.insight.receptive_field import Box
@@ -18,7 +19,7 @@ def gradient_footprint(
     """How much each pixel matters to the middle unit of a layer's map: the gradient at
     a copy of the network in which nothing hides a path.
 
-    Its weights are positive, normalisation is the identity, and ``nn.MaxPool2d``
+    Its weights are positive, there is no batch normalisation, and ``nn.MaxPool2d``
     averages: the pixels with a gradient are the receptive field, the values say how
     many paths lead from a pixel to the unit.
 
@@ -49,27 +50,19 @@ def footprint_box(footprint: Tensor) -> Box:
 
 @torch.no_grad()
 def _open_all_paths(model: nn.Module) -> None:
-    """Random positive weights, no biases, normalisation that is the identity, and
-    average pooling.
-    """
     generator = torch.Generator().manual_seed(0)
-    for name, parameter in model.named_parameters():
+    for parameter in model.parameters():
         if parameter.ndim >= 2:
             size = math.prod(parameter.shape[1:])
             parameter.uniform_(0.5, 1.5, generator=generator).div_(size)
         else:
-            parameter.fill_(0 if name.endswith("bias") else 1)
-    for name, buffer in model.named_buffers():
-        if name.endswith("running_mean"):
-            buffer.zero_()
-        elif name.endswith("running_var"):
-            buffer.fill_(1)
+            parameter.zero_()
     for parent in list(model.modules()):
-        for name, pool in parent.named_children():
-            if isinstance(pool, nn.MaxPool2d):
+        for name, module in parent.named_children():
+            if isinstance(module, _BatchNorm):
+                parent.add_module(name, nn.Identity())
+            elif isinstance(module, nn.MaxPool2d):
                 average = nn.AvgPool2d(
-                    pool.kernel_size, pool.stride, pool.padding, pool.ceil_mode
+                    module.kernel_size, module.stride, module.padding, module.ceil_mode
                 )
                 parent.add_module(name, average)
-            elif isinstance(pool, nn.AdaptiveMaxPool2d):
-                parent.add_module(name, nn.AdaptiveAvgPool2d(pool.output_size))

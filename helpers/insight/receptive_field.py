@@ -14,7 +14,6 @@ Where branches meet, a unit sees what it sees along any of them.
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import reduce
@@ -26,18 +25,10 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 from torch.utils.weak import WeakTensorKeyDictionary
 
-from helpers.insight.activations import capture
+from helpers.insight.activations import capture, device_of
 
 aten = torch.ops.aten
-WINDOWS = {
-    aten.convolution,
-    aten.max_pool2d_with_indices,
-    aten.avg_pool2d,
-    aten._adaptive_avg_pool2d,  # noqa: SLF001
-    aten.adaptive_max_pool2d,
-}
-# These keep a map's size although each value depends on the whole map.
-OVER_THE_MAP = {aten.native_group_norm, aten.native_layer_norm}
+WINDOWS = (aten.convolution, aten.max_pool2d_with_indices, aten.avg_pool2d)
 Box = tuple[int, int, int, int]
 """Top, left, bottom, right in pixels; bottom and right are the first outside."""
 
@@ -99,37 +90,30 @@ def receptive_field(
 ) -> ReceptiveField:
     """The receptive field of a layer or block, at its last use in a pass.
 
-    The forward pass is followed operation by operation, on shapes alone. Convolutions
-    and pooling follow the recursion; what keeps a map's size works on each position by
-    itself; after anything else (a fully connected layer, a global mean, padding,
-    pooling into uneven bins, filters or maps that are not square) a unit is taken to
-    see all that its input sees.
+    The forward pass is followed operation by operation. Convolutions and pooling with
+    square windows follow the recursion; what keeps a map's size is taken to work on
+    each position by itself; after anything else (a fully connected layer, a global
+    mean, adaptive pooling, padding) a unit is taken to see all that its input sees.
 
     Raises:
         ModelError: the model has no such layer, the forward pass does not reach it, or
             its output is not one tensor.
     """
-    shapes, trace = copy.deepcopy(model), _Trace()
-    images = torch.empty(1, channels, image_size, image_size, device="meta")
-    pixels = (0, image_size)
-    trace.fields[images] = ReceptiveField(1, 1, start=0, units=image_size, seen=pixels)
-    with torch.no_grad(), capture(shapes, [layer]) as outputs:
-        shapes.to("meta")
-        with trace:
-            shapes(images)
-    field: ReceptiveField = trace.fields[outputs[layer]]
+    images = torch.zeros(1, channels, image_size, image_size, device=device_of(model))
+    fields = WeakTensorKeyDictionary()
+    fields[images] = ReceptiveField(1, 1, 0, units=image_size, seen=(0, image_size))
+    with torch.no_grad(), capture(model, [layer]) as outputs, _Trace(fields):
+        model(images)
+    field: ReceptiveField = fields[outputs[layer]]
     return field
 
 
 class _Trace(TorchDispatchMode):
-    """Within the block, each tensor that comes from the image has a field.
+    """Within the block, each tensor that is computed from the image gets a field."""
 
-    This sees basic operations, to which all ways to write a pooling come down.
-    """
-
-    def __init__(self) -> None:
+    def __init__(self, fields: WeakTensorKeyDictionary) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
-        self.fields = WeakTensorKeyDictionary()
+        self.fields = fields
 
     def __torch_dispatch__(
         self,
@@ -145,7 +129,7 @@ class _Trace(TorchDispatchMode):
             for tensor in tree_leaves(out):
                 height, width = tensor.shape[-2:] if tensor.ndim >= 4 else (1, 1)
                 units = height if height == width else 1
-                self.fields[tensor] = _after(func.overloadpacket, args, field, units)
+                self.fields[tensor] = _after(func, args, field, units)
         return out
 
 
@@ -153,35 +137,14 @@ def _after(
     operation: Any, args: Sequence[Any], field: ReceptiveField, units: int
 ) -> ReceptiveField:
     """What an operation makes of the field of its input; its map has ``units``."""
-    if operation in WINDOWS:
-        window = _window(operation, args, field.units, units)
-        return field.window(*window, units) if window else field.everything(units)
-    if operation in OVER_THE_MAP or field.units != units:
+    if operation.overloadpacket not in WINDOWS:
+        return field if field.units == units else field.everything(units)
+    parameters = operation._schema.arguments  # noqa: SLF001
+    given = {one.name: one.default_value for one in parameters}
+    given |= zip(given, args, strict=False)
+    kernel = given["weight"].shape[2:] if "weight" in given else given["kernel_size"]
+    stride, dilation = given["stride"] or kernel, given.get("dilation", [1, 1])
+    window = [*zip(kernel, stride, given["padding"], dilation, strict=True)]
+    if given.get("transposed") or len(set(window)) > 1:
         return field.everything(units)
-    return field
-
-
-def _window(
-    operation: Any, args: Sequence[Any], before: int, after: int
-) -> tuple[int, int, int, int] | None:
-    """Kernel, stride, padding and dilation, if each is one number for both sides."""
-    if operation is aten.convolution:
-        _, weight, _, stride, padding, dilation, transposed = args[:7]
-        if transposed or weight.ndim != 4:
-            return None
-        window = [weight.shape[-2:], stride, padding, dilation]
-    elif operation in (aten.max_pool2d_with_indices, aten.avg_pool2d):
-        # What follows the padding of average pooling is no dilation.
-        given = args[1:4] if operation is aten.avg_pool2d else args[1:5]
-        defaults: list[Any] = [[], 0, 1]  # stride (as the kernel), padding, dilation
-        kernel, stride, padding, dilation = [*given, *defaults[len(given) - 1 :]]
-        window = [kernel, stride or kernel, padding, dilation]
-    elif before % after:
-        return None
-    else:
-        window = [before // after, before // after, 0, 1]
-    sides = [{side} if isinstance(side, int) else set(side) for side in window]
-    if any(len(side) > 1 for side in sides):
-        return None
-    kernel, stride, padding, dilation = (side.pop() for side in sides)
-    return kernel, stride, padding, dilation
+    return field.window(*window[0], units)

@@ -6,8 +6,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, is_dataclass
 from typing import Any
 
-import torch
-
 from helpers.base.errors import ConfigError
 from helpers.data.augment import Augment
 
@@ -79,10 +77,6 @@ class TrainConfig:
         seed: fixes the order of the images, augmentation and dropout.
         precision: ``auto`` is bfloat16 where that is faster.
         device: ``auto``, ``cpu``, ``cuda`` …
-        compile: whether to compile the network; None does on a GPU, unless the training
-            is short or it fails.
-        channels_last: memory format of images and filters; the results are the same
-            but for rounding.
     """
 
     epochs: int = 30
@@ -111,8 +105,6 @@ class TrainConfig:
     seed: int = 0
     precision: str = "auto"
     device: str = "auto"
-    compile: bool | None = None
-    channels_last: bool = True
 
     def __post_init__(self) -> None:
         for name, known in CHOICES.items():
@@ -141,11 +133,6 @@ class TrainConfig:
     def keeps_best(self) -> bool:
         """Whether the best epoch's weights are kept."""
         return self.keep != "last" or self.patience is not None
-
-    @property
-    def memory_format(self) -> torch.memory_format:
-        """How images and filters lie in memory."""
-        return torch.channels_last if self.channels_last else torch.contiguous_format
 
     def image_size(self, epoch: int, full: int) -> int:
         """Side of the training images in ``epoch`` (from 0), in pixels."""

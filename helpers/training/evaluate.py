@@ -107,7 +107,6 @@ def evaluate(
     mean: Sequence[float],
     std: Sequence[float],
     precision: str = "auto",
-    channels_last: bool = True,
 ) -> Evaluation:
     """Predicts a whole split in evaluation mode; afterwards the mode is as before.
 
@@ -117,16 +116,10 @@ def evaluate(
         mean: of each channel, in 0–1, as in training.
         std: likewise the standard deviations.
         precision: as of ``TrainConfig``.
-        channels_last: likewise.
     """
     device = next(model.parameters()).device
     batches = Batches(
-        split,
-        images_per_pass(device, split),
-        device=device,
-        mean=mean,
-        std=std,
-        channels_last=channels_last,
+        split, images_per_pass(device, split), device=device, mean=mean, std=std
     )
     return judge(model, batches, choose_arithmetic(device, precision))
 

@@ -87,14 +87,9 @@ class Trained:
 
     def evaluate(self, split: Split) -> Evaluation:
         """As the function, with the settings of training."""
-        config = self.experiment.config
+        precision = self.experiment.config.precision
         return evaluate(
-            self.model,
-            split,
-            mean=self.mean,
-            std=self.std,
-            precision=config.precision,
-            channels_last=config.channels_last,
+            self.model, split, mean=self.mean, std=self.std, precision=precision
         )
 
     @property
@@ -260,7 +255,7 @@ def _train(
                 model.load_state_dict(kept["model"])
             if not report:
                 print(f"{label}: {len(history)} epochs, trained before")
-            model.to(device).to(memory_format=config.memory_format)
+            model.to(device).to(memory_format=torch.channels_last)
             model.eval()
     return Trained(experiment, seed, model, history, *splits.channel_stats())
 

@@ -27,8 +27,7 @@ def is_compiled(config: TrainConfig, device: torch.device, images: int) -> bool:
     """Whether a training on so many images compiles its network."""
     steps = config.epochs * max(1, images // config.batch_size)
     pays = device.type == "cuda" and steps >= COMPILED_FROM
-    by_itself = pays and find_spec("triton") is not None
-    return by_itself if config.compile is None else config.compile
+    return pays and find_spec("triton") is not None
 
 
 class OneLaunch:

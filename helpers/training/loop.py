@@ -88,7 +88,7 @@ class TrainingRun:
         self.config = config
         self.device = choose_device(config.device)
         self.arithmetic = choose_arithmetic(self.device, config.precision)
-        self.model = model.to(self.device).to(memory_format=config.memory_format)
+        self.model = model.to(self.device).to(memory_format=torch.channels_last)
         self.forward: Callable[[Tensor], Tensor] = self.model
         if is_compiled(config, self.device, len(splits.train)):
             self.forward = torch.compile(self.model)
@@ -121,13 +121,7 @@ class TrainingRun:
 
     def _load(self, splits: Splits, *, watch_test: bool) -> None:
         config, (mean, std) = self.config, splits.channel_stats()
-        batches = partial(
-            Batches,
-            device=self.device,
-            mean=mean,
-            std=std,
-            channels_last=config.channels_last,
-        )
+        batches = partial(Batches, device=self.device, mean=mean, std=std)
         self.train_batches = batches(
             splits.train,
             config.batch_size,
@@ -241,8 +235,6 @@ class TrainingRun:
         try:
             return self.update(images, targets)
         except TorchDynamoException as error:  # no weight has changed yet
-            if self.config.compile:
-                raise
             say_once("The network is not compiled", str(error))
             self.forward = self.model
             return self.update(images, targets)

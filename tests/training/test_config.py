@@ -92,7 +92,6 @@ def test_defaults_stay_or_the_version_of_the_loop_is_raised() -> None:
         "seed": 0,
         "precision": "auto",
         "device": "auto",
-        "channels_last": True,
         "augment": {"padding": "reflection"},
     }
     defaults = asdict(TrainConfig())

@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from contextlib import nullcontext
 from dataclasses import replace
+from importlib.util import find_spec
 from typing import Any
 
 import pytest
@@ -240,8 +241,7 @@ def test_a_network_is_compiled_on_a_gpu_where_that_pays() -> None:
     config = TrainConfig(epochs=10, batch_size=100)
     assert not is_compiled(config, CPU, 10**6)
     assert not is_compiled(config, gpu, 1000)
-    assert is_compiled(replace(config, compile=True), CPU, 1000)
-    assert not is_compiled(replace(config, compile=False), gpu, 10**6)
+    assert is_compiled(config, gpu, 10**6) == (find_spec("triton") is not None)
 
 
 @pytest.mark.parametrize("decay", [0.0, 0.1])
