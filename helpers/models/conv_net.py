@@ -8,8 +8,7 @@ from itertools import pairwise
 
 from torch import Tensor, nn
 
-from helpers.models.registry import register
-from helpers.models.sizes import flat_size
+from helpers.models.building import flat_size, register
 
 
 @register("conv_net")

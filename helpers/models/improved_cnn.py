@@ -12,7 +12,7 @@ from itertools import pairwise, starmap
 
 from torch import Tensor, nn
 
-from helpers.models.registry import register
+from helpers.models.building import register
 
 
 def conv_bn_relu(before: int, after: int, size: int = 3, stride: int = 1) -> nn.Module:

@@ -6,8 +6,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from helpers.models.initialise import initialise
-from helpers.models.registry import register
+from helpers.models.building import initialise, register
 
 
 @register("lenet5")

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from helpers.models.initialise import initialise
-from helpers.models.registry import register
+from helpers.models.building import initialise, register
 
 
 @register("mlp")

@@ -8,9 +8,9 @@ import torch
 from torch import Tensor, nn
 
 from helpers.base.errors import ModelError
+from helpers.models.building import register
 from helpers.models.heads import Heads
 from helpers.models.improved_cnn import ConvStages
-from helpers.models.registry import register
 
 
 @register("multi_head_cnn")

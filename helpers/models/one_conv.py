@@ -7,8 +7,7 @@ from itertools import pairwise
 from torch import Tensor, nn
 
 from helpers.base.errors import ModelError
-from helpers.models.registry import register
-from helpers.models.sizes import flat_size
+from helpers.models.building import flat_size, register
 
 
 @register("one_conv")

@@ -11,9 +11,9 @@ import torch
 import torchvision
 from torch import nn
 
-from helpers.base.errors import ModelError
+from helpers.base.errors import ModelError, explained
 from helpers.base.files import data_dir
-from helpers.models.weights import load_weights, plain_state, read_file
+from helpers.models.weights import plain_state, read_file
 
 BACKBONES = ("alexnet", "mobilenet_v2", "resnet50", "squeezenet1_1", "vgg11_bn")
 # Mean and standard deviation of each channel, in 0–1.
@@ -60,7 +60,9 @@ def load_backbone(name: str, weights: str | None) -> tuple[nn.Module, str]:
             "weights='imagenet' to download torchvision's."
         )
         state = plain_state(read_file(path, expected))
-        load_weights(network, state, path, expected)
+        misfit = f"The weights in {path} do not fit {type(network).__name__}"
+        with explained(ModelError, misfit, expected):
+            network.load_state_dict(state)
         label = f"{path.name}, SHA-256 {pooch.file_hash(path)[:8]}"
     for module in network.modules():
         if hasattr(module, "inplace"):
@@ -114,15 +116,12 @@ def features(network: nn.Module, layer: str) -> nn.Sequential:
 def _imagenet_file(name: str) -> Path:
     """Torchvision's weights in torch.hub's own folder, downloaded if need be."""
     url: str = torchvision.models.get_model_weights(name).DEFAULT.url
-    path = Path(torch.hub.get_dir()) / "checkpoints" / url.rpartition("/")[2]
+    path = Path(torch.hub.get_dir()) / "checkpoints" / Path(url).name
     if not path.is_file():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        digest = path.stem.rpartition("-")[2]
-        try:
-            torch.hub.download_url_to_file(url, str(path), digest)
-        except (OSError, RuntimeError) as error:  # RuntimeError: another hash
-            raise ModelError(
-                f"The ImageNet weights of {name} could not be downloaded ({error}). "
-                f"Try again; or download {url} elsewhere and put it there: {path}."
-            ) from error
+        failed = f"The ImageNet weights of {name} could not be downloaded"
+        advice = f"Try again; or download {url} elsewhere and put it there: {path}."
+        with explained(ModelError, failed, advice):
+            torch.hub.load_state_dict_from_url(
+                url, check_hash=True, map_location="cpu", weights_only=True
+            )
     return path

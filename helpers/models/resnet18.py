@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from helpers.models.registry import register
+from helpers.models.building import register
 
 
 class BasicBlock(nn.Module):

@@ -16,9 +16,9 @@ from helpers.base.files import exports_dir
 from helpers.base.runs import QUICK, exports_root, find_run, run_command
 from helpers.base.schema import NUMBER, OBJECT, SIZE, TEXT, fields, many, misfit
 from helpers.base.tensors import write_tensors
+from helpers.models.building import create_model
 from helpers.models.heads import class_logits
-from helpers.models.registry import create_model
-from helpers.models.weights import load_weights, read_file
+from helpers.models.weights import read_file
 
 FORMAT = 1
 SCHEMA = fields(
@@ -43,7 +43,7 @@ class SavedModel:
 
     Attributes:
         model: in evaluation mode.
-        architecture: its name in the registry.
+        architecture: its registered name.
         arguments: of its constructor.
         classes: names, in the order of the logits.
         image_size: side in pixels.
@@ -127,7 +127,10 @@ def load_model(source: Path | str, *, trained_on: str | None = None) -> SavedMod
         arguments["weights"] = None  # the file holds what became of pretrained ones
     with explained(ModelError, f"{path} cannot be built", expected):
         model = create_model(content["architecture"], **arguments)
-    load_weights(model, content.pop("state_dict"), path, expected)
+    with explained(
+        ModelError, f"The weights in {path} do not fit {type(model).__name__}", expected
+    ):
+        model.load_state_dict(content.pop("state_dict"))
     del content["format"]
     saved = SavedModel(model.eval(), **content)
     shape = (1, saved.channels, saved.image_size, saved.image_size)

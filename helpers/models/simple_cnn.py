@@ -12,8 +12,7 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
-from helpers.models.registry import register
-from helpers.models.sizes import flat_size
+from helpers.models.building import flat_size, register
 
 
 @register("simple_cnn")

@@ -20,8 +20,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from helpers.models.initialise import initialise
-from helpers.models.registry import register
+from helpers.models.building import initialise, register
 
 POOLINGS = {"max": nn.MaxPool2d, "average": nn.AvgPool2d}
 

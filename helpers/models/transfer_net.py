@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from helpers.base.errors import ModelError
+from helpers.models.building import register
 from helpers.models.pretrained import (
     FOLDED,
     HALVES,
@@ -18,7 +19,6 @@ from helpers.models.pretrained import (
     features,
     load_backbone,
 )
-from helpers.models.registry import register
 
 
 class FeatureNet(nn.Module):

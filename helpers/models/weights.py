@@ -1,12 +1,10 @@
-"""Files of weights, read and loaded."""
+"""Files of weights."""
 
 from __future__ import annotations
 
 import re
 from pathlib import Path
 from typing import Any
-
-from torch import nn
 
 from helpers.base.errors import ModelError, explained
 from helpers.base.tensors import read_tensors
@@ -41,15 +39,3 @@ def plain_state(content: Any) -> Any:
             return {PREFIX.sub("", str(name)): w for name, w in content.items()}
         content = wrapped[0]
     return content
-
-
-def load_weights(model: nn.Module, state: Any, path: Path, expected: str) -> None:
-    """Loads a state dict, in any precision, that was read from ``path``.
-
-    Raises:
-        ModelError: it is none, or another network's; says which names and shapes do
-            not fit.
-    """
-    misfit = f"The weights in {path} do not fit {type(model).__name__}"
-    with explained(ModelError, misfit, expected):
-        model.load_state_dict(state)

@@ -23,8 +23,8 @@ from helpers.base.errors import ConfigError
 from helpers.base.files import writing
 from helpers.base.processes import side_by_side
 from helpers.data.splits import Split, Splits
+from helpers.models.building import create_model
 from helpers.models.heads import Heads, heads_of
-from helpers.models.registry import create_model
 from helpers.training.checkpoint import read_checkpoint, resuming, write_checkpoint
 from helpers.training.config import TrainConfig, changed
 from helpers.training.device import choose_arithmetic, choose_device
@@ -41,7 +41,7 @@ class Experiment:
     """A network and how it is trained; ``run_experiments`` sets the seed.
 
     Attributes:
-        model: a name in the registry.
+        model: the name of a network.
         config: every training setting.
         arguments: of the network, besides the number of classes and channels.
     """

@@ -32,7 +32,7 @@ def test_comments_docstrings_and_formatting_do_not_count() -> None:
 
 def test_a_network_is_all_modules_that_it_is_built_from() -> None:
     names = network_modules(nn.Sequential(StrokeNet(4), nn.ReLU()))
-    assert {"helpers.models.stroke_net", "helpers.models.initialise"} <= set(names)
+    assert {"helpers.models.stroke_net", "helpers.models.building"} <= set(names)
     assert "helpers.models.lenet5" not in names
     heads = network_modules(MultiHeadCNN(4, heads={"a": "xy", "b": "xy"}))
     assert {"helpers.models.improved_cnn", "helpers.models.heads"} <= set(heads)

@@ -15,7 +15,7 @@ from helpers.base.declared import read_notebook
 from helpers.base.files import notebooks_dir
 from helpers.base.record import RunRecord, summarize
 from helpers.handin.courses import COURSES
-from helpers.models.registry import create_model
+from helpers.models.building import create_model
 from helpers.models.saved import save_model
 
 MakeRun = Callable[..., Path]
