@@ -219,7 +219,6 @@ class Run(Page):
         splits: Splits,
         *,
         seeds: int,
-        watch_test: bool = False,
     ) -> Study:
         """Trains an experiment with several seeds and records what they reach.
 
@@ -228,11 +227,9 @@ class Run(Page):
             experiment: the network and how it is trained.
             splits: the data.
             seeds: how many (0, 1, …).
-            watch_test: whether learning curves have the test set too.
         """
-        how = {"seeds": seeds, "watch_test": watch_test}
         one = {name: experiment}
-        trained = self._train(run_experiments, seeds, one, splits, **how)
+        trained = self._train(run_experiments, seeds, one, splits, seeds=seeds)
         return self.study(name, trained[name], splits)
 
     def study(self, name: str, points: Sequence[Trained], splits: Splits) -> Study:

@@ -74,6 +74,8 @@ class TrainConfig:
         keep: the weights that ``fit`` leaves: of the ``last`` epoch, or of the ``best``
             on validation (always so with patience); ``both`` leaves the last, and the
             history holds the best.
+        watch_test: whether the test split is judged after each epoch too, for its
+            learning curve only.
         seed: fixes the order of the images, augmentation and dropout.
         precision: ``auto`` is bfloat16 where that is faster.
         device: ``auto``, ``cpu``, ``cuda`` …
@@ -102,6 +104,7 @@ class TrainConfig:
     start_size: int | None = None
     patience: int | None = None
     keep: str = "last"
+    watch_test: bool = False
     seed: int = 0
     precision: str = "auto"
     device: str = "auto"

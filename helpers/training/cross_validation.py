@@ -100,7 +100,7 @@ def cross_validate(
         for index, fold in enumerate(dealt)
     ]
     rounds = [slice(start, start + folds) for start in range(0, len(dealt), folds)]
-    found = train_points(experiments, points, folder, jobs, report=report)
+    found = train_points(experiments, points, folder, jobs, report)
     return {
         name: [_gather(dealt[one], trained[one]) for one in rounds]
         for name, trained in found.items()

@@ -121,7 +121,6 @@ def run_experiments(
     seeds: int | Sequence[int],
     folder: Path,
     jobs: int = 1,
-    watch_test: bool = False,
     report: Report | None = None,
 ) -> dict[str, list[Trained]]:
     """Trains every experiment with every seed.
@@ -138,9 +137,9 @@ def run_experiments(
         seeds: the seeds, or how many of them (0, 1, …).
         folder: where finished points and checkpoints are kept.
         jobs: points trained side by side: processes on a CPU, on a GPU turns in one.
-        watch_test: as of ``fit``.
-        report: likewise; of what is finished, it is called once more with its history
-            and how long that is. A copy of it goes to another process.
+        report: called with the point's name, history and ``config.epochs`` after each
+            epoch, and once more for a finished point with the length of its history. A
+            copy of it goes to another process. None prints lines.
 
     Returns:
         For each name one ``Trained`` per seed.
@@ -154,9 +153,7 @@ def run_experiments(
         raise ConfigError("There are no seeds to train with. Expected at least one.")
     data = splits.fingerprint()
     repeats = [Repeat(seed, splits, data) for seed in seeds]
-    return train_points(
-        experiments, repeats, folder, jobs, watch_test=watch_test, report=report
-    )
+    return train_points(experiments, repeats, folder, jobs, report)
 
 
 class Repeat(NamedTuple):
@@ -177,9 +174,7 @@ def train_points(
     repeats: Sequence[Repeat],
     folder: Path,
     jobs: int,
-    *,
-    watch_test: bool = False,
-    report: Report | None = None,
+    report: Report | None,
 ) -> dict[str, list[Trained]]:
     """Trains each experiment in every repeat, or takes it from ``folder``."""
     points = [(n, one, repeat) for n, one in experiments.items() for repeat in repeats]
@@ -189,7 +184,7 @@ def train_points(
         if report:
             report(next(labels), point.history, len(point.history))
 
-    train = partial(_train, folder=folder, watch_test=watch_test, report=report)
+    train = partial(_train, folder=folder, report=report)
     if jobs > 1 and _shares_a_gpu(experiments):
         found = take_turns([train(*point) for point in points], jobs)
         for point in found:
@@ -216,7 +211,6 @@ def _train(
     repeat: Repeat,
     *,
     folder: Path,
-    watch_test: bool,
     report: Report | None,
 ) -> Steps[Trained]:
     seed, splits = repeat.seed, repeat.splits
@@ -235,8 +229,6 @@ def _train(
         "code": code_digest(model),
         "weights": weights_digest(model),
     }
-    if watch_test:
-        settings["watch_test"] = True
     key = hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:12]
     unfinished = folder / f"{name}{repeat.suffix}-seed{seed}-{key}"
     path = Path(f"{unfinished}.pt")
@@ -244,7 +236,7 @@ def _train(
     with nullcontext() if path.is_file() else _alone(unfinished, label):
         kept = read_checkpoint(path, settings)
         if kept is None:
-            run = TrainingRun(model, splits, config, unfinished, watch_test=watch_test)
+            run = TrainingRun(model, splits, config, unfinished)
             history = yield from run.all_epochs(label, report)
             kept = {"config": settings, "history": vars(history)}
             write_checkpoint(path, {**kept, "model": model.state_dict()})

@@ -10,7 +10,6 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from helpers.base.errors import ModelError
 from helpers.data.batches import Batches
 from helpers.data.cache import cached
 from helpers.data.splits import Split, Splits
@@ -22,13 +21,7 @@ VERSION = 1  # raise it when the same network and images would give other featur
 BATCH_SIZE = 256  # moderate on a GPU too: the model may enlarge its images
 
 
-def extract_features(
-    model: nn.Module,
-    splits: Splits,
-    *,
-    device: str = "auto",
-    precision: str = "auto",
-) -> Splits:
+def extract_features(model: nn.Module, splits: Splits) -> Splits:
     """The data set with each image replaced by what ``model`` makes of it.
 
     The features are kept in ``data/.cache``, by the images and their normalisation, the
@@ -38,17 +31,12 @@ def extract_features(
         model: images (B, C, H, W), normalised as ``splits`` says, to maps (B, C', h, w)
             or features (B, D); used in evaluation mode, and left on the device.
         splits: images, never augmented.
-        device: as of ``TrainConfig``.
-        precision: likewise.
 
     Returns:
         The same splits, labels and ids; images are float32 (N, C', h, w), or (N, D, 1,
         1) for features without a map, which ``fit`` and ``evaluate`` take as they are.
-
-    Raises:
-        ModelError: the model outputs something else.
     """
-    arithmetic = choose_arithmetic(choose_device(device), precision)
+    arithmetic = choose_arithmetic(choose_device(), "auto")
     seen = (splits.fingerprint(), arithmetic.dtype, model, weights_digest(model))
     key = hashlib.blake2b(repr((VERSION, *seen)).encode(), digest_size=12).hexdigest()
     model = model.to(arithmetic.device)
@@ -58,23 +46,12 @@ def extract_features(
         batches = Batches(
             split, BATCH_SIZE, device=arithmetic.device, mean=mean, std=std
         )
-        made = predict(model, batches, arithmetic)
-        return torch.cat([_maps(model, outputs).cpu() for outputs in made])
+        made = torch.cat([out.cpu() for out in predict(model, batches, arithmetic)])
+        maps = made if made.ndim == 4 else made[:, :, None, None]
+        return maps.contiguous()
 
     parts: dict[str, Any] = {}
     for name, split in splits.parts.items():
         maps = cached(f"features-{key}-{name}", partial(compute, split))
         parts[name] = replace(split, images=maps.float())
     return replace(splits, normalisation=None, **parts)
-
-
-def _maps(model: nn.Module, outputs: Any) -> Tensor:
-    """What ``model`` has made of a batch, as maps (B, C', h, w)."""
-    if not isinstance(outputs, Tensor) or outputs.ndim not in (2, 4):
-        shape = tuple(outputs.shape) if isinstance(outputs, Tensor) else type(outputs)
-        raise ModelError(
-            f"{type(model).__name__} outputs {shape}: expected maps (B, C, h, w) or "
-            "features (B, D)."
-        )
-    maps = outputs if outputs.ndim == 4 else outputs[:, :, None, None]
-    return maps.contiguous()

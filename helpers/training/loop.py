@@ -46,9 +46,6 @@ def fit(
     config: TrainConfig,
     *,
     folder: Path | None = None,
-    label: str = "",
-    watch_test: bool = False,
-    report: Report | None = None,
 ) -> History:
     """Trains ``model`` in place and leaves it in evaluation mode.
 
@@ -58,19 +55,13 @@ def fit(
         config: every setting.
         folder: where ``checkpoint.pt`` is kept: a killed run goes on there and, on a
             CPU, ends with the same bits. None keeps nothing.
-        label: put before each line of progress, ``lenet5 seed 0``.
-        watch_test: whether ``test`` is judged after each epoch too, for its learning
-            curve only.
-        report: called with label, history and ``config.epochs`` after each epoch; None
-            prints a line.
 
     Raises:
         TrainingError: the loss is not a number, or as ``read_checkpoint`` and
             ``write_checkpoint``.
         ConfigError: there is no test split to watch.
     """
-    run = TrainingRun(model, splits, config, folder, watch_test=watch_test)
-    return run_alone(run.all_epochs, label, report)
+    return run_alone(TrainingRun(model, splits, config, folder).all_epochs)
 
 
 class TrainingRun:
@@ -82,8 +73,6 @@ class TrainingRun:
         splits: Splits,
         config: TrainConfig,
         folder: Path | None,
-        *,
-        watch_test: bool = False,
     ) -> None:
         self.config = config
         self.device = choose_device(config.device)
@@ -94,7 +83,7 @@ class TrainingRun:
             self.forward = torch.compile(self.model)
         self.num_classes = len(splits.classes)
         self.classes = torch.arange(self.num_classes, device=self.device)
-        self._load(splits, watch_test=watch_test)
+        self._load(splits)
         self.objective = make_objective(self.model, config).to(self.device)
         self.optimizer = make_optimizer(self.model, config, self.objective.parameters())
         self.schedule = Schedule(self.optimizer, config, len(self.train_batches))
@@ -119,7 +108,7 @@ class TrainingRun:
         if self.checkpoint is not None:
             self._resume(self.checkpoint)
 
-    def _load(self, splits: Splits, *, watch_test: bool) -> None:
+    def _load(self, splits: Splits) -> None:
         config, (mean, std) = self.config, splits.channel_stats()
         batches = partial(Batches, device=self.device, mean=mean, std=std)
         self.train_batches = batches(
@@ -133,7 +122,7 @@ class TrainingRun:
             drop_last=len(splits.train) >= config.batch_size,
         )
         watched = {"valid": splits.valid}
-        if watch_test:
+        if config.watch_test:
             if splits.test is None:
                 raise ConfigError(
                     f"{splits.name} has no test split to watch: leave watch_test out."
@@ -162,8 +151,16 @@ class TrainingRun:
         """The network that is evaluated and kept: the averaged one, if there is one."""
         return self.model if self.average is None else self.average.module
 
-    def all_epochs(self, label: str, report: Report | None) -> Steps[History]:
-        """What ``fit`` does, step by step."""
+    def all_epochs(
+        self, label: str = "", report: Report | None = None
+    ) -> Steps[History]:
+        """What ``fit`` does, step by step.
+
+        Args:
+            label: put before each line of progress, ``lenet5 seed 0``.
+            report: called with label, history and ``config.epochs`` after each epoch;
+                None prints a line.
+        """
         config = self.config
         # Each epoch seeds the random numbers anew: resuming needs no memory of them.
         devices = [self.device] if self.device.type == "cuda" else []

@@ -12,18 +12,14 @@ from helpers.training.config import LEARNED, TrainConfig
 
 
 class Objective(nn.Module):
-    """The configured loss over all classes."""
+    """The configured loss over all classes, or over those of one head."""
 
     def __init__(self, config: TrainConfig) -> None:
         super().__init__()
         self.config = config
 
-    def forward(self, outputs: Tensor, targets: Tensor) -> Tensor:
+    def forward(self, logits: Tensor, targets: Tensor) -> Tensor:
         """Logits and soft targets, both (B, K), to the batch's mean loss."""
-        return self.loss(outputs, targets)
-
-    def loss(self, logits: Tensor, targets: Tensor) -> Tensor:
-        """As ``forward``, of all classes or of one head's."""
         kind, smoothing = self.config.loss, self.config.label_smoothing
         if kind == "cross_entropy":
             return F.cross_entropy(logits, targets, label_smoothing=smoothing)
@@ -37,7 +33,7 @@ class Objective(nn.Module):
         return losses.sum(1).mean()
 
 
-class HeadsObjective(Objective):
+class HeadsObjective(nn.Module):
     """The weighted sum of the heads' losses.
 
     Learned weights follow Kendall, Gal and Cipolla (CVPR 2018, section 3): head i costs
@@ -48,8 +44,9 @@ class HeadsObjective(Objective):
     fixed: Tensor
 
     def __init__(self, heads: Heads, config: TrainConfig) -> None:
-        super().__init__(config)
-        self.heads, weights = heads, config.head_weights
+        super().__init__()
+        self.loss, self.heads = Objective(config), heads
+        weights = config.head_weights
         equal = dict.fromkeys(heads.factors, 1.0)
         by_name = weights if isinstance(weights, dict) else equal
         if set(by_name) != set(heads.factors):
@@ -81,7 +78,7 @@ class HeadsObjective(Objective):
         return total + self.log_variances.sum() / 2
 
 
-def make_objective(model: nn.Module, config: TrainConfig) -> Objective:
+def make_objective(model: nn.Module, config: TrainConfig) -> Objective | HeadsObjective:
     """The configured loss, over the model's heads where it has several.
 
     Raises:

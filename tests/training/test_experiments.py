@@ -97,13 +97,11 @@ def test_a_point_with_a_test_curve_is_kept_apart(
     corners: Splits, tmp_path: Path
 ) -> None:
     tested = replace(corners, test=corners.valid)
-    plain = run_experiments({"small": SMALL}, tested, seeds=1, folder=tmp_path)[
-        "small"
-    ][0]
+    curve = replace(SMALL, config=replace(CONFIG, watch_test=True))
+    rows = {"plain": SMALL, "watched": curve}
     for _ in range(2):
-        watched = run_experiments(
-            {"small": SMALL}, tested, seeds=1, folder=tmp_path, watch_test=True
-        )["small"][0]
+        found = run_experiments(rows, tested, seeds=1, folder=tmp_path)
+        [plain], [watched] = found.values()
         assert watched.history.rows[0].keys() - plain.history.rows[0].keys() == {
             "test_loss",
             "test_accuracy",

@@ -7,13 +7,13 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from helpers.base.errors import ModelError
 from helpers.base.files import data_dir
 from helpers.data.splits import Splits
 from helpers.models import FeatureClassifier
 from helpers.training import (
     Experiment,
     TrainConfig,
+    device,
     extract_features,
     run_experiments,
 )
@@ -40,14 +40,17 @@ class Frozen(nn.Module):
         return maps.flatten(1) if self.flat else maps
 
 
+def use_bf16(monkeypatch: pytest.MonkeyPatch, *, on: bool) -> None:
+    monkeypatch.setattr(device, "has_fast_bf16", lambda _device: on)
+
+
 def test_features_are_what_the_network_makes_of_normalised_images(
     corners: Splits, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(features_module, "BATCH_SIZE", 50)
+    use_bf16(monkeypatch, on=False)
     model = Frozen().train()
-    features = extract_features(
-        model, corners.normalised_with((0.5,) * 3, (0.25,) * 3), precision="fp32"
-    )
+    features = extract_features(model, corners.normalised_with((0.5,) * 3, (0.25,) * 3))
     by_hand = model.eval()((corners.valid.images.float() / 255 - 0.5) / 0.25).detach()
     torch.testing.assert_close(features.valid.images, by_hand)
     assert torch.equal(features.train.labels, corners.train.labels)
@@ -84,10 +87,11 @@ def test_features_are_computed_once(corners: Splits) -> None:
     "change", ["weights", "layers", "images", "normalisation", "precision"]
 )
 def test_anything_that_changes_them_makes_other_features(
-    corners: Splits, change: str
+    corners: Splits, change: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    model, splits, precision = Frozen(), corners, "fp32"
-    extract_features(model, splits, precision=precision)
+    model, splits = Frozen(), corners
+    use_bf16(monkeypatch, on=False)
+    extract_features(model, splits)
     before = len(list((data_dir() / ".cache").iterdir()))
     if change == "weights":
         nn.init.constant_(model.norm.weight, 2.0)
@@ -98,18 +102,21 @@ def test_anything_that_changes_them_makes_other_features(
     elif change == "normalisation":
         splits = corners.normalised_with((0.5,) * 3, (0.5,) * 3)
     else:
-        precision = "bf16"
+        use_bf16(monkeypatch, on=True)
     model.calls = 0
-    extract_features(model, splits, precision=precision)
+    extract_features(model, splits)
     assert model.calls > 0
     assert len(list((data_dir() / ".cache").iterdir())) == 2 * before
 
 
-def test_half_the_precision_takes_half_the_space(corners: Splits) -> None:
+def test_half_the_precision_takes_half_the_space(
+    corners: Splits, monkeypatch: pytest.MonkeyPatch
+) -> None:
     model = nn.Conv2d(3, 8, 3)
     sizes = []
-    for precision in ("fp32", "bf16"):
-        features = extract_features(model, corners, precision=precision)
+    for on in (False, True):
+        use_bf16(monkeypatch, on=on)
+        features = extract_features(model, corners)
         assert features.train.images.dtype == torch.float32
         newest = max(
             (data_dir() / ".cache").glob("*-train.pt"),
@@ -130,10 +137,3 @@ def test_a_classifier_learns_from_features(corners: Splits, tmp_path: Path) -> N
     (head,) = results["head"]
     assert head.evaluate(features.valid).accuracy > 0.95
     assert isinstance(head.model, FeatureClassifier)
-
-
-def test_what_is_no_feature_is_refused(corners: Splits) -> None:
-    with pytest.raises(
-        ModelError, match=r"Flatten outputs \(32, 48, 16\): expected maps"
-    ):
-        extract_features(nn.Flatten(1, 2), replace(corners, train=corners.valid))

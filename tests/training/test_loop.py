@@ -176,7 +176,7 @@ def test_watching_the_test_set_adds_its_curve_and_changes_nothing_else(
     runs = []
     for watch_test in (False, True):
         model = small_net()
-        history = fit(model, splits, config, watch_test=watch_test)
+        history = fit(model, splits, replace(config, watch_test=watch_test))
         runs.append((weights(model), history))
     (unwatched, plain), (watched, curves) = runs
     assert same(unwatched, watched)
@@ -198,7 +198,7 @@ def last_weights(splits: Splits) -> nn.Module:
 
 def test_a_test_set_that_is_not_there_cannot_be_watched(corners: Splits) -> None:
     with pytest.raises(ConfigError, match="corners has no test split to watch"):
-        fit(small_net(), corners, QUICK, watch_test=True)
+        fit(small_net(), corners, replace(QUICK, watch_test=True))
 
 
 def test_a_loss_that_is_not_a_number_stops_with_step_and_learning_rate(
