@@ -15,7 +15,6 @@ CHOICES = {
     "schedule": ("constant", "step", "cosine", "one_cycle", "plateau"),
     "loss": ("cross_entropy", "binary_cross_entropy", "squared_error"),
     "precision": ("auto", "fp32", "bf16"),
-    "keep": ("last", "best", "both"),
 }
 _RANGES: dict[str, tuple[Callable[[float], bool], tuple[str, ...]]] = {
     "at least 1": (
@@ -70,10 +69,9 @@ class TrainConfig:
         augment: applied to training batches only.
         start_size: side in pixels of the training images in the first epoch, from where
             it grows to their own (Tan and Le 2021); None is full size throughout.
-        patience: epochs without a better validation accuracy before training stops.
-        keep: the weights that ``fit`` leaves: of the ``last`` epoch, or of the ``best``
-            on validation (always so with patience); ``both`` leaves the last, and the
-            history holds the best.
+        patience: epochs without a better validation accuracy before training stops, at
+            the weights of the best epoch; None leaves those of the last.
+        keep_best: whether the history holds the weights of the best epoch too.
         watch_test: whether the test split is judged after each epoch too, for its
             learning curve only.
         seed: fixes the order of the images, augmentation and dropout.
@@ -103,7 +101,7 @@ class TrainConfig:
     augment: Augment = field(default_factory=Augment)
     start_size: int | None = None
     patience: int | None = None
-    keep: str = "last"
+    keep_best: bool = False
     watch_test: bool = False
     seed: int = 0
     precision: str = "auto"
@@ -133,9 +131,9 @@ class TrainConfig:
             )
 
     @property
-    def keeps_best(self) -> bool:
-        """Whether the best epoch's weights are kept."""
-        return self.keep != "last" or self.patience is not None
+    def looks_for_best(self) -> bool:
+        """Whether validation chooses an epoch."""
+        return self.keep_best or self.patience is not None
 
     def image_size(self, epoch: int, full: int) -> int:
         """Side of the training images in ``epoch`` (from 0), in pixels."""

@@ -73,7 +73,7 @@ def cross_validate(
         folds: as of ``deal_folds``, like repeats.
         repeats: each has another seed.
         watch: likewise; what looks at validation while it trains (``patience``,
-            ``keep="best"``, the ``plateau`` schedule) needs it.
+            ``keep_best``, the ``plateau`` schedule) needs it.
         folder: where finished points and checkpoints are kept.
         jobs: points trained side by side.
         report: as of ``run_experiments``.
@@ -88,9 +88,9 @@ def cross_validate(
     """
     for name, experiment in experiments.items():
         config = experiment.config
-        if watch == 0 and (config.keeps_best or config.schedule == "plateau"):
+        if watch == 0 and (config.looks_for_best or config.schedule == "plateau"):
             raise ConfigError(
-                f"{name!r} looks at validation while it trains (patience, keep='best' "
+                f"{name!r} looks at validation while it trains (patience, keep_best "
                 "or the plateau schedule): it would be chosen on the images that it is "
                 "judged on. Give a share of the others as watch, say 0.2."
             )

@@ -97,12 +97,11 @@ class Trained:
         """The same point after its best epoch on validation.
 
         Raises:
-            ConfigError: it was not trained to keep ``both``.
+            ConfigError: it was trained without ``keep_best``.
         """
         if self.history.best_weights is None:
             raise ConfigError(
-                "The weights of the best epoch were not kept: keep is "
-                f"{self.experiment.config.keep!r}, not 'both'."
+                "The weights of the best epoch were not kept: set keep_best."
             )
         model = copy.deepcopy(self.model)
         model.load_state_dict(self.history.best_weights)
@@ -118,7 +117,7 @@ def run_experiments(
     experiments: Mapping[str, Experiment],
     splits: Splits,
     *,
-    seeds: int | Sequence[int],
+    seeds: int,
     folder: Path,
     jobs: int = 1,
     report: Report | None = None,
@@ -134,7 +133,7 @@ def run_experiments(
     Args:
         experiments: by name.
         splits: the data.
-        seeds: the seeds, or how many of them (0, 1, …).
+        seeds: how many (0, 1, …).
         folder: where finished points and checkpoints are kept.
         jobs: points trained side by side: processes on a CPU, on a GPU turns in one.
         report: called with the point's name, history and ``config.epochs`` after each
@@ -148,11 +147,10 @@ def run_experiments(
         TrainingError: as ``fit``.
         ConfigError: there are no seeds.
     """
-    seeds = range(seeds) if isinstance(seeds, int) else seeds
-    if not seeds:
-        raise ConfigError("There are no seeds to train with. Expected at least one.")
+    if seeds < 1:
+        raise ConfigError(f"seeds is {seeds}: expected at least 1.")
     data = splits.fingerprint()
-    repeats = [Repeat(seed, splits, data) for seed in seeds]
+    repeats = [Repeat(seed, splits, data) for seed in range(seeds)]
     return train_points(experiments, repeats, folder, jobs, report)
 
 

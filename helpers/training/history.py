@@ -25,7 +25,7 @@ class History:
 
     Attributes:
         rows: the epochs.
-        best_weights: the network's state after the best one, if ``keep`` is ``both``.
+        best_weights: the network's state after the best one, if that was asked for.
     """
 
     rows: list[Row] = field(default_factory=list)

@@ -185,7 +185,7 @@ class TrainingRun:
             raise self._diverged("validation loss", valid_loss, step, lr)
         self.history.rows.append(row)
         self.schedule.after_epoch(valid_loss)
-        if self.config.keeps_best and self.history.best_epoch == row["epoch"]:
+        if self.config.looks_for_best and self.history.best_epoch == row["epoch"]:
             self.history.best_weights = copy.deepcopy(self.judged.state_dict())
         row["seconds"] = time.perf_counter() - started
         if self.checkpoint is not None:
@@ -277,11 +277,8 @@ class TrainingRun:
         )
 
     def _leave_weights(self) -> None:
-        """Puts the weights that ``keep`` asks for into the caller's model."""
-        chosen = self.judged.state_dict()
-        if self.config.keep != "both" and self.history.best_weights is not None:
-            chosen, self.history.best_weights = self.history.best_weights, None
-        self.model.load_state_dict(chosen)
+        best = self.history.best_weights if self.config.patience else None
+        self.model.load_state_dict(best or self.judged.state_dict())
         self.model.eval()
 
     def _settings(self) -> dict[str, Any]:

@@ -94,7 +94,7 @@ def test_early_stopping_chooses_on_what_is_watched(
 
 
 @pytest.mark.parametrize(
-    "setting", [{"patience": 2}, {"keep": "best"}, {"schedule": "plateau"}]
+    "setting", [{"patience": 2}, {"keep_best": True}, {"schedule": "plateau"}]
 )
 def test_choosing_on_the_fold_that_judges_is_refused(
     corners: Splits, tmp_path: Path, setting: dict[str, Any]

@@ -132,21 +132,22 @@ def test_points_side_by_side_are_the_points_one_after_the_other(
 def test_the_last_weights_and_the_best_are_kept_side_by_side(
     corners: Splits, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def train(keep: str) -> experiments.Trained:
-        config = replace(CONFIG, epochs=4, lr=0.3, keep=keep)
-        return run_experiments(
-            {keep: replace(SMALL, config=config)}, corners, seeds=1, folder=tmp_path
-        )[keep][0]
+    def train(**how: Any) -> experiments.Trained:
+        config = replace(CONFIG, epochs=4, lr=0.3, **how)
+        [[point]] = run_experiments(
+            {"small": replace(SMALL, config=config)}, corners, seeds=1, folder=tmp_path
+        ).values()
+        return point
 
-    last, best, both = train("last"), train("best"), train("both")
+    last, best, both = train(), train(patience=4), train(keep_best=True)
     monkeypatch.setattr(
         experiments, "TrainingRun", None
     )  # the second time, from the disk
-    for point in (both, train("both")):
+    for point in (both, train(keep_best=True)):
         for kept, expected in ((point, last), (point.at_best, best)):
             own, other = kept.model.state_dict(), expected.model.state_dict()
             assert all(torch.equal(own[name], value) for name, value in other.items())
-    with pytest.raises(ConfigError, match="keep is 'last', not 'both'"):
+    with pytest.raises(ConfigError, match="set keep_best"):
         _ = last.at_best
 
 

@@ -148,18 +148,13 @@ def test_early_stopping_restores_a_copy_of_the_best_weights(corners: Splits) -> 
     assert len(history) == min(30, history.best_epoch + 3)
 
 
-def test_keeping_the_best_differs_from_keeping_the_last_only_where_the_best_is_earlier(
+def test_the_best_weights_differ_from_the_last_only_where_the_best_is_earlier(
     corners: Splits,
 ) -> None:
-    models = {}
-    for keep in ("best", "last"):
-        models[keep] = small_net()
-        history = fit(
-            models[keep],
-            corners,
-            TrainConfig(epochs=4, batch_size=16, lr=0.3, keep=keep, precision="fp32"),
-        )
-    equal = same(weights(models["best"]), weights(models["last"]))
+    model = small_net()
+    history = fit(model, corners, replace(QUICK, epochs=4, lr=0.3, keep_best=True))
+    assert history.best_weights is not None
+    equal = same(history.best_weights, weights(model))
     assert equal == (history.best_epoch == len(history))
 
 
@@ -171,7 +166,7 @@ def test_watching_the_test_set_adds_its_curve_and_changes_nothing_else(
     hopeless = replace(corners.valid, labels=(corners.valid.labels + 1) % 4)
     splits, config = (
         replace(corners, valid=hopeless, test=corners.valid),
-        replace(QUICK, epochs=6, keep="best"),
+        replace(QUICK, epochs=6, patience=6),
     )
     runs = []
     for watch_test in (False, True):
@@ -257,7 +252,7 @@ def test_a_run_stopped_between_epochs_goes_on_to_the_same_bits(
         lr=0.05,
         ema=0.9,
         mixup=0.2,
-        keep="best",
+        patience=5,
         augment=Augment(flip=0.5, rotate=10),
     )
     unbroken = small_net()
