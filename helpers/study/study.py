@@ -19,7 +19,7 @@ from helpers.base.errors import ConfigError
 from helpers.base.estimate import Estimate, estimate, unit_of
 from helpers.base.record import estimate_of, summarize
 from helpers.data.splits import Split, Splits
-from helpers.models.heads import Heads
+from helpers.models.heads import Heads, heads_of
 from helpers.plots.classes import (
     most_confused,
     plot_class_accuracy,
@@ -129,7 +129,7 @@ class Study:
     @property
     def heads(self) -> Heads | None:
         """The network's heads, where it has several."""
-        return self.first.heads
+        return heads_of(self.first.model)
 
     @property
     def judged_images(self) -> Split:

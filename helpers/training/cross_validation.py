@@ -13,7 +13,7 @@ from sklearn.model_selection import RepeatedStratifiedKFold
 from helpers.base.errors import ConfigError
 from helpers.data.splits import Split, Splits
 from helpers.training.evaluate import Evaluation
-from helpers.training.experiments import Experiment, Repeat, Trained, train_points
+from helpers.training.experiments import Experiment, Trained, train_points
 from helpers.training.loop import Report
 
 
@@ -61,22 +61,22 @@ def cross_validate(
     jobs: int = 1,
     report: Report | None = None,
 ) -> dict[str, list[CrossValidated]]:
-    """Trains every experiment on every fold of every repeat.
+    """Trains every experiment on every fold of every repeat, each with another seed.
 
     Each network is judged on the fold that it has neither learned from nor been chosen
     on. All experiments meet the same folds with the same seeds, so that they can be
-    compared pairwise. Finished points are kept, as by ``run_experiments``.
+    compared pairwise.
 
     Args:
         experiments: by name.
-        splits: the data; a test split is not touched.
-        folds: as of ``deal_folds``, like repeats.
-        repeats: each has another seed.
+        splits: as of ``deal_folds``; a test split is not touched.
+        folds: likewise.
+        repeats: likewise.
         watch: likewise; what looks at validation while it trains (``patience``,
             ``keep_best``, the ``plateau`` schedule) needs it.
-        folder: where finished points and checkpoints are kept.
-        jobs: points trained side by side.
-        report: as of ``run_experiments``.
+        folder: as of ``run_experiments``.
+        jobs: likewise.
+        report: likewise.
 
     Returns:
         For each name one ``CrossValidated`` per repeat.
@@ -95,12 +95,9 @@ def cross_validate(
                 "judged on. Give a share of the others as watch, say 0.2."
             )
     dealt = deal_folds(splits, folds=folds, repeats=repeats, watch=watch)
-    points = [
-        Repeat(index, fold.splits, fold.splits.fingerprint(), f"-fold{index % folds}")
-        for index, fold in enumerate(dealt)
-    ]
+    data = [fold.splits for fold in dealt]
+    found = train_points(experiments, data, folder, jobs, report)
     rounds = [slice(start, start + folds) for start in range(0, len(dealt), folds)]
-    found = train_points(experiments, points, folder, jobs, report)
     return {
         name: [_gather(dealt[one], trained[one]) for one in rounds]
         for name, trained in found.items()

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from filelock import FileLock, Timeout
@@ -24,7 +24,6 @@ from helpers.base.files import writing
 from helpers.base.processes import side_by_side
 from helpers.data.splits import Split, Splits
 from helpers.models.building import create_model
-from helpers.models.heads import Heads, heads_of
 from helpers.training.checkpoint import read_checkpoint, resuming, write_checkpoint
 from helpers.training.config import TrainConfig, changed
 from helpers.training.device import choose_arithmetic, choose_device
@@ -107,11 +106,6 @@ class Trained:
         model.load_state_dict(self.history.best_weights)
         return replace(self, model=model)
 
-    @property
-    def heads(self) -> Heads | None:
-        """The network's heads, where it has several."""
-        return heads_of(self.model)
-
 
 def run_experiments(
     experiments: Mapping[str, Experiment],
@@ -149,34 +143,24 @@ def run_experiments(
     """
     if seeds < 1:
         raise ConfigError(f"seeds is {seeds}: expected at least 1.")
-    data = splits.fingerprint()
-    repeats = [Repeat(seed, splits, data) for seed in range(seeds)]
-    return train_points(experiments, repeats, folder, jobs, report)
-
-
-class Repeat(NamedTuple):
-    """What differs between the points of one experiment."""
-
-    seed: int
-    splits: Splits
-    data: str  # the fingerprint of ``splits``
-    suffix: str = ""  # what it adds to the name
-
-    def label(self, name: str) -> str:
-        """What a point is called."""
-        return f"{name}{self.suffix} seed {self.seed}"
+    return train_points(experiments, [splits] * seeds, folder, jobs, report)
 
 
 def train_points(
     experiments: Mapping[str, Experiment],
-    repeats: Sequence[Repeat],
+    data: Sequence[Splits],
     folder: Path,
     jobs: int,
     report: Report | None,
 ) -> dict[str, list[Trained]]:
-    """Trains each experiment in every repeat, or takes it from ``folder``."""
-    points = [(n, one, repeat) for n, one in experiments.items() for repeat in repeats]
-    labels = (repeat.label(name) for name, _, repeat in points)
+    """As ``run_experiments``, each seed with data of its own."""
+    prints = {id(splits): splits.fingerprint() for splits in data}
+    points = [
+        (name, experiment, seed, splits, prints[id(splits)])
+        for name, experiment in experiments.items()
+        for seed, splits in enumerate(data)
+    ]
+    labels = (_label(name, seed) for name, _, seed, *_ in points)
 
     def done(point: Trained) -> None:
         if report:
@@ -195,7 +179,11 @@ def train_points(
             warnings.filterwarnings("ignore", said, UserWarning)
             found = side_by_side(partial(run_alone, train), points, jobs, done)
     trained = iter(found)
-    return {name: list(islice(trained, len(repeats))) for name in experiments}
+    return {name: list(islice(trained, len(data))) for name in experiments}
+
+
+def _label(name: str, seed: int) -> str:
+    return f"{name} seed {seed}"
 
 
 def _shares_a_gpu(experiments: Mapping[str, Experiment]) -> bool:
@@ -206,12 +194,13 @@ def _shares_a_gpu(experiments: Mapping[str, Experiment]) -> bool:
 def _train(
     name: str,
     experiment: Experiment,
-    repeat: Repeat,
+    seed: int,
+    splits: Splits,
+    data: str,
     *,
     folder: Path,
     report: Report | None,
 ) -> Steps[Trained]:
-    seed, splits = repeat.seed, repeat.splits
     config = replace(experiment.config, seed=seed)
     device = choose_device(config.device)
     dtype = choose_arithmetic(device, config.precision).dtype
@@ -220,7 +209,7 @@ def _train(
         "version": VERSION,
         "model": experiment.model,
         "arguments": experiment.model_arguments(splits),
-        "data": repeat.data,
+        "data": data,
         "training": changed(config),
         "arithmetic": f"{device.type} {dtype}",
         "compiled": is_compiled(config, device, len(splits.train)),
@@ -228,9 +217,9 @@ def _train(
         "weights": weights_digest(model),
     }
     key = hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:12]
-    unfinished = folder / f"{name}{repeat.suffix}-seed{seed}-{key}"
+    unfinished = folder / f"{name}-seed{seed}-{key}"
     path = Path(f"{unfinished}.pt")
-    label = repeat.label(name)
+    label = _label(name, seed)
     with nullcontext() if path.is_file() else _alone(unfinished, label):
         kept = read_checkpoint(path, settings)
         if kept is None:
