@@ -70,9 +70,6 @@ def capture(
         model: any network; it is left as it was.
         layers: names as ``named_modules`` gives them.
         before_relu: of an ``nn.ReLU`` take the input in place of the output.
-
-    Raises:
-        ModelError: the model has no such layer.
     """
     found = _Captured(model)
     modules = {layer: find_layer(model, layer) for layer in layers}
@@ -98,15 +95,8 @@ def capture(
 def activations(
     model: nn.Module, images: Tensor, layers: Sequence[str]
 ) -> dict[str, Tensor]:
-    """The outputs of some layers for a batch of images.
-
-    Args:
-        model: any network; it is left as it was.
-        images: normalised: float (B, C, H, W).
-        layers: names as ``named_modules`` gives them.
-
-    Returns:
-        By layer, in the order of ``layers``: float32 on the CPU.
+    """The outputs of some layers, in that order, for normalised images (B, C, H, W):
+    float32 on the CPU.
 
     Raises:
         ModelError: the model has no such layer, the forward pass does not reach it, or

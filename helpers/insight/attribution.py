@@ -56,19 +56,14 @@ def heatmaps(
     """Grad-CAM: where in the image a layer finds what speaks for a class.
 
     The layer's maps, weighted with the mean gradients of the score, are added up, cut
-    off below zero (Selvaraju et al. 2017), and interpolated to the image's size.
-
-    Args:
-        model: any classifier.
-        images: normalised.
-        layer: one with maps of more than one position; its last use in a pass counts.
-        target: as ``Target`` says.
+    off below zero (Selvaraju et al. 2017), and interpolated to the image's size. The
+    layer's last use in a pass counts.
 
     Returns:
         Float32 (B, H, W) on the CPU, 0–1: each divided by its largest value, or all 0.
 
     Raises:
-        ModelError: there is no such layer, or it has no maps.
+        ModelError: there is no such layer, or none with maps of several positions.
     """
     _check_maps(model, images, layer)
     classes = explained_classes(model, images, target)[0].tolist()
@@ -134,17 +129,11 @@ class _Scores(nn.Module):
         self.model = model
         self.heads = heads_of(model)
         self.head = target[0] if isinstance(target, tuple) else target
-        if not isinstance(self.head, str):
-            return
-        if self.heads is None:
+        known = self.heads.factors if self.heads else {}
+        if isinstance(self.head, str) and self.head not in known:
+            has = f"known are {', '.join(known)}" if known else "it has a single head"
             raise ModelError(
-                f"{type(model).__name__} has a single head: choose a class, not the "
-                f"head {self.head!r}."
-            )
-        if self.head not in self.heads.factors:
-            raise ModelError(
-                f"{type(model).__name__} has no head {self.head!r}: known are "
-                f"{', '.join(self.heads.factors)}."
+                f"{type(model).__name__} has no head {self.head!r}: {has}."
             )
 
     def forward(self, images: Tensor) -> Tensor:

@@ -51,7 +51,6 @@ def filter_pictures(
     steps: int = 64,
     blur: float = 0.7,
     jitter: int = 4,
-    seed: int = 0,
 ) -> FilterPictures:
     """Finds an image for each filter of a layer that excites it, all in one batch.
 
@@ -71,12 +70,11 @@ def filter_pictures(
         steps: of the ascent.
         blur: standard deviation of the Gaussian blur, in pixels.
         jitter: pixels by which the image is shifted at most, at each step.
-        seed: of the noise and the shifts.
 
     Raises:
         ModelError: there is no such layer or filter, or neither maps nor units.
     """
-    device, generator = device_of(model), torch.Generator().manual_seed(seed)
+    device, generator = device_of(model), torch.Generator().manual_seed(0)
     centre, spread = (
         torch.tensor(values, device=device).view(1, -1, 1, 1) for values in (mean, std)
     )

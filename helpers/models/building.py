@@ -1,15 +1,17 @@
-"""What building a network takes: its name, weights to begin with, sizes."""
+"""What building a network takes: its name, first weights, sizes, files of weights."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
 
-from helpers.base.errors import ModelError
+from helpers.base.errors import ModelError, explained
+from helpers.base.tensors import read_tensors
 
 Builder = TypeVar("Builder", bound=Callable[..., nn.Module])
 _BUILDERS: dict[str, Callable[..., nn.Module]] = {}
@@ -90,3 +92,17 @@ def flat_size(features: nn.Module, in_channels: int, image_size: int) -> int:
         ) from error
     features.train()
     return int(maps.numel())
+
+
+def read_file(path: Path, expected: str) -> Any:
+    """The tensors and plain values in a file, on the CPU.
+
+    Raises:
+        ModelError: the file is missing, damaged or something else; ``expected`` is a
+            sentence on what it should be.
+    """
+    if not path.is_file():
+        raise ModelError(f"There is no model file {path}. {expected}")
+    with explained(ModelError, f"{path} cannot be read", expected):
+        content: Any = read_tensors(path)
+    return content

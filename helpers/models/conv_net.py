@@ -23,9 +23,6 @@ class ConvNet(nn.Module):
         batch_norm: between convolution and pooling (Ioffe and Szegedy 2015); the
             convolutions keep their biases, so that nothing else differs.
         dropout: between two blocks (Srivastava et al. 2014).
-
-    Raises:
-        ModelError: the images are too small.
     """
 
     def __init__(

@@ -23,9 +23,6 @@ class MultiHeadCNN(nn.Module):
         heads: as ``Heads`` takes them.
         widths: maps, as of ``ConvStages``.
         hidden: units in the hidden layer of each head.
-
-    Raises:
-        ModelError: the heads' classes do not combine to ``num_classes``.
     """
 
     def __init__(

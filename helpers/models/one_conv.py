@@ -15,9 +15,8 @@ class OneConvCNN(nn.Module):
     """Convolution, ReLU, batch normalisation, 2×2 pooling, a large fully connected
     layer.
 
-    By default the network as listed: 32 filters of 7×7 without padding, so that 28×28
-    pixels become 22×22 and, pooled, 11×11. The other arguments are what the assignment
-    asks to try.
+    By default as listed: 32 filters of 7×7 without padding, so that 28×28 pixels become
+    22×22 and, pooled, 11×11.
 
     Args:
         kernel_size: side of the filters.
@@ -26,10 +25,6 @@ class OneConvCNN(nn.Module):
         downsampling: ``pool`` (max pooling), or ``stride`` 2 in the convolution.
         hidden: units of the fully connected layer.
         dropout: of these units.
-
-    Raises:
-        ModelError: an unknown ``downsampling``, or the images are too small for so many
-            convolutions.
     """
 
     def __init__(

@@ -4,7 +4,9 @@ to a named one.
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
+from typing import Any
 
 import pooch
 import torch
@@ -13,7 +15,7 @@ from torch import nn
 
 from helpers.base.errors import ModelError, explained
 from helpers.base.files import data_dir
-from helpers.models.weights import plain_state, read_file
+from helpers.models.building import read_file
 
 BACKBONES = ("alexnet", "mobilenet_v2", "resnet50", "squeezenet1_1", "vgg11_bn")
 # Mean and standard deviation of each channel, in 0–1.
@@ -23,6 +25,8 @@ HALVES = ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
 # HALVES. Its batch normalisation is folded into the convolutions and must stay in
 # evaluation mode: a batch's statistics would undo what was learned.
 FOLDED = "b56ae799"
+WRAPPERS = ("state_dict", "model", "model_state_dict")
+PREFIX = re.compile(r"^(?:module\.|_orig_mod\.)+|\b_orig_mod\.")
 
 
 def load_backbone(name: str, weights: str | None) -> tuple[nn.Module, str]:
@@ -32,7 +36,7 @@ def load_backbone(name: str, weights: str | None) -> tuple[nn.Module, str]:
         name: one of ``BACKBONES``.
         weights: ``imagenet``: torchvision's, downloaded once and checked by hash; a
             path, or the name of a file in ``data/weights``: a state dict in any
-            precision, as ``plain_state`` takes it; ``random`` or None.
+            precision, or a checkpoint that holds one; ``random`` or None.
 
     Returns:
         The network, in evaluation mode and without ReLU in place; and which weights it
@@ -59,7 +63,7 @@ def load_backbone(name: str, weights: str | None) -> tuple[nn.Module, str]:
             "torch.save(model.state_dict(), path) writes it; or choose "
             "weights='imagenet' to download torchvision's."
         )
-        state = plain_state(read_file(path, expected))
+        state = _plain_state(read_file(path, expected))
         misfit = f"The weights in {path} do not fit {type(network).__name__}"
         with explained(ModelError, misfit, expected):
             network.load_state_dict(state)
@@ -68,6 +72,20 @@ def load_backbone(name: str, weights: str | None) -> tuple[nn.Module, str]:
         if hasattr(module, "inplace"):
             module.inplace = False  # layers' outputs are looked at
     return network.eval(), label
+
+
+def _plain_state(content: Any) -> Any:
+    """The state dict of the network itself: out of a checkpoint that holds it as
+    ``state_dict`` or ``model``, without the prefixes of DDP and ``torch.compile``.
+    """
+    while isinstance(content, dict):
+        wrapped = [
+            content[key] for key in WRAPPERS if isinstance(content.get(key), dict)
+        ]
+        if not wrapped:
+            return {PREFIX.sub("", str(name)): w for name, w in content.items()}
+        content = wrapped[0]
+    return content
 
 
 def features(network: nn.Module, layer: str) -> nn.Sequential:

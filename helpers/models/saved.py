@@ -16,9 +16,8 @@ from helpers.base.files import exports_dir
 from helpers.base.runs import QUICK, exports_root, find_run, run_command
 from helpers.base.schema import NUMBER, OBJECT, SIZE, TEXT, fields, many, misfit
 from helpers.base.tensors import write_tensors
-from helpers.models.building import create_model
+from helpers.models.building import create_model, read_file
 from helpers.models.heads import class_logits
-from helpers.models.weights import read_file
 
 FORMAT = 1
 SCHEMA = fields(
@@ -102,7 +101,6 @@ def load_model(source: Path | str, *, trained_on: str | None = None) -> SavedMod
         trained_on: ``real`` or ``synthetic`` to refuse the other; None takes either.
 
     Raises:
-        NotebookError: as ``find_model``.
         ModelError: there is no such file, it is not a model of this project, or it was
             trained on other data.
     """

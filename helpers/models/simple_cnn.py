@@ -30,10 +30,6 @@ class SimpleCNN(nn.Module):
         dropout: of hidden units.
         batch_norm: after each convolution (Ioffe and Szegedy 2015).
         local_response: local response normalisation (Krizhevsky et al. 2012).
-
-    Raises:
-        ModelError: the images are too small for so many layers.
-        ValueError: the numbers of filter sizes, strides and depths differ.
     """
 
     def __init__(

@@ -132,9 +132,6 @@ class TransferNet(nn.Module):
         in_channels: 3, or 1 for gray images, which all three input channels then see.
         backbone: as ``FeatureNet`` takes it, like what follows.
         options: what else ``FeatureClassifier`` takes.
-
-    Raises:
-        ModelError: another number of channels, or no such backbone, layer or weights.
     """
 
     def __init__(

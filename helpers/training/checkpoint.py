@@ -58,13 +58,13 @@ def read_checkpoint(path: Path, config: dict[str, Any]) -> dict[str, Any] | None
     ]
     if not changes:
         return state
-    hint = ""
+    message = (
+        f"The checkpoint {path} belongs to a run with other settings "
+        f"({', '.join(changes)}). "
+    )
     if kept.get("threads") != config.get("threads"):
-        hint = (
+        message += (
             "Other numbers of threads give other bits: set "
             f"OMP_NUM_THREADS={kept.get('threads')} to go on from there. "
         )
-    raise TrainingError(
-        f"The checkpoint {path} belongs to a run with other settings "
-        f"({', '.join(changes)}). {hint}{ELSEWHERE}"
-    )
+    raise TrainingError(message + ELSEWHERE)

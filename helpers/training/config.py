@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field, is_dataclass
 from typing import Any
 
 from helpers.base.errors import ConfigError
+from helpers.base.schema import NUMBER, SIZE, fields, misfit
 from helpers.data.augment import Augment
 
 LEARNED = "learned"
@@ -16,24 +16,31 @@ CHOICES = {
     "loss": ("cross_entropy", "binary_cross_entropy", "squared_error"),
     "precision": ("auto", "fp32", "bf16"),
 }
-_RANGES: dict[str, tuple[Callable[[float], bool], tuple[str, ...]]] = {
-    "at least 1": (
-        lambda x: x >= 1,
-        ("epochs", "batch_size", "step_epochs", "patience"),
-    ),
-    "at least 8": (lambda x: x >= 8, ("start_size",)),
-    # A step is taken in single precision, which ends at 3e38.
-    "more than 0, less than 1e30": (
-        lambda x: 0 < x < 1e30,
-        ("lr", "features_lr", "step_factor", "clip_norm"),
-    ),
-    "at least 0, less than 1e30": (
-        lambda x: 0 <= x < 1e30,
-        ("weight_decay", "l1", "mixup", "cutmix"),
-    ),
-    "0 to less than 1": (lambda x: 0 <= x < 1, ("momentum", "label_smoothing")),
-    "between 0 and 1": (lambda x: 0 < x < 1, ("warmup", "ema")),
-}
+# A step is taken in single precision, which ends at 3e38.
+POSITIVE = {**NUMBER, "exclusiveMinimum": 0, "exclusiveMaximum": 1e30}
+AMOUNT = {**NUMBER, "minimum": 0, "exclusiveMaximum": 1e30}
+SHARE = {**NUMBER, "minimum": 0, "exclusiveMaximum": 1}
+PART = {**SHARE, "exclusiveMinimum": 0}
+SCHEMA = fields(
+    {name: {"enum": [*known]} for name, known in CHOICES.items()}
+    | dict.fromkeys(("epochs", "batch_size", "step_epochs"), SIZE)
+    | dict.fromkeys(("lr", "features_lr", "step_factor"), POSITIVE)
+    | dict.fromkeys(("weight_decay", "l1", "mixup", "cutmix"), AMOUNT)
+    | dict.fromkeys(("momentum", "label_smoothing"), SHARE)
+    | {
+        "warmup": PART,
+        "ema": {**PART, "type": ["number", "null"]},
+        "clip_norm": {**POSITIVE, "type": ["number", "null"]},
+        "patience": {**SIZE, "type": ["integer", "null"]},
+        "start_size": {"type": ["integer", "null"], "minimum": 8},
+        "head_weights": {
+            "type": ["object", "string", "null"],
+            "pattern": f"^{LEARNED}$",
+            "additionalProperties": POSITIVE,
+        },
+    },
+    more=True,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,26 +115,10 @@ class TrainConfig:
     device: str = "auto"
 
     def __post_init__(self) -> None:
-        for name, known in CHOICES.items():
-            value = getattr(self, name)
-            if value not in known:
-                raise ConfigError(f"{name} is {value!r}: known are {', '.join(known)}.")
-        for expected, (good, names) in _RANGES.items():
-            for name in names:
-                value, default = getattr(self, name), getattr(TrainConfig, name)
-                if (value is not None or default is not None) and not good(value):
-                    or_none = ", or None" if default is None else ""
-                    raise ConfigError(
-                        f"{name} is {value}: expected {expected}{or_none}."
-                    )
-        weights = self.head_weights
-        if not (
-            weights in (None, LEARNED)
-            or (isinstance(weights, dict) and all(w > 0 for w in weights.values()))
-        ):
+        if problem := misfit(vars(self), SCHEMA):
+            name = problem.removeprefix("it.").partition(" ")[0].partition(".")[0]
             raise ConfigError(
-                f"head_weights is {weights}: expected positive numbers by name, "
-                f"{LEARNED!r} or None."
+                f"{problem.removeprefix('it.')}, but is {getattr(self, name)!r}."
             )
 
     @property

@@ -34,7 +34,7 @@ class Fold:
 
 @dataclass(frozen=True)
 class CrossValidated:
-    """One round of cross-validation of one experiment.
+    """One repeat of one experiment.
 
     Attributes:
         points: a network for each fold, trained on images of the others.
@@ -65,26 +65,15 @@ def cross_validate(
 
     Each network is judged on the fold that it has neither learned from nor been chosen
     on. All experiments meet the same folds with the same seeds, so that they can be
-    compared pairwise.
-
-    Args:
-        experiments: by name.
-        splits: as of ``deal_folds``; a test split is not touched.
-        folds: likewise.
-        repeats: likewise.
-        watch: likewise; what looks at validation while it trains (``patience``,
-            ``keep_best``, the ``plateau`` schedule) needs it.
-        folder: as of ``run_experiments``.
-        jobs: likewise.
-        report: likewise.
+    compared pairwise. The data are dealt by ``deal_folds``, a test split is not
+    touched; the rest is as of ``run_experiments``.
 
     Returns:
         For each name one ``CrossValidated`` per repeat.
 
     Raises:
-        ConfigError: as ``deal_folds``; or an experiment would be chosen on the images
-            that it is judged on.
-        TrainingError: as ``fit``.
+        ConfigError: without ``watch``, an experiment would be chosen on the images that
+            it is judged on.
     """
     for name, experiment in experiments.items():
         config = experiment.config
@@ -155,7 +144,6 @@ def pool(splits: Splits) -> Split:
 
 
 def _gather(folds: Sequence[Fold], points: Sequence[Trained]) -> CrossValidated:
-    """The folds of one repeat put together again."""
     pairs = list(zip(folds, points, strict=True))
     judged = [point.evaluate(fold.held_out) for fold, point in pairs]
     order = torch.cat([fold.places for fold in folds]).argsort()

@@ -110,12 +110,8 @@ def evaluate(
 ) -> Evaluation:
     """Predicts a whole split in evaluation mode; afterwards the mode is as before.
 
-    Args:
-        model: to logits (B, K), or outputs of heads (B, D); stays on its device.
-        split: images, never augmented.
-        mean: of each channel, in 0–1, as in training.
-        std: likewise the standard deviations.
-        precision: as of ``TrainConfig``.
+    The model stays on its device. ``mean`` and ``std`` of each channel, in 0–1, and
+    ``precision`` are those of its training.
     """
     device = next(model.parameters()).device
     batches = Batches(

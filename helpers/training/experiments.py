@@ -71,10 +71,10 @@ class Trained:
     Attributes:
         experiment: what was trained.
         seed: with which seed.
-        model: the network with its final weights, in evaluation mode.
+        model: with its final weights, in evaluation mode.
         history: its epochs.
         mean: of each channel of the training images, in 0–1.
-        std: likewise the standard deviations.
+        std: likewise.
     """
 
     experiment: Experiment
@@ -138,7 +138,6 @@ def run_experiments(
         For each name one ``Trained`` per seed.
 
     Raises:
-        TrainingError: as ``fit``.
         ConfigError: there are no seeds.
     """
     if seeds < 1:

@@ -81,8 +81,7 @@ class TrainingRun:
         self.forward: Callable[[Tensor], Tensor] = self.model
         if is_compiled(config, self.device, len(splits.train)):
             self.forward = torch.compile(self.model)
-        self.num_classes = len(splits.classes)
-        self.classes = torch.arange(self.num_classes, device=self.device)
+        self.classes = torch.arange(len(splits.classes), device=self.device)
         self._load(splits)
         self.objective = make_objective(self.model, config).to(self.device)
         self.optimizer = make_optimizer(self.model, config, self.objective.parameters())
@@ -332,11 +331,8 @@ class _MovingAverage(AveragedModel):
 
 
 def _make_mix(config: TrainConfig) -> nn.Module | None:
-    mixes: list[nn.Module] = []
-    if config.mixup:
-        mixes.append(v2.MixUp(alpha=config.mixup))
-    if config.cutmix:
-        mixes.append(v2.CutMix(alpha=config.cutmix))
+    kinds = ((v2.MixUp, config.mixup), (v2.CutMix, config.cutmix))
+    mixes = [kind(alpha=alpha) for kind, alpha in kinds if alpha]
     return v2.RandomChoice(mixes) if mixes else None
 
 

@@ -108,13 +108,12 @@ def test_a_filter_that_nothing_excites_stays_at_zero(model: nn.Sequential) -> No
     assert (found.images[0] - 0.5).abs().max() < 0.05
 
 
-def test_same_seed_same_pictures_and_the_global_generator_is_left_alone(
+def test_pictures_are_always_the_same_and_the_global_generator_is_left_alone(
     model: nn.Sequential,
 ) -> None:
     state = torch.get_rng_state()
-    first, again, other = (find(model, "0", steps=3, seed=seed) for seed in (1, 1, 2))
+    first, again = (find(model, "0", steps=3) for _ in range(2))
     assert torch.equal(first.images, again.images)
-    assert not torch.equal(first.images, other.images)
     assert torch.equal(torch.get_rng_state(), state)
 
 

@@ -39,7 +39,7 @@ class Point:
     """A network that gets the first ``right`` images of a split right."""
 
     right: int
-    heads: None = None
+    model: None = None
 
     @property
     def history(self) -> History:
