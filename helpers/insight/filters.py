@@ -31,8 +31,8 @@ class FilterPictures:
     Attributes:
         filters: F indices of its filters, or of its units if it is fully connected.
         images: float32 (F, C, H, W), 0–1, before normalisation.
-        responses: of each filter to its own image before each step (first to the blank
-            image) and after the last, float32 (steps + 1, F).
+        responses: of each filter to its own image before each step and after the last,
+            float32 (steps + 1, F).
     """
 
     filters: tuple[int, ...]

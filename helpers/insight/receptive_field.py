@@ -96,8 +96,7 @@ def receptive_field(
     mean, adaptive pooling, padding) a unit is taken to see all that its input sees.
 
     Raises:
-        ModelError: the model has no such layer, the forward pass does not reach it, or
-            its output is not one tensor.
+        ModelError: the model has no such layer, or the forward pass does not reach it.
     """
     images = torch.zeros(1, channels, image_size, image_size, device=device_of(model))
     fields = WeakTensorKeyDictionary()

@@ -83,13 +83,11 @@ def flat_size(features: nn.Module, in_channels: int, image_size: int) -> int:
     Raises:
         ModelError: the images are too small for so many layers.
     """
-    try:
-        maps = features.eval()(torch.zeros(1, in_channels, image_size, image_size))
-    except RuntimeError as error:
-        raise ModelError(
-            f"Images of {image_size}×{image_size} pixels are used up ({error}): choose "
-            "fewer layers, smaller filters, strides and windows, or larger images."
-        ) from error
+    images = torch.zeros(1, in_channels, image_size, image_size)
+    advice = "Choose fewer layers, smaller filters and strides, or larger images."
+    used_up = f"Images of {image_size}×{image_size} pixels are used up"
+    with explained(ModelError, used_up, advice):
+        maps = features.eval()(images)
     features.train()
     return int(maps.numel())
 

@@ -114,9 +114,7 @@ def features(network: nn.Module, layer: str) -> nn.Sequential:
     convolutions, convolved = 0, False
     for name, module in steps.items():
         chain.add_module(name.rpartition(".")[2], module)
-        ends[name] = len(chain)
-        if name.startswith("features."):
-            ends["features"] = len(chain)
+        ends[name] = ends[name.partition(".")[0]] = len(chain)
         if isinstance(module, nn.Conv2d):
             convolutions, convolved = convolutions + 1, True
         elif not isinstance(module, (nn.BatchNorm2d, nn.ReLU)):

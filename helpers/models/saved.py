@@ -123,16 +123,12 @@ def load_model(source: Path | str, *, trained_on: str | None = None) -> SavedMod
     arguments = dict(content["arguments"])
     if "weights" in arguments:
         arguments["weights"] = None  # the file holds what became of pretrained ones
-    with explained(ModelError, f"{path} cannot be built", expected):
-        model = create_model(content["architecture"], **arguments)
-    with explained(
-        ModelError, f"The weights in {path} do not fit {type(model).__name__}", expected
-    ):
-        model.load_state_dict(content.pop("state_dict"))
     del content["format"]
-    saved = SavedModel(model.eval(), **content)
-    shape = (1, saved.channels, saved.image_size, saved.image_size)
-    with explained(ModelError, f"{path} cannot predict", expected):
+    with explained(ModelError, f"{path} cannot be used", expected):
+        model = create_model(content["architecture"], **arguments)
+        model.load_state_dict(content.pop("state_dict"))
+        saved = SavedModel(model.eval(), **content)
+        shape = (1, saved.channels, saved.image_size, saved.image_size)
         found = saved.predict(torch.zeros(shape, dtype=torch.uint8))[0]
         if len(found) != len(saved.classes) or not found.isfinite().all():
             raise ModelError(
@@ -154,7 +150,7 @@ def find_model(
         quick: take that of its quick run.
 
     Raises:
-        NotebookError: no notebook has this name, or it is an assignment with several.
+        NotebookError: no notebook has this name, or several have.
         ModelError: the notebook has not saved it.
     """
     source = Path(source)

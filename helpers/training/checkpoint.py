@@ -23,13 +23,9 @@ def write_checkpoint(path: Path, state: dict[str, Any]) -> None:
     Raises:
         TrainingError: it cannot be written; the previous checkpoint is intact.
     """
-    try:
+    intact = "The one of the epoch before is intact: training goes on from there."
+    with explained(TrainingError, f"The checkpoint {path} was not written", intact):
         write_tensors(path, state)
-    except OSError as error:
-        raise TrainingError(
-            f"The checkpoint {path} was not written: {error} The one of the epoch "
-            "before is intact: training goes on from there."
-        ) from error
 
 
 def resuming(path: Path) -> AbstractContextManager[None]:

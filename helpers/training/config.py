@@ -48,8 +48,6 @@ class TrainConfig:
     """How a network is trained; ``CHOICES`` lists what settings in words may be.
 
     Attributes:
-        epochs: passes over the training set.
-        batch_size: images per step.
         optimizer: PyTorch's, by name.
         lr: learning rate; the peak where the schedule has one.
         features_lr: factor of it for the layers below ``model.features`` (Howard and
@@ -59,7 +57,6 @@ class TrainConfig:
         weight_decay: L2 on weights, not on biases or normalisation; decoupled for
             AdamW.
         l1: L1 on the same weights, added to the loss.
-        schedule: of the learning rate.
         warmup: share of the steps in which ``cosine`` and ``one_cycle`` rise.
         step_epochs: epochs between two drops of ``step``, or without progress before
             one of ``plateau``.

@@ -104,7 +104,7 @@ def choose_device(name: str = "auto") -> torch.device:
         device = torch.device("meta")
     if device.type not in ("cpu", "cuda"):
         raise ConfigError(f"device is {name!r}: expected auto, cpu, cuda or cuda:N.")
-    there = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    there = torch.cuda.device_count()
     if device.type == "cuda" and (device.index or 0) >= there:
         seen = f"{there} GPUs, counted from 0" if there else "no GPU"
         raise ConfigError(
@@ -125,12 +125,8 @@ def has_fast_bf16(device: torch.device) -> bool:
     """Whether the device has bfloat16 in hardware; emulated, it is slower than fp32."""
     if device.type == "cuda":
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
-    if device.type == "cpu":
-        return bool(
-            torch.backends.mkldnn.is_available()
-            and torch.cpu._is_avx512_bf16_supported()  # noqa: SLF001
-        )
-    return False
+    by_onednn = torch.backends.mkldnn.is_available()
+    return by_onednn and bool(torch.cpu._is_avx512_bf16_supported())  # noqa: SLF001
 
 
 @cache

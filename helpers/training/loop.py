@@ -25,7 +25,7 @@ from helpers.training.config import TrainConfig, changed
 from helpers.training.device import choose_arithmetic, choose_device
 from helpers.training.evaluate import images_per_pass, judge
 from helpers.training.history import History, Row
-from helpers.training.launch import OneLaunch, is_compiled, say_once
+from helpers.training.launch import OneLaunch, Step, is_compiled, say_once
 from helpers.training.objective import HeadsObjective, make_objective
 from helpers.training.optimizers import Schedule, decayed_parameters, make_optimizer
 from helpers.training.turns import Steps, run_alone
@@ -57,9 +57,8 @@ def fit(
             CPU, ends with the same bits. None keeps nothing.
 
     Raises:
-        TrainingError: the loss is not a number, or as ``read_checkpoint`` and
-            ``write_checkpoint``.
-        ConfigError: there is no test split to watch.
+        TrainingError: the loss is not a number, or the checkpoint is damaged, of other
+            settings, or cannot be written.
     """
     return run_alone(TrainingRun(model, splits, config, folder).all_epochs)
 
@@ -90,7 +89,7 @@ class TrainingRun:
         if config.ema is not None:
             self.average = _MovingAverage(self.model, config.ema)
         self.mix = _make_mix(config)
-        self.update: Callable[[Tensor, Tensor], tuple[Tensor, ...]] = self._update
+        self.update: Step = self._update
         if self.device.type == "cuda":
             self.update = OneLaunch(self._update, self.optimizer, self.device)
         self.history = History()
@@ -120,16 +119,15 @@ class TrainingRun:
             # batch normalisation cannot learn from one image, and steps weigh the same.
             drop_last=len(splits.train) >= config.batch_size,
         )
-        watched = {"valid": splits.valid}
-        if config.watch_test:
-            if splits.test is None:
-                raise ConfigError(
-                    f"{splits.name} has no test split to watch: leave watch_test out."
-                )
-            watched["test"] = splits.test
+        if config.watch_test and splits.test is None:
+            raise ConfigError(
+                f"{splits.name} has no test split to watch: leave watch_test out."
+            )
+        names = ("valid", "test") if config.watch_test else ("valid",)
         self.watched = {
             name: batches(split, images_per_pass(self.device, split))
-            for name, split in watched.items()
+            for name, split in splits.parts.items()
+            if name in names
         }
 
     @property

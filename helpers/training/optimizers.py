@@ -108,7 +108,6 @@ class Schedule:
     def __init__(
         self, optimizer: Optimizer, config: TrainConfig, steps_per_epoch: int
     ) -> None:
-        self._optimizer = optimizer
         steps = config.epochs * steps_per_epoch
         self.scheduler = _make_scheduler(optimizer, config, steps)
         self._every_step = isinstance(self.scheduler, lr_scheduler.OneCycleLR)
@@ -116,7 +115,7 @@ class Schedule:
     @property
     def lr(self) -> float:
         """The learning rate of the next step."""
-        return float(self._optimizer.param_groups[0]["lr"])
+        return float(self.scheduler.get_last_lr()[0])
 
     def after_step(self) -> None:
         """Moves ``cosine`` and ``one_cycle``."""
