@@ -8,8 +8,12 @@ from torch import Tensor, nn
 
 from helpers.base.errors import ModelError
 from helpers.insight.activations import output_shapes
-from helpers.insight.footprint import footprint_box, gradient_footprint
-from helpers.insight.receptive_field import ReceptiveField, receptive_field
+from helpers.insight.receptive_field import (
+    ReceptiveField,
+    footprint_box,
+    gradient_footprint,
+    receptive_field,
+)
 from helpers.models import LeNet5, ResNet18, create_model, model_names
 from helpers.models.resnet18 import BasicBlock
 
