@@ -164,9 +164,6 @@ def gradient_footprint(
 
     Returns:
         float32 (image_size, image_size), at least 0.
-
-    Raises:
-        ModelError: the model has no such layer, or the forward pass does not reach it.
     """
     linear = copy.deepcopy(model).to("cpu", torch.float32)
     _open_all_paths(linear)

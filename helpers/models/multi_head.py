@@ -19,7 +19,6 @@ class MultiHeadCNN(nn.Module):
 
     Args:
         num_classes: combinations of the heads' classes.
-        in_channels: channels of an image.
         heads: as ``Heads`` takes them.
         widths: maps, as of ``ConvStages``.
         hidden: units in the hidden layer of each head.

@@ -98,7 +98,6 @@ class StrokeFeatures(nn.Module):
     """Images to features: paper removed, then stages of blocks with pooling between.
 
     Args:
-        in_channels: channels of an image.
         widths: maps of the first convolution, then of each stage: multiples of 4.
         depths: blocks of each stage.
         features: number of features.
