@@ -213,7 +213,7 @@ def paper(name: str, *, quick: bool) -> None:
     NAME is a notebook whose metadata say that it is a paper, or an .ipynb file. The
     paper's source goes to paper/; hand-in.toml says who its authors are.
     """
-    from helpers.export.paper.build import write_paper
+    from helpers.export.paper import write_paper
     from helpers.handin.authors import read_team
 
     for path in executed_notebooks([name], quick=quick):
@@ -404,12 +404,12 @@ def gallery(*, quick: bool) -> None:
 
 @main.command()
 def doctor() -> None:
-    """Check packages, device, export routes and data; exit with 1 if one is broken."""
+    """Check packages, device, LaTeX and data; exit with 1 if one is broken."""
     from helpers.doctor import examine
 
     healthy = True
     for check in examine():
         mark = "ok" if check.ok else "FAIL" if check.needed else "–"
-        click.echo(f"{mark:<5}{check.topic:<8} {check.name}: {check.detail}")
+        click.echo(f"{mark:<5}{check.name}: {check.detail}")
         healthy &= check.ok or not check.needed
     sys.exit(int(not healthy))

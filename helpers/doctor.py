@@ -1,19 +1,16 @@
-"""What this machine can do: packages, export routes, data sets and devices."""
+"""What this machine can do: packages, device, LaTeX and data sets."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
 from typing import NamedTuple
 
 from packaging.requirements import Requirement
 
-from helpers.base.errors import ExportError
 from helpers.base.files import ROOT
-
-INSTALL = "pip install -r requirements.txt"
 
 
 class Check(NamedTuple):
@@ -22,7 +19,6 @@ class Check(NamedTuple):
     Notebooks can do without what is not ``needed``.
     """
 
-    topic: str
     name: str
     ok: bool
     detail: str
@@ -32,7 +28,8 @@ class Check(NamedTuple):
 def examine() -> Iterator[Check]:
     """Looks at everything, one check at a time."""
     yield from check_packages()
-    yield from check_tools()
+    yield check_device()
+    yield check_latex()
     yield from check_data()
 
 
@@ -49,17 +46,31 @@ def check_packages(path: Path = ROOT / "requirements.txt") -> Iterator[Check]:
         except metadata.PackageNotFoundError:
             detail, fits = "missing", False
         if not fits:
-            detail += f", wanted {wanted.specifier}: {INSTALL}"
-        yield Check("package", wanted.name, fits, detail)
+            detail += f", wanted {wanted.specifier}: pip install -r requirements.txt"
+        yield Check(wanted.name, fits, detail)
 
 
-def check_tools() -> Iterator[Check]:
-    """Whether torch works, and each route from a notebook to a document."""
-    both = "pip install --upgrade torch torchvision (both at once)"
-    yield _check("device", "torch", _device, both)
-    yield _check("export", "HTML", _html)
-    yield _check("export", "PDF (Typst)", _typst)
-    yield _check("export", "paper (LaTeX)", _latex)._replace(needed=False)
+def check_device() -> Check:
+    """What torch computes on, and whether torch and torchvision fit together."""
+    try:
+        import torch
+        import torchvision  # noqa: F401
+    except (ImportError, OSError, RuntimeError) as error:
+        both = "pip install --upgrade torch torchvision (both at once)"
+        return Check("device", False, f"{error}: {both}")
+    if torch.cuda.is_available():
+        return Check("device", True, f"cuda, {torch.cuda.get_device_name()}")
+    threads = torch.get_num_threads()
+    return Check("device", True, f"cpu, {os.cpu_count()} cores, {threads} threads")
+
+
+def check_latex() -> Check:
+    """Whether papers can be set."""
+    from helpers.export.latex import INSTALL, missing_programs
+
+    missing = missing_programs()
+    detail = f"no {', '.join(missing)}: {INSTALL}" if missing else "for papers"
+    return Check("LaTeX", not missing, detail, needed=False)
 
 
 def check_data() -> Iterator[Check]:
@@ -68,53 +79,5 @@ def check_data() -> Iterator[Check]:
 
     for name in CATALOGUE:
         status = data_status(name)
-        ok, needed = status.state == "present", status.state != "absent"
-        yield Check("data", name, ok, status.detail, needed)
-
-
-def _check(
-    topic: str, name: str, look: Callable[[], str], todo: str = INSTALL
-) -> Check:
-    try:
-        return Check(topic, name, True, look())
-    except ExportError as error:
-        return Check(topic, name, False, str(error))
-    except (ImportError, OSError, RuntimeError, LookupError) as error:
-        return Check(topic, name, False, f"{error}: {todo}")
-
-
-def _device() -> str:
-    import torch
-    import torchvision  # noqa: F401
-
-    if torch.cuda.is_available():
-        return f"cuda, {torch.cuda.get_device_name()}"
-    return f"cpu, {os.cpu_count()} cores, {torch.get_num_threads()} threads"
-
-
-def _html() -> str:
-    import pypandoc
-
-    pypandoc.convert_text("$x^2$", "html", format="markdown", extra_args=["--mathml"])
-    return f"pandoc {pypandoc.get_pandoc_version()}"
-
-
-def _typst() -> str:
-    import pypandoc
-    import typst
-
-    typst.compile(pypandoc.convert_text("$x^2$", "typst", format="markdown").encode())
-    return "python -m helpers export"
-
-
-def _latex() -> str:
-    from tempfile import TemporaryDirectory
-
-    from helpers.export.paper.build import write_source
-    from helpers.export.paper.latex import set_with_latex
-
-    with TemporaryDirectory() as folder:
-        about = {"title": "A", "authors": [{"name": "B"}]}
-        write_source(Path(folder), "$x^2$", about)
-        set_with_latex(Path(folder))
-    return "xelatex, bibtex"
+        needed = status.state != "absent"
+        yield Check(name, status.state == "present", status.detail, needed)

@@ -400,7 +400,7 @@ def test_gallery_is_a_page_before_any_run_too(call: Call, tmp_path: Path) -> Non
 def test_doctor_fails_only_for_what_is_needed(
     call: Call, monkeypatch: pytest.MonkeyPatch, *, needed: bool, code: int
 ) -> None:
-    checks = [Check("data", "x", ok=False, detail="gone", needed=needed)]
+    checks = [Check("x", ok=False, detail="gone", needed=needed)]
     monkeypatch.setattr("helpers.doctor.examine", lambda: iter(checks))
     result = call("doctor")
     assert result.exit_code == code

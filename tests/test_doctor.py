@@ -1,13 +1,14 @@
 from __future__ import annotations
 
 import shutil
+import sys
 from importlib import metadata
 from pathlib import Path
 
 import pytest
 
 from helpers import doctor
-from helpers.export.paper.latex import missing_programs
+from helpers.export.latex import missing_programs
 
 
 def test_packages_are_held_to_their_ranges(tmp_path: Path) -> None:
@@ -28,30 +29,19 @@ def test_the_project_has_what_it_requires() -> None:
     assert wrong == []
 
 
-def test_html_and_typst_work() -> None:
-    _, html, pdf, latex = doctor.check_tools()
-    assert (html.ok, pdf.ok) == (True, True)
-    assert not latex.needed
-    assert latex.ok is (not missing_programs())
-
-
-def test_a_broken_route_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(*_: object, **__: object) -> None:
-        raise OSError("no compiler")
-
-    monkeypatch.setattr("typst.compile", refuse)
+def test_without_latex_notebooks_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert doctor.check_latex().ok is (not missing_programs())
     monkeypatch.setattr(shutil, "which", lambda _program: None)
-    _, html, pdf, latex = doctor.check_tools()
-    assert html.ok
-    assert (pdf.ok, pdf.needed, pdf.detail) == (
-        False,
-        True,
-        "no compiler: pip install -r requirements.txt",
-    )
+    latex = doctor.check_latex()
     assert (latex.ok, latex.needed) == (False, False)
-    assert latex.detail.startswith(
-        "LaTeX is not installed (xelatex, bibtex). Install it: "
-    )
+    assert latex.detail.startswith("no xelatex, bibtex: ")
+
+
+def test_torch_that_does_not_load_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "torchvision", None)
+    device = doctor.check_device()
+    assert (device.ok, device.needed) == (False, True)
+    assert device.detail.endswith("torch torchvision (both at once)")
 
 
 def test_an_absent_data_set_is_no_fault_but_a_broken_one_is(
@@ -67,6 +57,6 @@ def test_an_absent_data_set_is_no_fault_but_a_broken_one_is(
 
 
 def test_the_device_is_named() -> None:
-    check = next(doctor.check_tools())
+    check = doctor.check_device()
     assert check.ok
     assert check.detail.startswith(("cpu, ", "cuda, "))

@@ -26,16 +26,14 @@ from pygments.lexers import get_lexer_by_name
 from pygments.util import ClassNotFound
 
 from helpers.base.errors import ExportError
+from helpers.export.marks import is_left_out, labelled, marks_for_html, number_labels
 from helpers.export.pages import source_folders
 from helpers.export.pandoc import (
     PAPER_MARKDOWN,
     TEMPLATES,
     find_bibliography,
-    is_left_out,
-    labelled_table,
     markdown_of,
     pandoc,
-    pandoc_marks,
 )
 from helpers.export.sanitise import sanitise
 from helpers.runner.progress import fold_progress
@@ -91,16 +89,15 @@ def _render_markdown(notebook: NotebookNode, folder: Path) -> NotebookNode:
     pieces = [
         (cell, *piece) for cell in notebook.cells for piece in _pieces(cell, paper)
     ]
-    job: dict[str, Any] = {
-        "texts": [MATHS.sub(_marked, text) for _, text, *_ in pieces],
-        "format": "gfm-footnotes-task_lists",
-    }
+    texts = [MATHS.sub(_marked, text) for _, text, *_ in pieces]
+    job: dict[str, Any] = {"texts": texts, "format": "gfm-footnotes-task_lists"}
     if paper:
+        counted = (text for cell, text, *_ in pieces if not is_left_out(cell))
+        called = number_labels(counted)
         bibliography = find_bibliography(notebook, folder)
         job = {
-            "texts": [*map(pandoc_marks, job["texts"])],
+            "texts": [marks_for_html(text, called) for text in texts],
             "format": PAPER_MARKDOWN,
-            "left_out": [is_left_out(cell) for cell, *_ in pieces],
             "bibliography": [str(bibliography.resolve())] if bibliography else [],
         }
     html = pandoc("lua", TEMPLATES / "markdown.lua", text=json.dumps(job))
@@ -128,9 +125,10 @@ def _pieces(cell: NotebookNode, paper: bool) -> Iterator[tuple[str, Any, str]]:
         about = output.get("metadata", {}).get("text/markdown", {})
         if paper and "caption_of" in about:
             caption = text.removeprefix("*").removesuffix("*")
-            text = f"::: {{#fig:{about['caption_of']}}}\n{caption}\n:::"
+            text = labelled(caption, f"fig:{about['caption_of']}")
         elif paper and about.get("table") and about.get("caption"):
-            text = labelled_table(about)
+            caption = labelled(about["caption"], f"tab:{about['table']}")
+            text = f"{about['source']}\n\n{caption}"
         if text:
             yield text, data, "text/html"
 

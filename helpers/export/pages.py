@@ -65,6 +65,23 @@ def read_notebook(path: Path) -> NotebookNode:
     return notebook
 
 
+def outputs_of(cell: NotebookNode, number: int) -> list[NotebookNode]:
+    """What the cell with this number shows, besides what it prints and its progress.
+
+    Raises:
+        ExportError: it failed.
+    """
+    shown = []
+    for output in cell.get("outputs", []):
+        if output.output_type == "error":
+            raise ExportError(
+                f"Cell {number} failed ({output.ename}): run the notebook again."
+            )
+        if output.output_type != "stream" and "progress" not in output.metadata:
+            shown.append(output)
+    return shown
+
+
 def source_folders(notebook: NotebookNode, folder: Path) -> list[Path]:
     """Where relative paths of a notebook in ``folder`` start: there, or beside the
     notebook that papermill ran.

@@ -1,12 +1,8 @@
-"""Markdown of notebooks, with the marks of a paper (labels, references, captions), and
-calls of the pandoc that comes with ``pypandoc_binary``.
-"""
+"""Markdown of notebooks, for the pandoc that comes with ``pypandoc_binary``."""
 
 from __future__ import annotations
 
-import re
 import subprocess
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -23,32 +19,6 @@ PAPER_MARKDOWN = (
     "markdown+lists_without_preceding_blankline+autolink_bare_uris"
     "-blank_before_header-blank_before_blockquote-subscript-superscript-example_lists"
 )
-LEFT_OUT = "not-in-paper"
-EQUATION = re.compile(r"(\$\$(?:(?!\$\$).)+\$\$)\s*(\{#eq:[\w-]+\})", re.DOTALL)
-# A number stays with its interval and its unit: 85.1 ± 0.4 %.
-TIED = re.compile(r"(?<=[\d)]) (?=[±%])|(?<=±) (?=\d)")
-BEFORE_BRACKET = re.compile(r"(@(?:fig|tab|sec|eq):[\w-]+)(?=\s+\[)")
-
-
-def is_left_out(cell: NotebookNode) -> bool:
-    """Whether the paper of a notebook lacks a cell."""
-    return LEFT_OUT in cell.metadata.get("tags", [])
-
-
-def pandoc_marks(text: str) -> str:
-    """Puts marks as pandoc reads them.
-
-    It knows labels of spans, not of formulas, and takes a bracket behind
-    ``@fig:curves`` for a part of it.
-    """
-    text = TIED.sub("\N{NO-BREAK SPACE}", EQUATION.sub(r"[\1]\2", text))
-    return BEFORE_BRACKET.sub(r"[\1]", text)
-
-
-def labelled_table(about: Mapping[str, str]) -> str:
-    """A table that ``run.table`` has shown, with its caption and label."""
-    caption = " ".join(about["caption"].split())
-    return f"{about['source']}\n\n: {caption} {{#tab:{about['table']}}}"
 
 
 def find_bibliography(notebook: NotebookNode, folder: Path) -> Path | None:

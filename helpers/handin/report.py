@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from helpers.base.errors import ExportError
-from helpers.export.pages import read_notebook
-from helpers.export.pandoc import is_left_out
+from helpers.export.marks import is_left_out
+from helpers.export.pages import outputs_of, read_notebook
 
 if TYPE_CHECKING:
     from bs4 import BeautifulSoup
@@ -109,17 +109,12 @@ def without_code(notebook: NotebookNode) -> NotebookNode:
         if cell.cell_type == "code" or not chosen:
             cell.source = ""
         if cell.cell_type == "code":
-            cell.outputs = [o for o in cell.outputs if _is_shown(o, number, chosen)]
+            shown = outputs_of(cell, number)
+            cell.outputs = [output for output in shown if _belongs(output, chosen)]
     return notebook
 
 
-def _is_shown(output: NotebookNode, cell: int, chosen: bool) -> bool:
-    if output.output_type == "error":
-        raise ExportError(
-            f"Cell {cell} failed ({output.ename}): run the notebook again."
-        )
-    if output.output_type == "stream":
-        return False
+def _belongs(output: NotebookNode, chosen: bool) -> bool:
     about = output.metadata.get("text/markdown", {})
     return "warning" in about or (
         chosen and "code" not in about and not SHOWN.isdisjoint(output.data)

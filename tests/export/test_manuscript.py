@@ -6,10 +6,11 @@ from typing import Any
 
 import nbformat
 import pytest
+from export.conftest import figure, table
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_output
 
 from helpers.base.errors import ExportError
-from helpers.export.paper.manuscript import read_manuscript
+from helpers.export.paper import read_manuscript
 
 PIXEL = (
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9"
@@ -30,10 +31,8 @@ def test_text_figures_and_tables_are_gathered_and_code_is_not(
     text, about = read_manuscript(notebook, folder)
     assert (about["title"], about["pages"]) == ("Small & Big", [1, 2])
     assert about["abstract"] == "In short: $x^2$."
-    assert (
-        "::: {#fig:curves}\n![Two \\[curves\\].](figures/curves.pdf)\n\nLoss *falls* "
-        "[@he2016].\n:::" in text
-    )
+    attributes = '{#fig:curves alt="Two [curves]."}'
+    assert f"![Loss *falls* [@he2016].](figures/curves.pdf){attributes}" in text
     assert "| a_b | 8 |\n\n: All nets. {#tab:nets}" in text
     assert text.endswith("The best reaches **82\N{NO-BREAK SPACE}%**.")
     for absent in ("The question.", "epoch", "run.", "*All nets.*", "Abstract"):
@@ -80,6 +79,8 @@ FAILED = new_code_cell(
             r"Cell 7 shows plain text or HTML, .* \(Linear\(3, 4\)\)",
         ),
         (output({"image/png": PIXEL}), "A picture of cell 7 has no caption"),
+        (figure(caption=""), r"A picture of cell 7 has no caption: run.figure"),
+        (table(caption=""), r"The table nets has no caption: run.table"),
         (FAILED, r"Cell 7 failed \(ZeroDivisionError\)"),
         (
             output(

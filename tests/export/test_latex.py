@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from helpers.export.paper.latex import error_of, faults_of
+from helpers.export.latex import error_of, faults_of
 
 GOOD = """\
 This is XeTeX, Version 3.14

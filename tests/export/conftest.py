@@ -36,7 +36,7 @@ TEXT = """\
 ## Introduction
 
 After @lecun1998, as others did [@he2016; @lecun1998]: see @fig:curves, @tab:nets,
-@eq:field and @sec:fine-tuning.
+@eq:field.
 
 $$ r_\\ell = r_{\\ell-1} + k $$ {#eq:field}
 

@@ -1,0 +1,210 @@
+"""A notebook's paper: its source in ``paper/``, and ``paper.pdf`` once it is sound.
+
+No code, progress or widgets go into it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from nbformat import NotebookNode
+
+from helpers.base.errors import ExportError
+from helpers.export.latex import faults_of, set_with_latex
+from helpers.export.marks import LEFT_OUT, is_left_out, labelled, marks_for_latex
+from helpers.export.pages import (
+    outputs_of,
+    read_notebook,
+    source_folders,
+    write_export,
+)
+from helpers.export.pandoc import (
+    PAPER_MARKDOWN,
+    TEMPLATES,
+    find_bibliography,
+    markdown_of,
+    pandoc,
+)
+
+EXAMPLE = '{"bibliography": "….bib", "pages": [6, 8]}'
+KEYS = {"bibliography", "pages"}
+TITLE = re.compile(r"^# +(.+?) *#*$", re.MULTILINE)
+
+
+def write_paper(path: Path, authors: Sequence[Mapping[str, str]] = ()) -> Path:
+    """Writes ``paper.pdf`` beside an executed notebook, and its source to ``paper/``.
+
+    Args:
+        path: of the notebook.
+        authors: of each the ``name`` and, as far as there are, ``number``,
+            ``affiliation`` and ``email``; a paper without authors is a draft.
+
+    Raises:
+        ExportError: the notebook makes no paper, or one with faults: then what was set
+            is ``paper/draft.pdf``, and an earlier ``paper.pdf`` is gone.
+    """
+    target, folder = path.with_name("paper.pdf"), path.with_name("paper")
+    draft = folder / "draft.pdf"
+    for stale in (target, draft):
+        stale.unlink(missing_ok=True)
+    notebook = read_notebook(path)
+    with TemporaryDirectory(prefix="paper-") as name:
+        work = Path(name)
+        make_source(notebook, path.parent, work, authors)
+        for file in filter(Path.is_file, work.rglob("*")):
+            write_export(folder / file.relative_to(work), file.read_bytes())
+        try:
+            pdf, log = set_with_latex(work)
+        except ExportError as error:
+            source = folder / "paper.tex"
+            raise ExportError(f"{error} The paper's source is {source}.") from error
+    faults = faults_of(log, notebook.metadata["paper"].get("pages"))
+    if not authors:
+        faults.append("it names nobody: write hand-in.toml, as README shows")
+    if faults:
+        write_export(draft, pdf)
+        raise ExportError(
+            f"The paper is not as it should be: {'; '.join(faults)}. See {draft}."
+        )
+    write_export(target, pdf)
+    return target
+
+
+def make_source(
+    notebook: NotebookNode,
+    folder: Path,
+    work: Path,
+    authors: Sequence[Mapping[str, str]],
+) -> None:
+    """Writes ``paper.tex``, and what it includes, of an executed notebook.
+
+    Args:
+        notebook: what it is made of.
+        folder: that holds the notebook and its ``figures/``. NeurIPS's own style is
+            used if it lies there.
+        work: an empty folder, for the source.
+        authors: as of ``write_paper``.
+
+    Raises:
+        ExportError: what has no place in a paper, or is not there: the message names it
+            and says what to do.
+    """
+    text, about = read_manuscript(notebook, folder)
+    bibliography = find_bibliography(notebook, folder)
+    if (named := about.pop("bibliography", "")) and not bibliography:
+        raise ExportError(
+            f"The bibliography {named} is not in {folder.resolve()}: put the BibTeX "
+            "file there, beside the notebook."
+        )
+    folders = source_folders(notebook, folder)
+    theirs = sorted(file for place in folders for file in place.glob("neurips_*.sty"))
+    templates = TEMPLATES / "paper"
+    style = theirs[-1] if theirs else templates / "paper.sty"
+    about["authors"] = authors
+    pandoc(
+        f"--from={PAPER_MARKDOWN}",
+        "--to=latex",
+        "--wrap=none",
+        "--natbib",
+        "--shift-heading-level-by=-1",
+        "--fail-if-warnings",
+        f"--template={templates / 'paper.tex'}",
+        f"--lua-filter={templates / 'paper.lua'}",
+        f"--resource-path={os.pathsep.join(str(place.resolve()) for place in folders)}",
+        "--extract-media=.",
+        f"--variable=style={style.stem}",
+        *(["--variable=neurips"] if theirs else []),
+        "--output=paper.tex",
+        text=f"---\n{json.dumps(about, ensure_ascii=False)}\n---\n\n{text}",
+        folder=work,
+    )
+    shutil.copy(style, work)
+    cites = "\\bibliography{" in (work / "paper.tex").read_text(encoding="utf-8")
+    if bibliography and cites:
+        shutil.copy(bibliography, work / "references.bib")
+
+
+def read_manuscript(notebook: NotebookNode, folder: Path) -> tuple[str, dict[str, Any]]:
+    """Gathers the text of the paper of an executed notebook in ``folder``.
+
+    Cells tagged ``not-in-paper`` are left out, one tagged ``abstract`` is the abstract.
+
+    Returns:
+        The text, in Markdown, its pictures being files beside the notebook; and the
+        notebook's entry ``paper``, with ``title`` and ``abstract``.
+
+    Raises:
+        ExportError: the metadata are wrong, there is no abstract or title, a cell
+            failed or shows plain text, or a figure has no caption or no file.
+    """
+    paper = notebook.metadata.get("paper")
+    if not isinstance(paper, dict) or not paper.keys() <= KEYS:
+        raise ExportError(
+            f'The notebook\'s metadata need an entry "paper" such as {EXAMPLE}; they '
+            f"have {paper!r}. Authors stand in hand-in.toml."
+        )
+    texts: dict[bool, list[str]] = {True: [], False: []}
+    for number, cell in enumerate(notebook.cells, start=1):
+        if is_left_out(cell):
+            continue
+        text = texts["abstract" in cell.metadata.get("tags", [])]
+        if cell.cell_type == "markdown":
+            text.append(markdown_of(cell))
+        for output in outputs_of(cell, number):
+            text += _shown(output, number, folder)
+    sources = (cell.source for cell in notebook.cells if cell.cell_type == "markdown")
+    title = TITLE.search("\n".join(sources))
+    abstract = re.sub(r"^#+ .*\n", "", "\n\n".join(texts[True])).strip()
+    if not title:
+        raise ExportError("The paper has no title: begin the notebook with `# Title`.")
+    if not abstract:
+        raise ExportError("The paper has no abstract: tag its cell `abstract`.")
+    about = {"title": title[1], "abstract": marks_for_latex(abstract)}
+    return marks_for_latex("\n\n".join(texts[False])), paper | about
+
+
+def _shown(output: NotebookNode, number: int, folder: Path) -> Iterator[str]:
+    """One output as Markdown."""
+    match output.data:
+        case {"application/vnd.jupyter.widget-view+json": _}:
+            return
+        case {"text/markdown": text}:
+            about = output.metadata.get("text/markdown", {})
+            if "table" in about:
+                _check_caption(about, f"The table {about['table']}", "run.table")
+                caption = labelled(about["caption"], f"tab:{about['table']}")
+                yield f"{about['source']}\n\n{caption}"
+            elif "caption_of" not in about:  # that is part of the figure
+                yield text
+        case {"image/png": _}:
+            about = output.metadata.get("image/png", {})
+            _check_caption(about, f"A picture of cell {number}", "run.figure")
+            name = about["figure"]
+            vector = folder / "figures" / f"{name}.pdf"
+            if not vector.is_file():
+                raise ExportError(
+                    f"Figure {name!r} is not in {vector.parent}: run the notebook "
+                    "again."
+                )
+            alt = json.dumps(about.get("alt", ""), ensure_ascii=False)
+            caption = " ".join(about["caption"].split())
+            yield f"![{caption}](figures/{name}.pdf){{#fig:{name} alt={alt}}}"
+        case _:
+            text = " ".join(output.data.get("text/plain", "").split())
+            raise ExportError(
+                f"Cell {number} shows plain text or HTML, which is no part of a paper "
+                f"({text[:60]}): use run.say or run.table, or tag the cell "
+                f"`{LEFT_OUT}`."
+            )
+
+
+def _check_caption(about: Mapping[str, str], what: str, call: str) -> None:
+    if not about.get("caption"):
+        raise ExportError(f"{what} has no caption: {call}(…, caption=…).")
