@@ -250,7 +250,7 @@ def submit(assignment: str, **options: Any) -> None:
     What is missing is listed in full, and nothing is built unless --draft says so.
     hand-in.toml says who hands it in, and the group that names the archive of lines.
     """
-    from helpers.handin.submit.build import submit as build
+    from helpers.handin.submit import submit as build
 
     submission = build(assignment, **options)
     if not submission.files:

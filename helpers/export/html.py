@@ -110,8 +110,6 @@ def _pieces(cell: NotebookNode, paper: bool) -> Iterator[tuple[str, Any, str]]:
     """Each Markdown text of a cell, and the entry that its HTML goes to."""
     if cell.cell_type == "markdown":
         yield markdown_of(cell), cell, "source"
-    elif cell.cell_type == "raw":
-        cell.source = sanitise(cell.source)
     for output in cell.get("outputs", []):
         data = output.get("data", {})
         if "text/html" in data:
@@ -183,13 +181,12 @@ def _lead_to_pages(page: BeautifulSoup, target: Path, *, is_run: bool) -> None:
     makes, elsewhere one in the folder ``target``. Without such a page it is text.
     """
     for link in page.select('a[href*=".ipynb"]'):
-        address = urlparse(str(link["href"]))
-        if address.scheme or not address.path.endswith(".ipynb"):
-            continue
-        name = address.path.removesuffix(".ipynb")
+        name, _, rest = str(link["href"]).partition(".ipynb")
         goal = f"../{name}/notebook.html" if is_run else f"{name}.html"
+        if ":" in name or rest[:1] not in ("", "#", "?"):
+            continue
         if is_run or (target / unquote(goal)).is_file():
-            link["href"] = address._replace(path=goal).geturl()
+            link["href"] = goal + rest
         else:
             link.unwrap()
 

@@ -6,19 +6,15 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from helpers.base.errors import ExportError
 
-PROGRAMS = ("xelatex", "bibtex")
 INSTALL = (
-    "brew install --cask mactex-no-gui"
-    if sys.platform == "darwin"
-    else "apt-get install -y --no-install-recommends texlive-xetex "
+    "apt-get install -y --no-install-recommends texlive-xetex "
     "texlive-latex-recommended texlive-fonts-recommended texlive-plain-generic "
-    "lmodern fonts-texgyre"
+    "lmodern fonts-texgyre (macOS: brew install --cask mactex-no-gui)"
 )
 # Unbroken lines in the log, the same bytes from the same source, and no files from
 # outside the folder.
@@ -30,7 +26,7 @@ SETTINGS = {
 }
 TOLERANCE = 5.0  # points that a line may stick out: under two millimetres are not seen
 
-ERROR = re.compile(r"^(?:\./)?paper\.tex:(\d+): (.+)|^! (.+)", re.MULTILINE)
+ERROR = re.compile(r"^(?:\./)?paper\.tex:\d+: .+|^! .+", re.MULTILINE)
 PAGES = re.compile(r"^Output written on .*?\((\d+) pages?", re.MULTILINE)
 OVERFULL = re.compile(
     r"^Overfull \\hbox \(([\d.]+)pt too wide\).*?( at lines? [\d-]+)?$",
@@ -53,11 +49,6 @@ FAULTS = {
 }
 
 
-def missing_programs() -> list[str]:
-    """What LaTeX lacks on this machine."""
-    return [program for program in PROGRAMS if shutil.which(program) is None]
-
-
 def set_with_latex(folder: Path) -> tuple[bytes, str]:
     """Runs XeLaTeX on ``paper.tex`` in a folder until references and citations are
     settled.
@@ -68,10 +59,8 @@ def set_with_latex(folder: Path) -> tuple[bytes, str]:
     Raises:
         ExportError: TeX is not installed, or stopped at an error.
     """
-    if missing := missing_programs():
-        raise ExportError(
-            f"LaTeX is not installed ({', '.join(missing)}). Install it: {INSTALL}"
-        )
+    if shutil.which("xelatex") is None:
+        raise ExportError(f"LaTeX is not installed: {INSTALL}")
     _latex(folder)
     if (folder / "references.bib").is_file():
         _call(folder, "bibtex", "paper")
@@ -99,13 +88,6 @@ def faults_of(log: str, limits: Sequence[int] | None) -> list[str]:
     return faults
 
 
-def error_of(log: str) -> str:
-    """What TeX stopped at; empty if it did not."""
-    if found := ERROR.search(log):
-        return f"{found[2]} (line {found[1]})" if found[2] else found[3]
-    return ""
-
-
 def _latex(folder: Path) -> str:
     """Runs XeLaTeX once and returns its log."""
     options = ("-interaction=nonstopmode", "-halt-on-error", "-file-line-error")
@@ -113,9 +95,10 @@ def _latex(folder: Path) -> str:
     path = folder / "paper.log"
     log = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
     if done.returncode != 0:
-        error = error_of(log) or " ".join(done.stdout.split())[-200:]
+        error = ERROR.search(log)
+        why = error[0].removeprefix("./") if error else done.stdout[-200:]
         raise ExportError(
-            f"LaTeX stopped at an error: {error}. If a file or font is missing: "
+            f"LaTeX stopped at an error: {why}. If a file or font is missing: "
             f"{INSTALL} (for NeurIPS's own style also texlive-latex-extra)."
         )
     return log

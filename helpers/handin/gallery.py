@@ -9,11 +9,11 @@ from urllib.parse import quote
 
 from helpers.base.declared import DeclaredNotebook, find_notebooks
 from helpers.base.record import RunRecord, reached, said
-from helpers.base.runs import exports_root, load_records, run_command
+from helpers.base.runs import REFERENCE, exports_root, load_records, run_command
 from helpers.export.pages import write_export
-from helpers.handin import reference
 from helpers.handin.caveats import caveats_of
 from helpers.handin.courses import COURSES, subject_of
+from helpers.handin.reference import collect_reference
 from helpers.handin.results import count_verdicts, describe_data, format_time
 from helpers.handin.template import render
 
@@ -27,7 +27,6 @@ RUN = {
     "Notebook": "{0}/notebook.ipynb",
 }
 KEPT = {"figure": "{0}.png", "Web page": "{0}.html", "PDF": "{0}.pdf"}
-NOTES = {"stand-in": "; not a result", "reduced": "; reduced run"}
 WORDS = (count_verdicts, describe_data, format_time, reached, said, subject_of)
 
 
@@ -40,47 +39,46 @@ def write_gallery(*, quick: bool = False) -> Path:
     root, notebooks = exports_root(quick=quick), find_notebooks()
     own = load_records(root, [notebook.name for notebook in notebooks])
     # What git keeps stands for what has not been run here.
-    records = ({} if quick else reference.collect_reference()) | own
+    records = ({} if quick else collect_reference()) | own
     caveats = caveats_of(records)
     cards = []
     for notebook in notebooks:
         name, record = notebook.name, records.get(notebook.name)
-        kinds = {caveat.kind for caveat in caveats.get(name, ())}
-        kind = next((kind for kind in NOTES if kind in kinds), "complete")
         card = {
             "name": name,
             "title": notebook.title or name,
             "assignment": name.partition("/")[0],
             "record": record,
-            "kind": kind if record else "absent",
             "caveats": caveats.get(name, ()),
             "command": run_command(name, quick=quick),
-            **_files(notebook, name in own, root),
+            "headline": _headline(notebook, record) if record else None,
         }
-        if record and (headline := _headline(notebook, record)):
-            card["headline"] = (headline[0], headline[1] + NOTES.get(kind, ""))
-        cards.append(card)
+        folder, layout = (root, RUN) if name in own else (REFERENCE, KEPT)
+        cards.append(card | _files(notebook, folder, layout, root))
     words = {word.__name__: word for word in WORDS}
     page = render("gallery.html.j2", cards=cards, courses=COURSES, quick=quick, **words)
     write_export(root / "index.html", page.encode())
     return root / "index.html"
 
 
-def _files(notebook: DeclaredNotebook, own: bool, root: Path) -> dict[str, Any]:
-    """Links to the documents of a run here, or to those that git keeps; its figure."""
+def _files(
+    notebook: DeclaredNotebook, folder: Path, layout: dict[str, str], root: Path
+) -> dict[str, Any]:
+    """What there is of documents, as links, and of a figure: address, text, size."""
     name, figure = notebook.name, notebook.figure or "figure"
-    folder, layout = (root, RUN) if own else (reference.reference_dir(), KEPT)
     paths = {text: folder / path.format(name, figure) for text, path in layout.items()}
-    there = {text: path for text, path in paths.items() if path.is_file()}
-    links = {text: quote(os.path.relpath(there[text], root)) for text in there}
-    found: dict[str, Any] = {"links": links}
-    if url := links.pop("figure", ""):
-        from PIL import Image
+    links = {
+        text: quote(os.path.relpath(path, root))
+        for text, path in paths.items()
+        if path.is_file()
+    }
+    if not (url := links.pop("figure", "")):
+        return {"links": links, "figure": None}
+    from PIL import Image
 
-        words = figure.replace("_", " ").capitalize()
-        with Image.open(there["figure"]) as opened:
-            found["figure"] = (url, f"{words} of {name}", *opened.size)
-    return found
+    words = figure.replace("_", " ").capitalize()
+    with Image.open(paths["figure"]) as opened:
+        return {"links": links, "figure": (url, f"{words} of {name}", *opened.size)}
 
 
 def _headline(notebook: DeclaredNotebook, record: RunRecord) -> tuple[str, str] | None:

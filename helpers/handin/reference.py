@@ -30,14 +30,9 @@ COLOURS = (128, 48, 24)  # of a picture's palette, until the pages are small eno
 THUMBNAIL = 480  # pixels along the figure's longer side
 
 
-def reference_dir() -> Path:
-    """The folder that they are kept in."""
-    return REFERENCE
-
-
 def collect_reference() -> dict[str, RunRecord]:
     """The kept records by notebook, in order."""
-    records = map(RunRecord.load, sorted(reference_dir().glob("*/*.json")))
+    records = map(RunRecord.load, sorted(REFERENCE.glob("*/*.json")))
     return {record.notebook: record for record in records}
 
 
@@ -58,7 +53,7 @@ def save_reference(record: RunRecord) -> Path:
             f"The run of {record.notebook} is no reference: {fault}. On the real data: "
             f"{run_command(record.notebook)}"
         )
-    path = reference_dir() / f"{record.notebook}.json"
+    path = REFERENCE / f"{record.notebook}.json"
     record.save(path)
     run = exports_dir() / record.notebook
     if "facescrub" not in record.data.get("name", ""):

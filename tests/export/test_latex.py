@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from helpers.export.latex import error_of, faults_of
+from helpers.export.latex import faults_of
 
 GOOD = """\
 This is XeTeX, Version 3.14
@@ -22,7 +22,7 @@ Output written on paper.pdf (1 page).
 
 
 def test_a_good_log() -> None:
-    assert (error_of(GOOD), faults_of(GOOD, (6, 8))) == ("", [])
+    assert faults_of(GOOD, (6, 8)) == []
 
 
 def test_every_fault_is_one_sentence() -> None:
@@ -34,10 +34,3 @@ def test_every_fault_is_one_sentence() -> None:
         "a line sticks out by 23 pt at lines 2--3: word it otherwise",
         "it has 1 pages, expected are 6 to 8",
     ]
-
-
-def test_what_tex_stopped_at() -> None:
-    wrong = "(./paper.tex\n./paper.tex:61: Undefined control sequence.\nl.61 \\panic\n"
-    assert error_of(wrong) == "Undefined control sequence. (line 61)"
-    absent = "! LaTeX Error: File `environ.sty' not found.\n"
-    assert error_of(absent) == "LaTeX Error: File `environ.sty' not found."

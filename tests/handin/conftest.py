@@ -32,7 +32,8 @@ def notebooks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder in place of the project's kept records."""
     folder = tmp_path / "reference"
-    monkeypatch.setattr("helpers.handin.reference.reference_dir", lambda: folder)
+    for module in ("reference", "gallery"):
+        monkeypatch.setattr(f"helpers.handin.{module}.REFERENCE", folder)
     return folder
 
 

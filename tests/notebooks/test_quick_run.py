@@ -16,7 +16,7 @@ from helpers.base.declared import DeclaredNotebook, find_notebooks
 from helpers.base.record import RunRecord
 from helpers.export.pages import export_notebook
 from helpers.handin.courses import COURSES
-from helpers.handin.submit.build import submit
+from helpers.handin.submit import submit
 from helpers.runner.execute import Outcome
 from helpers.runner.run import report, run_notebooks
 

@@ -97,5 +97,6 @@ def every_state(
 def nothing_kept(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     """The folder of what git keeps, empty."""
     folder = tmp_path / "reference"
-    monkeypatch.setattr("helpers.handin.reference.reference_dir", lambda: folder)
+    for module in ("reference", "gallery"):
+        monkeypatch.setattr(f"helpers.handin.{module}.REFERENCE", folder)
     return folder

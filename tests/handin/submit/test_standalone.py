@@ -13,7 +13,7 @@ import venv
 import zipfile
 from pathlib import Path
 
-from helpers.handin.submit.build import submit
+from helpers.handin.submit import submit
 
 
 def test_the_code_of_an_archive_runs_by_itself(

@@ -22,12 +22,12 @@ import typst
 from pypdf import PdfReader
 
 from helpers.base.declared import find_notebooks, with_needs
+from helpers.base.environment import commit
 from helpers.base.errors import ExportError
 from helpers.base.files import ROOT, notebooks_dir
 from helpers.handin.courses import COURSES
-from helpers.handin.submit import build
-from helpers.handin.submit.build import MANIFEST, submit
-from helpers.handin.submit.gather import code_files
+from helpers.handin.gather import code_files
+from helpers.handin.submit import MANIFEST, submit
 
 AllRuns = Callable[[str], None]
 MakeRun = Callable[..., Path]
@@ -204,7 +204,7 @@ def test_the_manifest_says_what_everything_is(
     assert manifest["assignment"] == "cifar10"
     assert manifest["draft"] is False
     assert manifest["missing"] == []
-    assert manifest["commit"] == build.commit()
+    assert manifest["commit"] == commit()
     kept = json.loads((exports / "cifar10/04_dropout/metrics.json").read_text())
     assert manifest["runs"]["cifar10/04_dropout"] == kept
     assert submission.notes == (
@@ -311,11 +311,11 @@ def test_only_code_is_in_the_code(
     sources = project / "notebooks/cifar10"
     sources.mkdir()
     nbformat.write(used, sources / "01_convnet.ipynb")
-    monkeypatch.setattr("helpers.handin.submit.gather.ROOT", project)
+    monkeypatch.setattr("helpers.handin.gather.ROOT", project)
     monkeypatch.setattr(
-        "helpers.handin.submit.gather.notebooks_dir", lambda: project / "notebooks"
+        "helpers.handin.gather.notebooks_dir", lambda: project / "notebooks"
     )
-    files = code_files(["cifar10/01_convnet"], "code")
+    files = code_files(["cifar10/01_convnet"])
     assert [name for name in files if name.startswith("code/helpers/")] == [
         "code/helpers/a.py"
     ]
@@ -327,7 +327,7 @@ def test_only_code_is_in_the_code(
         ExportError,
         match=r"There is no notebook .*notebooks/cifar10/02_batch_norm.ipynb",
     ):
-        code_files(["cifar10/02_batch_norm"], "code")
+        code_files(["cifar10/02_batch_norm"])
 
 
 def test_an_earlier_draft_is_gone_once_all_is_there(

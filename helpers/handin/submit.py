@@ -19,8 +19,8 @@ from helpers.base.runs import exports_root
 from helpers.export.pages import write_export
 from helpers.handin.authors import Team, read_team
 from helpers.handin.courses import COURSES
+from helpers.handin.gather import Gathered, gather
 from helpers.handin.results import results_markdown
-from helpers.handin.submit.gather import Gathered, gather
 from helpers.handin.template import render
 
 MANIFEST = "MANIFEST.json"

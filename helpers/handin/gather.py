@@ -60,12 +60,11 @@ def gather(part: Part, exports: Path, team: Team) -> Gathered:
         ExportError: a record, a notebook or a paper is damaged.
         NotebookError: this copy of the project does not hold its notebooks.
     """
-    names = part.notebooks
     records = load_records(exports, part.needed)
-    own = {name: records[name] for name in names if name in records}
-    found = Gathered(part, own, code_files(part.needed, "code"))
+    own = {name: records[name] for name in part.notebooks if name in records}
+    found = Gathered(part, own, code_files(part.needed))
     caveats = caveats_of(records)
-    for name in names:
+    for name in part.notebooks:
         again = run_command(name)
         if name not in own:
             found.missing.append(f"{name} has not been run: {again}")
@@ -88,8 +87,8 @@ def gather(part: Part, exports: Path, team: Team) -> Gathered:
     return found
 
 
-def code_files(names: Collection[str], folder: str) -> dict[str, bytes]:
-    """The library and notebooks without outputs, by their path below ``folder``.
+def code_files(names: Collection[str]) -> dict[str, bytes]:
+    """The library and notebooks without outputs, by their path below ``code/``.
 
     Raises:
         ExportError: this copy of the project lacks one of the notebooks.
@@ -105,12 +104,11 @@ def code_files(names: Collection[str], folder: str) -> dict[str, bytes]:
         paths += beside.glob("[!.]*.bib")
     contents = {path: path.read_bytes() for path in paths}
     contents |= {path: _cleared(path) for path in sources}
-    settings = read_quick_settings()
-    quick = {name: settings[name] for name in settings if name in names}
+    quick = {n: values for n, values in read_quick_settings().items() if n in names}
     dumped = yaml.safe_dump(quick, sort_keys=False)
     contents[notebooks_dir() / "quick.yaml"] = dumped.encode()
     return {
-        f"{folder}/{path.relative_to(ROOT).as_posix()}": content
+        f"code/{path.relative_to(ROOT).as_posix()}": content
         for path, content in contents.items()
     }
 
@@ -158,18 +156,23 @@ def _add_result(found: Gathered, path: str, file: Path) -> Iterator[str]:
 
 def _add_report(found: Gathered, exports: Path, team: Team) -> Iterator[str]:
     """The paper that was made, if only a draft of it, or a report made of the runs."""
-    part, paper = found.part, exports / found.part.paper / "paper.pdf"
-    again = (
-        f"python -m helpers paper {part.paper}{' --quick' * (exports.name == QUICK)}"
-    )
-    if part.paper and not paper.is_file():
-        paper = paper.parent / "paper" / "draft.pdf"
-        state = "is a draft with faults" if paper.is_file() else "has not been made"
-        yield f"{part.report} {state}: {again}"
-        if not paper.is_file():
-            return
+    part = found.part
     if part.paper:
+        quick = " --quick" * (exports.name == QUICK)
+        again = f"python -m helpers paper {part.paper}{quick}"
+        paper = exports / part.paper / "paper.pdf"
+        if not paper.is_file():
+            paper = paper.parent / "paper" / "draft.pdf"
+            if not paper.is_file():
+                yield f"{part.report} has not been made: {again}"
+                return
+            yield f"{part.report} is a draft with faults: {again}"
         pdf = paper.read_bytes()
+        author = read_pdf(pdf)[1]
+        names = ", ".join(one["name"] for one in team.authors)
+        if author != names:
+            who = author or "nobody"
+            yield f"{part.report} names {who}, hand-in.toml {names}: {again}"
     elif found.records:
         done = [exports / name / "notebook.ipynb" for name in found.records]
         compact = part.pages is not None
@@ -178,11 +181,7 @@ def _add_report(found: Gathered, exports: Path, team: Team) -> Iterator[str]:
         yield f"{part.report} has no run to report on"
         return
     found.files[part.report] = pdf
-    pages, author = read_pdf(pdf)
-    names = ", ".join(author["name"] for author in team.authors)
-    if part.paper and author != names:
-        yield f"{part.report} names {author or 'nobody'}, hand-in.toml {names}: {again}"
-    least, most = part.pages or (1, 1000)
+    pages, (least, most) = read_pdf(pdf)[0], part.pages or (1, 1000)
     if not least <= pages <= most:
         yield (
             f"{part.report} has {pages} pages, asked for are {least} to {most}: "

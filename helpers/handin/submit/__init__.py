@@ -1,1 +1,0 @@
-"""What each course wants handed in, built from the runs and checked."""
