@@ -404,7 +404,7 @@ def gallery(*, quick: bool) -> None:
 
 @main.command()
 def doctor() -> None:
-    """Check packages, device, LaTeX and data; exit with 1 if one is broken."""
+    """Check packages, device and LaTeX; exit with 1 if one is broken."""
     from helpers.doctor import examine
 
     healthy = True

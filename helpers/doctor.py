@@ -1,4 +1,4 @@
-"""What this machine can do: packages, device, LaTeX and data sets."""
+"""What this machine can do: packages, device and LaTeX."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from helpers.base.files import ROOT
 class Check(NamedTuple):
     """What was looked at, whether it is as it should be, and what to do if not.
 
-    Notebooks can do without what is not ``needed``.
+    What is not ``needed`` is wanted by papers only.
     """
 
     name: str
@@ -31,7 +31,6 @@ def examine() -> Iterator[Check]:
     yield from check_packages()
     yield check_device()
     yield check_latex()
-    yield from check_data()
 
 
 def check_packages(path: Path = ROOT / "requirements.txt") -> Iterator[Check]:
@@ -71,13 +70,3 @@ def check_latex() -> Check:
 
     path = shutil.which("xelatex")
     return Check("LaTeX", bool(path), path or INSTALL, needed=False)
-
-
-def check_data() -> Iterator[Check]:
-    """Which real data sets are there; without them the notebooks draw stand-ins."""
-    from helpers.data.catalogue import CATALOGUE, data_status
-
-    for name in CATALOGUE:
-        status = data_status(name)
-        needed = status.state != "absent"
-        yield Check(name, status.state == "present", status.detail, needed)

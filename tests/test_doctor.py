@@ -42,18 +42,6 @@ def test_torch_that_does_not_load_is_told(monkeypatch: pytest.MonkeyPatch) -> No
     assert device.detail.endswith("torch torchvision (both at once)")
 
 
-def test_an_absent_data_set_is_no_fault_but_a_broken_one_is(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("CNN_DATA", str(tmp_path))
-    absent = next(check for check in doctor.check_data() if check.name == "caltech101")
-    assert (absent.ok, absent.needed) == (False, False)
-    assert "data fetch caltech101" in absent.detail
-    (tmp_path / "caltech101" / "train" / "accordion").mkdir(parents=True)
-    broken = next(check for check in doctor.check_data() if check.name == "caltech101")
-    assert (broken.ok, broken.needed) == (False, True)
-
-
 def test_the_device_is_named() -> None:
     check = doctor.check_device()
     assert check.ok

@@ -52,10 +52,8 @@ CONTROL = re.compile(r"\x1b\][^\a\x1b]*(?:\a|\x1b\\)|[^\t\n\r\x1b -\U0010ffff]")
 FIRST, LAST = 500, 100  # lines of a long output that a page shows
 
 
-def notebook_to_html(
-    notebook: NotebookNode, path: Path, target: Path | None = None
-) -> str:
-    """The page of the notebook at ``path``, to lie in the folder ``target``.
+def notebook_to_html(notebook: NotebookNode, path: Path) -> str:
+    """The page of a notebook, to lie beside ``path``, where its images are looked for.
 
     Raises:
         ExportError: an image file is not there, or outside the notebook's folder.
@@ -75,9 +73,8 @@ def notebook_to_html(
         element.decompose()
     if page.title and page.h1:
         page.title.string = page.h1.get_text(strip=True)
-    _settle_anchors(page)
     _list_contents(page)
-    _lead_to_pages(page, target or folder, is_run=path.stem == "notebook")
+    _lead_to_pages(page, path)
     _embed_images(page, source_folders(notebook, folder))
     _highlight_code(page)
     return str(page)
@@ -149,43 +146,29 @@ def _printed(text: str) -> str:
     return "".join(lines)
 
 
-def _settle_anchors(page: BeautifulSoup) -> None:
-    """Keeps an anchor's first use only, and makes links that lead nowhere text."""
-    anchors: set[str] = set()
-    for element in page.select("[id]"):
-        if element["id"] in anchors:
-            del element["id"]
-        else:
-            anchors.add(str(element["id"]))
-    for link in page.select('a[href^="#"]'):
-        if unquote(str(link["href"])[1:]) not in anchors:
-            link.unwrap()
-
-
 def _list_contents(page: BeautifulSoup) -> None:
     """Puts a list of the sections before the text."""
-    headings = page.select("main :is(h2, h3)[id]")
-    if not (page.main and headings):
-        return
     contents = page.new_tag("nav", attrs={"aria-label": "Contents"})
-    for heading in headings:
+    for heading in page.select("main :is(h2, h3)[id]"):
         link = page.new_tag("a", href=f"#{heading['id']}")
         link["class"] = heading.name
         link.string = heading.get_text(" ", strip=True)
         contents.append(link)
-    page.main.insert_before(contents)
+    if page.main and contents.contents:
+        page.main.insert_before(contents)
 
 
-def _lead_to_pages(page: BeautifulSoup, target: Path, *, is_run: bool) -> None:
+def _lead_to_pages(page: BeautifulSoup, path: Path) -> None:
     """Makes a link to another notebook one to its page: of a run that which its own run
-    makes, elsewhere one in the folder ``target``. Without such a page it is text.
+    makes, elsewhere one beside ``path``. Without such a page it is text.
     """
+    is_run = path.stem == "notebook"
     for link in page.select('a[href*=".ipynb"]'):
         name, _, rest = str(link["href"]).partition(".ipynb")
         goal = f"../{name}/notebook.html" if is_run else f"{name}.html"
         if ":" in name or rest[:1] not in ("", "#", "?"):
             continue
-        if is_run or (target / unquote(goal)).is_file():
+        if is_run or path.with_name(unquote(goal)).is_file():
             link["href"] = goal + rest
         else:
             link.unwrap()
@@ -206,12 +189,12 @@ def _embed_images(page: BeautifulSoup, folders: Sequence[Path]) -> None:
 
 
 def _data_url(source: str, folders: Sequence[Path]) -> str:
-    mime = mimetypes.guess_type(source)[0] or ""
+    mime, _ = mimetypes.guess_type(source)
     for folder in folders:
         path = (folder / source).resolve()
         # What a notebook took from data may name any file of this machine.
-        own = path.is_relative_to(folder.resolve()) and mime.startswith("image/")
-        if own and path.is_file():
+        own = path.is_relative_to(folder.resolve()) and path.is_file()
+        if own and mime and mime.startswith("image/"):
             content = base64.b64encode(path.read_bytes()).decode("ascii")
             return f"data:{mime};base64,{content}"
     raise ExportError(

@@ -14,15 +14,8 @@ if TYPE_CHECKING:
     from nbformat import NotebookNode
 
 
-def export_notebook(
-    path: Path, folder: Path | None = None, formats: Sequence[str] = ("html", "pdf")
-) -> list[Path]:
-    """Writes a notebook, with whatever outputs it has, as a page and as a PDF.
-
-    Args:
-        path: of the notebook.
-        folder: where the files go, named like the notebook; beside it if None.
-        formats: which of the two.
+def export_notebook(path: Path, formats: Sequence[str] = ("html", "pdf")) -> list[Path]:
+    """Writes a notebook, with whatever outputs it has, as page and PDF beside it.
 
     Raises:
         ExportError: no notebook, an image that is missing or broken, or a folder that
@@ -32,9 +25,8 @@ def export_notebook(
     from helpers.export.html import notebook_to_html  # noqa: PLC0415
     from helpers.export.typst import html_to_pdf  # noqa: PLC0415
 
-    target = (folder or path.parent) / path.name
-    html = notebook_to_html(notebook, path, target.parent)
-    files = [target.with_suffix(f".{name}") for name in formats]
+    html = notebook_to_html(notebook, path)
+    files = [path.with_suffix(f".{name}") for name in formats]
     for file in files:
         pdf = file.suffix == ".pdf"
         write_export(file, html_to_pdf(html) if pdf else html.encode())
@@ -91,10 +83,6 @@ def source_folders(notebook: NotebookNode, folder: Path) -> list[Path]:
 
 
 def write_export(target: Path, content: bytes) -> None:
-    """Writes a file whole or not at all.
-
-    Raises:
-        ExportError: its folder cannot be written to.
-    """
+    """Writes a file, as ``write_atomic`` does."""
     with write_atomic(target) as temporary:
         temporary.write_bytes(content)

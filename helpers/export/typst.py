@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import mimetypes
 import re
 import warnings
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from urllib.request import urlopen
 
 import typst
 from bs4 import BeautifulSoup
@@ -39,9 +37,9 @@ def html_to_pdf(html: str, *, compact: bool = False) -> bytes:
     _warn_of_missing_glyphs(page)
     with TemporaryDirectory(prefix="typst-") as name:
         folder = Path(name)
-        _images_to_files(page, folder)
         source = folder / "report.typ"
-        source.write_text(html_to_typst(str(page), compact=compact), encoding="utf-8")
+        text = html_to_typst(str(page), folder, compact=compact)
+        source.write_text(text, encoding="utf-8")
         try:
             pdf: bytes = typst.compile(source, root=folder)
         except typst.TypstError as error:
@@ -52,28 +50,19 @@ def html_to_pdf(html: str, *, compact: bool = False) -> bytes:
     return pdf.replace(b"/Suspects false", b" " * 15)
 
 
-def html_to_typst(page: str, *, compact: bool = False) -> str:
-    """Turns an HTML page, its pictures being files, into a Typst document."""
-    folder = TEMPLATES / "typst"
+def html_to_typst(page: str, folder: Path, *, compact: bool = False) -> str:
+    """Turns an HTML page into a Typst document, whose pictures are in ``folder``."""
+    templates = TEMPLATES / "typst"
     return pandoc(
         "--from=html",
         "--to=typst",
         "--wrap=none",
-        f"--template={folder / 'report.typ'}",
-        f"--lua-filter={folder / 'keep.lua'}",
+        f"--template={templates / 'report.typ'}",
+        f"--lua-filter={templates / 'keep.lua'}",
         *(["--variable=compact"] if compact else []),
         text=page,
+        folder=folder,
     )
-
-
-def _images_to_files(page: BeautifulSoup, folder: Path) -> None:
-    """Writes embedded images to files: Typst wants them, and pandoc is faster so."""
-    for number, image in enumerate(page("img"), start=1):
-        with urlopen(str(image["src"])) as opened:  # a data URL  # noqa: S310
-            suffix = mimetypes.guess_extension(opened.headers.get_content_type())
-            file = folder / f"image-{number}{suffix or ''}"
-            file.write_bytes(opened.read())
-        image["src"] = file.name
 
 
 def _warn_of_missing_glyphs(page: BeautifulSoup) -> None:

@@ -13,9 +13,7 @@ BASES: dict[Kind, str] = {"stand-in": "stand-ins", "reduced": "reduced runs"}
 
 
 class Caveat(NamedTuple):
-    """Why a run's numbers are those of a smaller experiment, or of a stand-in and so
-    no results at all.
-    """
+    """Why a run's numbers are of a smaller experiment, or of a stand-in: no results."""
 
     kind: Kind
     text: str
@@ -24,28 +22,28 @@ class Caveat(NamedTuple):
 def caveats_of(records: Mapping[str, RunRecord]) -> dict[str, list[Caveat]]:
     """The caveats of runs, by notebook: their own, and of the runs they build on."""
     own = {name: list(own_caveats(record)) for name, record in records.items()}
+    kinds = {name: {caveat.kind for caveat in found} for name, found in own.items()}
     notebooks = find_notebooks()
-    found = {}
-    for name, caveats in own.items():
+
+    def inherited(name: str) -> Iterator[Caveat]:
         needed = [need for need in with_needs([name], notebooks) if need != name]
-        found[name] = [*caveats]
         for kind, words in BASES.items():
-            bases = [n for n in needed if any(c.kind == kind for c in own.get(n, ()))]
-            if bases:
-                text = f"Based on {words}: {', '.join(bases)}"
-                found[name].append(Caveat(kind, text))
-    return found
+            if bases := [need for need in needed if kind in kinds.get(need, ())]:
+                yield Caveat(kind, f"Based on {words}: {', '.join(bases)}")
+
+    return {name: [*found, *inherited(name)] for name, found in own.items()}
 
 
 def own_caveats(record: RunRecord) -> Iterator[Caveat]:
     """The caveats of a run by itself."""
-    if record.drawn:
-        reason = "The run does not say what data it is about."
-        if "source" in record.data:
-            reason = f"Synthetic data: drawn images in place of {record.data['name']}."
-        yield Caveat("stand-in", f"{reason} Not a result.")
+    if "source" not in record.data:
+        text = "The run does not say what data it is about. Not a result."
+        yield Caveat("stand-in", text)
+    elif record.drawn:
+        drawn = f"drawn images in place of {record.data['name']}"
+        yield Caveat("stand-in", f"Synthetic data: {drawn}. Not a result.")
     if record.untrained:
-        reason = "Random weights in place of pretrained ones."
-        yield Caveat("stand-in", f"{reason} Not a result.")
+        text = "Random weights in place of pretrained ones. Not a result."
+        yield Caveat("stand-in", text)
     if record.reduced:
         yield Caveat("reduced", f"Reduced run: {record.reduction}")

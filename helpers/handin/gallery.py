@@ -64,7 +64,7 @@ def write_gallery(*, quick: bool = False) -> Path:
 def _files(
     notebook: DeclaredNotebook, folder: Path, layout: dict[str, str], root: Path
 ) -> dict[str, Any]:
-    """What there is of documents, as links, and of a figure: address, text, size."""
+    """What there is of documents, as links, and of a figure: its address and text."""
     name, figure = notebook.name, notebook.figure or "figure"
     paths = {text: folder / path.format(name, figure) for text, path in layout.items()}
     links = {
@@ -72,13 +72,9 @@ def _files(
         for text, path in paths.items()
         if path.is_file()
     }
-    if not (url := links.pop("figure", "")):
-        return {"links": links, "figure": None}
-    from PIL import Image
-
     words = figure.replace("_", " ").capitalize()
-    with Image.open(paths["figure"]) as opened:
-        return {"links": links, "figure": (url, f"{words} of {name}", *opened.size)}
+    shown = {"url": links.pop("figure", ""), "alt": f"{words} of {name}"}
+    return {"links": links, "figure": shown}
 
 
 def _headline(notebook: DeclaredNotebook, record: RunRecord) -> tuple[str, str] | None:

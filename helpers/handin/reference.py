@@ -43,21 +43,25 @@ def save_reference(record: RunRecord) -> Path:
     Of a run on photographs of people no pages are kept.
 
     Raises:
-        ExportError: it is no evidence: it ran on drawn images, with random weights for
-            pretrained ones or with other parameters than the notebook's own (another
-            backbone may be used, and fewer epochs, seeds or images: the table says so),
-            or holds a path of this machine; or its pages cannot be made.
+        ExportError: it is no evidence: a stand-in, another experiment than the
+            notebook's own (another backbone may be used, and fewer epochs, seeds or
+            images: the table says so), or it holds a path of this machine.
     """
     if fault := next(_faults(record), None):
         raise ExportError(
             f"The run of {record.notebook} is no reference: {fault}. On the real data: "
             f"{run_command(record.notebook)}"
         )
-    path = REFERENCE / f"{record.notebook}.json"
+    path, run = REFERENCE / f"{record.notebook}.json", exports_dir() / record.notebook
     record.save(path)
-    run = exports_dir() / record.notebook
-    if "facescrub" not in record.data.get("name", ""):
-        _keep_pages(record, run, path)
+    source = run / "notebook.ipynb"
+    if source.is_file() and "facescrub" not in record.data.get("name", ""):
+        _keep_pages(source, path)
+        declared = read_checked_in(notebooks_dir() / f"{record.notebook}.ipynb")
+        picture = run / "figures" / f"{declared.figure}.png"
+        if picture.is_file():
+            small = _with_palette(picture.read_bytes(), COLOURS[0], THUMBNAIL)
+            write_export(path.with_suffix(".png"), small)
     predictions = run / PREDICTIONS
     if predictions.is_file():
         write_export(path.with_name(PREDICTIONS), predictions.read_bytes())
@@ -89,11 +93,8 @@ def _faults(record: RunRecord) -> Iterator[str]:
         yield f"it holds the path {local[0]}, which is of this machine only"
 
 
-def _keep_pages(record: RunRecord, run: Path, kept: Path) -> None:
-    """Keeps the pages and the figure of the gallery beside the record ``kept``."""
-    source = run / "notebook.ipynb"
-    if not source.is_file():
-        return
+def _keep_pages(source: Path, kept: Path) -> None:
+    """Keeps the pages of a notebook beside the record ``kept``."""
     from helpers.export.html import notebook_to_html
     from helpers.export.typst import html_to_pdf
 
@@ -111,12 +112,6 @@ def _keep_pages(record: RunRecord, run: Path, kept: Path) -> None:
             break
     for suffix, page in pages.items():
         write_export(kept.with_suffix(suffix), page)
-    declared = read_checked_in(notebooks_dir() / f"{record.notebook}.ipynb")
-    figure = declared.figure
-    picture = run / "figures" / f"{figure}.png"
-    if picture.is_file():
-        small = _with_palette(picture.read_bytes(), COLOURS[0], THUMBNAIL)
-        write_export(kept.with_suffix(".png"), small)
 
 
 def _with_palette(png: bytes, colours: int, side: int | None = None) -> bytes:

@@ -59,10 +59,9 @@ def notebook() -> nbformat.NotebookNode:
 def test_the_same_notebook_gives_the_same_bytes(tmp_path: Path) -> None:
     path = tmp_path / "notebook.ipynb"
     nbformat.write(notebook(), path)
-    _, first = export_notebook(path)
-    _, second = export_notebook(path, folder=tmp_path / "other")
-    assert first.read_bytes().startswith(b"%PDF-")
-    assert second.read_bytes() == first.read_bytes()
+    first, second = (export_notebook(path)[1].read_bytes() for _ in range(2))
+    assert first.startswith(b"%PDF-")
+    assert second == first
 
 
 def test_setting_a_pdf_brings_neither_papermill_nor_torch() -> None:
@@ -73,27 +72,28 @@ def test_setting_a_pdf_brings_neither_papermill_nor_torch() -> None:
     subprocess.run([sys.executable, "-c", check], check=True)
 
 
-def test_pictures_keep_their_alternative_text_and_width() -> None:
+def test_pictures_keep_their_alternative_text_and_width(tmp_path: Path) -> None:
+    image = f'<img src="data:image/png;base64,{PIXEL}"'
     source = html_to_typst(
-        '<p><img src="image-1.png" alt="a &quot;b&quot; \\ c" width="96"></p>'
-        '<p>in text <img src="i.png" alt="d" width="50%"></p>'
+        f'<p>{image} alt="a &quot;b&quot; \\ c" width="96"></p>'
+        f'<p>in text {image} alt="d" width="50%"></p>',
+        tmp_path,
     )
     assert '#picture("image-1.png", alt: "a \\"b\\" \\\\ c", width: 72.0pt)' in source
-    assert 'in text #picture("i.png", alt: "d", width: 50%)' in source
+    assert 'in text #picture("image-2.png", alt: "d", width: 50%)' in source
     assert source.count("#align(center)[\n#picture") == 1
 
 
-def test_a_data_frame_becomes_a_table_with_numbers_to_the_right() -> None:
-    source = html_to_typst(FRAME)
+def test_a_data_frame_becomes_a_table_with_numbers_to_the_right(tmp_path: Path) -> None:
+    source = html_to_typst(FRAME, tmp_path)
     assert "align: (right,right,)" in source
     assert "table.header([], [#strong[loss]],)" in source.replace("#strong[]", "")
     assert "[0], [1.5]," in source
 
 
-def test_code_and_output_are_told_apart() -> None:
-    source = html_to_typst(
-        '<pre class="python"><code>x = 1</code></pre><pre class="output">```</pre>'
-    )
+def test_code_and_output_are_told_apart(tmp_path: Path) -> None:
+    code = '<pre class="python"><code>x = 1</code></pre><pre class="output">```</pre>'
+    source = html_to_typst(code, tmp_path)
     assert "```python\nx = 1\n```" in source
     assert "````output\n```\n````" in source
 
@@ -120,11 +120,12 @@ def test_a_broken_image_says_so_and_keeps_the_earlier_pdf(tmp_path: Path) -> Non
     ]
 
 
-def test_what_looks_like_markup_is_text() -> None:
+def test_what_looks_like_markup_is_text(tmp_path: Path) -> None:
     cells = ("+ dropout", "= x", "- x", "/ x: y", "1. x", "a<br>+ b", "<b>+ c</b>")
     source = html_to_typst(
         f"<table><tr>{''.join(f'<td>{cell}</td>' for cell in cells)}</tr></table>"
-        "<ul><li>== d</li></ul><p>12. e</p>"
+        "<ul><li>== d</li></ul><p>12. e</p>",
+        tmp_path,
     )
     for wanted in (
         "[\\+ dropout], [\\= x], [\\- x], [\\/ x: y], [1\\. x]",

@@ -170,7 +170,7 @@ def test_a_damaged_pdf_is_a_clear_error() -> None:
         read_pdf(b"no PDF")
 
 
-def test_a_table_with_many_columns_spans_both(write: Write) -> None:
+def test_a_table_with_many_columns_spans_both(tmp_path: Path) -> None:
     columns = 7
     table = "\n".join(
         [
@@ -183,4 +183,4 @@ def test_a_table_with_many_columns_spans_both(write: Write) -> None:
         cells=[new_markdown_cell("# T"), new_code_cell("", outputs=[shown(table)])]
     )
     html = notebook_to_html(without_code(notebook), Path("notebook.ipynb"))
-    assert "#wide[" in html_to_typst(html, compact=True)
+    assert "#wide[" in html_to_typst(html, tmp_path, compact=True)

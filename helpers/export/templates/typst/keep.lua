@@ -1,4 +1,6 @@
--- Keeps what pandoc's Typst writer drops: alternative text, the look of tables.
+-- Keeps what pandoc's Typst writer drops: embedded pictures, alternative text, the look of tables.
+
+local pictures = 0
 
 local function quoted(text)
   return '"' .. text:gsub("\\", "\\\\"):gsub('"', '\\"'):gsub("%s+", " ") .. '"'
@@ -10,10 +12,15 @@ local function typst_width(width)
   return unit == "%" and number .. "%" or number * 0.75 .. "pt" -- a CSS pixel is 1/96 inch
 end
 
+-- Typst takes pictures from files: from `data:image/png;base64,…` to image-1.png.
 function Image(image)
+  local mime, content = pandoc.mediabag.fetch(image.src)
+  pictures = pictures + 1
+  local file = ("image-%d.%s"):format(pictures, mime:match("/(%w+)"))
+  io.open(file, "wb"):write(content):close()
   local alt = quoted(pandoc.utils.stringify(image.caption))
   local width = typst_width(image.attributes.width)
-  return pandoc.RawInline("typst", ("#picture(%s, alt: %s, width: %s)"):format(quoted(image.src), alt, width))
+  return pandoc.RawInline("typst", ("#picture(%s, alt: %s, width: %s)"):format(quoted(file), alt, width))
 end
 
 -- At the start of a cell or a list's item Typst would take them for a list, a heading or a term: "+ dropout".
