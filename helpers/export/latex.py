@@ -50,8 +50,7 @@ FAULTS = {
 
 
 def set_with_latex(folder: Path) -> tuple[bytes, str]:
-    """Runs XeLaTeX on ``paper.tex`` in a folder until references and citations are
-    settled.
+    """Sets ``paper.tex`` in a folder, with its references and citations.
 
     Returns:
         The PDF, and the log of the last run.

@@ -34,11 +34,7 @@ def export_notebook(path: Path, formats: Sequence[str] = ("html", "pdf")) -> lis
 
 
 def read_notebook(path: Path) -> NotebookNode:
-    """Reads a notebook and checks its form.
-
-    Raises:
-        ExportError: the file is missing, or is no notebook.
-    """
+    """Reads a notebook and checks its form."""
     import nbformat  # noqa: PLC0415
 
     try:
@@ -58,11 +54,7 @@ def read_notebook(path: Path) -> NotebookNode:
 
 
 def outputs_of(cell: NotebookNode, number: int) -> list[NotebookNode]:
-    """What the cell with this number shows, besides what it prints and its progress.
-
-    Raises:
-        ExportError: it failed.
-    """
+    """What a cell shows, besides what it prints and its progress; it must not fail."""
     shown = []
     for output in cell.get("outputs", []):
         if output.output_type == "error":

@@ -42,11 +42,7 @@ def markdown_of(cell: NotebookNode) -> str:
 
 
 def pandoc(*arguments: str | Path, text: str, folder: Path | None = None) -> str:
-    """What pandoc makes of a text, called with ``arguments`` in a ``folder``.
-
-    Raises:
-        ExportError: pandoc, or one of our filters, refuses the text.
-    """
+    """What pandoc makes of a text, called with ``arguments`` in a ``folder``."""
     import pypandoc  # noqa: PLC0415
 
     try:
@@ -61,9 +57,5 @@ def pandoc(*arguments: str | Path, text: str, folder: Path | None = None) -> str
     except subprocess.CalledProcessError as error:
         raise ExportError(
             f"The notebook cannot be converted. {' '.join(error.stderr.split())}"
-        ) from error
-    except OSError as error:
-        raise ExportError(
-            f"pandoc did not start ({error}): pip install pypandoc_binary"
         ) from error
     return done.stdout

@@ -83,20 +83,14 @@ def make_source(
     work: Path,
     authors: Sequence[Mapping[str, str]],
 ) -> None:
-    """Writes ``paper.tex``, and what it includes, of an executed notebook.
+    """Writes ``paper.tex`` of an executed notebook, and what it includes, to ``work``.
 
-    Args:
-        notebook: what it is made of.
-        folder: that holds the notebook and its ``figures/``. NeurIPS's own style is
-            used if it lies there.
-        work: an empty folder, for the source.
-        authors: as of ``write_paper``.
+    NeurIPS's own style is used if it lies in ``folder``, beside the notebook.
 
     Raises:
-        ExportError: what has no place in a paper, or is not there: the message names it
-            and says what to do.
+        ExportError: names what has no place in a paper, or is not there.
     """
-    text, about = read_manuscript(notebook, folder)
+    text, about = read_manuscript(notebook)
     bibliography = find_bibliography(notebook, folder)
     if (named := about.pop("bibliography", "")) and not bibliography:
         raise ExportError(
@@ -131,18 +125,14 @@ def make_source(
         shutil.copy(bibliography, work / "references.bib")
 
 
-def read_manuscript(notebook: NotebookNode, folder: Path) -> tuple[str, dict[str, Any]]:
-    """Gathers the text of the paper of an executed notebook in ``folder``.
+def read_manuscript(notebook: NotebookNode) -> tuple[str, dict[str, Any]]:
+    """Gathers the text of the paper of an executed notebook.
 
     Cells tagged ``not-in-paper`` are left out, one tagged ``abstract`` is the abstract.
 
     Returns:
         The text, in Markdown, its pictures being files beside the notebook; and the
         notebook's entry ``paper``, with ``title`` and ``abstract``.
-
-    Raises:
-        ExportError: the metadata are wrong, there is no abstract or title, a cell
-            failed or shows plain text, or a figure has no caption or no file.
     """
     paper = notebook.metadata.get("paper")
     if not isinstance(paper, dict) or not paper.keys() <= KEYS:
@@ -158,7 +148,7 @@ def read_manuscript(notebook: NotebookNode, folder: Path) -> tuple[str, dict[str
         if cell.cell_type == "markdown":
             text.append(markdown_of(cell))
         for output in outputs_of(cell, number):
-            text += _shown(output, number, folder)
+            text += _shown(output, number)
     sources = (cell.source for cell in notebook.cells if cell.cell_type == "markdown")
     title = TITLE.search("\n".join(sources))
     abstract = re.sub(r"^#+ .*\n", "", "\n\n".join(texts[True])).strip()
@@ -170,7 +160,7 @@ def read_manuscript(notebook: NotebookNode, folder: Path) -> tuple[str, dict[str
     return marks_for_latex("\n\n".join(texts[False])), paper | about
 
 
-def _shown(output: NotebookNode, number: int, folder: Path) -> Iterator[str]:
+def _shown(output: NotebookNode, number: int) -> Iterator[str]:
     """One output as Markdown."""
     match output.data:
         case {"application/vnd.jupyter.widget-view+json": _}:
@@ -178,23 +168,19 @@ def _shown(output: NotebookNode, number: int, folder: Path) -> Iterator[str]:
         case {"text/markdown": text}:
             about = output.metadata.get("text/markdown", {})
             if "table" in about:
-                _check_caption(about, f"The table {about['table']}", "run.table")
                 caption = labelled(about["caption"], f"tab:{about['table']}")
                 yield f"{about['source']}\n\n{caption}"
             elif "caption_of" not in about:  # that is part of the figure
                 yield text
         case {"image/png": _}:
             about = output.metadata.get("image/png", {})
-            _check_caption(about, f"A picture of cell {number}", "run.figure")
-            name = about["figure"]
-            vector = folder / "figures" / f"{name}.pdf"
-            if not vector.is_file():
+            if not about.get("caption"):
                 raise ExportError(
-                    f"Figure {name!r} is not in {vector.parent}: run the notebook "
-                    "again."
+                    f"A picture of cell {number} has no caption: run.figure(…, "
+                    "caption=…)."
                 )
-            alt = json.dumps(about.get("alt", ""), ensure_ascii=False)
-            caption = " ".join(about["caption"].split())
+            name, caption = about["figure"], " ".join(about["caption"].split())
+            alt = json.dumps(about["alt"], ensure_ascii=False)
             yield f"![{caption}](figures/{name}.pdf){{#fig:{name} alt={alt}}}"
         case _:
             text = " ".join(output.data.get("text/plain", "").split())
@@ -203,8 +189,3 @@ def _shown(output: NotebookNode, number: int, folder: Path) -> Iterator[str]:
                 f"({text[:60]}): use run.say or run.table, or tag the cell "
                 f"`{LEFT_OUT}`."
             )
-
-
-def _check_caption(about: Mapping[str, str], what: str, call: str) -> None:
-    if not about.get("caption"):
-        raise ExportError(f"{what} has no caption: {call}(…, caption=…).")

@@ -28,11 +28,7 @@ class Team(NamedTuple):
 
 
 def read_team() -> Team:
-    """Reads who hands in: no authors where there is no file.
-
-    Raises:
-        ConfigError: the file is not as README shows it.
-    """
+    """Reads who hands in: no authors where there is no file."""
     path, content = hand_in_file(), dict[str, Any]()
     try:
         if path.is_file():

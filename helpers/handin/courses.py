@@ -15,14 +15,13 @@ class Part:
     """One archive, ``name.zip``.
 
     Attributes:
-        names: of the notebooks whose code is in it, besides the library; empty for
-            all of the assignment ``name``.
+        names: of the notebooks that it is about; empty for all of ``name``.
         report: the PDF in it, the notebooks' no-code view; empty where the executed
             notebooks are handed in instead, with their pages.
         paper: the notebook whose paper is the report.
         pages: the least and the most that the report may have.
         results: files of runs, by their path in the archive.
-        commands: of ``python -m helpers``, for its README, run in ``code/``.
+        commands: of ``python -m helpers``, for its README.
     """
 
     name: str

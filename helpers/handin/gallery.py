@@ -31,11 +31,7 @@ WORDS = (count_verdicts, describe_data, format_time, reached, said, subject_of)
 
 
 def write_gallery(*, quick: bool = False) -> Path:
-    """Writes the page of all notebooks, ``index.html`` in the folder of their runs.
-
-    Raises:
-        ExportError: a record cannot be read, or the page cannot be written.
-    """
+    """Writes the page of all notebooks, ``index.html`` in the folder of their runs."""
     root, notebooks = exports_root(quick=quick), find_notebooks()
     own = load_records(root, [notebook.name for notebook in notebooks])
     # What git keeps stands for what has not been run here.

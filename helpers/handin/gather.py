@@ -38,7 +38,7 @@ class Gathered:
         records: of its notebooks' runs.
         files: contents by path.
         missing: a sentence for each thing that is not there or not as it should be.
-        notes: what whoever hands it in should know, likewise.
+        notes: what whoever hands it in should know.
     """
 
     part: Part
@@ -55,10 +55,6 @@ def gather(part: Part, exports: Path, team: Team) -> Gathered:
         part: which archive.
         exports: the folder of run folders.
         team: whom its pages name.
-
-    Raises:
-        ExportError: a record, a notebook or a paper is damaged.
-        NotebookError: this copy of the project does not hold its notebooks.
     """
     records = load_records(exports, part.needed)
     own = {name: records[name] for name in part.notebooks if name in records}
@@ -88,11 +84,7 @@ def gather(part: Part, exports: Path, team: Team) -> Gathered:
 
 
 def code_files(names: Collection[str]) -> dict[str, bytes]:
-    """The library and notebooks without outputs, by their path below ``code/``.
-
-    Raises:
-        ExportError: this copy of the project lacks one of the notebooks.
-    """
+    """The library and notebooks without outputs, by their path in the archive."""
     sources = [notebooks_dir() / f"{name}.ipynb" for name in names]
     paths = [
         path

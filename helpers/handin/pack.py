@@ -12,8 +12,7 @@ from helpers.base.record import RunRecord
 from helpers.base.runs import exports_root, load_records, place
 from helpers.data.staging import unpacked
 
-NETWORKS = {".pt"}
-PARTS = {".json", ".ipynb", ".html", ".pdf", ".png", ".txt", ".log"}
+PARTS = {".json", ".ipynb", ".html", ".pdf", ".png", ".txt", ".log", ".pt"}
 
 
 def pack_results(path: Path, *, models: bool = False) -> list[str]:
@@ -21,14 +20,11 @@ def pack_results(path: Path, *, models: bool = False) -> list[str]:
 
     Returns:
         The names of the notebooks.
-
-    Raises:
-        ExportError: there is no such run, or the archive cannot be written.
     """
     root = exports_root(quick=False)
     if not (names := list(load_records(root))):
         raise ExportError("There is no finished run to pack: python -m helpers run")
-    parts = PARTS | NETWORKS if models else PARTS
+    parts = PARTS if models else PARTS - {".pt"}
     with (
         write_atomic(path) as temporary,
         zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as archive,
@@ -66,7 +62,7 @@ def _check(folder: Path) -> list[str]:
     names = set()
     for file in filter(Path.is_file, folder.rglob("*")):
         names.add(name := "/".join(file.relative_to(folder).parts[:2]))
-        if name not in known or file.suffix not in PARTS | NETWORKS:
+        if name not in known or file.suffix not in PARTS:
             raise ExportError(f"{file} is no part of a run of a notebook here.")
     if not names:
         raise ExportError(f"{folder} holds no run.")

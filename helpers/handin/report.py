@@ -38,8 +38,7 @@ def make_report(
         compact: in two columns and a small type, for courses that count pages.
 
     Raises:
-        ExportError: a notebook cannot be read or was not executed, a cell failed, or an
-            image is missing.
+        ExportError: a notebook was not executed, or a cell failed.
     """
     from helpers.export.typst import html_to_pdf
 
@@ -71,11 +70,7 @@ def signed(page: BeautifulSoup, by: str) -> str:
 
 
 def read_pdf(pdf: bytes) -> tuple[int, str]:
-    """How many pages a PDF has, and whom it names as its author.
-
-    Raises:
-        ExportError: it is no PDF, or a damaged one.
-    """
+    """How many pages a PDF has, and whom it names as its author."""
     from pypdf import PdfReader
     from pypdf.errors import PyPdfError
 
@@ -88,11 +83,7 @@ def read_pdf(pdf: bytes) -> tuple[int, str]:
 
 
 def without_code(notebook: NotebookNode) -> NotebookNode:
-    """Leaves what a report shows of a notebook, in place: see ``make_report``.
-
-    Raises:
-        ExportError: a cell failed, or none has been executed.
-    """
+    """Leaves what a report shows of a notebook, in place: see ``make_report``."""
     if not any(cell.get("outputs") for cell in notebook.cells):
         raise ExportError("The notebook has no outputs: run it before it is reported.")
     tagged = [TAG in cell.metadata.get("tags", []) for cell in notebook.cells]

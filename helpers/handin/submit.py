@@ -46,9 +46,7 @@ def submit(assignment: str, *, draft: bool = False, quick: bool = False) -> Subm
         What was built: no files while something is missing, unless as a draft.
 
     Raises:
-        ExportError: the assignment is unknown, a record or notebook is damaged, or a
-            file cannot be written.
-        ConfigError: as of ``read_team``.
+        ExportError: the assignment is unknown, or one of its runs is damaged.
     """
     if assignment not in COURSES:
         raise ExportError(
