@@ -26,7 +26,12 @@ from pygments.lexers import get_lexer_by_name
 from pygments.util import ClassNotFound
 
 from helpers.base.errors import ExportError
-from helpers.export.marks import is_left_out, labelled, marks_for_html, number_labels
+from helpers.export.marks import (
+    is_left_out,
+    labelled_text,
+    marks_for_html,
+    number_labels,
+)
 from helpers.export.pages import source_folders
 from helpers.export.pandoc import (
     PAPER_MARKDOWN,
@@ -38,7 +43,6 @@ from helpers.export.pandoc import (
 from helpers.export.sanitise import sanitise
 from helpers.runner.progress import fold_progress
 
-ACTIVE = re.compile(r"<(script|iframe|object|embed)\b", re.IGNORECASE)
 # Formulas as MathJax takes them; code and what pandoc takes too are matched first.
 MATHS = re.compile(
     r"""(?: ^\ *(?P<fence>```+|~~~+).*?(?:^\ *(?P=fence)|\Z) | (?P<tick>`+).*?(?P=tick)
@@ -81,7 +85,7 @@ def notebook_to_html(notebook: NotebookNode, path: Path) -> str:
 
 
 def _render_markdown(notebook: NotebookNode, folder: Path) -> NotebookNode:
-    """Replaces all Markdown by HTML, in place, in one call of pandoc."""
+    """Makes all Markdown HTML, in place, in one call of pandoc: it is slow to start."""
     paper = "paper" in notebook.metadata
     pieces = [
         (cell, *piece) for cell in notebook.cells for piece in _pieces(cell, paper)
@@ -110,21 +114,10 @@ def _pieces(cell: NotebookNode, paper: bool) -> Iterator[tuple[str, Any, str]]:
     for output in cell.get("outputs", []):
         data = output.get("data", {})
         if "text/html" in data:
-            picture = any(mime.startswith("image/") for mime in data)
-            if picture and ACTIVE.search(data["text/html"]):
-                del data["text/html"]  # without its script it shows nothing
-            else:
-                data["text/html"] = sanitise(data["text/html"])
-            continue
-        text = data.get("text/markdown", data.get("text/latex"))
-        about = output.get("metadata", {}).get("text/markdown", {})
-        if paper and "caption_of" in about:
-            caption = text.removeprefix("*").removesuffix("*")
-            text = labelled(caption, f"fig:{about['caption_of']}")
-        elif paper and about.get("table") and about.get("caption"):
-            caption = labelled(about["caption"], f"tab:{about['table']}")
-            text = f"{about['source']}\n\n{caption}"
-        if text:
+            data["text/html"] = sanitise(data["text/html"])
+        elif paper and "text/markdown" in data:
+            yield labelled_text(output), data, "text/html"
+        elif text := data.get("text/markdown", data.get("text/latex")):
             yield text, data, "text/html"
 
 
@@ -137,9 +130,7 @@ def _marked(formula: re.Match[str]) -> str:
 
 
 def _printed(text: str) -> str:
-    """What a cell printed: progress folded, a long middle left out, no control codes
-    but colours.
-    """
+    """What a cell printed, without a long middle and what only moves a cursor."""
     lines = CONTROL.sub("", fold_progress(text)).splitlines(keepends=True)
     if (more := len(lines) - FIRST - LAST) > FIRST:
         lines[FIRST:-LAST] = [f"[{more:,} lines left out here]\n"]
@@ -147,7 +138,6 @@ def _printed(text: str) -> str:
 
 
 def _list_contents(page: BeautifulSoup) -> None:
-    """Puts a list of the sections before the text."""
     contents = page.new_tag("nav", attrs={"aria-label": "Contents"})
     for heading in page.select("main :is(h2, h3)[id]"):
         link = page.new_tag("a", href=f"#{heading['id']}")

@@ -24,9 +24,17 @@ def is_left_out(cell: NotebookNode) -> bool:
     return LEFT_OUT in cell.metadata.get("tags", [])
 
 
-def labelled(caption: str, label: str) -> str:
-    """A caption, as it stands below a table in Markdown."""
-    return f": {' '.join(caption.split())} {{#{label}}}"
+def labelled_text(output: NotebookNode) -> str:
+    """An output in Markdown; of a table or a figure's caption with its label."""
+    text: str = output.data["text/markdown"]
+    about = output.metadata.get("text/markdown", {})
+    if "caption_of" in about:
+        caption = text.removeprefix("*").removesuffix("*")
+        return f": {caption} {{#fig:{about['caption_of']}}}"
+    if "table" in about:
+        caption = " ".join(about["caption"].split())
+        return f"{about['source']}\n\n: {caption} {{#tab:{about['table']}}}"
+    return text
 
 
 def number_labels(texts: Iterable[str]) -> dict[str, str]:

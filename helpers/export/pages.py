@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from helpers.base.errors import ExportError
+from helpers.base.errors import ExportError, explained
 from helpers.base.files import write_atomic
 
 if TYPE_CHECKING:
@@ -37,7 +37,10 @@ def read_notebook(path: Path) -> NotebookNode:
     """Reads a notebook and checks its form."""
     import nbformat  # noqa: PLC0415
 
-    try:
+    if not path.is_file():
+        raise ExportError(f"There is no notebook {path}.")
+    advice = "Save it in JupyterLab again."
+    with explained(ExportError, f"{path} is not a Jupyter notebook", advice):
         content = json.loads(path.read_text(encoding="utf-8-sig"))
         # A half of a surrogate pair can be written in JSON, and in no page.
         text = json.dumps(content, ensure_ascii=False).encode(errors="replace")
@@ -45,11 +48,6 @@ def read_notebook(path: Path) -> NotebookNode:
         notebook: NotebookNode = nbformat.convert(read, 4)  # type: ignore[no-untyped-call]
         # What a later version knows, such as ids of cells, does no harm in an older.
         nbformat.validate(notebook, relax_add_props=True)
-    except FileNotFoundError as error:
-        raise ExportError(f"There is no notebook {path}.") from error
-    # What nbformat raises depends on where the file stops being a notebook.
-    except (OSError, ValueError, AttributeError, nbformat.ValidationError) as error:
-        raise ExportError(f"{path} is not a Jupyter notebook: {error}") from error
     return notebook
 
 

@@ -18,7 +18,7 @@ from nbformat import NotebookNode
 
 from helpers.base.errors import ExportError
 from helpers.export.latex import faults_of, set_with_latex
-from helpers.export.marks import LEFT_OUT, is_left_out, labelled, marks_for_latex
+from helpers.export.marks import LEFT_OUT, is_left_out, labelled_text, marks_for_latex
 from helpers.export.pages import (
     outputs_of,
     read_notebook,
@@ -60,11 +60,7 @@ def write_paper(path: Path, authors: Sequence[Mapping[str, str]] = ()) -> Path:
         make_source(notebook, path.parent, work, authors)
         for file in filter(Path.is_file, work.rglob("*")):
             write_export(folder / file.relative_to(work), file.read_bytes())
-        try:
-            pdf, log = set_with_latex(work)
-        except ExportError as error:
-            source = folder / "paper.tex"
-            raise ExportError(f"{error} The paper's source is {source}.") from error
+        pdf, log = set_with_latex(work)
     faults = faults_of(log, notebook.metadata["paper"].get("pages"))
     if not authors:
         faults.append("it names nobody: write hand-in.toml, as README shows")
@@ -165,13 +161,9 @@ def _shown(output: NotebookNode, number: int) -> Iterator[str]:
     match output.data:
         case {"application/vnd.jupyter.widget-view+json": _}:
             return
-        case {"text/markdown": text}:
-            about = output.metadata.get("text/markdown", {})
-            if "table" in about:
-                caption = labelled(about["caption"], f"tab:{about['table']}")
-                yield f"{about['source']}\n\n{caption}"
-            elif "caption_of" not in about:  # that is part of the figure
-                yield text
+        case {"text/markdown": _}:
+            if "caption_of" not in output.metadata.get("text/markdown", {}):
+                yield labelled_text(output)
         case {"image/png": _}:
             about = output.metadata.get("image/png", {})
             if not about.get("caption"):

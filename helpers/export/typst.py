@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 import typst
 from bs4 import BeautifulSoup
 
-from helpers.base.errors import ExportError
+from helpers.base.errors import ExportError, explained
 from helpers.export.pandoc import TEMPLATES, pandoc
 
 LATIN = "\u024f"  # up to here, Typst's own Libertinus has all
@@ -20,11 +20,11 @@ LACKED = re.compile(r'the text `"(.+?)"` could not be displayed')
 def html_to_pdf(html: str, *, compact: bool = False) -> bytes:
     """Sets an exported page, its images embedded, as a PDF without folded code.
 
+    A link to another file becomes text; a warning names glyphs that no font has.
+
     Args:
         html: what ``notebook_to_html`` makes.
         compact: in two columns and a small type.
-
-    A link to another file becomes text; a warning names glyphs that no font has.
 
     Raises:
         ExportError: an image is broken, or Typst refuses the document.
@@ -40,12 +40,9 @@ def html_to_pdf(html: str, *, compact: bool = False) -> bytes:
         source = folder / "report.typ"
         text = html_to_typst(str(page), folder, compact=compact)
         source.write_text(text, encoding="utf-8")
-        try:
+        advice = "Run the notebook again, or look at its images."
+        with explained(ExportError, "Typst could not set the PDF", advice):
             pdf: bytes = typst.compile(source, root=folder)
-        except typst.TypstError as error:
-            raise ExportError(
-                f"Typst could not set the notebook as a PDF: {error}"
-            ) from error
     # It is false by default, and poppler takes it ill. No offset may change.
     return pdf.replace(b"/Suspects false", b" " * 15)
 

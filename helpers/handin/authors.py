@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import tomllib
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from helpers.base.errors import ConfigError
+from helpers.base.errors import ConfigError, explained
 from helpers.base.files import hand_in_file
 from helpers.base.schema import TEXT, fields, many, misfit
 
@@ -15,6 +15,11 @@ AUTHOR = fields(
 )
 GROUP = {"type": "string", "pattern": r"^[\w-]{0,64}\Z"}  # is part of a file's name
 SCHEMA = fields({}, {"group": GROUP, "authors": many(AUTHOR)})
+EXPECTED = (
+    'Expected: group = "13", of letters, digits, hyphens and underscores, and, for '
+    'each author, [[authors]] with name = "…" and, if wanted, number, affiliation and '
+    "email."
+)
 
 
 class Team(NamedTuple):
@@ -29,18 +34,11 @@ class Team(NamedTuple):
 
 def read_team() -> Team:
     """Reads who hands in: no authors where there is no file."""
-    path, content = hand_in_file(), dict[str, Any]()
-    try:
-        if path.is_file():
-            content = tomllib.loads(path.read_text("utf-8"))
-        problem = misfit(content, SCHEMA)
-    except (OSError, ValueError) as error:
-        problem = str(error)
-    if problem:
-        raise ConfigError(
-            f'{path} does not say who hands in ({problem}). Expected: group = "13", of '
-            "letters, digits, hyphens and underscores, and, for each author, "
-            '[[authors]] with name = "…" and, if wanted, number, affiliation and '
-            "email, in quotes."
-        )
+    path = hand_in_file()
+    if not path.exists():
+        return Team([], "")
+    with explained(ConfigError, f"{path} does not say who hands in", EXPECTED):
+        content = tomllib.loads(path.read_text("utf-8"))
+        if problem := misfit(content, SCHEMA):
+            raise ValueError(problem)
     return Team(content.get("authors", []), content.get("group", ""))

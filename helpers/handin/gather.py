@@ -24,7 +24,7 @@ from helpers.runner.plan import read_quick_settings
 
 PROJECT = ("pyproject.toml", "requirements.txt", "constraints.txt", "data/README.md")
 # What else lies about among the code is nobody's.
-CODE = {".py", ".j2", ".css", ".js", ".json", ".lua", ".typ", ".tex", ".sty"}
+CODE = {".py", ".j2", ".css", ".lua", ".typ", ".tex", ".sty"}
 
 LINK = re.compile(r'href="\.\./([\w%.-]+)/notebook\.html')  # to another run's page
 

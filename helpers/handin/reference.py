@@ -37,10 +37,8 @@ def collect_reference() -> dict[str, RunRecord]:
 
 
 def save_reference(record: RunRecord) -> Path:
-    """Keeps a real run: its record, its pages and one figure, and predictions of an
-    unlabelled set.
-
-    Of a run on photographs of people no pages are kept.
+    """Keeps a real run's record, pages (but of photographs of people), one figure, and
+    predictions of an unlabelled set.
 
     Raises:
         ExportError: it is no evidence: a stand-in, another experiment than the

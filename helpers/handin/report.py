@@ -7,7 +7,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from helpers.base.errors import ExportError
+from helpers.base.errors import ExportError, explained
 from helpers.export.marks import is_left_out
 from helpers.export.pages import outputs_of, read_notebook
 
@@ -16,10 +16,6 @@ if TYPE_CHECKING:
     from nbformat import NotebookNode
 
 TAG = "report"  # of the cells that make up a short report
-SHOWN = {
-    *("text/markdown", "text/html", "text/latex"),
-    *("image/png", "image/jpeg", "image/svg+xml"),
-}
 
 
 def make_report(
@@ -72,14 +68,11 @@ def signed(page: BeautifulSoup, by: str) -> str:
 def read_pdf(pdf: bytes) -> tuple[int, str]:
     """How many pages a PDF has, and whom it names as its author."""
     from pypdf import PdfReader
-    from pypdf.errors import PyPdfError
 
-    try:
+    with explained(ExportError, "The PDF is damaged", "Make it again."):
         reader = PdfReader(BytesIO(pdf))
         about = reader.metadata
         return len(reader.pages), (about and about.author) or ""
-    except PyPdfError as error:
-        raise ExportError(f"The PDF is damaged ({error}): make it again.") from error
 
 
 def without_code(notebook: NotebookNode) -> NotebookNode:
@@ -108,7 +101,7 @@ def without_code(notebook: NotebookNode) -> NotebookNode:
 def _belongs(output: NotebookNode, chosen: bool) -> bool:
     about = output.metadata.get("text/markdown", {})
     return "warning" in about or (
-        chosen and "code" not in about and not SHOWN.isdisjoint(output.data)
+        chosen and "code" not in about and output.data.keys() != {"text/plain"}
     )
 
 

@@ -1,6 +1,4 @@
-"""Builds what is handed in for an assignment: all of it or, while something is missing,
-nothing.
-"""
+"""Builds what is handed in: all of it or, while something is missing, nothing."""
 
 from __future__ import annotations
 

@@ -108,7 +108,7 @@ def test_a_broken_image_says_so_and_keeps_the_earlier_pdf(tmp_path: Path) -> Non
         path,
     )
     with pytest.raises(
-        ExportError, match="could not set the notebook as a PDF: failed to decode image"
+        ExportError, match=r"could not set the PDF \(failed to decode image"
     ) as raised:
         export_notebook(path)
     assert raised.value.__cause__ is not None
