@@ -29,7 +29,6 @@ from helpers.export.pandoc import (
     PAPER_MARKDOWN,
     TEMPLATES,
     find_bibliography,
-    markdown_of,
     pandoc,
 )
 
@@ -142,7 +141,7 @@ def read_manuscript(notebook: NotebookNode) -> tuple[str, dict[str, Any]]:
             continue
         text = texts["abstract" in cell.metadata.get("tags", [])]
         if cell.cell_type == "markdown":
-            text.append(markdown_of(cell))
+            text.append(cell.source)
         for output in outputs_of(cell, number):
             text += _shown(output, number)
     sources = (cell.source for cell in notebook.cells if cell.cell_type == "markdown")

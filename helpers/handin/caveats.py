@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, get_args
 
 from helpers.base.declared import find_notebooks, with_needs
 from helpers.base.record import RunRecord
 
-Kind = Literal["stand-in", "reduced"]
-BASES: dict[Kind, str] = {"stand-in": "stand-ins", "reduced": "reduced runs"}
+Kind = Literal["stand-in", "reduced run"]
 
 
 class Caveat(NamedTuple):
@@ -27,9 +26,9 @@ def caveats_of(records: Mapping[str, RunRecord]) -> dict[str, list[Caveat]]:
 
     def inherited(name: str) -> Iterator[Caveat]:
         needed = [need for need in with_needs([name], notebooks) if need != name]
-        for kind, words in BASES.items():
+        for kind in get_args(Kind):
             if bases := [need for need in needed if kind in kinds.get(need, ())]:
-                yield Caveat(kind, f"Based on {words}: {', '.join(bases)}")
+                yield Caveat(kind, f"Based on {kind}s: {', '.join(bases)}")
 
     return {name: [*found, *inherited(name)] for name, found in own.items()}
 
@@ -46,4 +45,4 @@ def own_caveats(record: RunRecord) -> Iterator[Caveat]:
         text = "Random weights in place of pretrained ones. Not a result."
         yield Caveat("stand-in", text)
     if record.reduced:
-        yield Caveat("reduced", f"Reduced run: {record.reduction}")
+        yield Caveat("reduced run", f"Reduced run: {record.reduction}")

@@ -54,7 +54,7 @@ class Course:
         source: which course, when and where.
         asked: the course's own rule, in our words.
         parts: the archives; several go into one that is named after the group.
-        loose_report: whether the report is handed in beside the archive as well.
+        loose_report: whether the report is handed in beside the archive, too.
         most_bytes: how large a file may be.
     """
 

@@ -66,7 +66,7 @@ def gather(part: Part, exports: Path, team: Team) -> Gathered:
             found.missing.append(f"{name} has not been run: {again}")
             continue
         for kind, text in caveats[name]:
-            if kind == "reduced":
+            if kind == "reduced run":
                 found.notes.append(f"{name}: {text}")
             else:
                 real = f"With the real thing (data/README.md): {again}"

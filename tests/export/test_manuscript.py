@@ -6,7 +6,7 @@ from typing import Any
 import nbformat
 import pytest
 from export.conftest import figure
-from nbformat.v4 import new_code_cell, new_markdown_cell, new_output
+from nbformat.v4 import new_code_cell, new_output
 
 from helpers.base.errors import ExportError
 from helpers.export.paper import read_manuscript
@@ -43,15 +43,6 @@ def test_the_abstract_may_be_computed(notebook: nbformat.NotebookNode) -> None:
     notebook.cells[1].metadata.tags = ["abstract"]
     _, about = read_manuscript(notebook)
     assert about["abstract"] == "It is **82\N{NO-BREAK SPACE}%**."
-
-
-def test_attachments_come_along(notebook: nbformat.NotebookNode) -> None:
-    attached = new_markdown_cell(
-        "![x](attachment:x.png)", attachments={"x.png": {"image/png": PIXEL}}
-    )
-    notebook.cells.append(attached)
-    text, _ = read_manuscript(notebook)
-    assert text.endswith(f"![x](data:image/png;base64,{PIXEL})")
 
 
 def test_widgets_vanish(notebook: nbformat.NotebookNode) -> None:

@@ -20,10 +20,6 @@ Saved = Callable[..., Path]
 needs_tex = pytest.mark.skipif(
     shutil.which("xelatex") is None, reason="LaTeX is not installed"
 )
-PIXEL = (
-    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9"
-    "awAAAABJRU5ErkJggg=="
-)
 # What of NeurIPS's own style matters to a paper that uses it; the style itself is not
 # ours to keep.
 STYLE = r"""
@@ -263,23 +259,13 @@ def source(
     return source
 
 
-def test_latex_sets_pictures_and_brackets(
-    source: Callable[[str], str], folder: Path, work: Path
-) -> None:
-    (folder / "c d.png").write_bytes((folder / "figures" / "curves.png").read_bytes())
-    text = source(
-        "![Mine.](c%20d.png){#fig:own}\n\n"
-        f"![Attached.](data:image/png;base64,{PIXEL}){{#fig:attached}}\n\n"
-        "See @fig:own [@he2016], @fig:own [left]; (@fig:attached)."
+def test_brackets_behind_references(source: Callable[[str], str]) -> None:
+    text = source("See @fig:a [@he2016], @fig:a [left]; (@tab:b).")
+    assert (
+        "See Figure~\\ref{fig:a} \\citep{he2016}, Figure~\\ref{fig:a} {[}left{]}"
+        in text
     )
-    for wanted in (
-        "\\caption{Mine.}\\label{fig:own}",
-        "See Figure~\\ref{fig:own} \\citep{he2016}, Figure~\\ref{fig:own} {[}left{]}",
-        "{[}left{]}; (Figure~\\ref{fig:attached}).",
-    ):
-        assert wanted in text
-    assert text.count("\\begin{figure}") == 2
-    assert sum(name.endswith(".png") for name in made(work)[0]) == 2
+    assert "{[}left{]}; (Table~\\ref{tab:b})." in text
 
 
 def test_habits_of_github_are_understood(source: Callable[[str], str]) -> None:
@@ -298,13 +284,13 @@ def test_habits_of_github_are_understood(source: Callable[[str], str]) -> None:
         ("    indented()", r"shows code \(indented\(\)\)"),
         ("| a |\n| --- |\n| first |", "table that begins “a” has no caption"),
         (":  {#tab:nets}\n\n| net |\n|---|\n| 8 |", "“net” has no caption: run.table"),
-        ("In a line ![x](x.png).", "picture x.png has no caption"),
-        ("![](a.png)", "picture a.png has no caption"),
+        ("In a line ![x](x.png).", r"picture x\.png has no place"),
         ("![A.](figures/gone.pdf)", r"Could not fetch resource figures/gone\.pdf"),
-        ("![A.](https://example.org/x.png)", "is on the network"),
-        (f"![A.]({__file__})", "or outside the folder"),
-        (f"![A.](file://{__file__})", "or outside the folder"),
-        ("![A.](figures/../../x.png)", "(outside the folder|Could not fetch)"),
+        ("![A.](https://example.org/x.png)", "has no place in a paper"),
+        (f"![A.]({__file__})", "has no place in a paper"),
+        (f"![A.](file://{__file__})", "has no place in a paper"),
+        ("![A.](figures/../../x.pdf)", "has no place in a paper"),
+        ("![A.](data:image/png;base64,AAAA)", "has no place in a paper"),
     ],
 )
 def test_what_has_no_place_in_a_paper_is_named(

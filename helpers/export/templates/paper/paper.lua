@@ -5,37 +5,26 @@ local function refuse(message, ...)
   os.exit(1)
 end
 
-local checks = { traverse = "topdown" }
-
-function checks.CodeBlock(block)
-  refuse("The paper shows code (%s): take it out, or tag its cell `not-in-paper`.", block.text:match("%S[^\n]*"))
-end
-
-function checks.Figure(figure)
-  return figure, false -- its picture has a caption
-end
-
-function checks.Image(image)
-  refuse("The picture %s has no caption: ![caption](file){#fig:name}, or run.figure(…, caption=…).", image.src:sub(1, 60))
-end
-
--- Anchors of a page on the screen lead nowhere on paper.
-function checks.Link(link)
-  if link.target:match("^#") then return link.content end
-end
-
 local cites = false
 local written = {}
 
-function written.Cite()
-  cites = true
+function written.CodeBlock(block)
+  refuse("The paper shows code (%s): take it out, or tag its cell `not-in-paper`.", block.text:match("%S[^\n]*"))
 end
 
 function written.Image(image)
-  local src = image.src
-  if pandoc.path.is_absolute(src) or ("/" .. src):match("/%.%./") or src:match("^%a+:") and not src:match("^data:") then
-    refuse("The picture %s is on the network or outside the folder: save it beside the notebook.", src)
+  if not image.src:match("^figures/[%w_-]+%.pdf$") then
+    refuse("The picture %s has no place in a paper: show it with run.figure(…, caption=…).", image.src:sub(1, 60))
   end
+end
+
+-- Anchors of a page on the screen lead nowhere on paper.
+function written.Link(link)
+  if link.target:match("^#") then return link.content end
+end
+
+function written.Cite()
+  cites = true
 end
 
 local OPTIONS = pandoc.WriterOptions({ cite_method = "natbib", wrap_text = "none" })
@@ -74,4 +63,4 @@ local function set_cites(meta)
   return meta
 end
 
-return { checks, written, { Meta = set_cites } }
+return { written, { Meta = set_cites } }
