@@ -232,12 +232,12 @@ def report(names: Sequence[str], output: Path, *, quick: bool, compact: bool) ->
     """
     from helpers.export.pages import write_export
     from helpers.handin.authors import read_team
-    from helpers.handin.report import make_report, read_pdf
+    from helpers.handin.report import make_report, page_count
 
     by, paths = str(read_team()), executed_notebooks(names, quick=quick)
     pdf = make_report(paths, by=by, compact=compact)
     write_export(output, pdf)
-    click.echo(f"{output}: {read_pdf(pdf)[0]} pages")
+    click.echo(f"{output}: {page_count(pdf)} pages")
 
 
 @main.command()

@@ -65,14 +65,12 @@ def signed(page: BeautifulSoup, by: str) -> str:
     return str(page)
 
 
-def read_pdf(pdf: bytes) -> tuple[int, str]:
-    """How many pages a PDF has, and whom it names as its author."""
+def page_count(pdf: bytes) -> int:
+    """How many pages a PDF has."""
     from pypdf import PdfReader
 
     with explained(ExportError, "The PDF is damaged", "Make it again."):
-        reader = PdfReader(BytesIO(pdf))
-        about = reader.metadata
-        return len(reader.pages), (about and about.author) or ""
+        return len(PdfReader(BytesIO(pdf)).pages)
 
 
 def without_code(notebook: NotebookNode) -> NotebookNode:
