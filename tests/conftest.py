@@ -1,6 +1,4 @@
-"""What all tests share: their own data and exports folders, and the two forms of
-Caltech-101.
-"""
+"""What all tests share: their own data and exports folders, stand-ins, real sets."""
 
 from __future__ import annotations
 
@@ -17,9 +15,7 @@ import pytest
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 from helpers.base.files import ROOT, data_dir
-from helpers.data.catalogue import CATALOGUE
 from helpers.data.staging import staged
-from helpers.data.synthetic import draw_once
 
 PACKED = ROOT.parent / "shared" / "datasets"
 
@@ -36,29 +32,16 @@ def own_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="session")
 def drawn_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A data folder with the stand-ins, drawn once for all tests: read only."""
-    folder = tmp_path_factory.mktemp("drawn")
-    for data_set in CATALOGUE.values():
-        draw_once(folder / "synthetic" / data_set.folder, data_set.draw)
-    return folder
+    """A data folder without any set, whose cache keeps the stand-ins that are drawn."""
+    return tmp_path_factory.mktemp("drawn")
 
 
 @pytest.fixture
 def synthetic_data(
     drawn_data: Path, own_folders: None, monkeypatch: pytest.MonkeyPatch
-) -> Path:
-    """The data folder holds the stand-ins and nothing else."""
+) -> None:
+    """The data folder holds no real set, and keeps the stand-ins."""
     monkeypatch.setenv("CNN_DATA", str(drawn_data))
-    return drawn_data / "synthetic"
-
-
-@pytest.fixture
-def synthetic_caltech101(
-    drawn_data: Path, own_folders: None, monkeypatch: pytest.MonkeyPatch
-) -> Path:
-    """The data folder holds the stand-in and nothing else."""
-    monkeypatch.setenv("CNN_DATA", str(drawn_data))
-    return drawn_data / "synthetic" / "caltech101"
 
 
 def packed(name: str) -> Path:

@@ -13,7 +13,6 @@ from typing import Literal, NamedTuple
 
 from helpers.base.errors import ConfigError, DataError
 from helpers.base.files import data_dir
-from helpers.data import synthetic
 from helpers.data.sets import (
     artists,
     caltech101,
@@ -36,16 +35,16 @@ class DataSet:
     Attributes:
         name: the name ``load_data`` knows it by.
         title: its name in prose.
-        folder: its own folder below the data folder, and below ``synthetic/`` there.
+        folder: its own folder below the data folder.
         load: reads classes and splits from the folder, and raises a DataError that
             names what is missing or broken; takes a side in pixels where ``any_size``.
-        draw: draws the stand-in into an empty folder, in the layout of the real set.
+        draw: draws the stand-in; takes a side likewise.
         archives: the official download: URLs to their SHA-256.
         convert: lays a download (first argument) out in the new folder (second).
-        collect: draws or gathers the images; takes up what it began.
+        collect: makes or gathers the images; takes up what it began.
         how_to_get: what to do where ``fetch`` does not, as the second half of a
             sentence.
-        generated: whether ``load_data`` collects by itself.
+        generated: whether ``load`` makes what is missing.
         part: what in the folder is there if the set is.
         any_size: whether the images can be decoded at any size.
         factors: see ``Splits.factors``.
@@ -55,7 +54,7 @@ class DataSet:
     title: str
     folder: str
     load: Callable[..., Loaded]
-    draw: Callable[[Path], None]
+    draw: Callable[..., Loaded]
     archives: Mapping[str, str] = field(default_factory=dict)
     convert: Callable[[Path, Path], None] | None = None
     collect: Callable[[Path], None] | None = None
@@ -88,7 +87,7 @@ _MNIST = DataSet(
     title="MNIST (training set, 60 : 40)",
     folder="MNIST",
     load=mnist.load_60_40,
-    draw=mnist.draw,
+    draw=mnist.draw_60_40,
     convert=mnist.convert,
     archives={
         f"{_MNIST_URL}/train-images-idx3-ubyte.gz": (
@@ -149,6 +148,7 @@ _ALL = (
         name="mnist_60k",
         title="MNIST (60,000 + 10,000)",
         load=mnist.load_60k_10k,
+        draw=mnist.draw_60k_10k,
     ),
     DataSet(
         name="artists",
@@ -225,14 +225,18 @@ def load_data(name: str, source: str = "auto", *, size: int | None = None) -> Sp
         )
     if source == "auto":
         source = "real" if data_set.generated or data_set.present else "synthetic"
-    folder = _folder(data_set, source)
-    loaded = data_set.load(folder) if size is None else data_set.load(folder, size)
-    return Splits(name, source, *loaded, data_set.factors)
-
-
-def source_folder(splits: Splits) -> Path:
-    """Where the files of a loaded data set lie: its own folder, or the stand-in's."""
-    return _folder(find_data_set(splits.name), splits.source)
+    sized = {} if size is None else {"size": size}
+    if source == "synthetic":
+        loaded = data_set.draw(**sized)
+    else:
+        if not (data_set.generated or data_set.present):
+            raise DataError(
+                f"{data_set.title} is not there: looked for "
+                f"{data_set.path / data_set.part}. Either {data_set.advice}, "
+                'or take the drawn stand-in with source="synthetic".'
+            )
+        loaded = data_set.load(data_set.path, **sized)
+    return Splits(name, source, **loaded._asdict(), factors=data_set.factors)
 
 
 class DataStatus(NamedTuple):
@@ -256,20 +260,3 @@ def data_status(name: str) -> DataStatus:
     return DataStatus(
         "present", f"{data_set.path}: {counts} images in {len(splits.classes)} classes."
     )
-
-
-def _folder(data_set: DataSet, source: str) -> Path:
-    """Where the images lie, drawn first if need be."""
-    if source == "synthetic":
-        folder = data_dir() / "synthetic" / data_set.folder
-        synthetic.draw_once(folder, data_set.draw)
-        return folder
-    if data_set.generated and data_set.collect:
-        data_set.collect(data_set.path)
-    if not data_set.present:
-        raise DataError(
-            f"{data_set.title} is not there: looked for "
-            f"{data_set.path / data_set.part}. Either {data_set.advice}, "
-            'or take the drawn stand-in with source="synthetic".'
-        )
-    return data_set.path

@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain
-from typing import TypeAlias
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -116,8 +116,14 @@ def _deal(units: Iterable[list[int]], room: list[int]) -> list[list[int]]:
     return parts
 
 
-# Class names, training, validation and test images: what a set's module loads.
-Loaded: TypeAlias = tuple[tuple[str, ...], Split, Split, Split | None]
+class Loaded(NamedTuple):
+    """What a set's module loads or draws; see ``Splits``."""
+
+    classes: tuple[str, ...]
+    train: Split
+    valid: Split
+    test: Split | None = None
+    unlabelled: Mapping[str, Tensor] = {}
 
 
 @dataclass(frozen=True)
@@ -131,6 +137,7 @@ class Splits:
         train: what is learned from.
         valid: what everything is selected on.
         test: the last word, or None where the set has none.
+        unlabelled: images whose labels nobody has, ``uint8`` (C, H, W) by identifier.
         factors: what the classes combine, where they do: values by name, the last
             changing fastest.
         normalisation: mean and standard deviation of each channel, in 0–1; None takes
@@ -144,6 +151,7 @@ class Splits:
     valid: Split
     test: Split | None = None
     factors: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    unlabelled: Mapping[str, Tensor] = field(default_factory=dict)
     normalisation: tuple[tuple[float, ...], tuple[float, ...]] | None = None
 
     @property

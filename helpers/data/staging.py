@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import shutil
 import tarfile
 import zipfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
@@ -42,28 +41,6 @@ def staged(folder: Path) -> Iterator[Path]:
             f"{folder} could not be written ({error}); nothing half-made was left "
             "there. Free some space, or set CNN_DATA to a folder on another disk."
         ) from error
-
-
-def fill_once(
-    folder: Path, fill: Callable[[Path], None], *, marker: str, text: str
-) -> None:
-    """Has ``fill`` fill ``folder``, unless this version is already there.
-
-    The file ``marker`` in the folder holds ``text``, which tells the version; a
-    DataError says that the folder is not ours.
-    """
-    if folder.exists():  # whole, since staged
-        if not (folder / marker).is_file():
-            raise DataError(
-                f"{folder} is to be generated but holds something else (it has no "
-                f"{marker}): move it away, and it is made when it is next needed."
-            )
-        if (folder / marker).read_text(encoding="utf-8") == text:
-            return
-        shutil.rmtree(folder)  # of another version
-    with staged(folder) as temporary:
-        fill(temporary)
-        (temporary / marker).write_text(text, encoding="utf-8")
 
 
 def is_clutter(name: str) -> bool:

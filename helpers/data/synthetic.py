@@ -6,75 +6,63 @@ ground differ from image to image, so that a network is still wrong often enough
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
+from collections.abc import Sequence
 
 import numpy as np
-from numpy.random import Generator
+import torch
 from numpy.typing import NDArray
-from PIL import Image
+from torch import Tensor
 
-from helpers.data.staging import fill_once
+from helpers.data.cache import cached
+from helpers.data.splits import Loaded, Split
 
-MARKER = "SYNTHETIC.txt"
-MARKER_TEXT = """\
-version 3
-Drawn by helpers/data/synthetic.py: images that only stand in for the real ones.
-The folder may be deleted: it is drawn again, exactly so, when it is next needed.
-"""
+VERSION = 4  # raise it when the drawing itself changes
 LOBES = 6  # outlines with 0 to 5 lobes
 
 
-def draw_once(folder: Path, draw: Callable[[Path], None]) -> None:
-    """Has ``draw`` fill ``folder``, unless this version is already there."""
-    fill_once(folder, draw, marker=MARKER, text=MARKER_TEXT)
+def draw_stand_in(
+    classes: Sequence[str],
+    size: int,
+    *,
+    train: int,
+    valid: int,
+    test: int = 0,
+    channels: int = 3,
+) -> Loaded:
+    """Draws a stand-in, or takes it from the cache.
 
-
-def draw_files(
-    folder: Path, classes: Sequence[str], layout: Mapping[str, int], size: int
-) -> None:
-    """Draws image files, RGB and one of each class grayscale.
-
-    Args:
-        folder: where they go.
-        classes: class names.
-        layout: paths, made of the class's ``name`` and a running ``number``, to how
-            many images of each class lie there.
-        size: side of the images in pixels.
+    ``train``, ``valid`` and ``test`` count images of each class; ``size`` is their side
+    in pixels.
     """
-    paths = [path for path, count in layout.items() for _ in range(count)]
+    each = train + valid + test
 
-    def draw_class(label: int) -> None:
-        rng = np.random.default_rng([label, len(classes), size])
-        images = draw_images(label, len(classes), len(paths), size, rng)
-        for i, pixels in enumerate(images):
-            path = folder / paths[i].format(name=classes[label], number=i + 1)
-            path.parent.mkdir(parents=True, exist_ok=True)
-            image = Image.fromarray(pixels).convert("L" if i == 1 else "RGB")
-            image.save(path, quality=95, subsampling=0)
+    def draw() -> Tensor:
+        drawn = [
+            draw_images(label, len(classes), each, size)
+            for label in range(len(classes))
+        ]
+        return torch.from_numpy(np.stack(drawn)).movedim(-1, 2)[:, :, :channels].clone()
 
-    with ThreadPoolExecutor() as pool:
-        list(pool.map(draw_class, range(len(classes))))
+    key = f"stand-in-{VERSION}-{len(classes)}-{each}-{size}-{channels}"
+    by_class = cached(key, draw)  # (K, N, C, size, size)
 
+    def part(start: int, count: int) -> Split:
+        numbers = range(start + 1, start + count + 1)
+        return Split(
+            by_class[:, start : start + count].flatten(0, 1),
+            torch.arange(len(classes)).repeat_interleave(count),
+            tuple(f"{name}/image_{n:04d}" for name in classes for n in numbers),
+        )
 
-def draw_mixed(
-    num_classes: int, count: int, size: int, rng: Generator
-) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """Images ``uint8`` (N, size, size, 3) of all classes, shuffled, and labels."""
-    each = count // num_classes
-    images = [
-        draw_images(label, num_classes, each, size, rng) for label in range(num_classes)
-    ]
-    labels = np.repeat(np.arange(num_classes, dtype=np.uint8), each)
-    order = rng.permutation(count)
-    return np.concatenate(images)[order], labels[order]
+    held_out = part(train + valid, test) if test else None
+    return Loaded(tuple(classes), part(0, train), part(train, valid), held_out)
 
 
 def draw_images(
-    label: int, num_classes: int, count: int, size: int, rng: Generator
+    label: int, num_classes: int, count: int, size: int
 ) -> NDArray[np.uint8]:
     """Draws ``count`` images of class ``label``: ``uint8`` (N, size, size, 3)."""
+    rng = np.random.default_rng([label, num_classes, size])
     tone, lobes = divmod(label, LOBES)
     tones = -(-num_classes // LOBES)
 

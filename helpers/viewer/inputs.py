@@ -7,7 +7,6 @@ from difflib import get_close_matches
 from pathlib import Path
 
 import torch
-from PIL import Image
 from torch import Tensor
 
 from helpers.base.errors import DataError, ModelError
@@ -19,52 +18,34 @@ from helpers.models.saved import SavedModel
 LISTED = 25  # an error lists this many classes; of more it names the nearest
 
 
-def read_image(
-    saved: SavedModel, image: Path | Tensor | None
-) -> tuple[Tensor, list[str]]:
-    """An image as the network takes it, and what was done to make it so.
+def read_image(saved: SavedModel, image: Path | Tensor | None) -> Tensor:
+    """An image as the network takes it: ``uint8`` (channels, image_size, image_size).
 
     Args:
         saved: the network.
-        image: a file of any size and mode; ``uint8`` (C, H, W) as the network takes it;
-            or None, a blank one.
-
-    Returns:
-        ``uint8`` (channels, image_size, image_size); a sentence for each change.
+        image: a file of any size and mode; a tensor that is so already; or None, a
+            blank one, medium grey.
 
     Raises:
         DataError: the file is missing or no image, or the tensor does not fit.
         ModelError: the network takes no images, but another network's maps.
     """
-    side = saved.image_size
-    shape = (saved.channels, side, side)
+    shape = (saved.channels, saved.image_size, saved.image_size)
     if saved.channels not in MODES:
         raise ModelError(
             f"This {type(saved.model).__name__} takes {saved.channels} maps of another "
             "network, no image: choose the model that holds both."
         )
     if image is None:
-        blank = torch.full(shape, 128, dtype=torch.uint8)
-        return blank, ["No image was given: a blank one is used, medium grey."]
-    if isinstance(image, Tensor):
-        if image.dtype != torch.uint8 or image.shape != shape:
-            raise DataError(
-                f"The image is a tensor of shape {tuple(image.shape)} and type "
-                f"{image.dtype}. Expected uint8 {shape}, 0–255."
-            )
-        return image.cpu(), []
-    found = load_image(image, size=side, channels=saved.channels)
-    with Image.open(image) as file:
-        (width, height), mode = file.size, file.mode
-    changes = []
-    if (width, height) != (side, side):
-        changes.append(
-            f"The image of {width}×{height} pixels was resized to {side}×{side}."
+        return torch.full(shape, 128, dtype=torch.uint8)
+    if isinstance(image, Path):
+        return load_image(image, size=saved.image_size, channels=saved.channels)
+    if image.dtype != torch.uint8 or image.shape != shape:
+        raise DataError(
+            f"The image is a tensor of shape {tuple(image.shape)} and type "
+            f"{image.dtype}. Expected uint8 {shape}, 0–255."
         )
-    if mode != MODES[saved.channels]:
-        wanted = "grayscale" if saved.channels == 1 else "RGB"
-        changes.append(f"The image was converted from {mode} to {wanted}.")
-    return found, changes
+    return image.cpu()
 
 
 def parse_target(saved: SavedModel, target: Target) -> Target:

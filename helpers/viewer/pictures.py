@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import matplotlib as mpl
 import torch
@@ -43,7 +44,7 @@ MOST_FILTERS = 64  # of one layer
 
 @dataclass(frozen=True)
 class Picture:
-    """A figure, to be closed after use, and a sentence for each choice and change."""
+    """A figure, to be closed after use, and what is to be known of it."""
 
     figure: Figure
     notes: tuple[str, ...]
@@ -75,41 +76,31 @@ def draw_picture(
         ModelError: the layer, head or class is unknown, or the layer does not suit the
             kind.
     """
-    target, notes = parse_target(saved, target), []
+    target, notes, used = parse_target(saved, target), [], KINDS[kind]
     if saved.trained_on != "real":
         notes.append("The network was trained on drawn stand-in images.")
     for name, given in (("image", image), ("layer", layer), ("target", target)):
-        if given is not None and name not in KINDS[kind]:
+        if given is not None and name not in used:
             notes.append(f"The {name} is not used: {kind} does not depend on it.")
-    pixels, changes = read_image(saved, image if "image" in KINDS[kind] else None)
-    notes += changes if "image" in KINDS[kind] else []
-    images, layers = saved.normalise(pixels[None]), []
-    if "layer" in KINDS[kind]:
-        layers = [layer] if layer else _main_layers(saved, kind, notes)
+    if image is None and "image" in used:
+        notes.append("No image was given: a blank one is used, medium grey.")
+    pixels, layers = read_image(saved, image if "image" in used else None), []
+    if "layer" in used:
+        layers = [layer] if layer else _main_layers(saved, kind)
     if kind == "activations":
-        figure = _draw_activations(saved, images, layers, notes)
+        figure = _draw_activations(saved, pixels, layers)
     elif kind == "filters":
-        figure = _draw_filters(saved, images, layers, notes)
+        figure = _draw_filters(saved, pixels, layers)
     else:
-        title = _explained(saved, images, target, notes)
-        figure = _draw_heat(saved, pixels, layers, target, title)
+        figure = _draw_heat(saved, pixels, layers, target)
     return Picture(figure, tuple(notes))
 
 
 def write_picture(
-    model: str,
-    kind: str,
-    output: Path,
-    *,
-    image: Path | None = None,
-    layer: str | None = None,
-    target: str | None = None,
-    quick: bool = False,
+    model: str, kind: str, output: Path, *, quick: bool = False, **options: Any
 ) -> tuple[str, ...]:
-    """Writes what ``draw_picture`` draws of a model that ``find_model`` finds.
-
-    Returns:
-        A sentence for each thing that was chosen or converted.
+    """Writes what ``draw_picture`` draws, with these options, of a model that
+    ``find_model`` finds; returns its notes.
 
     Raises:
         ExportError: the file cannot be written, or is no ``.png``, ``.pdf`` or
@@ -123,7 +114,7 @@ def write_picture(
     mpl.use("Agg")  # there may be no screen
     use_style()
     _, saved = load_named(model, quick=quick)
-    picture = draw_picture(saved, kind, image=image, layer=layer, target=target)
+    picture = draw_picture(saved, kind, **options)
     with write_atomic(output) as temporary:
         picture.figure.savefig(temporary, format=output.suffix[1:].lower(), dpi=150)
     return picture.notes
@@ -136,19 +127,17 @@ def suitable_layers(saved: SavedModel, kind: str) -> list[str]:
     if "layer" not in KINDS[kind]:
         return []
     fits = has_positions if kind == "heatmap" else lambda shape: len(shape) in (1, 3)
-    blank = read_image(saved, None)[0][None]
-    shapes = output_shapes(saved.model, saved.normalise(blank))
+    blank = saved.normalise(read_image(saved, None)[None])
+    shapes = output_shapes(saved.model, blank)
     modules = {name: saved.model.get_submodule(name) for name in shapes}
     return [n for n in shapes if fits(shapes[n]) and not isinstance(modules[n], IDLE)]
 
 
-def _main_layers(saved: SavedModel, kind: str, notes: list[str]) -> list[str]:
+def _main_layers(saved: SavedModel, kind: str) -> list[str]:
     """The convolutions, or the fully connected layers of a network without any."""
     modules = {n: saved.model.get_submodule(n) for n in suitable_layers(saved, kind)}
-    families = {"convolutions": nn.Conv2d, "fully connected layers": nn.Linear}
-    for name, family in families.items():
+    for family in (nn.Conv2d, nn.Linear):
         if layers := [n for n, module in modules.items() if isinstance(module, family)]:
-            notes.append(f"All {name} are drawn: {', '.join(layers)}.")
             return layers
     raise ModelError(
         f"{type(saved.model).__name__} has no convolution with maps, so there is no "
@@ -157,9 +146,10 @@ def _main_layers(saved: SavedModel, kind: str, notes: list[str]) -> list[str]:
 
 
 def _draw_activations(
-    saved: SavedModel, images: Tensor, layers: Sequence[str], notes: list[str]
+    saved: SavedModel, pixels: Tensor, layers: Sequence[str]
 ) -> Figure:
-    found = activations(saved.model, images, layers)
+    """All maps of one layer, the strongest of several."""
+    found = activations(saved.model, saved.normalise(pixels[None]), layers)
     if any(out.ndim not in (2, 4) for out in found.values()):
         raise ModelError(
             f"Layer {layers[0]!r} outputs neither maps nor units: choose another."
@@ -171,9 +161,6 @@ def _draw_activations(
         maps = found[layers[0]][0]
         columns = 8 if len(maps) <= 64 else 16
         return plot_activation_layers({f"{layers[0]}: all maps": maps}, columns=columns)
-    notes.append(
-        f"Of each layer the {FEW} strongest maps are drawn; choose a layer to see all."
-    )
     shown = {}
     for name, out in found.items():
         chosen = strongest_maps(out[0], FEW)
@@ -182,12 +169,12 @@ def _draw_activations(
     return plot_activation_layers(shown)
 
 
-def _draw_filters(
-    saved: SavedModel, blank: Tensor, layers: Sequence[str], notes: list[str]
-) -> Figure:
+def _draw_filters(saved: SavedModel, blank: Tensor, layers: Sequence[str]) -> Figure:
+    """The first filters of each layer, with their mean response."""
     most = MOST_FILTERS if len(layers) == 1 else FEW
     pictures, titles = {}, {}
-    for name, output in activations(saved.model, blank, layers).items():
+    images = saved.normalise(blank[None])
+    for name, output in activations(saved.model, images, layers).items():
         count, what = output.shape[1], "filters" if output.ndim == 4 else "units"
         found = filter_pictures(
             saved.model,
@@ -198,21 +185,19 @@ def _draw_filters(
             filters=range(min(count, most)),
         )
         part = f"{most} of {count}" if count > most else f"{count}"
-        heading = f"{name}: {part} {what}"
+        heading = f"{name}: {part} {what}, with their mean response"
         pairs = zip(found.filters, found.responses[-1].tolist(), strict=True)
         pictures[heading] = found.images
         titles[heading] = [f"{i}: {response:.3g}" for i, response in pairs]
-    notes.append(
-        f"Of each layer the first {most} filters are drawn, with their mean response."
-    )
     return plot_filters(pictures, titles=titles)
 
 
 def _draw_heat(
-    saved: SavedModel, pixels: Tensor, layers: Sequence[str], target: Target, title: str
+    saved: SavedModel, pixels: Tensor, layers: Sequence[str], target: Target
 ) -> Figure:
     """The heatmaps of ``layers``; without any, the saliency."""
     model, images = saved.model, saved.normalise(pixels[None])
+    title = _explained(saved, images, target)
     if layers:
         heat = {name: heatmaps(model, images, name, target=target) for name in layers}
         return plot_heatmaps(pixels[None], heat, titles=[title])
@@ -227,13 +212,9 @@ def _draw_heat(
     )
 
 
-def _explained(
-    saved: SavedModel, images: Tensor, target: Target, notes: list[str]
-) -> str:
+def _explained(saved: SavedModel, images: Tensor, target: Target) -> str:
     """Such as ``angle: 15° (99.1 %)``."""
     classes, probabilities = explained_classes(saved.model, images, target)
-    if target is None or isinstance(target, str):
-        notes.append("The class that is predicted is explained.")
     head = target[0] if isinstance(target, tuple) else target
     names: Sequence[str] = saved.classes
     said = ""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -48,18 +48,10 @@ class Predictions:
             yield f"{file.name}: {', '.join(named)}"
 
     def write(self, output: Path, *, names: bool = False) -> None:
-        """Writes the header ``id,label`` and rows ``0001, 2``, as courses ask for them,
-        or with ``names`` ``0001,cup``; an ExportError says that this is impossible.
-        """
+        """Writes them as ``write_labels`` does: class indices, or names."""
         labels = self.probabilities.argmax(1).tolist()
-        known = [self.saved.classes[k] if names else f" {k}" for k in labels]
-        ids = [file.stem for file in self.files]
-        with (
-            write_atomic(output) as temporary,
-            temporary.open("w", encoding="utf-8", newline="") as file,
-        ):
-            table = csv.writer(file, lineterminator="\n")
-            table.writerows([("id", "label"), *zip(ids, known, strict=True)])
+        known = [self.saved.classes[k] for k in labels] if names else labels
+        write_labels(output, [file.stem for file in self.files], known)
 
     def training(self) -> str:
         """What the network was trained on, and what made that a reduced run."""
@@ -105,7 +97,7 @@ def predict_images(
         decoded = {}
         for file in files[start : start + CHUNK]:
             try:
-                decoded[file] = read_image(saved, file)[0]
+                decoded[file] = read_image(saved, file)
             except DataError as error:
                 faults.append(str(error))
         if decoded:
@@ -114,16 +106,17 @@ def predict_images(
     return Predictions(path, saved, labelled, torch.cat(found), faults)
 
 
-def write_predictions(
-    model: str, images: Path, output: Path, *, names: bool = False
-) -> None:
-    """Writes a course's file of predictions, whole or not at all: as
-    ``predict_images`` and ``Predictions.write``, but any fault is a DataError.
+def write_labels(output: Path, ids: Iterable[str], labels: Iterable[int | str]) -> None:
+    """Writes the header ``id,label`` and rows ``0001, 2``, as courses ask for them, or
+    with names ``0001,cup``; an ExportError says that this is impossible.
     """
-    found = predict_images(model, images, besides=output)
-    if found.faults:
-        raise DataError(found.faults[0])
-    found.write(output, names=names)
+    known = (f" {label}" if isinstance(label, int) else label for label in labels)
+    with (
+        write_atomic(output) as temporary,
+        temporary.open("w", encoding="utf-8", newline="") as file,
+    ):
+        table = csv.writer(file, lineterminator="\n")
+        table.writerows([("id", "label"), *zip(ids, known, strict=True)])
 
 
 def load_named(model: str, *, quick: bool = False) -> tuple[Path, SavedModel]:

@@ -1,16 +1,22 @@
-"""A small archive of the official Caltech-101's form."""
+"""Small files of the official sets' form."""
 
 from __future__ import annotations
 
+import gzip
+import hashlib
 import io
+import pickle
 import tarfile
 import zipfile
 from functools import cache
 from pathlib import Path
 
 import numpy as np
+import pytest
+from numpy.typing import NDArray
 from PIL import Image
 
+from helpers.data.sets import cifar10
 from helpers.data.sets.caltech101 import CLASSES
 
 COUNTS = {"accordion": 23, "bass": 12, "other": 2}
@@ -50,3 +56,42 @@ def _image(mode: str) -> bytes:
     buffer = io.BytesIO()
     Image.fromarray(pixels).convert(mode).save(buffer, "JPEG")
     return buffer.getvalue()
+
+
+def write_mnist(raw: Path, train: int, t10k: int) -> Path:
+    """Writes files of MNIST's form into ``raw``: noise, its labels 0 to 9 by turns."""
+    raw.mkdir(parents=True)
+    rng = np.random.default_rng(0)
+    for part, count in (("train", train), ("t10k", t10k)):
+        images = rng.integers(0, 256, (count, 28, 28), dtype=np.uint8)
+        write_idx(raw / f"{part}-images-idx3-ubyte.gz", images)
+        labels = (np.arange(count) % 10).astype(np.uint8)
+        write_idx(raw / f"{part}-labels-idx1-ubyte.gz", labels)
+    return raw
+
+
+def write_idx(path: Path, values: NDArray[np.uint8]) -> None:
+    """Gzipped: the type (8: unsigned byte), number and lengths of axes, values."""
+    header = np.array([0x0800 + values.ndim, *values.shape], dtype=">i4")
+    path.write_bytes(gzip.compress(header.tobytes() + values.tobytes(), 1))
+
+
+def write_cifar10(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Writes batches of CIFAR-10's form, 100 images of noise each, into ``folder``;
+    their sums are then the official ones.
+    """
+    folder.mkdir(parents=True)
+    rng = np.random.default_rng(0)
+    for name in cifar10.BATCHES:
+        rows = rng.integers(0, 256, (100, 3 * 32 * 32), dtype=np.uint8)
+        batch = {"labels": [n % 10 for n in range(100)], "data": rows}
+        (folder / name).write_bytes(pickle.dumps(batch))
+    (folder / cifar10.META).write_bytes(
+        pickle.dumps({"label_names": list(cifar10.CLASSES)})
+    )
+    sums = {
+        name: hashlib.md5((folder / name).read_bytes()).hexdigest()  # noqa: S324
+        for name in cifar10.MD5
+    }
+    monkeypatch.setattr(cifar10, "MD5", sums)
+    return folder

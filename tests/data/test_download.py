@@ -11,14 +11,14 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
-from official import official_archive
+from official import official_archive, write_cifar10, write_mnist
 
 from helpers.base.errors import DataError
 from helpers.base.files import data_dir
 from helpers.data import download
 from helpers.data.catalogue import CATALOGUE, load_data
 from helpers.data.download import fetch
-from helpers.data.sets import caltech101, cifar10, mnist
+from helpers.data.sets import caltech101, cifar10
 
 
 @dataclass
@@ -211,13 +211,11 @@ def test_unknown_name_lists_the_known() -> None:
 @pytest.fixture
 def small_mnist(server: Server, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The server has four files of MNIST's form; returns their names."""
-    raw = data_dir().parent / "official"
-    raw.mkdir()
-    mnist.draw(raw)
+    raw = write_mnist(data_dir().parent / "official", train=300, t10k=50)
     archives = {}
     for url in CATALOGUE["mnist"].archives:
         name = url.rpartition("/")[2]
-        content = (raw / "raw" / name).read_bytes()
+        content = (raw / name).read_bytes()
         server.files[f"/{name}"] = content
         archives[f"{server.address}/{name}"] = hashlib.sha256(content).hexdigest()
     entry = replace(CATALOGUE["mnist"], archives=archives)
@@ -229,7 +227,7 @@ def test_several_files_are_fetched(small_mnist: list[str]) -> None:
     raw = fetch("mnist") / "raw"
     assert sorted(file.name for file in raw.iterdir()) == sorted(small_mnist)
     assert list((data_dir() / ".downloads").iterdir()) == []
-    assert load_data("mnist").counts() == {"train": 1620, "valid": 180, "test": 1200}
+    assert load_data("mnist").counts() == {"train": 162, "valid": 18, "test": 120}
 
 
 @pytest.mark.usefixtures("small_mnist")
@@ -249,14 +247,7 @@ def small_cifar10(server: Server, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The server has an archive of CIFAR-10's form, and its files are the official
     ones; returns their folder.
     """
-    batches = data_dir().parent / cifar10.FOLDER
-    batches.mkdir()
-    cifar10.draw(batches)
-    sums = {
-        name: hashlib.md5((batches / name).read_bytes()).hexdigest()  # noqa: S324
-        for name in cifar10.MD5
-    }
-    monkeypatch.setattr(cifar10, "MD5", sums)
+    batches = write_cifar10(data_dir().parent / cifar10.FOLDER, monkeypatch)
     packed = io.BytesIO()
     with tarfile.open(fileobj=packed, mode="w:gz", compresslevel=1) as tar:
         tar.add(batches, cifar10.FOLDER)
@@ -281,5 +272,5 @@ def test_cifar10_is_fetched_and_laid_out_as_torchvision_does(
     splits = load_data("cifar10")
     assert (splits.source, splits.counts()) == (
         "real",
-        {"train": 2700, "valid": 300, "test": 600},
+        {"train": 450, "valid": 50, "test": 100},
     )

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from helpers.base.errors import DataError
-from helpers.data.staging import fill_once, staged
+from helpers.data.staging import staged
 
 
 def test_the_folder_appears_only_when_it_is_whole(tmp_path: Path) -> None:
@@ -56,27 +56,3 @@ def test_of_two_processes_the_first_wins(tmp_path: Path) -> None:
             (faster / "file").write_text("faster")
     assert (target / "file").read_text() == "faster"
     assert list(tmp_path.iterdir()) == [target]
-
-
-def test_filled_once_for_each_version(tmp_path: Path) -> None:
-    folder = tmp_path / "set"
-
-    def fill(place: Path) -> None:
-        (place / f"image_{len(filled)}").touch()
-        filled.append(place)
-
-    filled: list[Path] = []
-    for version in ("version 1", "version 1", "version 2"):
-        fill_once(folder, fill, marker="about.txt", text=version)
-    assert sorted(path.name for path in folder.iterdir()) == ["about.txt", "image_1"]
-    assert (folder / "about.txt").read_text() == "version 2"
-
-
-def test_a_folder_without_marker_is_not_ours(tmp_path: Path) -> None:
-    (tmp_path / "set").mkdir()
-    (tmp_path / "set" / "mine").touch()
-    with pytest.raises(
-        DataError, match="set is to be generated but holds something else"
-    ):
-        fill_once(tmp_path / "set", lambda _: None, marker="about.txt", text="")
-    assert (tmp_path / "set" / "mine").exists()

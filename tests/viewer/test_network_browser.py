@@ -50,7 +50,7 @@ def test_the_first_choice_is_drawn_and_no_figure_stays_open(
     assert bytes(shown._image.value).startswith(PNG)
     assert shown.class_menu.options == (("top left", 0), ("top right", 2))
     assert shown.layer_menu.options[0] == ("all layers", None)
-    assert "All convolutions are drawn: conv1, conv2" in shown._notes.value
+    assert shown._notes.value == ""
     assert plt.get_fignums() == before
 
 

@@ -50,16 +50,16 @@ def visualize(*arguments: object) -> Result:
     return CliRunner().invoke(main, ["visualize", *map(str, arguments)])
 
 
-def test_a_picture_is_written_and_what_was_chosen_or_converted_is_said(
+def test_a_picture_is_written_and_what_is_of_no_use_is_said(
     model: Path, photo: Path, tmp_path: Path
 ) -> None:
     output = tmp_path / "out.png"
-    result = visualize(model, photo, "--kind", "heatmap", "-o", output)
+    result = visualize(
+        model, photo, "--kind", "saliency", "--layer", "conv1", "-o", output
+    )
     assert result.exit_code == 0, result.output
     assert Image.open(output).width > 500
-    assert "note: The image of 24×20 pixels was resized to 16×16." in result.output
-    assert "note: The image was converted from L to RGB." in result.output
-    assert "note: The class that is predicted is explained." in result.output
+    assert "note: The layer is not used" in result.output
 
 
 @pytest.mark.parametrize("suffix", ["pdf", "svg"])

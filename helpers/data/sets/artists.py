@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from helpers.data import synthetic
 from helpers.data.images import load_folder_split
 from helpers.data.splits import Loaded
+from helpers.data.synthetic import draw_stand_in
 
 IMAGE_SIZE = 50
 VALID_SHARE = 0.2
@@ -29,9 +29,9 @@ def load(folder: Path, size: int = IMAGE_SIZE) -> Loaded:
     """
     whole = load_folder_split(folder, classes=CLASSES, size=size)
     valid, train = whole.share_out(lambda total: [round(VALID_SHARE * total)])
-    return CLASSES, train, valid, None
+    return Loaded(CLASSES, train, valid)
 
 
-def draw(folder: Path) -> None:
-    """Draws the stand-in: the same artists, 20 images each, 128×128."""
-    synthetic.draw_files(folder, CLASSES, {"{name}/{number:04d}.png": 20}, size=128)
+def draw(size: int = IMAGE_SIZE) -> Loaded:
+    """Draws the stand-in."""
+    return draw_stand_in(CLASSES, size, train=16, valid=4)

@@ -11,10 +11,10 @@ from pathlib import Path
 
 from PIL import Image
 
-from helpers.data import synthetic
 from helpers.data.images import image_files, load_folder_split, open_image, shuffled
 from helpers.data.splits import Loaded
 from helpers.data.staging import unpacked
+from helpers.data.synthetic import draw_stand_in
 
 IMAGE_SIZE = 64
 VALID_SHARE = 0.1
@@ -41,7 +41,7 @@ def load(folder: Path) -> Loaded:
         load_folder_split(folder / name, classes=CLASSES, size=IMAGE_SIZE)
         for name in ("train", "valid")
     )
-    return CLASSES, train, valid, None
+    return Loaded(CLASSES, train, valid)
 
 
 def convert(archive: Path, folder: Path) -> None:
@@ -57,11 +57,9 @@ def convert(archive: Path, folder: Path) -> None:
             _lay_out(originals / "101_ObjectCategories", folder)
 
 
-def draw(folder: Path) -> None:
-    """Draws the stand-in: the same classes and format, 20 + 3 images per class."""
-    path = "/{name}/image_{number:04d}.jpg"
-    layout = {f"train{path}": 20, f"valid{path}": 3}
-    synthetic.draw_files(folder, CLASSES, layout, size=IMAGE_SIZE)
+def draw() -> Loaded:
+    """Draws the stand-in."""
+    return draw_stand_in(CLASSES, IMAGE_SIZE, train=20, valid=3)
 
 
 def _lay_out(originals: Path, folder: Path) -> None:

@@ -16,16 +16,15 @@ from torchvision.datasets import CIFAR10
 from torchvision.datasets.utils import calculate_md5
 
 from helpers.base.errors import DataError
-from helpers.data import synthetic
 from helpers.data.splits import Loaded, Split
 from helpers.data.staging import unpacked
+from helpers.data.synthetic import draw_stand_in
 
 IMAGE_SIZE = 32
 _NAMES = "airplane automobile bird cat deer dog frog horse ship truck"
 CLASSES = tuple(_NAMES.split())
 FOLDER = CIFAR10.base_folder
 VALID_SHARE = 0.1
-BATCH_SIZE = 600  # images in a batch of the stand-in; the real ones hold 10,000
 
 # The files and their MD5, as torchvision knows them.
 META = CIFAR10.meta["filename"]
@@ -36,10 +35,9 @@ MD5 = {**BATCHES, META: CIFAR10.meta["md5"]}
 def load(folder: Path) -> Loaded:
     """Reads the batches; a tenth of each class for training goes to validation."""
     folder = next(folder.rglob(META), folder / META).parent  # may lie one deeper
-    drawn = (folder / synthetic.MARKER).is_file()
     for name, md5 in MD5.items():
         path = folder / name
-        if not path.is_file() or not (drawn or calculate_md5(path) == md5):
+        if not path.is_file() or calculate_md5(path) != md5:
             raise DataError(
                 f"{path} is missing, cut short or damaged: expected a file with the "
                 f"official MD5, {md5}: move the folder away, and get it with "
@@ -48,7 +46,7 @@ def load(folder: Path) -> Loaded:
     *learning, testing = BATCHES
     learned, test = _read(folder, "train", learning), _read(folder, "test", [testing])
     train, valid = learned.share_out(lambda n: [n - round(VALID_SHARE * n)])
-    return CLASSES, train, valid, test
+    return Loaded(CLASSES, train, valid, test)
 
 
 def convert(archive: Path, folder: Path) -> None:
@@ -58,15 +56,9 @@ def convert(archive: Path, folder: Path) -> None:
             (outer / FOLDER / name).rename(folder / name)
 
 
-def draw(folder: Path) -> None:
-    """Draws the stand-in: the same classes and files, with 600 images each."""
-    for number, batch in enumerate(BATCHES):
-        rng = np.random.default_rng([number, len(CLASSES), IMAGE_SIZE])
-        images, labels = synthetic.draw_mixed(len(CLASSES), BATCH_SIZE, IMAGE_SIZE, rng)
-        rows = images.transpose(0, 3, 1, 2).reshape(BATCH_SIZE, -1)  # plane by plane
-        content = pickle.dumps({"labels": labels.tolist(), "data": rows})
-        (folder / batch).write_bytes(content)
-    (folder / META).write_bytes(pickle.dumps({"label_names": list(CLASSES)}))
+def draw() -> Loaded:
+    """Draws the stand-in."""
+    return draw_stand_in(CLASSES, IMAGE_SIZE, train=270, valid=30, test=60)
 
 
 def _read(folder: Path, part: str, names: Sequence[str]) -> Split:

@@ -10,8 +10,9 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+from torch import Tensor
+
 from helpers.base.errors import DataError
-from helpers.data import synthetic
 from helpers.data.images import (
     class_folders,
     decode,
@@ -22,11 +23,11 @@ from helpers.data.images import (
 )
 from helpers.data.splits import Loaded
 from helpers.data.staging import is_clutter, unpacked
+from helpers.data.synthetic import draw_stand_in
 
 IMAGE_SIZE = 128
 HELD_OUT_SHARE = 0.15  # for validation, and for testing
 NAMES = "classes.txt"
-NUM_CLASSES = 65  # of the course, and of the stand-in
 
 
 def load(folder: Path, size: int = IMAGE_SIZE) -> Loaded:
@@ -34,7 +35,7 @@ def load(folder: Path, size: int = IMAGE_SIZE) -> Loaded:
     number of them; labels may have leading zeros.
 
     Their names are in ``classes.txt``, if it is there. ``test/`` has no labels, so it
-    is no split; but it is read, so that a broken image is known before the hand-in.
+    is no split.
     """
     first, *others = class_folders(folder / "train")
     width = 1 if first.strip("0") else len(first)
@@ -43,9 +44,12 @@ def load(folder: Path, size: int = IMAGE_SIZE) -> Loaded:
         load_folder_split(path, classes=numbers, size=size)
         for path in (folder / "train", _valid(folder))
     )
+    unlabelled: dict[str, Tensor] = {}
     if (test := folder / "test").is_dir():
-        decode(list(identified(image_files(test)).values()), size=size)
-    return _names(folder / NAMES, len(numbers)), train, valid, None
+        files = identified(image_files(test))
+        unlabelled = dict(zip(files, decode([*files.values()], size=size), strict=True))
+    names = _names(folder / NAMES, len(numbers))
+    return Loaded(names, train, valid, unlabelled=unlabelled)
 
 
 def convert(source: Path, folder: Path) -> None:
@@ -68,15 +72,11 @@ def convert(source: Path, folder: Path) -> None:
         _split_categories([content, *drawings][-1], folder)
 
 
-def draw(folder: Path) -> None:
-    """Draws the stand-in: 26 images of each of 65 numbered classes, split likewise."""
-    layout = {
-        "train/{name}/{number:04d}.jpg": 18,
-        "valid/{name}/{number:04d}.jpg": 4,
-        "test/{name:0>2}{number:02d}.jpg": 4,
-    }
-    numbers = tuple(map(str, range(NUM_CLASSES)))
-    synthetic.draw_files(folder, numbers, layout, size=64)
+def draw(size: int = IMAGE_SIZE) -> Loaded:
+    """Draws the stand-in, whose images for validation are those without labels too."""
+    drawn = draw_stand_in([*map(str, range(65))], size, train=18, valid=4)
+    numbered = {f"{n:04d}": image for n, image in enumerate(drawn.valid.images, 1)}
+    return drawn._replace(unlabelled=numbered)
 
 
 def _find(folder: Path, pattern: str) -> list[Path]:

@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from helpers.base.errors import DataError
-from helpers.data import synthetic
 from helpers.data.images import class_folders, listed, load_folder_split
 from helpers.data.near_copies import SIDE, group_near_copies
 from helpers.data.splits import Loaded
+from helpers.data.synthetic import draw_stand_in
 
 IMAGE_SIZE = 112
 TRAIN_COUNT = 70  # faces of each actor for training, as the course asks
@@ -64,7 +64,7 @@ def load(folder: Path, size: int = IMAGE_SIZE) -> Loaded:
     train, valid, test = whole.share_out(
         lambda total: [TRAIN_COUNT, (total - TRAIN_COUNT) // 2], groups=groups
     )
-    return CLASSES, train, valid, test
+    return Loaded(CLASSES, train, valid, test)
 
 
 def check_counts(folder: Path) -> None:
@@ -80,10 +80,9 @@ def check_counts(folder: Path) -> None:
         )
 
 
-def draw(folder: Path) -> None:
-    """Draws the stand-in: the same actors and layout, 80 images each."""
-    layout = {"faces/{name}/{name}_{number:05d}.jpg": 80}
-    synthetic.draw_files(folder, CLASSES, layout, size=IMAGE_SIZE)
+def draw(size: int = IMAGE_SIZE) -> Loaded:
+    """Draws the stand-in."""
+    return draw_stand_in(CLASSES, size, train=TRAIN_COUNT, valid=5, test=5)
 
 
 def read_lists(folder: Path) -> tuple[list[Face], list[str]]:

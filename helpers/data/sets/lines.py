@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import math
-from functools import partial
 from itertools import product
 from pathlib import Path
 
@@ -18,8 +17,8 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from helpers.base.errors import DataError, explained
+from helpers.base.files import write_atomic
 from helpers.data.splits import Loaded, Split
-from helpers.data.staging import fill_once
 
 IMAGE_SIZE = 28
 FACTORS = {
@@ -51,38 +50,31 @@ MARKER = "lines.json"
 
 
 def make(folder: Path) -> None:
-    """Draws the 96,000 images, unless this version is already there.
-
-    Raises:
-        DataError: the folder holds something else, or the disk is full or not writable.
-    """
-    about = {"version": VERSION, "seed": SEED, "images_per_class": IMAGES_PER_CLASS}
-    write = partial(_write, count=IMAGES_PER_CLASS, seed=SEED)
-    fill_once(folder, write, marker=MARKER, text=json.dumps(about))
-
-
-def draw(folder: Path) -> None:
-    """Draws the stand-in: the same classes with 50 images each, from another seed."""
-    _write(folder, count=50, seed=SEED + 1)
+    """Draws the 96,000 images, unless this version is already there."""
+    version = {"version": VERSION, "seed": SEED, "images_per_class": IMAGES_PER_CLASS}
+    about, marker = json.dumps(version), folder / MARKER
+    if marker.is_file() and marker.read_text(encoding="utf-8") == about:
+        return
+    images = _draw_all(IMAGES_PER_CLASS, SEED)
+    labels = np.repeat(np.arange(len(CLASSES), dtype=np.uint8), IMAGES_PER_CLASS)
+    with write_atomic(folder / FILE) as temporary, temporary.open("wb") as file:
+        np.savez_compressed(file, images=images, labels=labels)
+    with write_atomic(marker) as temporary:
+        temporary.write_text(about, encoding="utf-8")
 
 
 def load(folder: Path) -> Loaded:
-    """Reads ``lines.npz``: of each class 540, 60 and 400 images for the splits."""
+    """Reads ``lines.npz``, made first if need be."""
+    make(folder)
     path = folder / FILE
     advice = f"Move {folder} away, and it is made again."
     with explained(DataError, f"{path} cannot be read", advice), np.load(path) as file:
-        images = torch.from_numpy(file["images"])
-        by_class = images.view(len(CLASSES), -1, 3, IMAGE_SIZE, IMAGE_SIZE)
-    each = by_class.shape[1]
-    ids = tuple(f"{stem}/{number:04d}" for stem in STEMS for number in range(each))
-    whole = Split(images, torch.arange(len(CLASSES)).repeat_interleave(each), ids)
-    # The images of a class are independent: the first are as random as any others.
-    bounds = torch.tensor([TRAIN_SHARE, TRAIN_SHARE + VALID_SHARE]).mul(each).round()
-    part = torch.bucketize(torch.arange(each), bounds, right=True).repeat(len(CLASSES))
-    train, valid, test = (
-        whole.subset((part == number).nonzero().flatten()) for number in range(3)
-    )
-    return CLASSES, train, valid, test
+        return _divide(file["images"])
+
+
+def draw() -> Loaded:
+    """Draws the stand-in: 50 images of each class, from another seed."""
+    return _divide(_draw_all(50, SEED + 1))
 
 
 def draw_lines(
@@ -112,15 +104,27 @@ def draw_lines(
     return np.rint(255 * along * across).astype(np.uint8)
 
 
-def _write(folder: Path, *, count: int, seed: int) -> None:
-    """Saves ``count`` images (N, 3, 28, 28) of each class, and labels (N,)."""
+def _draw_all(count: int, seed: int) -> NDArray[np.uint8]:
+    """Draws ``count`` images of each class: ``uint8`` (N, 3, 28, 28)."""
     images = np.zeros((len(CLASSES), count, 3, IMAGE_SIZE, IMAGE_SIZE), dtype=np.uint8)
     for label, (length, width, color, angle) in enumerate(COMBINATIONS):
         rng = np.random.default_rng([seed, label])
         degrees = int(angle.removesuffix("°"))
         lines = draw_lines(int(length), int(width), degrees, count, rng)
         images[label, :, CHANNELS[color]] = lines
-    labels = np.repeat(np.arange(len(CLASSES), dtype=np.uint8), count)
-    np.savez_compressed(
-        folder / FILE, images=images.reshape(-1, *images.shape[2:]), labels=labels
+    return images.reshape(-1, *images.shape[2:])
+
+
+def _divide(images: NDArray[np.uint8]) -> Loaded:
+    """Splits images (N, 3, 28, 28), as many of each class, 54 : 6 : 40."""
+    each = images.reshape(len(CLASSES), -1, 3, IMAGE_SIZE, IMAGE_SIZE).shape[1]
+    ids = tuple(f"{stem}/{number:04d}" for stem in STEMS for number in range(each))
+    labels = torch.arange(len(CLASSES)).repeat_interleave(each)
+    whole = Split(torch.from_numpy(images), labels, ids)
+    # The images of a class are independent: the first are as random as any others.
+    bounds = torch.tensor([TRAIN_SHARE, TRAIN_SHARE + VALID_SHARE]).mul(each).round()
+    part = torch.bucketize(torch.arange(each), bounds, right=True).repeat(len(CLASSES))
+    train, valid, test = (
+        whole.subset((part == number).nonzero().flatten()) for number in range(3)
     )
+    return Loaded(CLASSES, train, valid, test)

@@ -12,15 +12,14 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from sklearn.model_selection import train_test_split
 from torch import Tensor
 from torchvision.datasets.mnist import read_image_file, read_label_file
 
 from helpers.base.errors import DataError, explained
 from helpers.base.files import write_atomic
-from helpers.data import synthetic
 from helpers.data.splits import Loaded, Split
+from helpers.data.synthetic import draw_stand_in
 
 IMAGE_SIZE = 28
 CLASSES = tuple(map(str, range(10)))
@@ -33,13 +32,13 @@ AGAIN = "Move the folder away, and get it with `python -m helpers data fetch mni
 def load_60_40(folder: Path) -> Loaded:
     """The official training set alone, 60 : 40 as the course asks."""
     learned, test = _divide(_read(folder, "train"), TEST_SHARE)
-    return (CLASSES, *_divide(learned, VALID_SHARE), test)
+    return Loaded(CLASSES, *_divide(learned, VALID_SHARE), test)
 
 
 def load_60k_10k(folder: Path) -> Loaded:
     """The official training and test sets; a tenth of the first for validation."""
     learned = _read(folder, "train")
-    return (CLASSES, *_divide(learned, VALID_SHARE), _read(folder, "t10k"))
+    return Loaded(CLASSES, *_divide(learned, VALID_SHARE), _read(folder, "t10k"))
 
 
 def convert(archive: Path, folder: Path) -> None:
@@ -48,15 +47,14 @@ def convert(archive: Path, folder: Path) -> None:
     shutil.copy(archive, folder / "raw")
 
 
-def draw(folder: Path) -> None:
-    """Draws the stand-in: ten kinds of gray objects, 3,000 + 500 images."""
-    (folder / "raw").mkdir()
-    for number, (part, count) in enumerate((("train", 3000), ("t10k", 500))):
-        rng = np.random.default_rng([number, len(CLASSES)])
-        images, labels = synthetic.draw_mixed(len(CLASSES), count, IMAGE_SIZE, rng)
-        gray = images.mean(axis=3).round().astype(np.uint8)  # (N, 28, 28)
-        _write_idx(folder / "raw" / f"{part}-images-idx3-ubyte.gz", gray)
-        _write_idx(folder / "raw" / f"{part}-labels-idx1-ubyte.gz", labels)
+def draw_60_40() -> Loaded:
+    """Draws the stand-in of the training set alone."""
+    return draw_stand_in(CLASSES, IMAGE_SIZE, channels=1, train=162, valid=18, test=120)
+
+
+def draw_60k_10k() -> Loaded:
+    """Draws the stand-in of both sets."""
+    return draw_stand_in(CLASSES, IMAGE_SIZE, channels=1, train=270, valid=30, test=50)
 
 
 def _read(folder: Path, part: str) -> Split:
@@ -99,11 +97,3 @@ def _divide(split: Split, share: float) -> tuple[Split, Split]:
     )
     first, second = (split.subset(torch.from_numpy(np.sort(part))) for part in indices)
     return first, second
-
-
-def _write_idx(path: Path, values: NDArray[np.uint8]) -> None:
-    """Gzipped: the type (8: unsigned byte), number and lengths of axes, values."""
-    header = np.array([0x0800 + values.ndim, *values.shape], dtype=">i4")
-    path.write_bytes(
-        gzip.compress(header.tobytes() + values.tobytes(), compresslevel=1, mtime=0)
-    )

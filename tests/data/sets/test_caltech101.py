@@ -50,7 +50,7 @@ def test_the_background_and_strays_are_left_out(converted: Path) -> None:
 
 
 def test_the_loader_reads_it(converted: Path) -> None:
-    classes, train, valid, test = caltech101.load(converted)
+    classes, train, valid, test, _ = caltech101.load(converted)
     assert classes == CLASSES
     assert len(train) + len(valid) == sum(
         COUNTS.get(name, COUNTS["other"]) for name in CLASSES

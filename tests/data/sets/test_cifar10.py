@@ -1,12 +1,11 @@
 from __future__ import annotations
 
-import hashlib
 import pickle
-import shutil
 from pathlib import Path
 
 import pytest
 import torch
+from official import write_cifar10
 
 from helpers.base.errors import DataError
 from helpers.base.files import data_dir
@@ -15,26 +14,10 @@ from helpers.data.sets import cifar10
 from helpers.data.splits import Splits
 
 
-@pytest.fixture(scope="module")
-def batches(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Batches of 100 images: read only."""
-    folder = tmp_path_factory.mktemp("drawn")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(cifar10, "BATCH_SIZE", 100)
-        cifar10.draw(folder)
-    return folder
-
-
 @pytest.fixture
-def small(batches: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A copy of them in place of the real ones; their sums are the official ones."""
-    folder = shutil.copytree(batches, data_dir() / cifar10.FOLDER)
-    sums = {
-        name: hashlib.md5((folder / name).read_bytes()).hexdigest()  # noqa: S324
-        for name in cifar10.MD5
-    }
-    monkeypatch.setattr(cifar10, "MD5", sums)
-    return folder
+def small(monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Batches of 100 images in place of the real ones."""
+    return write_cifar10(data_dir() / cifar10.FOLDER, monkeypatch)
 
 
 def assert_one_place_each(splits: Splits) -> None:

@@ -6,11 +6,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from official import write_idx, write_mnist
 
 from helpers.base.errors import DataError
 from helpers.base.files import data_dir
 from helpers.data.catalogue import data_status, load_data
-from helpers.data.sets import mnist
 from helpers.data.splits import Splits
 
 IMAGES, LABELS = "train-images-idx3-ubyte", "train-labels-idx1-ubyte"
@@ -19,17 +19,7 @@ IMAGES, LABELS = "train-images-idx3-ubyte", "train-labels-idx1-ubyte"
 @pytest.fixture
 def small() -> Path:
     """Official-looking files with 300 and 20 images, in the place of the real ones."""
-    raw = data_dir() / "MNIST" / "raw"
-    raw.mkdir(parents=True)
-    rng = np.random.default_rng(0)
-    for part, count in (("train", 300), ("t10k", 20)):
-        images = rng.integers(0, 256, (count, 28, 28), dtype=np.uint8)
-        mnist._write_idx(raw / f"{part}-images-idx3-ubyte.gz", images)
-        mnist._write_idx(
-            raw / f"{part}-labels-idx1-ubyte.gz",
-            (np.arange(count) % 10).astype(np.uint8),
-        )
-    return raw
+    return write_mnist(data_dir() / "MNIST" / "raw", train=300, t10k=20)
 
 
 @pytest.mark.parametrize("place", ["{}", "{}.folder/{}", "../{}"])
@@ -147,13 +137,13 @@ def test_a_truncated_idx_is_named(small: Path, name: str, keep: int) -> None:
 
 
 def test_one_label_too_few_is_noticed(small: Path) -> None:
-    mnist._write_idx(small / f"{LABELS}.gz", np.zeros(299, dtype=np.uint8))
+    write_idx(small / f"{LABELS}.gz", np.zeros(299, dtype=np.uint8))
     with pytest.raises(DataError, match=r"holds images \(300, 28, 28\) for 299 labels"):
         load_data("mnist")
 
 
 def test_a_label_that_is_no_digit_is_noticed(small: Path) -> None:
-    mnist._write_idx(small / f"{LABELS}.gz", (np.arange(300) % 11).astype(np.uint8))
+    write_idx(small / f"{LABELS}.gz", (np.arange(300) % 11).astype(np.uint8))
     with pytest.raises(DataError, match="for 300 labels up to 10 in train"):
         load_data("mnist")
 
