@@ -32,16 +32,8 @@ def own_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="session")
 def drawn_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A data folder without any set, whose cache keeps the stand-ins that are drawn."""
+    """A data folder without any set: stand-ins are drawn."""
     return tmp_path_factory.mktemp("drawn")
-
-
-@pytest.fixture
-def synthetic_data(
-    drawn_data: Path, own_folders: None, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The data folder holds no real set, and keeps the stand-ins."""
-    monkeypatch.setenv("CNN_DATA", str(drawn_data))
 
 
 def packed(name: str) -> Path:

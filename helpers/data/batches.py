@@ -20,7 +20,6 @@ class Batches:
         device: where the batches are made.
         mean: of each channel, in 0–1.
         std: likewise.
-        seed: with the epoch, fixes order and augmentation.
         shuffle: a new order every epoch; False keeps the split's own.
         augment: applied to every batch; None for evaluation.
         drop_last: leave out a last batch that is not full.

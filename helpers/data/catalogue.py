@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -23,7 +24,8 @@ from helpers.data.sets import (
     lines,
     mnist,
 )
-from helpers.data.splits import Loaded, Splits
+from helpers.data.splits import Splits
+from helpers.data.synthetic import draw_stand_in
 
 SOURCES = ("auto", "real", "synthetic")
 
@@ -36,33 +38,28 @@ class DataSet:
         name: the name ``load_data`` knows it by.
         title: its name in prose.
         folder: its own folder below the data folder.
-        load: reads classes and splits from the folder, and raises a DataError that
-            names what is missing or broken; takes a side in pixels where ``any_size``.
-        draw: draws the stand-in; takes a side likewise.
+        load: reads the folder, and names what is missing or broken; takes a ``size``
+            in pixels where ``any_size``.
+        draw: draws the stand-in, likewise.
         archives: the official download: URLs to their SHA-256.
         convert: lays a download (first argument) out in the new folder (second).
         collect: makes or gathers the images; takes up what it began.
-        how_to_get: what to do where ``fetch`` does not, as the second half of a
-            sentence.
+        how_to_get: what to do where ``fetch`` does not: half a sentence.
         generated: whether ``load`` makes what is missing.
-        part: what in the folder is there if the set is.
-        any_size: whether the images can be decoded at any size.
-        factors: see ``Splits.factors``.
+        any_size: whether the images can be had at any size.
     """
 
     name: str
     title: str
     folder: str
-    load: Callable[..., Loaded]
-    draw: Callable[..., Loaded]
+    load: Callable[..., Splits]
+    draw: Callable[..., Splits]
     archives: Mapping[str, str] = field(default_factory=dict)
     convert: Callable[[Path, Path], None] | None = None
     collect: Callable[[Path], None] | None = None
     how_to_get: str = ""
     generated: bool = False
-    part: str = ""
     any_size: bool = False
-    factors: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def path(self) -> Path:
@@ -72,7 +69,7 @@ class DataSet:
     @property
     def present(self) -> bool:
         """Whether the real images are there."""
-        return (self.path / self.part).exists()
+        return self.path.exists()
 
     @property
     def advice(self) -> str:
@@ -81,13 +78,14 @@ class DataSet:
         return self.how_to_get or fetch
 
 
+_DIGITS = partial(draw_stand_in, classes=mnist.CLASSES, size=28, channels=1)
 _MNIST_URL = "https://ossci-datasets.s3.amazonaws.com/mnist"
 _MNIST = DataSet(
     name="mnist",
     title="MNIST (training set, 60 : 40)",
     folder="MNIST",
     load=mnist.load_60_40,
-    draw=mnist.draw_60_40,
+    draw=partial(_DIGITS, "mnist", train=162, valid=18, test=120),
     convert=mnist.convert,
     archives={
         f"{_MNIST_URL}/train-images-idx3-ubyte.gz": (
@@ -111,7 +109,9 @@ _ALL = (
         title="Caltech-101",
         folder="caltech101",
         load=caltech101.load,
-        draw=caltech101.draw,
+        draw=partial(
+            draw_stand_in, "caltech101", caltech101.CLASSES, size=64, train=20, valid=3
+        ),
         convert=caltech101.convert,
         archives={
             "https://data.caltech.edu/records/mzrjq-6wc02/files/caltech-101.zip": (
@@ -124,7 +124,15 @@ _ALL = (
         title="CIFAR-10",
         folder=cifar10.FOLDER,
         load=cifar10.load,
-        draw=cifar10.draw,
+        draw=partial(
+            draw_stand_in,
+            "cifar10",
+            cifar10.CLASSES,
+            size=32,
+            train=270,
+            valid=30,
+            test=60,
+        ),
         convert=cifar10.convert,
         archives={
             "https://www.cs.toronto.edu/~kriz/cifar-10-python.tar.gz": (
@@ -140,7 +148,6 @@ _ALL = (
         draw=lines.draw,
         collect=lines.make,
         generated=True,
-        factors=lines.FACTORS,
     ),
     _MNIST,
     replace(
@@ -148,14 +155,16 @@ _ALL = (
         name="mnist_60k",
         title="MNIST (60,000 + 10,000)",
         load=mnist.load_60k_10k,
-        draw=mnist.draw_60k_10k,
+        draw=partial(_DIGITS, "mnist_60k", train=270, valid=30, test=50),
     ),
     DataSet(
         name="artists",
         title="the artists' paintings",
         folder="artists",
         load=artists.load,
-        draw=artists.draw,
+        draw=partial(
+            draw_stand_in, "artists", artists.CLASSES, size=50, train=16, valid=4
+        ),
         how_to_get="lay it out there as data/README.md says (see "
         "https://web.mit.edu/zoya/www/)",
         any_size=True,
@@ -163,11 +172,18 @@ _ALL = (
     DataSet(
         name="facescrub",
         title="FaceScrub",
-        folder="facescrub",
+        folder="facescrub/faces",
         load=facescrub.load,
-        draw=facescrub.draw,
+        draw=partial(
+            draw_stand_in,
+            "facescrub",
+            facescrub.CLASSES,
+            size=112,
+            train=70,
+            valid=5,
+            test=5,
+        ),
         collect=facescrub_fetch.collect_faces,
-        part="faces",
         any_size=True,
     ),
     DataSet(
@@ -227,16 +243,14 @@ def load_data(name: str, source: str = "auto", *, size: int | None = None) -> Sp
         source = "real" if data_set.generated or data_set.present else "synthetic"
     sized = {} if size is None else {"size": size}
     if source == "synthetic":
-        loaded = data_set.draw(**sized)
-    else:
-        if not (data_set.generated or data_set.present):
-            raise DataError(
-                f"{data_set.title} is not there: looked for "
-                f"{data_set.path / data_set.part}. Either {data_set.advice}, "
-                'or take the drawn stand-in with source="synthetic".'
-            )
-        loaded = data_set.load(data_set.path, **sized)
-    return Splits(name, source, **loaded._asdict(), factors=data_set.factors)
+        return data_set.draw(**sized)
+    if not (data_set.generated or data_set.present):
+        raise DataError(
+            f"{data_set.title} is not there: looked for {data_set.path}. Either "
+            f"{data_set.advice}, or take the drawn stand-in with "
+            'source="synthetic".'
+        )
+    return data_set.load(data_set.path, **sized)
 
 
 class DataStatus(NamedTuple):
@@ -250,8 +264,8 @@ def data_status(name: str) -> DataStatus:
     """Reads every image of the real data set, later from the cache."""
     data_set = find_data_set(name)
     if not data_set.present:
-        missing = data_set.path / data_set.part
-        return DataStatus("absent", f"{missing} is not there: {data_set.advice}.")
+        missing = f"{data_set.path} is not there: {data_set.advice}."
+        return DataStatus("absent", missing)
     try:
         splits = load_data(name, source="real")
     except DataError as error:

@@ -26,7 +26,7 @@ def fetch(name: str) -> Path:
 
     Raises:
         DataError: there is no official archive, the download fails or has another
-            SHA-256, the archive is broken or unsafe, or the disk is full.
+            SHA-256, or it cannot be laid out.
     """
     data_set = find_data_set(name)
     if data_set.collect is not None:
@@ -58,8 +58,7 @@ def convert(name: str, source: Path) -> Path:
         The data set's own folder.
 
     Raises:
-        DataError: the set is fetched or made, the source is missing, broken or
-            something else, or the disk is full.
+        DataError: the set is not made of a download, or cannot be laid out of this one.
     """
     data_set = find_data_set(name)
     if data_set.convert is None or data_set.archives:

@@ -49,15 +49,12 @@ def open_image(file: Path | IO[bytes], *, upright: bool = True) -> Image.Image:
 
 
 def load_image(path: Path, *, size: int | None = None, channels: int = 3) -> Tensor:
-    """Decodes an image of any mode, upright, on white paper where it is transparent.
+    """Decodes what ``open_image`` opens: ``uint8`` (C, H, W), 0–255.
 
     Args:
-        path: where it is; a DataError says that it cannot be read.
+        path: where it is.
         size: side in pixels to resize to (both, antialiased); None keeps its own.
         channels: 1 for grayscale, 3 for RGB.
-
-    Returns:
-        ``uint8`` tensor (C, H, W), 0–255.
     """
     image = open_image(path).convert(MODES[channels])
     if size is not None:
@@ -144,14 +141,8 @@ def identified(images: Iterable[Path]) -> dict[str, Path]:
 
 
 def load_folder_split(folder: Path, *, classes: Sequence[str], size: int) -> Split:
-    """Loads one folder of class folders.
-
-    Returns:
-        A split with images (N, 3, size, size), ordered by class and file name.
-
-    Raises:
-        DataError: a class folder is missing, unexpected or empty, or an image is
-            broken.
+    """Loads one folder of class folders, images (N, 3, size, size) in their order; a
+    DataError names what is missing, unexpected or broken.
     """
     found = set(class_folders(folder))
     wrong = {"missing": {*classes} - found, "not expected": found - {*classes}}
@@ -170,9 +161,7 @@ def load_folder_split(folder: Path, *, classes: Sequence[str], size: int) -> Spl
 
 
 def decode(files: Sequence[Path], *, size: int) -> Tensor:
-    """Decodes ``files`` to ``uint8`` (N, 3, size, size), or takes them from the cache;
-    a DataError names a broken one.
-    """
+    """Decodes ``files`` to ``uint8`` (N, 3, size, size), or reads what is cached."""
 
     def read() -> Tensor:
         # Decoders release the interpreter lock, so threads are enough.

@@ -6,7 +6,6 @@ import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain
-from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -114,16 +113,6 @@ def _deal(units: Iterable[list[int]], room: list[int]) -> list[list[int]]:
             parts[part] += piece
             room[part] -= len(piece)
     return parts
-
-
-class Loaded(NamedTuple):
-    """What a set's module loads or draws; see ``Splits``."""
-
-    classes: tuple[str, ...]
-    train: Split
-    valid: Split
-    test: Split | None = None
-    unlabelled: Mapping[str, Tensor] = {}
 
 
 @dataclass(frozen=True)

@@ -11,16 +11,14 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
-from helpers.data.cache import cached
-from helpers.data.splits import Loaded, Split
+from helpers.data.splits import Split, Splits
 
-VERSION = 4  # raise it when the drawing itself changes
 LOBES = 6  # outlines with 0 to 5 lobes
 
 
 def draw_stand_in(
+    name: str,
     classes: Sequence[str],
     size: int,
     *,
@@ -28,34 +26,32 @@ def draw_stand_in(
     valid: int,
     test: int = 0,
     channels: int = 3,
-) -> Loaded:
-    """Draws a stand-in, or takes it from the cache.
+) -> Splits:
+    """Draws the stand-in of the set ``name``.
 
     ``train``, ``valid`` and ``test`` count images of each class; ``size`` is their side
     in pixels.
     """
     each = train + valid + test
-
-    def draw() -> Tensor:
-        drawn = [
-            draw_images(label, len(classes), each, size)
-            for label in range(len(classes))
-        ]
-        return torch.from_numpy(np.stack(drawn)).movedim(-1, 2)[:, :, :channels].clone()
-
-    key = f"stand-in-{VERSION}-{len(classes)}-{each}-{size}-{channels}"
-    by_class = cached(key, draw)  # (K, N, C, size, size)
+    drawn = [draw_images(k, len(classes), each, size) for k in range(len(classes))]
+    images = torch.from_numpy(np.stack(drawn)).movedim(-1, 2)  # (K, N, 3, size, size)
 
     def part(start: int, count: int) -> Split:
         numbers = range(start + 1, start + count + 1)
         return Split(
-            by_class[:, start : start + count].flatten(0, 1),
+            images[:, start : start + count, :channels].flatten(0, 1),
             torch.arange(len(classes)).repeat_interleave(count),
-            tuple(f"{name}/image_{n:04d}" for name in classes for n in numbers),
+            tuple(f"{label}/image_{n:04d}" for label in classes for n in numbers),
         )
 
-    held_out = part(train + valid, test) if test else None
-    return Loaded(tuple(classes), part(0, train), part(train, valid), held_out)
+    return Splits(
+        name,
+        "synthetic",
+        tuple(classes),
+        part(0, train),
+        part(train, valid),
+        part(train + valid, test) if test else None,
+    )
 
 
 def draw_images(

@@ -32,7 +32,7 @@ class NetworkBrowser(widgets.VBox):  # type: ignore[misc]
         saved: the network.
         split: the images to choose from, of the network's classes and size.
         kind: what is shown first, one of ``KINDS``.
-        layer: the layer that is shown first; None takes all.
+        layer: likewise; None takes all.
 
     Raises:
         ModelError: ``layer`` does not suit the kind.
@@ -67,7 +67,6 @@ class NetworkBrowser(widgets.VBox):  # type: ignore[misc]
         self.image_menu = _menu("Image", images, images[0][1])
         self._image, self._picture = widgets.Image(width=160), widgets.Image()
         self._notes = widgets.HTML()
-        self._shown: tuple[Any, ...] = ()
         self._show()
         self.kind_menu.observe(self._offer_layers, "value")
         self.class_menu.observe(self._offer_images, "value")
@@ -97,25 +96,21 @@ class NetworkBrowser(widgets.VBox):  # type: ignore[misc]
         self._show()
 
     def _show(self, _change: Any = None) -> None:
-        kind, index = self.kind_menu.value, self.image_menu.value
-        image = self._split.images[index]
+        kind, image = self.kind_menu.value, self._split.images[self.image_menu.value]
         self.layer_menu.disabled = "layer" not in KINDS[kind]
         self.target_menu.disabled = "target" not in KINDS[kind]
+        self.class_menu.disabled = self.image_menu.disabled = "image" not in KINDS[kind]
         self._image.value = _png(to_pil_image(image.cpu()).save)
+        self._notes.value = "drawing …"
         given = {
-            "image": index,
+            "image": image,
             "layer": self.layer_menu.value,
             "target": self.target_menu.value,
         }
-        used = {name: given[name] for name in KINDS[kind]}
-        if (kind, used) == self._shown:
-            return
-        self._shown = (kind, used)
-        self._notes.value = "drawing …"
-        if "image" in used:
-            used = used | {"image": image}
         try:
-            picture = draw_picture(self._saved, kind, **used)
+            picture = draw_picture(
+                self._saved, kind, **{name: given[name] for name in KINDS[kind]}
+            )
         except HelpersError as error:
             self._notes.value, self._picture.value = escape(str(error)), b""
             return

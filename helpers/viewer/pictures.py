@@ -62,14 +62,12 @@ def draw_picture(
 
     Args:
         saved: the network.
-        kind: ``activations`` (outputs of layers for the image), ``filters`` (what
-            images their filters respond to), ``heatmap`` (Grad-CAM: where layers find
-            what speaks for a class) or ``saliency`` (which pixels do).
+        kind: ``activations``, ``filters`` (what images they respond to), ``heatmap``
+            (Grad-CAM: where layers find what speaks for a class) or ``saliency``
+            (which pixels do).
         image: as of ``read_image``; None is blank.
-        layer: by its name; None takes all convolutions, or all fully connected layers
-            of a network without any.
-        target: the class of heatmap and saliency, by name or index, a head or
-            ``head=class``; None is the class that is predicted.
+        layer: by its name; None takes all convolutions, or else fully connected layers.
+        target: as of ``parse_target``; None is the class that is predicted.
 
     Raises:
         DataError: the image is missing or none, or does not fit.
@@ -150,23 +148,21 @@ def _draw_activations(
 ) -> Figure:
     """All maps of one layer, the strongest of several."""
     found = activations(saved.model, saved.normalise(pixels[None]), layers)
-    if any(out.ndim not in (2, 4) for out in found.values()):
-        raise ModelError(
-            f"Layer {layers[0]!r} outputs neither maps nor units: choose another."
-        )
-    if all(out.ndim == 2 for out in found.values()):
-        units = {f"{n}: all units": out[0, :, None, None] for n, out in found.items()}
-        return plot_activation_layers(units, columns=32)
-    if len(layers) == 1:
-        maps = found[layers[0]][0]
-        columns = 8 if len(maps) <= 64 else 16
-        return plot_activation_layers({f"{layers[0]}: all maps": maps}, columns=columns)
-    shown = {}
-    for name, out in found.items():
-        chosen = strongest_maps(out[0], FEW)
-        numbers = ", ".join(map(str, chosen.tolist()))
-        shown[f"{name}: maps {numbers} of {out.shape[1]}"] = out[0, chosen]
-    return plot_activation_layers(shown)
+    shown, columns = {}, 8
+    for name, (out,) in found.items():
+        if out.ndim == 1:
+            shown[f"{name}: all units"], columns = out[:, None, None], 32
+        elif out.ndim != 3:
+            raise ModelError(
+                f"Layer {name!r} outputs neither maps nor units: choose another."
+            )
+        elif len(layers) == 1:
+            shown[f"{name}: all maps"], columns = out, 8 if len(out) <= 64 else 16
+        else:
+            chosen = strongest_maps(out, FEW)
+            numbers = ", ".join(map(str, chosen.tolist()))
+            shown[f"{name}: maps {numbers} of {len(out)}"] = out[chosen]
+    return plot_activation_layers(shown, columns=columns)
 
 
 def _draw_filters(saved: SavedModel, blank: Tensor, layers: Sequence[str]) -> Figure:

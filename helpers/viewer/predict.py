@@ -73,12 +73,11 @@ def predict_images(
     Args:
         model: as of ``find_model``.
         images: one image, or a folder of images.
-        besides: what in the folder is none of them: the file that is to be written.
+        besides: a file in the folder that is to be written, and no image.
         quick: as of ``find_model``.
 
     Raises:
-        ModelError: the model is missing or damaged, or takes no images; or as
-            ``find_model``.
+        ModelError: as ``find_model`` and ``read_image``.
         DataError: there are no images, or two have the same identifier.
     """
     files = [images]

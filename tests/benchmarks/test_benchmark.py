@@ -13,9 +13,7 @@ NOBODY = Contender("nobody", "fp32", "Nobody")
 
 
 @pytest.mark.parametrize("model", ["lenet5", "conv_net"])
-def test_a_quick_run_trains_by_the_projects_own_loop(
-    synthetic_data: None, model: str
-) -> None:
+def test_a_quick_run_trains_by_the_projects_own_loop(model: str) -> None:
     script = Path(__file__).with_name("speed.py")
     options = ["--quick", f"--model={model}", "--contender=ours", "--contender=limit"]
     done = subprocess.run(

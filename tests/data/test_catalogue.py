@@ -43,7 +43,6 @@ def test_auto_takes_the_real_set_if_it_is_there(small_caltech101: Path) -> None:
     assert load_data("caltech101").source == "real"
 
 
-@pytest.mark.usefixtures("synthetic_data")
 def test_auto_takes_the_stand_in_otherwise() -> None:
     splits = load_data("caltech101")
     assert splits.source == "synthetic"

@@ -4,20 +4,22 @@ import pytest
 import torch
 
 from helpers.base.files import data_dir
-from helpers.data import synthetic
 from helpers.data.catalogue import CATALOGUE, load_data
 from helpers.data.sets.caltech101 import CLASSES
-from helpers.data.splits import Loaded
+from helpers.data.splits import Splits
 from helpers.data.synthetic import draw_images, draw_stand_in
 
 
-def drawn(size: int = 32, channels: int = 3) -> Loaded:
-    return draw_stand_in("bac", size, train=3, valid=1, test=2, channels=channels)
+def drawn(size: int = 32, channels: int = 3) -> Splits:
+    return draw_stand_in(
+        "set", "bac", size, train=3, valid=1, test=2, channels=channels
+    )
 
 
 def test_images_lie_by_class_in_the_split_that_their_ids_say() -> None:
-    classes, train, valid, test, unlabelled = drawn()
-    assert classes == ("b", "a", "c")
+    splits = drawn()
+    train, valid, test = splits.train, splits.valid, splits.test
+    assert splits.classes == ("b", "a", "c")
     assert train.ids[:4] == (
         "b/image_0001",
         "b/image_0002",
@@ -27,25 +29,16 @@ def test_images_lie_by_class_in_the_split_that_their_ids_say() -> None:
     assert valid.ids == ("b/image_0004", "a/image_0004", "c/image_0004")
     assert test is not None
     assert test.labels.tolist() == [0, 0, 1, 1, 2, 2]
-    assert not unlabelled
     images = torch.cat([train.images, valid.images, test.images])
     assert (images.shape, images.dtype) == ((18, 3, 32, 32), torch.uint8)
     assert len(images.unique(dim=0)) == 18
 
 
-def test_it_is_drawn_once_and_always_alike(monkeypatch: pytest.MonkeyPatch) -> None:
-    first = drawn()
-    kept = list((data_dir() / ".cache").iterdir())
-    with monkeypatch.context() as patch:
-        patch.setattr(synthetic, "draw_images", None)
-        assert torch.equal(drawn().train.images, first.train.images)
-    assert len(kept) == 1
-    kept[0].unlink()
-    assert torch.equal(drawn().train.images, first.train.images)
+def test_it_is_always_drawn_alike() -> None:
+    assert drawn().fingerprint() == drawn().fingerprint()
 
 
 def test_gray_and_another_size_are_other_drawings() -> None:
-    drawn()
     assert drawn(channels=1).train.images.shape == (9, 1, 32, 32)
     assert drawn(size=16).train.images.shape == (9, 3, 16, 16)
 
@@ -60,12 +53,12 @@ def test_any_number_of_classes_and_size(num_classes: int, size: int) -> None:
 
 
 @pytest.mark.parametrize("name", CATALOGUE)
-def test_every_stand_in_leaves_nothing_but_what_is_cached(name: str) -> None:
-    assert load_data(name, "synthetic").source == "synthetic"
-    assert {path.name for path in data_dir().glob("*")} <= {".cache"}
+def test_every_stand_in_says_so_and_leaves_no_file(name: str) -> None:
+    splits = load_data(name, "synthetic")
+    assert (splits.name, splits.source) == (name, "synthetic")
+    assert not data_dir().exists()
 
 
-@pytest.mark.usefixtures("synthetic_data")
 def test_the_stand_in_of_caltech101_is_neither_hopeless_nor_trivial() -> None:
     """The nearest class mean in small images is a weak classifier: well above 1 %, far
     below 100 %.

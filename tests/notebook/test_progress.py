@@ -169,7 +169,7 @@ run.compare("rows", rows, splits, seeds=1)"""
 
 
 @pytest.fixture
-def kernel(synthetic_data: None) -> Iterator[tuple[KernelManager, Any]]:
+def kernel(own_folders: None) -> Iterator[tuple[KernelManager, Any]]:
     manager, client = start_new_kernel(kernel_name="python3")
     yield manager, client
     manager.shutdown_kernel(now=True)

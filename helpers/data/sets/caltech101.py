@@ -12,9 +12,8 @@ from pathlib import Path
 from PIL import Image
 
 from helpers.data.images import image_files, load_folder_split, open_image, shuffled
-from helpers.data.splits import Loaded
+from helpers.data.splits import Splits
 from helpers.data.staging import unpacked
-from helpers.data.synthetic import draw_stand_in
 
 IMAGE_SIZE = 64
 VALID_SHARE = 0.1
@@ -35,13 +34,13 @@ _NAMES = """
 CLASSES = tuple(_NAMES.split())
 
 
-def load(folder: Path) -> Loaded:
+def load(folder: Path) -> Splits:
     """Reads ``train/<class>/*.jpg`` and ``valid/<class>/*.jpg``; no test split."""
     train, valid = (
         load_folder_split(folder / name, classes=CLASSES, size=IMAGE_SIZE)
         for name in ("train", "valid")
     )
-    return Loaded(CLASSES, train, valid)
+    return Splits("caltech101", "real", CLASSES, train, valid)
 
 
 def convert(archive: Path, folder: Path) -> None:
@@ -55,11 +54,6 @@ def convert(archive: Path, folder: Path) -> None:
         inner = next(outer.rglob("101_ObjectCategories.tar.gz"))
         with unpacked(inner, beside=folder) as originals:
             _lay_out(originals / "101_ObjectCategories", folder)
-
-
-def draw() -> Loaded:
-    """Draws the stand-in."""
-    return draw_stand_in(CLASSES, IMAGE_SIZE, train=20, valid=3)
 
 
 def _lay_out(originals: Path, folder: Path) -> None:

@@ -16,9 +16,8 @@ from torchvision.datasets import CIFAR10
 from torchvision.datasets.utils import calculate_md5
 
 from helpers.base.errors import DataError
-from helpers.data.splits import Loaded, Split
+from helpers.data.splits import Split, Splits
 from helpers.data.staging import unpacked
-from helpers.data.synthetic import draw_stand_in
 
 IMAGE_SIZE = 32
 _NAMES = "airplane automobile bird cat deer dog frog horse ship truck"
@@ -32,7 +31,7 @@ BATCHES: dict[str, str] = dict([*CIFAR10.train_list, *CIFAR10.test_list])
 MD5 = {**BATCHES, META: CIFAR10.meta["md5"]}
 
 
-def load(folder: Path) -> Loaded:
+def load(folder: Path) -> Splits:
     """Reads the batches; a tenth of each class for training goes to validation."""
     folder = next(folder.rglob(META), folder / META).parent  # may lie one deeper
     for name, md5 in MD5.items():
@@ -46,7 +45,7 @@ def load(folder: Path) -> Loaded:
     *learning, testing = BATCHES
     learned, test = _read(folder, "train", learning), _read(folder, "test", [testing])
     train, valid = learned.share_out(lambda n: [n - round(VALID_SHARE * n)])
-    return Loaded(CLASSES, train, valid, test)
+    return Splits("cifar10", "real", CLASSES, train, valid, test)
 
 
 def convert(archive: Path, folder: Path) -> None:
@@ -54,11 +53,6 @@ def convert(archive: Path, folder: Path) -> None:
     with unpacked(archive, beside=folder) as outer:
         for name in MD5:
             (outer / FOLDER / name).rename(folder / name)
-
-
-def draw() -> Loaded:
-    """Draws the stand-in."""
-    return draw_stand_in(CLASSES, IMAGE_SIZE, train=270, valid=30, test=60)
 
 
 def _read(folder: Path, part: str, names: Sequence[str]) -> Split:

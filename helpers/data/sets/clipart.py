@@ -8,6 +8,7 @@ categories of the course.
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 from torch import Tensor
@@ -21,7 +22,7 @@ from helpers.data.images import (
     load_folder_split,
     shuffled,
 )
-from helpers.data.splits import Loaded
+from helpers.data.splits import Splits
 from helpers.data.staging import is_clutter, unpacked
 from helpers.data.synthetic import draw_stand_in
 
@@ -30,7 +31,7 @@ HELD_OUT_SHARE = 0.15  # for validation, and for testing
 NAMES = "classes.txt"
 
 
-def load(folder: Path, size: int = IMAGE_SIZE) -> Loaded:
+def load(folder: Path, size: int = IMAGE_SIZE) -> Splits:
     """Reads ``train/<label>/*.jpg`` and ``valid/<label>/*.jpg`` (or ``val``), any
     number of them; labels may have leading zeros.
 
@@ -49,7 +50,7 @@ def load(folder: Path, size: int = IMAGE_SIZE) -> Loaded:
         files = identified(image_files(test))
         unlabelled = dict(zip(files, decode([*files.values()], size=size), strict=True))
     names = _names(folder / NAMES, len(numbers))
-    return Loaded(names, train, valid, unlabelled=unlabelled)
+    return Splits("clipart", "real", names, train, valid, unlabelled=unlabelled)
 
 
 def convert(source: Path, folder: Path) -> None:
@@ -72,11 +73,11 @@ def convert(source: Path, folder: Path) -> None:
         _split_categories([content, *drawings][-1], folder)
 
 
-def draw(size: int = IMAGE_SIZE) -> Loaded:
+def draw(size: int = IMAGE_SIZE) -> Splits:
     """Draws the stand-in, whose images for validation are those without labels too."""
-    drawn = draw_stand_in([*map(str, range(65))], size, train=18, valid=4)
+    drawn = draw_stand_in("clipart", [*map(str, range(65))], size, train=18, valid=4)
     numbered = {f"{n:04d}": image for n, image in enumerate(drawn.valid.images, 1)}
-    return drawn._replace(unlabelled=numbered)
+    return replace(drawn, unlabelled=numbered)
 
 
 def _find(folder: Path, pattern: str) -> list[Path]:

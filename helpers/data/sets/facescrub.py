@@ -13,8 +13,7 @@ from typing import NamedTuple
 from helpers.base.errors import DataError
 from helpers.data.images import class_folders, listed, load_folder_split
 from helpers.data.near_copies import SIDE, group_near_copies
-from helpers.data.splits import Loaded
-from helpers.data.synthetic import draw_stand_in
+from helpers.data.splits import Splits
 
 IMAGE_SIZE = 112
 TRAIN_COUNT = 70  # faces of each actor for training, as the course asks
@@ -46,30 +45,29 @@ class Face(NamedTuple):
 
     @property
     def file(self) -> str:
-        """Where the cut-out face lies below the set's own folder."""
+        """Where the cut-out face lies below ``faces/``."""
         name = ACTORS[self.actor]
-        return f"faces/{name}/{name}_{int(self.face_id):05d}.jpg"
+        return f"{name}/{name}_{int(self.face_id):05d}.jpg"
 
 
-def load(folder: Path, size: int = IMAGE_SIZE) -> Loaded:
-    """Reads ``faces/<actor>/*.jpg``: 70 of each for training, the rest halved.
+def load(faces: Path, size: int = IMAGE_SIZE) -> Splits:
+    """Reads ``<actor>/*.jpg``: 70 of each for training, the rest halved.
 
     A photograph is on the web in several sizes: its near copies are in one split.
     """
-    if {*class_folders(folder / "faces")} <= {*CLASSES}:
-        check_counts(folder)
-    whole = load_folder_split(folder / "faces", classes=CLASSES, size=size)
-    small = load_folder_split(folder / "faces", classes=CLASSES, size=SIDE)
+    if {*class_folders(faces)} <= {*CLASSES}:
+        check_counts(faces)
+    whole = load_folder_split(faces, classes=CLASSES, size=size)
+    small = load_folder_split(faces, classes=CLASSES, size=SIDE)
     groups = group_near_copies(small.images, small.labels)
     train, valid, test = whole.share_out(
         lambda total: [TRAIN_COUNT, (total - TRAIN_COUNT) // 2], groups=groups
     )
-    return Loaded(CLASSES, train, valid, test)
+    return Splits("facescrub", "real", CLASSES, train, valid, test)
 
 
-def check_counts(folder: Path) -> None:
+def check_counts(faces: Path) -> None:
     """Raises a DataError unless there are 72 faces of every actor."""
-    faces = folder / "faces"
     counts = {name: len(listed(faces / name)) for name in CLASSES}
     if short := [f"{name} ({n})" for name, n in counts.items() if n < LEAST_COUNT]:
         raise DataError(
@@ -78,11 +76,6 @@ def check_counts(folder: Path) -> None:
             "-m helpers data fetch facescrub` asks again for the others; or add some "
             'by other means, or take the drawn stand-in with source="synthetic".'
         )
-
-
-def draw(size: int = IMAGE_SIZE) -> Loaded:
-    """Draws the stand-in."""
-    return draw_stand_in(CLASSES, size, train=TRAIN_COUNT, valid=5, test=5)
 
 
 def read_lists(folder: Path) -> tuple[list[Face], list[str]]:

@@ -65,28 +65,24 @@ class Loss(NamedTuple):
 
 
 def collect_faces(folder: Path) -> None:
-    """Gathers the faces that are not there yet, and prints a report.
+    """Gathers the faces that are not there yet into ``<actor>/*.jpg``, and reports.
 
-    Args:
-        folder: holds FaceScrub's two lists; gets ``faces/<actor>/*.jpg`` and
-            ``lost.csv``.
+    FaceScrub's two lists lie beside ``folder``; so does ``lost.csv`` afterwards.
 
     Raises:
         DataError: a list is missing, or an actor has too few faces.
-        WriteError: the disk is full, or something is in the way; what is already there
-            stays.
     """
-    faces, malformed = read_lists(folder)
+    faces, malformed = read_lists(folder.parent)
     losses = [Loss("", "", "malformed line", line, "") for line in malformed]
+    missing = [face for face in faces if not (folder / face.file).is_file()]
     pool = ThreadPoolExecutor(WORKERS)
     try:
-        missing = [face for face in faces if not (folder / face.file).is_file()]
         done = as_completed([pool.submit(_fetch, folder, face) for face in missing])
         for future in tqdm(done, "FaceScrub", total=len(missing), unit="face"):
             losses += filter(None, [future.result()])
     finally:
         pool.shutdown(cancel_futures=True)
-    with write_atomic(folder / LOST) as temporary:
+    with write_atomic(folder.with_name(LOST)) as temporary:
         table = pd.DataFrame(losses, columns=list(Loss._fields))
         table.to_csv(temporary, index=False)
     tqdm.write(report([f for f in faces if (folder / f.file).is_file()], losses))

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from helpers.base.errors import DataError, explained
 from helpers.base.files import write_atomic
-from helpers.data.splits import Loaded, Split
+from helpers.data.splits import Split, Splits
 
 IMAGE_SIZE = 28
 FACTORS = {
@@ -31,11 +31,6 @@ FACTORS = {
 COMBINATIONS = tuple(product(*FACTORS.values()))
 CLASSES = tuple(
     f"{length}×{width} {color} {angle}" for length, width, color, angle in COMBINATIONS
-)
-# In ASCII, for ids: 7x1-red-030.
-STEMS = tuple(
-    f"{length}x{width}-{color}-{angle.removesuffix('°'):0>3}"
-    for length, width, color, angle in COMBINATIONS
 )
 CHANNELS = {"red": 0, "blue": 2}
 
@@ -63,18 +58,18 @@ def make(folder: Path) -> None:
         temporary.write_text(about, encoding="utf-8")
 
 
-def load(folder: Path) -> Loaded:
+def load(folder: Path) -> Splits:
     """Reads ``lines.npz``, made first if need be."""
     make(folder)
     path = folder / FILE
     advice = f"Move {folder} away, and it is made again."
     with explained(DataError, f"{path} cannot be read", advice), np.load(path) as file:
-        return _divide(file["images"])
+        return _divide("real", file["images"])
 
 
-def draw() -> Loaded:
+def draw() -> Splits:
     """Draws the stand-in: 50 images of each class, from another seed."""
-    return _divide(_draw_all(50, SEED + 1))
+    return _divide("synthetic", _draw_all(50, SEED + 1))
 
 
 def draw_lines(
@@ -115,10 +110,10 @@ def _draw_all(count: int, seed: int) -> NDArray[np.uint8]:
     return images.reshape(-1, *images.shape[2:])
 
 
-def _divide(images: NDArray[np.uint8]) -> Loaded:
+def _divide(source: str, images: NDArray[np.uint8]) -> Splits:
     """Splits images (N, 3, 28, 28), as many of each class, 54 : 6 : 40."""
     each = images.reshape(len(CLASSES), -1, 3, IMAGE_SIZE, IMAGE_SIZE).shape[1]
-    ids = tuple(f"{stem}/{number:04d}" for stem in STEMS for number in range(each))
+    ids = tuple(f"{name}/{number:04d}" for name in CLASSES for number in range(each))
     labels = torch.arange(len(CLASSES)).repeat_interleave(each)
     whole = Split(torch.from_numpy(images), labels, ids)
     # The images of a class are independent: the first are as random as any others.
@@ -127,4 +122,4 @@ def _divide(images: NDArray[np.uint8]) -> Loaded:
     train, valid, test = (
         whole.subset((part == number).nonzero().flatten()) for number in range(3)
     )
-    return Loaded(CLASSES, train, valid, test)
+    return Splits("lines", source, CLASSES, train, valid, test, FACTORS)

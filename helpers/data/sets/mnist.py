@@ -18,8 +18,7 @@ from torchvision.datasets.mnist import read_image_file, read_label_file
 
 from helpers.base.errors import DataError, explained
 from helpers.base.files import write_atomic
-from helpers.data.splits import Loaded, Split
-from helpers.data.synthetic import draw_stand_in
+from helpers.data.splits import Split, Splits
 
 IMAGE_SIZE = 28
 CLASSES = tuple(map(str, range(10)))
@@ -29,32 +28,23 @@ TEST_SHARE = 0.4  # of the official training set, for the course's own split
 AGAIN = "Move the folder away, and get it with `python -m helpers data fetch mnist`."
 
 
-def load_60_40(folder: Path) -> Loaded:
+def load_60_40(folder: Path) -> Splits:
     """The official training set alone, 60 : 40 as the course asks."""
     learned, test = _divide(_read(folder, "train"), TEST_SHARE)
-    return Loaded(CLASSES, *_divide(learned, VALID_SHARE), test)
+    train, valid = _divide(learned, VALID_SHARE)
+    return Splits("mnist", "real", CLASSES, train, valid, test)
 
 
-def load_60k_10k(folder: Path) -> Loaded:
+def load_60k_10k(folder: Path) -> Splits:
     """The official training and test sets; a tenth of the first for validation."""
-    learned = _read(folder, "train")
-    return Loaded(CLASSES, *_divide(learned, VALID_SHARE), _read(folder, "t10k"))
+    train, valid = _divide(_read(folder, "train"), VALID_SHARE)
+    return Splits("mnist_60k", "real", CLASSES, train, valid, _read(folder, "t10k"))
 
 
 def convert(archive: Path, folder: Path) -> None:
     """Puts one official ``.gz`` file into ``raw/``."""
     (folder / "raw").mkdir(exist_ok=True)
     shutil.copy(archive, folder / "raw")
-
-
-def draw_60_40() -> Loaded:
-    """Draws the stand-in of the training set alone."""
-    return draw_stand_in(CLASSES, IMAGE_SIZE, channels=1, train=162, valid=18, test=120)
-
-
-def draw_60k_10k() -> Loaded:
-    """Draws the stand-in of both sets."""
-    return draw_stand_in(CLASSES, IMAGE_SIZE, channels=1, train=270, valid=30, test=50)
 
 
 def _read(folder: Path, part: str) -> Split:

@@ -87,7 +87,6 @@ def test_an_unreadable_picture_is_named(write_image: Callable[..., Path]) -> Non
         load_data("artists")
 
 
-@pytest.mark.usefixtures("synthetic_data")
 def test_the_stand_in_has_its_form() -> None:
     splits = load_data("artists")
     assert splits.source == "synthetic"

@@ -50,12 +50,12 @@ def test_the_background_and_strays_are_left_out(converted: Path) -> None:
 
 
 def test_the_loader_reads_it(converted: Path) -> None:
-    classes, train, valid, test, _ = caltech101.load(converted)
-    assert classes == CLASSES
-    assert len(train) + len(valid) == sum(
+    splits = caltech101.load(converted)
+    assert splits.classes == CLASSES
+    assert sum(splits.counts().values()) == sum(
         COUNTS.get(name, COUNTS["other"]) for name in CLASSES
     )
-    assert test is None
+    assert splits.test is None
 
 
 def test_the_split_is_always_the_same(converted: Path, tmp_path: Path) -> None:

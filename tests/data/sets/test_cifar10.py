@@ -97,7 +97,6 @@ def test_a_missing_file_is_named(small: Path) -> None:
         load_data("cifar10")
 
 
-@pytest.mark.usefixtures("synthetic_data")
 def test_the_stand_in_is_neither_hopeless_nor_trivial() -> None:
     """The nearest class mean in small images is a weak classifier: well above 10 %, far
     below 100 %.

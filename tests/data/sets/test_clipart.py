@@ -282,7 +282,6 @@ def test_how_to_get_it_is_said(tmp_path: Path) -> None:
         convert("caltech101", tmp_path)
 
 
-@pytest.mark.usefixtures("synthetic_data")
 def test_the_stand_in_has_its_form() -> None:
     splits = load_data("clipart", size=32)
     assert splits.source == "synthetic"

@@ -108,7 +108,6 @@ def test_a_size_that_is_none(faces: Path) -> None:
         load_data("caltech101", size=28)
 
 
-@pytest.mark.usefixtures("synthetic_data")
 def test_the_stand_in_has_its_form() -> None:
     splits = load_data("facescrub", size=28)
     assert splits.source == "synthetic"

@@ -124,7 +124,7 @@ def test_a_whole_set_is_fetched_and_loaded(lists: Lists) -> None:
             )
     folder = lists.write()
     assert data_status("facescrub").state == "absent"
-    assert fetch("facescrub") == folder
+    assert fetch("facescrub") == folder / "faces"
     splits = load_data("facescrub", size=28)
     assert splits.source == "real"
     assert splits.counts() == {"train": 840, "valid": 12, "test": 24}
@@ -170,9 +170,9 @@ def test_what_the_web_does_is_told_apart(
     expected |= {"/outside.jpg": "bad box", "/above.jpg": "bad box"}
     expected["/"] = "malformed line"  # the line without a box
 
-    collect_faces(lists.write())
+    collect_faces(lists.write() / "faces")
 
-    assert faces_in(lists.folder) == [face.file for face in kept]
+    assert faces_in(lists.folder) == [f"faces/{face.file}" for face in kept]
     assert causes(lists.folder) == expected
     assert website.asked("/no-box.jpg") == 0
     printed = capsys.readouterr().out
@@ -191,8 +191,8 @@ def test_what_the_web_does_is_told_apart(
 @pytest.mark.usefixtures("few_are_enough")
 def test_the_face_is_cut_out_of_the_picture(lists: Lists) -> None:
     face = lists.serve("/a.jpg")
-    collect_faces(lists.write())
-    with Image.open(lists.folder / face.file) as image:
+    collect_faces(lists.write() / "faces")
+    with Image.open(lists.folder / "faces" / face.file) as image:
         assert (image.format, image.mode, image.size) == ("JPEG", "RGB", (40, 40))
         assert np.asarray(image)[2:-2, 2:-2].min() > 240
 
@@ -204,11 +204,11 @@ def test_only_what_is_not_there_is_asked_for_again(lists: Lists) -> None:
     website.put("/down.jpg", status(500))
     lists.add("/down.jpg", good)
     folder = lists.write()
-    collect_faces(folder)
+    collect_faces(folder / "faces")
     assert causes(folder) == {"/down.jpg": "HTTP 500"}
     website.requests.clear()
     website.put("/down.jpg", good)
-    collect_faces(folder)
+    collect_faces(folder / "faces")
     assert website.requests == ["/down.jpg"]
     assert causes(folder) == {}
     assert len(faces_in(folder)) == 2
@@ -238,14 +238,14 @@ def test_an_interrupted_fetch_is_taken_up(
     with monkeypatch.context() as patch:
         patch.setattr(facescrub_fetch, "as_completed", interrupted)
         with pytest.raises(KeyboardInterrupt):
-            collect_faces(folder)
+            collect_faces(folder / "faces")
     assert not list(folder.glob("**/*.part"))
     there = faces_in(folder)
     assert 7 <= len(there) <= 15
 
     released.set()
     lists.website.requests.clear()
-    collect_faces(folder)
+    collect_faces(folder / "faces")
     assert len(set(lists.website.requests)) == 40 - len(there)
     assert len(faces_in(folder)) == 30
     assert len(causes(folder)) == 10
@@ -256,7 +256,7 @@ def test_too_few_faces_are_no_set(lists: Lists) -> None:
     lists.website.put("/down.jpg", status(500))
     lists.add("/down.jpg", b"")
     with pytest.raises(DataError) as caught:
-        collect_faces(lists.write())
+        collect_faces(lists.write() / "faces")
     for part in (
         "hader (1)",
         "gilpin (0)",
@@ -293,9 +293,9 @@ def test_a_full_disk_leaves_no_half_made_face(
     with monkeypatch.context() as patch:
         patch.setattr(Image.Image, "save", save)
         with pytest.raises(WriteError, match=r"jpg cannot be written .*No space left"):
-            collect_faces(folder)
+            collect_faces(folder / "faces")
     assert faces_in(folder) == []
-    collect_faces(folder)
+    collect_faces(folder / "faces")
     assert len(faces_in(folder)) == 4
 
 

@@ -32,7 +32,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def splits(folder: Path) -> Splits:
-    return Splits("lines", "real", **lines.load(folder)._asdict(), factors=FACTORS)
+    return lines.load(folder)
 
 
 @pytest.fixture(scope="module")
@@ -138,9 +138,9 @@ def test_the_split_is_three_to_two_in_every_class(splits: Splits) -> None:
         assert splits.parts[name].labels.bincount(minlength=96).tolist() == [each] * 96
     ids = [name for split in splits.parts.values() for name in split.ids]
     assert len(set(ids)) == 96_000
-    assert splits.valid.ids[0] == "7x1-red-000/0540"
+    assert splits.valid.ids[0] == "7×1 red 0°/0540"
     assert torch.equal(
-        splits.find("15x3-blue-165/0999"), splits.parts["test"].images[-1]
+        splits.find("15×3 blue 165°/0999"), splits.parts["test"].images[-1]
     )
 
 

@@ -148,7 +148,6 @@ def test_a_label_that_is_no_digit_is_noticed(small: Path) -> None:
         load_data("mnist")
 
 
-@pytest.mark.usefixtures("synthetic_data")
 def test_the_stand_in_has_its_form_and_is_neither_hopeless_nor_trivial() -> None:
     """The nearest class mean in small images is a weak classifier: well above 10 %, far
     below 100 %.
