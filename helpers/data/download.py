@@ -16,13 +16,10 @@ TIMEOUT = 30  # seconds without a byte
 
 
 def fetch(name: str) -> Path:
-    """Downloads and lays out the data set ``name``, unless its folder is there.
+    """Downloads and lays out a data set, unless its folder is there; returns that.
 
     What was downloaded and verified before a failure is kept for the next attempt; of
     FaceScrub, what was lost is asked for again.
-
-    Returns:
-        The data set's own folder.
 
     Raises:
         DataError: there is no official archive, the download fails or has another
@@ -48,14 +45,9 @@ def fetch(name: str) -> Path:
 
 
 def convert(name: str, source: Path) -> Path:
-    """Lays out the data set ``name`` from a download, unless its folder is there.
+    """Lays out a data set from a download, unless its folder is there; returns that.
 
-    Args:
-        name: a name in the catalogue.
-        source: an archive, or the folder it unpacks to; it stays as it is.
-
-    Returns:
-        The data set's own folder.
+    ``source`` is an archive, or the folder it unpacks to; it stays as it is.
 
     Raises:
         DataError: the set is not made of a download, or cannot be laid out of this one.

@@ -126,11 +126,11 @@ class Splits:
         train: what is learned from.
         valid: what everything is selected on.
         test: the last word, or None where the set has none.
-        unlabelled: images whose labels nobody has, ``uint8`` (C, H, W) by identifier.
         factors: what the classes combine, where they do: values by name, the last
             changing fastest.
         normalisation: mean and standard deviation of each channel, in 0–1; None takes
             those of the training images.
+        unlabelled: images whose labels nobody has, ``uint8`` (C, H, W) by identifier.
     """
 
     name: str
@@ -140,8 +140,8 @@ class Splits:
     valid: Split
     test: Split | None = None
     factors: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    unlabelled: Mapping[str, Tensor] = field(default_factory=dict)
     normalisation: tuple[tuple[float, ...], tuple[float, ...]] | None = None
+    unlabelled: Mapping[str, Tensor] = field(default_factory=dict)
 
     @property
     def parts(self) -> dict[str, Split]:

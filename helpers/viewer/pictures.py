@@ -70,9 +70,8 @@ def draw_picture(
         target: as of ``parse_target``; None is the class that is predicted.
 
     Raises:
-        DataError: the image is missing or none, or does not fit.
-        ModelError: the layer, head or class is unknown, or the layer does not suit the
-            kind.
+        DataError: as ``read_image``.
+        ModelError: the layer, head or class is unknown, or the layer does not suit.
     """
     target, notes, used = parse_target(saved, target), [], KINDS[kind]
     if saved.trained_on != "real":
@@ -98,11 +97,8 @@ def write_picture(
     model: str, kind: str, output: Path, *, quick: bool = False, **options: Any
 ) -> tuple[str, ...]:
     """Writes what ``draw_picture`` draws, with these options, of a model that
-    ``find_model`` finds; returns its notes.
-
-    Raises:
-        ExportError: the file cannot be written, or is no ``.png``, ``.pdf`` or
-            ``.svg``.
+    ``find_model`` finds; returns its notes. An ExportError says that the file cannot be
+    written, or is no ``.png``, ``.pdf`` or ``.svg``.
     """
     if output.suffix.lower() not in SUFFIXES:
         raise ExportError(

@@ -30,7 +30,7 @@ from helpers import __version__
 from helpers.base.errors import DataError
 from helpers.base.files import write_atomic
 from helpers.data.images import open_image
-from helpers.data.sets.facescrub import ACTORS, Face, check_counts, read_lists
+from helpers.data.sets.facescrub import Face, check_counts, read_lists
 
 LOST = "lost.csv"
 MAX_SIDE = 176  # of a face, in pixels; smaller ones stay as they are
@@ -85,20 +85,16 @@ def collect_faces(folder: Path) -> None:
     with write_atomic(folder.with_name(LOST)) as temporary:
         table = pd.DataFrame(losses, columns=list(Loss._fields))
         table.to_csv(temporary, index=False)
-    tqdm.write(report([f for f in faces if (folder / f.file).is_file()], losses))
+    tqdm.write(report(sum((folder / f.file).is_file() for f in faces), losses))
     check_counts(folder)
 
 
-def report(kept: Iterable[Face], losses: Iterable[Loss]) -> str:
-    """What was kept of each actor, and what was lost for which cause, most first."""
-    counts = Counter(ACTORS[face.actor] for face in kept)
+def report(kept: int, losses: Iterable[Loss]) -> str:
+    """How many faces were kept, and lost for which cause, most first."""
     causes = Counter(loss.cause for loss in losses)
-    total, lost = counts.total(), causes.total()
     lines = (
-        f"FaceScrub: {total:,} faces kept, {lost:,} lost ({LOST} lists them)",
+        f"FaceScrub: {kept:,} faces kept, {causes.total():,} lost ({LOST} lists them)",
         *(f"  {cause:<15} {count:>6,}" for cause, count in causes.most_common()),
-        "  kept: " + ", ".join(f"{name} {counts[name]}" for name in ACTORS.values()),
-        "  fetch again to ask once more for what was lost",
     )
     return "\n".join(lines)
 

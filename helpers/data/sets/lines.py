@@ -6,7 +6,6 @@ class is a length, a width, a colour and an angle; images differ in where it lie
 
 from __future__ import annotations
 
-import json
 import math
 from itertools import product
 from pathlib import Path
@@ -38,24 +37,17 @@ IMAGES_PER_CLASS = 1000
 # Three fifths, a tenth of them for validation; the rest is the test split.
 TRAIN_SHARE, VALID_SHARE = 0.54, 0.06
 SEED = 0
-VERSION = 1  # raise it when the drawing itself changes
-
-FILE = "lines.npz"
-MARKER = "lines.json"
+FILE = "lines.npz"  # name it anew when the drawing itself changes
 
 
 def make(folder: Path) -> None:
-    """Draws the 96,000 images, unless this version is already there."""
-    version = {"version": VERSION, "seed": SEED, "images_per_class": IMAGES_PER_CLASS}
-    about, marker = json.dumps(version), folder / MARKER
-    if marker.is_file() and marker.read_text(encoding="utf-8") == about:
+    """Draws the 96,000 images into ``lines.npz``, unless it is there."""
+    if (folder / FILE).is_file():
         return
     images = _draw_all(IMAGES_PER_CLASS, SEED)
     labels = np.repeat(np.arange(len(CLASSES), dtype=np.uint8), IMAGES_PER_CLASS)
     with write_atomic(folder / FILE) as temporary, temporary.open("wb") as file:
         np.savez_compressed(file, images=images, labels=labels)
-    with write_atomic(marker) as temporary:
-        temporary.write_text(about, encoding="utf-8")
 
 
 def load(folder: Path) -> Splits:

@@ -185,7 +185,6 @@ def test_what_the_web_does_is_told_apart(
         ("malformed line", 1),
     ):
         assert f"  {cause:<15} {count:>6}\n" in printed
-    assert "hader 2" in printed
 
 
 @pytest.mark.usefixtures("few_are_enough")
@@ -344,18 +343,12 @@ def test_a_box_outside_the_picture(bbox: str) -> None:
 
 
 def test_the_report_counts_by_cause() -> None:
-    faces = [Face("Bill Hader", "", str(n), "", "", "") for n in range(2)]
-    faces.append(Face("Angie Harmon", "", "3", "", "", ""))
     losses = [
         Loss("Bill Hader", "", cause, "", "")
         for cause in ["connection"] + 1200 * ["HTTP 404"]
     ]
-    assert report(faces, losses) == (
+    assert report(3, losses) == (
         "FaceScrub: 3 faces kept, 1,201 lost (lost.csv lists them)\n"
         "  HTTP 404         1,200\n"
-        "  connection           1\n"
-        "  kept: baldwin 0, bracco 0, butler 0, carell 0, chenoweth 0, drescher 0, "
-        "ferrera 0, gilpin 0, hader 2, "
-        "harmon 1, radcliffe 0, vartan 0\n"
-        "  fetch again to ask once more for what was lost"
+        "  connection           1"
     )
