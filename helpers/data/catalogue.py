@@ -85,7 +85,7 @@ _MNIST = DataSet(
     title="MNIST (training set, 60 : 40)",
     folder="MNIST",
     load=mnist.load_60_40,
-    draw=partial(_DIGITS, "mnist", train=162, valid=18, test=120),
+    draw=partial(_DIGITS, "mnist", counts=(162, 18, 120)),
     convert=mnist.convert,
     archives={
         f"{_MNIST_URL}/train-images-idx3-ubyte.gz": (
@@ -110,7 +110,7 @@ _ALL = (
         folder="caltech101",
         load=caltech101.load,
         draw=partial(
-            draw_stand_in, "caltech101", caltech101.CLASSES, size=64, train=20, valid=3
+            draw_stand_in, "caltech101", caltech101.CLASSES, size=64, counts=(20, 3, 0)
         ),
         convert=caltech101.convert,
         archives={
@@ -125,13 +125,7 @@ _ALL = (
         folder=cifar10.FOLDER,
         load=cifar10.load,
         draw=partial(
-            draw_stand_in,
-            "cifar10",
-            cifar10.CLASSES,
-            size=32,
-            train=270,
-            valid=30,
-            test=60,
+            draw_stand_in, "cifar10", cifar10.CLASSES, size=32, counts=(270, 30, 60)
         ),
         convert=cifar10.convert,
         archives={
@@ -155,7 +149,7 @@ _ALL = (
         name="mnist_60k",
         title="MNIST (60,000 + 10,000)",
         load=mnist.load_60k_10k,
-        draw=partial(_DIGITS, "mnist_60k", train=270, valid=30, test=50),
+        draw=partial(_DIGITS, "mnist_60k", counts=(270, 30, 50)),
     ),
     DataSet(
         name="artists",
@@ -163,7 +157,7 @@ _ALL = (
         folder="artists",
         load=artists.load,
         draw=partial(
-            draw_stand_in, "artists", artists.CLASSES, size=50, train=16, valid=4
+            draw_stand_in, "artists", artists.CLASSES, size=50, counts=(16, 4, 0)
         ),
         how_to_get="lay it out there as data/README.md says (see "
         "https://web.mit.edu/zoya/www/)",
@@ -175,13 +169,7 @@ _ALL = (
         folder="facescrub/faces",
         load=facescrub.load,
         draw=partial(
-            draw_stand_in,
-            "facescrub",
-            facescrub.CLASSES,
-            size=112,
-            train=70,
-            valid=5,
-            test=5,
+            draw_stand_in, "facescrub", facescrub.CLASSES, size=112, counts=(70, 5, 5)
         ),
         collect=facescrub_fetch.collect_faces,
         any_size=True,

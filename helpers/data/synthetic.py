@@ -22,17 +22,16 @@ def draw_stand_in(
     classes: Sequence[str],
     size: int,
     *,
-    train: int,
-    valid: int,
-    test: int = 0,
+    counts: tuple[int, int, int],
     channels: int = 3,
 ) -> Splits:
     """Draws the stand-in of the set ``name``.
 
-    ``train``, ``valid`` and ``test`` count images of each class; ``size`` is their side
-    in pixels.
+    Of each class there are ``counts`` images for training, validation and testing;
+    ``size`` is their side in pixels.
     """
-    each = train + valid + test
+    train, valid, test = counts
+    each = sum(counts)
     drawn = [draw_images(k, len(classes), each, size) for k in range(len(classes))]
     images = torch.from_numpy(np.stack(drawn)).movedim(-1, 2)  # (K, N, 3, size, size)
 

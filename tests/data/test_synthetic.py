@@ -11,9 +11,7 @@ from helpers.data.synthetic import draw_images, draw_stand_in
 
 
 def drawn(size: int = 32, channels: int = 3) -> Splits:
-    return draw_stand_in(
-        "set", "bac", size, train=3, valid=1, test=2, channels=channels
-    )
+    return draw_stand_in("set", "bac", size, counts=(3, 1, 2), channels=channels)
 
 
 def test_images_lie_by_class_in_the_split_that_their_ids_say() -> None:

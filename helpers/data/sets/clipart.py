@@ -75,7 +75,7 @@ def convert(source: Path, folder: Path) -> None:
 
 def draw(size: int = IMAGE_SIZE) -> Splits:
     """Draws the stand-in, whose images for validation are those without labels too."""
-    drawn = draw_stand_in("clipart", [*map(str, range(65))], size, train=18, valid=4)
+    drawn = draw_stand_in("clipart", [*map(str, range(65))], size, counts=(18, 4, 0))
     numbered = {f"{n:04d}": image for n, image in enumerate(drawn.valid.images, 1)}
     return replace(drawn, unlabelled=numbered)
 
