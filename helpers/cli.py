@@ -158,21 +158,13 @@ def data_check(names: Sequence[str]) -> None:
 )
 @formats_option
 @flag("--no-export", help="Make no documents.")
-def run(
-    names: Sequence[str],
-    *,
-    minutes: float | None,
-    no_export: bool,
-    formats: str,
-    **options: Any,
-) -> None:
+def run(names: Sequence[str], *, no_export: bool, formats: str, **options: Any) -> None:
     """Run notebooks (all, or NAMES) and export them.
 
     What a run leaves is in exports/<assignment>/<notebook>/, a quick one in
     exports/quick/.
     """
     from helpers.export.pages import export_notebook
-    from helpers.handin.reference import collect_reference
     from helpers.runner.run import report, run_notebooks
 
     # A machine that is shut down or a terminal that is closed: end as after Ctrl-C.
@@ -181,9 +173,7 @@ def run(
         if signal.getsignal(number) != signal.SIG_IGN:  # as nohup has it
             signal.signal(number, signal.default_int_handler)
     export = None if no_export else partial(export_notebook, formats=formats.split(","))
-    kept = collect_reference() if minutes and not options["quick"] else {}
-    options |= {"export": export, "minutes": minutes, "kept": kept}
-    outcomes = run_notebooks(names, **options)
+    outcomes = run_notebooks(names, export=export, **options)
     click.echo(f"\n{report(outcomes)}")
     sys.exit(int(not all(outcome.ok for outcome in outcomes)))
 

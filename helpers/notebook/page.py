@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
+from typing import cast
 
 import matplotlib.pyplot as plt
 import pandas as pd
@@ -43,20 +44,19 @@ class Page:
             caption: Markdown below the figure; a paper needs one.
 
         Raises:
-            ConfigError: the alternative text is missing, or the name is not one for a
-                file.
+            ConfigError: ``alt`` is empty, or the name is not one for a file.
         """
-        figure = picture.get_figure(root=True)
-        if figure is None:
-            raise ConfigError(f"Figure {name!r} was removed before it was shown.")
-
-        def save(file: Path, kind: str) -> None:
-            # Without a date, the same figure is the same file.
-            dateless = {"CreationDate": None}
-            figure.savefig(file, format=kind, dpi=DPI, metadata=dateless)
-
-        self._show_figure(save, name, alt=alt, caption=caption)
+        if not alt.strip():
+            raise ConfigError(
+                f"Figure {name!r} has no alternative text: say in `alt` what it shows."
+            )
+        figure = cast("Figure", picture.get_figure(root=True))
+        dateless = {"CreationDate": None}  # the same figure is the same file
+        for kind in ("png", "pdf"):
+            with write_atomic(self._path(name, kind)) as file:
+                figure.savefig(file, format=kind, dpi=DPI, metadata=dateless)
         plt.close(figure)
+        show_picture(self._path(name, "png"), alt=alt, caption=caption)
 
     def figure_from(
         self, source: str, name: str = "", *, alt: str, caption: str = ""
@@ -69,12 +69,11 @@ class Page:
         Raises:
             NotebookError: that notebook has not been run, or has no such figure.
         """
-
-        def save(file: Path, kind: str) -> None:
-            shutil.copyfile(saved_file(source, kind), file)
-
         name = name or source.rpartition("/")[2]
-        self._show_figure(save, name, alt=alt, caption=caption)
+        for kind in ("png", "pdf"):
+            with write_atomic(self._path(name, kind)) as file:
+                shutil.copyfile(saved_file(source, kind), file)
+        show_picture(self._path(name, "png"), alt=alt, caption=caption)
 
     def table(self, frame: pd.DataFrame, name: str, *, caption: str = "") -> None:
         """Shows a table, and saves it with all digits as ``figures/<name>.csv``.
@@ -103,7 +102,7 @@ class Page:
     def show_samples(
         self,
         splits: Splits,
-        count: int = 24,
+        count: int,
         *,
         columns: int = 8,
         seed: int = 3,
@@ -140,12 +139,8 @@ class Page:
         )
 
     def show_model(self, model: nn.Module, splits: Splits, *, depth: int = 3) -> None:
-        """Shows the layers of a network: outputs, parameters and multiply-adds.
-
-        Args:
-            model: takes images of ``splits``.
-            splits: say how many channels and pixels these have.
-            depth: how far into nested modules.
+        """Shows the layers of a network that takes images of ``splits``: outputs,
+        parameters and multiply-adds, to some ``depth`` of nested modules.
         """
         table = summary(
             model,
@@ -166,18 +161,6 @@ class Page:
         """Shows, set off, what results would be misread without: no report omits it."""
         heading = f"> **{title}**\n>\n" if title else ""
         show_markdown(f"{heading}> {markdown}", {"warning": "yes"})
-
-    def _show_figure(
-        self, save: Callable[[Path, str], None], name: str, *, alt: str, caption: str
-    ) -> None:
-        if not alt.strip():
-            raise ConfigError(
-                f"Figure {name!r} has no alternative text: say in `alt` what it shows."
-            )
-        for kind in ("png", "pdf"):
-            with write_atomic(self._path(name, kind)) as file:
-                save(file, kind)
-        show_picture(self._path(name, "png"), alt=alt, caption=caption)
 
     def _path(self, name: str, suffix: str) -> Path:
         if not re.fullmatch(r"[\w-]+", name):

@@ -67,23 +67,18 @@ def plot_class_counts(splits: Splits) -> Axes:
 
 
 def plot_class_accuracy(
-    accuracy: Tensor,
-    classes: Sequence[str],
-    *,
-    quantity: str = "accuracy",
-    lowest: int = 15,
+    accuracy: Tensor, classes: Sequence[str], *, quantity: str = "accuracy"
 ) -> Axes:
-    """The classes that are recognised worst, and the mean over all classes.
+    """The fifteen classes that are recognised worst, and the mean over all classes.
 
     Args:
         accuracy: share of each class's images that is predicted, or its F1 (K,), 0–1;
             NaN for a class without images.
         classes: K names.
         quantity: what the values are.
-        lowest: how many classes are shown.
     """
     known = pd.Series(accuracy.tolist(), [*map(plain, classes)]).dropna()
-    shown = known.sort_index().sort_values(kind="stable")[:lowest]
+    shown = known.sort_index().sort_values(kind="stable")[:15]
     ax = new_axes(PAGE_WIDTH, 0.8 + 0.2 * len(shown))
     bars = ax.barh(shown.index, shown, color=COLORS[0], height=0.7)
     percents = [f"{100 * value:.0f}" for value in shown]

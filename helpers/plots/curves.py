@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import cycle
-from typing import Any
+from typing import Any, Literal
 
 import matplotlib.pyplot as plt
 import pandas as pd
@@ -14,8 +14,7 @@ from matplotlib.container import Container
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from helpers.base.errors import ConfigError
-from helpers.base.record import summarize
+from helpers.base.estimate import estimate
 from helpers.plots.style import (
     COLORS,
     PAGE_WIDTH,
@@ -36,28 +35,22 @@ LOOKS = (("-", "o"), ("--", "s"), ("-.", "D"), (":", "^"))  # line and marker
 def plot_history(
     histories: History | Sequence[History],
     *,
-    metric: str = "loss",
+    metric: Literal["loss", "accuracy"] = "loss",
     ax: Axes | None = None,
 ) -> Axes:
     """Training, validation and, where it was recorded, test curve over the epochs.
 
     Args:
-        histories: one run, or those of several seeds: their mean, and a band from the
-            lowest to the highest.
+        histories: of one network, or of several: their mean, and a band from the lowest
+            to the highest.
         metric: ``loss`` (cross-entropy in nats) or ``accuracy`` (in percent).
         ax: where to draw; None makes a figure.
     """
-    if metric not in ("loss", "accuracy"):
-        raise ConfigError(
-            f"There is no curve {metric!r} in a history: choose loss or accuracy."
-        )
-    frames = _frames(histories)
-    looks = [
+    curves = [
         (SPLIT_NAMES[split], f"{split}_{metric}", SPLIT_COLORS[split], look)
         for split, look in SPLIT_LOOKS.items()
-        if split != "test" or f"test_{metric}" in frames[0]
     ]
-    ax = _draw_curves(frames, looks, ax)
+    ax = _draw_curves(histories, curves, ax)
     loss = metric == "loss"
     label_values(ax, "y", "cross-entropy (nats)" if loss else metric, share=not loss)
     return ax
@@ -82,7 +75,7 @@ def plot_curves(
     """
     looks = zip(columns.items(), cycle(COLORS), cycle(LOOKS), strict=False)
     curves = [(label, column, color, look) for (label, column), color, look in looks]
-    ax = _draw_curves(_frames(histories), curves)
+    ax = _draw_curves(histories, curves)
     if log:
         ax.set_yscale("log")
     label_values(ax, "y", quantity, share=share)
@@ -99,21 +92,18 @@ def plot_learning_curves(histories: History | Sequence[History]) -> Figure:
     return figure
 
 
-def _frames(histories: History | Sequence[History]) -> list[pd.DataFrame]:
-    several = [histories] if isinstance(histories, History) else histories
-    if not several:
-        raise ConfigError("There is no history to draw: expected at least one.")
-    return [history.frame for history in several]
-
-
 def _draw_curves(
-    frames: Sequence[pd.DataFrame],
+    histories: History | Sequence[History],
     curves: Iterable[tuple[str, str, Color, tuple[str, str]]],
     ax: Axes | None = None,
 ) -> Axes:
-    """Of each label, column, colour and look the mean and the range over the seeds."""
+    """Of each label, column (if there is one), colour and look the mean and range."""
     ax = ax or new_axes(4.5, 3.0)
+    several = [histories] if isinstance(histories, History) else histories
+    frames = [history.frame for history in several]
     for label, column, color, (line, marker) in curves:
+        if column not in frames[0]:
+            continue
         values = pd.concat([frame[column] for frame in frames], axis=1)
         ax.plot(
             values.mean(axis=1),
@@ -130,7 +120,7 @@ def _draw_curves(
             )
     ax.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
     ax.set_xlabel("epoch")
-    band = f"mean of {len(frames)} seeds,\nband: lowest to highest"
+    band = f"mean of {len(frames)} networks,\nband: lowest to highest"
     ax.legend(title=band if len(frames) > 1 else None, alignment="left")
     return ax
 
@@ -149,8 +139,8 @@ def plot_comparison(
 
     Args:
         results: values by the variant's name, one per seed; the first is drawn on top.
-        halves: by name half the width of the intervals; None takes those of
-            independent values.
+        halves: by name half the width of the intervals; None takes the values for
+            independent ones.
         quantity: what the values are.
         share: whether they are shares (0–1), shown in percent.
         reference: name and value of what to compare with, drawn as a vertical line.
@@ -160,9 +150,9 @@ def plot_comparison(
     ax = ax or new_axes(PAGE_WIDTH, 1.0 + 0.3 * len(results))
     style: dict[str, Any] = {"fmt": "D", "color": COLORS[0], "ms": 4.5, "capsize": 3}
     for row, (name, values) in enumerate(results.items()):
-        summary = summarize(values)
-        half = summary["ci95"] if halves is None else halves[name]
-        mean = ax.errorbar(summary["mean"], row, xerr=half, **style)
+        found = estimate(values)
+        half = found.ci95 if halves is None else halves[name]
+        mean = ax.errorbar(found.mean, row, xerr=half, **style)
         below = [row + 0.25] * len(values)
         (seeds,) = ax.plot(values, below, "o", color="black", alpha=0.6, ms=3, mew=0)
     handles: list[Artist | Container] = [mean, seeds]
@@ -242,7 +232,6 @@ def plot_sweep(curves: Mapping[str, Response], *, quantity: str, chance: float) 
 
 
 def _draw_means(ax: Axes, response: Response, **style: Any) -> None:
-    summaries = [summarize(values) for values in response.values()]
-    means = [summary["mean"] for summary in summaries]
-    halves = [summary["ci95"] or 0.0 for summary in summaries]
+    found = [estimate(values) for values in response.values()]
+    means, halves = [one.mean for one in found], [one.ci95 or 0.0 for one in found]
     ax.errorbar(list(response), means, yerr=halves, ms=3.5, capsize=2, **style)

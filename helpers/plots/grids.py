@@ -30,14 +30,8 @@ def plot_image_grid(
         titles: N texts above the images; underscores become spaces.
         columns: images per row.
     """
-    letters = round(17 * PAGE_WIDTH / columns)
-    texts = [plain(title).splitlines() for title in titles or [""] * len(images)]
-    names = ["\n".join(textwrap.fill(t, letters) for t in text) for text in texts]
-    lines = max(name.count("\n") + 1 for name in names) if titles else 0
-    figure, (axes,) = _blocks([len(images)], columns, above=0.13 * lines)
-    for ax, image, name in zip(axes, images, names, strict=True):
-        show_image(ax, image, name)
-    return figure
+    texts = {"": titles} if titles else None
+    return plot_filters({"": images}, titles=texts, columns=columns)
 
 
 def plot_activation_layers(maps: Mapping[str, Tensor], *, columns: int = 8) -> Figure:
@@ -52,13 +46,15 @@ def plot_activation_layers(maps: Mapping[str, Tensor], *, columns: int = 8) -> F
             (1, 1).
         columns: maps per row.
     """
-    cell, tops = PAGE_WIDTH / columns, [0.0]  # of each block, and the last one's end
-    for values in maps.values():
-        tops.append(tops[-1] + HEADING + cell * -(-len(values) // columns))
-    figure = plt.figure(figsize=(PAGE_WIDTH, tops[-1]))
-    for (heading, values), start, end in zip(
-        maps.items(), tops, tops[1:], strict=False
-    ):
+    heights = [-(-len(v) // columns) * PAGE_WIDTH / columns for v in maps.values()]
+    figure, axes = plt.subplots(
+        len(maps),
+        squeeze=False,
+        figsize=(PAGE_WIDTH, sum(heights) + HEADING * len(maps)),
+        height_ratios=heights,
+        layout="constrained",
+    )
+    for ax, (heading, values) in zip(axes.flat, maps.items(), strict=True):
         pictures = values.detach().float().cpu().numpy()
         top = max(float(np.quantile(np.abs(pictures), 0.995)), 1e-6)
         colors, norm = "viridis", Normalize(0, top)
@@ -66,12 +62,10 @@ def plot_activation_layers(maps: Mapping[str, Tensor], *, columns: int = 8) -> F
         if pictures.min() < 0:
             colors, norm = "PuOr_r", CenteredNorm(0, top)
             scale = f"purple −{top:.3g}, white 0, orange {top:.3g}"
-        box = (0, 1 - end / tops[-1], 1, (end - start - HEADING) / tops[-1])
-        ax = figure.add_axes(box)
         ax.axis("off")
         # One picture of all maps, for hundreds of axes would take seconds to draw.
         ax.imshow(_mosaic(pictures, columns), cmap=colors, norm=norm, aspect="auto")
-        _head(figure, ax, f"{heading}   ({scale})")
+        ax.set_title(f"{heading}   ({scale})", loc="left", fontsize=SMALL + 1, pad=3)
     return figure
 
 
@@ -84,15 +78,22 @@ def plot_filters(
     """The images that filters respond to, a block for each layer.
 
     Args:
-        images: by heading, such as the layer's name: float (F, C, H, W), 0–1.
-        titles: by the same headings F texts above the images.
+        images: by heading, such as the layer's name: images of ``plot_image_grid``.
+        titles: by the same headings texts above the images.
         columns: images per row.
     """
-    above = 0.14 if titles else 0.0
+    letters = round(17 * PAGE_WIDTH / columns)
+    names = {
+        heading: [_wrapped(text, letters) for text in texts]
+        for heading, texts in (titles or {}).items()
+    }
+    lines = [1 + name.count("\n") for block in names.values() for name in block]
+    above = 0.13 * max(lines, default=0)
     counts = [len(pictures) for pictures in images.values()]
-    figure, blocks = _blocks(counts, columns, above=above, heading=HEADING)
+    room = HEADING if any(images) else 0.0
+    figure, blocks = _blocks(counts, columns, above=above, heading=room)
     for (heading, pictures), axes in zip(images.items(), blocks, strict=True):
-        texts = titles[heading] if titles else [""] * len(axes)
+        texts = names.get(heading, [""] * len(axes))
         for ax, picture, text in zip(axes, pictures, texts, strict=True):
             show_image(ax, picture, text)
         _head(figure, axes[0], heading, above)
@@ -147,6 +148,10 @@ def plot_heatmaps(
     return figure
 
 
+def _wrapped(text: str, letters: int) -> str:
+    return "\n".join(textwrap.fill(line, letters) for line in plain(text).splitlines())
+
+
 def _blocks(
     counts: Sequence[int],
     columns: int,
@@ -155,14 +160,10 @@ def _blocks(
     heading: float = 0.0,
     bottom: float = 0.0,
 ) -> tuple[Figure, list[list[Axes]]]:
-    """A figure as wide as the page with blocks of square frames one below the other.
+    """A figure as wide as the page with blocks of so many square frames.
 
-    Args:
-        counts: frames in each block.
-        columns: frames in a row.
-        above: room above each frame, in inches, as all the following.
-        heading: room above each block.
-        bottom: room below all of it.
+    Room is left ``above`` each frame, for the ``heading`` above each block and at the
+    ``bottom``, in inches.
     """
     cell, gap = PAGE_WIDTH / columns, 0.04
     rows = [-(-count // columns) for count in counts]
@@ -195,7 +196,7 @@ def _mosaic(pictures: NDArray[np.float32], columns: int) -> NDArray[np.float32]:
     return np.block([list(row) for row in rows])
 
 
-def _head(figure: Figure, first: Axes, text: str, above: float = 0.0) -> None:
+def _head(figure: Figure, first: Axes, text: str, above: float) -> None:
     """Writes ``text`` above the first frame of a block."""
     box, up = first.get_position(), (above + 0.05) / figure.get_figheight()
     figure.text(box.x0, box.y1 + up, text, fontsize=SMALL + 1)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from contextlib import suppress
 from itertools import groupby
 from statistics import fmean
 from typing import TextIO
@@ -12,11 +11,7 @@ from typing import TextIO
 from joblib import effective_n_jobs
 from tqdm import tqdm
 
-from helpers.base.errors import ExportError
-from helpers.base.record import RunRecord
-from helpers.base.runs import REFERENCE
 from helpers.base.terminal import say
-from helpers.runner.plan import Job
 
 EPOCH = re.compile(r"\bepoch +\d+/\d+")
 PROGRESS = re.compile(rf"{EPOCH.pattern}|epochs, trained before$")
@@ -65,9 +60,8 @@ def fold_progress(text: str) -> str:
 def say_remaining(left: Mapping[str, float], jobs: int) -> None:
     """Says how many notebooks are to run, and how long they take, ``jobs`` at once.
 
-    Args:
-        left: by name the ``seconds_before``; unknown ones count as the others' mean.
-        jobs: that run side by side.
+    ``left`` has the seconds of each by name, 0 where they are not known: such a one
+    counts as the others' mean.
     """
     known = [seconds for seconds in left.values() if seconds]
     about = ""
@@ -76,16 +70,3 @@ def say_remaining(left: Mapping[str, float], jobs: int) -> None:
         about = f", about {tqdm.format_interval(seconds)}"
     if known or len(left) > 1:
         say(f"{len(left)} notebook{'s' * (len(left) > 1)} left{about}")
-
-
-def seconds_before(job: Job) -> float:
-    """How long its last run took, or that which is kept in git; 0 if there is none."""
-    kept = REFERENCE / f"{job.name}.json"
-    for path in [
-        job.exports / job.name / "metrics.json",
-        *([] if job.quick else [kept]),
-    ]:
-        with suppress(ExportError):  # what is damaged is no reason not to run
-            if (record := RunRecord.load(path)).status == "complete":
-                return record.seconds
-    return 0.0

@@ -6,13 +6,15 @@ import math
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+from helpers.base.errors import ExportError
 from helpers.base.processes import side_by_side
 from helpers.base.record import RunRecord
-from helpers.base.runs import load_records
+from helpers.base.runs import REFERENCE
 from helpers.base.terminal import say
 from helpers.runner.execute import (
     Export,
@@ -23,7 +25,7 @@ from helpers.runner.execute import (
     not_run,
 )
 from helpers.runner.plan import Job, make_plan
-from helpers.runner.progress import say_remaining, seconds_before
+from helpers.runner.progress import say_remaining
 
 
 def run_notebooks(
@@ -33,7 +35,6 @@ def run_notebooks(
     timeout: float | None = None,
     export: Export | None = None,
     minutes: float | None = None,
-    kept: Mapping[str, RunRecord] | None = None,
     **options: Any,
 ) -> list[Outcome]:
     """Runs notebooks, each after those that it needs, and exports them.
@@ -42,9 +43,9 @@ def run_notebooks(
     running is skipped.
 
     Within ``minutes`` they run one by one: first those without a whole run, then those
-    whose only one is ``kept``, then the others. None is started that took longer than
-    what is left (a reduced run's time counts as it is, that of none as nothing), or
-    that needs what no run has made. What the end interrupts goes on after its last
+    whose only one is kept in git, then the others. None is started that took longer
+    than what is left (a reduced run's time counts as it is, that of none as nothing),
+    or that needs what no run has made. What the end interrupts goes on after its last
     epoch the next time, and is no failure.
 
     Args:
@@ -53,7 +54,6 @@ def run_notebooks(
         timeout: as of ``execute``, like ``export``.
         export: makes documents of each complete notebook.
         minutes: for all of it; None for no limit.
-        kept: records of runs elsewhere, by notebook.
         options: ``quick`` and ``parameters``.
 
     Returns:
@@ -62,19 +62,18 @@ def run_notebooks(
     Raises:
         NotebookError, ConfigError: a name, parameter or need is wrong; nothing has run.
     """
-    waiting = {job.name: job for job in make_plan(names, **options)}
+    plan = make_plan(names, **options)
     end = time.monotonic() + 60 * minutes if minutes else math.inf
-    made: dict[str, RunRecord] = {}
-    took: dict[str, float] = {}
+    made = _complete({j.name: j.exports / j.name / "metrics.json" for j in plan})
+    kept = _complete(
+        {j.name: REFERENCE / f"{j.name}.json" for j in plan if not j.quick}
+    )
+    took = {name: run.duration for name, run in {**kept, **made}.items()}
     if minutes:
-        plan, kept = list(waiting.values()), kept or {}
-        wanted = {name for job in plan for name in (job.name, *job.needs)}
-        made = load_records(plan[0].exports, wanted)
-        took = {name: run.duration for name, run in {**kept, **made}.items()}
-        order = sorted(waiting, key=lambda n: (_whole(made, n), _whole(kept, n)))
-        waiting = {name: waiting[name] for name in order}
-    missing = waiting.keys() - made
-    outcomes, left = [], {name: seconds_before(job) for name, job in waiting.items()}
+        plan.sort(key=lambda job: (_whole(made, job.name), _whole(kept, job.name)))
+    waiting = {job.name: job for job in plan}
+    missing = waiting.keys() - (made if minutes else ())
+    outcomes, left = [], {name: took.get(name, 0.0) for name in waiting}
     say_remaining(left, jobs)
 
     def done(outcome: Outcome) -> None:
@@ -123,6 +122,15 @@ def report(outcomes: Sequence[Outcome]) -> str:
 
 def _left(end: float) -> float:
     return end - time.monotonic()
+
+
+def _complete(paths: Mapping[str, Path]) -> dict[str, RunRecord]:
+    found = {}
+    for name, path in paths.items():
+        with suppress(ExportError):  # what is damaged is no reason not to run
+            if (record := RunRecord.load(path)).status == "complete":
+                found[name] = record
+    return found
 
 
 def _whole(records: Mapping[str, RunRecord], name: str) -> bool:

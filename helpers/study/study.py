@@ -155,10 +155,6 @@ class Study:
     def show_curves(self, *, caption: str = "") -> None:
         """Loss and accuracy over the epochs; of several heads, those of each too."""
         both = plot_learning_curves(self.histories)
-        if self.over != "seeds" and (legend := both.axes[0].get_legend()):
-            # A repeat of cross-validation has a network for each of its folds.
-            many = f"{len(self.histories)} networks"
-            legend.set_title(f"mean of {many},\nband: lowest to highest")
         alt = f"Loss and accuracy of {self.name} over the epochs"
         self._figure(both, "curves", alt, caption)
         if self.heads is not None:

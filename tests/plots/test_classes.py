@@ -97,7 +97,9 @@ def test_class_accuracy_shows_the_lowest_and_leaves_out_classes_without_images()
     None
 ):
     ax = plot_class_accuracy(
-        torch.tensor([0.9, float("nan"), 0.1, 0.5]), ["a", "b", "c", "d"], lowest=2
+        torch.tensor([*[0.9] * 14, float("nan"), 0.1, 0.5]), "abcdefghijklmnopq"
     )
-    assert [tick.get_text() for tick in ax.get_yticklabels()] == ["c", "d"]
-    assert ax.get_legend().get_texts()[0].get_text() == "mean of all 3 classes: 50.0 %"
+    names = [tick.get_text() for tick in ax.get_yticklabels()]
+    assert names == ["p", "q", *"abcdefghijklm"]
+    mean = ax.get_legend().get_texts()[0].get_text()
+    assert mean == "mean of all 16 classes: 82.5 %"

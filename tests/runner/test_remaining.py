@@ -2,13 +2,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from helpers.base.record import RunRecord
 from helpers.base.terminal import say
-from helpers.runner.plan import make_plan
-from helpers.runner.progress import say_remaining, seconds_before
+from helpers.runner.progress import say_remaining
 from helpers.runner.run import run_notebooks
 
 WriteNotebook = Callable[..., Path]
@@ -29,16 +29,25 @@ def three(notebooks: Path, exports: Path, write_notebook: WriteNotebook) -> None
     ran(exports, "course/03_c", 9, "failed")
 
 
-def said(capsys: pytest.CaptureFixture[str], *names: str, jobs: int = 1) -> str:
-    say_remaining({j.name: seconds_before(j) for j in make_plan(names)}, jobs)
-    return capsys.readouterr().out
+def said(capsys: pytest.CaptureFixture[str], *names: str, **how: Any) -> str:
+    """What is said before the first of these notebooks has run."""
+    run_notebooks(names, **how)
+    lines = capsys.readouterr().out.splitlines()
+    return lines[0] if " left" in lines[0] else ""
 
 
 @pytest.mark.usefixtures("three")
 def test_what_is_left_follows_earlier_runs(capsys: pytest.CaptureFixture[str]) -> None:
-    assert said(capsys) == "3 notebooks left, about 10:00\n"
-    assert said(capsys, jobs=2) == "3 notebooks left, about 05:00\n"
-    assert said(capsys, "02_b", jobs=2) == "1 notebook left, about 05:00\n"
+    left = {"course/01_a": 100.0, "course/02_b": 300.0, "course/03_c": 0.0}
+    say_remaining(left, 1)
+    say_remaining(left, 2)
+    say_remaining({"course/02_b": 300.0}, 2)
+    say_remaining({"course/03_c": 0.0}, 1)
+    assert capsys.readouterr().out.splitlines() == [
+        "3 notebooks left, about 10:00",
+        "3 notebooks left, about 05:00",
+        "1 notebook left, about 05:00",
+    ]
     assert said(capsys, "03_c") == ""
 
 
@@ -46,10 +55,8 @@ def test_what_is_left_follows_earlier_runs(capsys: pytest.CaptureFixture[str]) -
 def test_a_damaged_record_is_no_reason_not_to_run(
     exports: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    one, other, _ = make_plan([])
     (exports / "course/01_a/metrics.json").write_text("{")
-    say_remaining({job.name: seconds_before(job) for job in (one, other)}, 1)
-    assert capsys.readouterr().out == "2 notebooks left, about 10:00\n"
+    assert said(capsys, "01_a", "02_b") == "2 notebooks left, about 10:00"
 
 
 @pytest.mark.usefixtures("three")
@@ -58,13 +65,11 @@ def test_kept_runs_say_how_long_real_ones_take(
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("helpers.runner.progress.REFERENCE", tmp_path / "kept")
+    monkeypatch.setattr("helpers.runner.run.REFERENCE", tmp_path / "kept")
     kept = RunRecord("course/03_c", status="complete", seconds=1000)
     kept.save(tmp_path / "kept/course/03_c.json")
-    assert said(capsys, "03_c") == "1 notebook left, about 16:40\n"
-    [job] = make_plan(["03_c"], quick=True)
-    say_remaining({"course/03_c": seconds_before(job)}, 1)
-    assert capsys.readouterr().out == ""
+    assert said(capsys, "03_c") == "1 notebook left, about 16:40"
+    assert said(capsys, "03_c", quick=True) == ""
 
 
 @pytest.mark.usefixtures("three")

@@ -263,12 +263,16 @@ def test_an_interrupted_runner_leaves_a_true_record(
 
 
 @pytest.fixture
-def within(notebooks: Path) -> Callable[..., list[str]]:
+def within(
+    notebooks: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., list[str]]:
     """Runs for some minutes; the notebooks that ended, in this order."""
+    monkeypatch.setattr("helpers.runner.run.REFERENCE", tmp_path / "kept")
 
-    def within(minutes: float, **kept: RunRecord) -> list[str]:
-        records = {record.notebook: record for record in kept.values()}
-        ended = run_notebooks(minutes=minutes, kept=records)
+    def within(minutes: float, *kept: RunRecord) -> list[str]:
+        for record in kept:
+            record.save(tmp_path / f"kept/{record.notebook}.json")
+        ended = run_notebooks(minutes=minutes)
         assert all(outcome.ok for outcome in ended)
         return [outcome.name for outcome in ended]
 
@@ -291,7 +295,7 @@ def test_what_has_no_whole_run_comes_first_and_what_is_done_last(
     kept_run("course/01_a").save(exports / "course/01_a/metrics.json")
     kept = [kept_run("course/02_b"), kept_run("course/03_c", 1.0, "epochs")]
     order = ["course/03_c", "course/04_d", "course/02_b", "course/01_a"]
-    assert within(5, **{run.notebook: run for run in kept}) == order
+    assert within(5, *kept) == order
 
 
 def test_what_takes_longer_is_not_started_nor_what_needs_it(
@@ -304,7 +308,7 @@ def test_what_takes_longer_is_not_started_nor_what_needs_it(
     write_notebook("02_b", needs=["course/01_a"])
     write_notebook("03_c", needs=["course/04_d"])
     write_notebook("04_d")
-    assert within(5, a=kept_run("course/01_a", 1500)) == ["course/04_d", "course/03_c"]
+    assert within(5, kept_run("course/01_a", 1500)) == ["course/04_d", "course/03_c"]
     last = capsys.readouterr().out.splitlines()[-1]
     assert last == (
         "left out for want of time, or of a need: course/02_b (0 min), course/01_a "
