@@ -85,9 +85,6 @@ class DeclaredNotebook:
     def reductions(self, values: Mapping[str, Any]) -> list[str]:
         """The parameters that make the experiment smaller than by default: fewer
         epochs, seeds, images or pixels.
-
-        Args:
-            values: typed values of parameters.
         """
         return [
             name
@@ -147,11 +144,8 @@ def resolve(name: str) -> list[DeclaredNotebook]:
 def with_needs(
     names: Iterable[str], notebooks: Iterable[DeclaredNotebook]
 ) -> list[str]:
-    """Notebooks with all that they need, and these in turn, in order of name.
-
-    Args:
-        names: of notebooks; one that is not declared needs nothing.
-        notebooks: all that are declared.
+    """Notebooks with all that they need, and these in turn, in order of name; one that
+    is not among those declared needs nothing.
     """
     needs = {notebook.name: notebook.needs for notebook in notebooks}
     found = set(names)
@@ -171,11 +165,7 @@ def read_checked_in(path: Path) -> DeclaredNotebook:
 
 
 def read_notebook(path: Path, content: bytes | None = None) -> DeclaredNotebook:
-    """Reads what a notebook declares.
-
-    Args:
-        path: the ``.ipynb`` file.
-        content: what it holds; None reads it.
+    """Reads what a notebook declares, from its file or from ``content`` in its place.
 
     Raises:
         NotebookError: the file is no notebook, or its parameters, its needs or what

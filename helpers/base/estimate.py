@@ -8,8 +8,8 @@ from __future__ import annotations
 import math
 import statistics
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from dataclasses import dataclass
+from typing import Literal
 
 from helpers.base.errors import ConfigError
 
@@ -62,7 +62,6 @@ class Estimate:
         return text.replace("-", "−") + _SIGNS.get(self.unit, "")
 
     def _digits(self, mean: float, half: float) -> int:
-        """Digits after the point."""
         rounded = {
             "seconds": mean >= 10,
             "number": mean >= 1000 or mean.is_integer(),
@@ -83,10 +82,6 @@ class Estimate:
             return f"{self.number} (one {self.over.removesuffix('s')})"
         return f"{self.number} ({self.count} {self.over})"
 
-    def as_row(self) -> dict[str, Any]:
-        """What a file keeps."""
-        return asdict(self)
-
 
 def exact(value: float, unit: Unit | None = None) -> Estimate:
     """A number without chance in it: counted, or computed."""
@@ -106,8 +101,8 @@ def estimate(
 
     Args:
         values: one per seed, or per fold of a cross-validation.
-        unit: what they are.
-        over: what there is one value for.
+        unit: as of ``Estimate``.
+        over: likewise.
         shared: test images per training image where values come from folds that share
             training images: their variance is larger than it looks by that much (Nadeau
             and Bengio, Inference for the generalization error, 2003).

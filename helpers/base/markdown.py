@@ -9,12 +9,8 @@ from collections.abc import Collection, Iterable, Sequence
 def markdown_table(
     header: Sequence[str], rows: Iterable[Sequence[str]], *, right: Collection[str] = ()
 ) -> str:
-    """A table; a ``|`` in a cell is escaped.
-
-    Args:
-        header: names of the columns.
-        rows: cells, as many as columns.
-        right: the columns that are aligned to the right, as numbers are.
+    """A table; a ``|`` in a cell is escaped, columns named in ``right`` are aligned
+    there, as numbers are.
     """
     rule = ["--:" if column in right else "---" for column in header]
     cells = [[cell.replace("|", "\\|") for cell in row] for row in (header, *rows)]

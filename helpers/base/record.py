@@ -184,7 +184,7 @@ class RunRecord:
             temporary.write_text(text, encoding="utf-8")
 
     def content(self) -> dict[str, Any]:
-        """What a file keeps."""
+        """What a file keeps of it."""
         items = asdict(self).items()
         return {name: value for name, value in items if value or name not in OPTIONAL}
 
@@ -193,26 +193,16 @@ class RunRecord:
         return json.dumps(kept, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 
-def summarize(
-    values: Iterable[float], over: str = "seeds", *, shared: float = 0.0
-) -> dict[str, Any]:
+def summarize(values: Iterable[float], over: str = "seeds") -> dict[str, Any]:
     """The mean of several values and how sure it is, as a record keeps it.
 
-    Args:
-        values: one per seed, or per repeat of a cross-validation.
-        over: which of them.
-        shared: as of ``estimate``.
-
     Returns:
-        ``mean``; ``std``, the sample's standard deviation (0 for one value); ``ci95``,
-        half the width of the 95 % t-interval of the mean (None for one value); the
-        ``values``; ``over``, where they are not of seeds.
-
-    Raises:
-        ConfigError: there is no value, or one that is not a finite number.
+        ``mean`` and ``ci95``, as of ``estimate``, which also says what it raises;
+        ``std``, the sample's standard deviation (0 for one value); the ``values``;
+        ``over``, where they are not of seeds.
     """
     numbers = [float(value) for value in values]
-    found = estimate(numbers, over=over, shared=shared)
+    found = estimate(numbers, over=over)
     std = statistics.stdev(numbers) if len(numbers) > 1 else 0.0
     summary = {"mean": found.mean, "std": std, "ci95": found.ci95, "values": numbers}
     return summary if over == "seeds" else summary | {"over": over}

@@ -98,14 +98,10 @@ def kind_of(folder: Path) -> str:
 
 
 def executed_notebooks(names: Sequence[str], *, quick: bool = False) -> list[Path]:
-    """The executed notebooks that a user means.
+    """The executed notebooks that a user means by names of assignments and notebooks,
+    or paths of ``.ipynb`` files; by none, every run there is.
 
     One that was executed and saved in JupyterLab is copied to its trial run.
-
-    Args:
-        names: assignments, notebooks or paths of ``.ipynb`` files; none means every run
-            there is.
-        quick: whether quick runs are meant.
 
     Raises:
         NotebookError: a name is unknown, or that notebook has not been run.
@@ -132,11 +128,8 @@ def executed_notebooks(names: Sequence[str], *, quick: bool = False) -> list[Pat
 def load_records(
     root: Path, names: Iterable[str] | None = None
 ) -> dict[str, RunRecord]:
-    """The record of each of these notebooks that has a complete run, by name.
-
-    Args:
-        root: the folder of run folders.
-        names: of notebooks; None takes all.
+    """The record of each of these notebooks (None: of all) that has a complete run
+    below ``root``, by name.
 
     Raises:
         ExportError: a record is damaged or of another version.
@@ -147,7 +140,6 @@ def load_records(
 
 
 def _complete(folder: Path) -> RunRecord | None:
-    """The record of a run that is complete."""
     path = folder / "metrics.json"
     record = RunRecord.load(path) if path.is_file() else None
     return record if record and record.status == "complete" else None

@@ -83,7 +83,7 @@ def findings_table(record: RunRecord) -> str:
     return markdown_table(header, rows, right={"measured"})
 
 
-def show_finding(row: Mapping[str, Any], replaced: str = "") -> None:
+def show_finding(row: Mapping[str, Any], replaced: str) -> None:
     """Shows a verdict with the sentence that it is about, and the numbers."""
     section = f"{row['section']}: " if row["section"] else ""
     text = str(row["text"]).removesuffix(".")

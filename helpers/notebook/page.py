@@ -64,10 +64,7 @@ class Page:
         """Shows a figure that another notebook has saved, and keeps a copy of it.
 
         ``source`` is notebook and figure, ``caltech101/01_lenet5/lenet5_curves``; the
-        figure keeps its name unless it is given another.
-
-        Raises:
-            NotebookError: that notebook has not been run, or has no such figure.
+        figure keeps its name unless it is given another. Raises as ``saved_file``.
         """
         name = name or source.rpartition("/")[2]
         for kind in ("png", "pdf"):

@@ -61,12 +61,9 @@ def _in_jupyter() -> bool:
 class Live:
     """A line that is redrawn, in JupyterLab with a bar and the curves of the point.
 
-    In the end it says what was trained; a KeyboardInterrupt says where it was.
-
-    Args:
-        points: that are trained.
-        epochs: of all of them together; the time left follows from their mean so far.
-        jobs: points trained side by side.
+    The time left follows from the mean of all ``epochs`` so far, and from how many
+    ``jobs`` are done side by side. In the end it says what was trained; a
+    KeyboardInterrupt says where it was.
     """
 
     def __init__(self, points: int, epochs: int, jobs: int) -> None:

@@ -9,7 +9,7 @@ import platform
 import random
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -60,14 +60,12 @@ Rows = Mapping[str, Experiment] | Mapping[str, Mapping[str, Experiment]]
 
 
 def start_run(name: str) -> Run:
-    """Opens the run of a notebook: parameters, seeds, device, folder, ``metrics.json``.
+    """Opens the run of a notebook, ``caltech101/01_lenet5``: parameters, seeds, device,
+    folder, ``metrics.json``.
 
     A parameter has the value that the calling notebook or script has given to its name,
     else its default; text that stands for a number or a truth value, as plain papermill
     passes it, is converted in place.
-
-    Args:
-        name: assignment and notebook, ``caltech101/01_lenet5``.
 
     Raises:
         NotebookError: there is no such notebook.
@@ -130,11 +128,8 @@ class Run(Page):
     def use_data(self, *data: Splits, replaces: str = "") -> None:
         """Notes which data the results are about, and shows how many images they have.
 
-        Says so loudly if any are a synthetic stand-in: then nothing is judged.
-
-        Args:
-            data: the splits.
-            replaces: what they stand in for where the course's own are others.
+        Says so loudly if any are a synthetic stand-in: then nothing is judged. Where
+        the course's own are others, ``replaces`` names these.
         """
         self._data = data
         sets = [
@@ -159,10 +154,7 @@ class Run(Page):
         """What other notebooks have measured, for a run that reports on them.
 
         Says so loudly if any of them ran on drawn images, with random weights for
-        pretrained ones, or in reduced form.
-
-        Raises:
-            NotebookError: some of them have not been run to their end.
+        pretrained ones, or in reduced form. Raises as ``completed_runs``.
         """
         records = completed_runs(notebooks, self.name)
         self._record.data |= as_one([record.data for record in records.values()])
@@ -179,10 +171,7 @@ class Run(Page):
         Args:
             source: the notebook (``caltech101/01_lenet5``), with the file's name where
                 it saves several (``lines/01_foundations/model_mnist``).
-            trained_on: ``real`` or ``synthetic`` to refuse the other.
-
-        Raises:
-            ModelError: as ``helpers.models.load_model``.
+            trained_on: as of ``helpers.models.load_model``, which says what it raises.
         """
         path = find_model(source, trained_on=trained_on)
         saved = load_model(path, trained_on=trained_on)
@@ -197,11 +186,8 @@ class Run(Page):
     def use_backbone(self, name: str, weights: str, *, course: str = "") -> None:
         """Notes which pretrained network the results rest on.
 
-        Args:
-            name: of the network, ``alexnet``.
-            weights: which weights it was given, as ``load_backbone`` says it; with
-                ``random`` ones nothing is judged, which is said loudly.
-            course: the network that the course names; a result with another says so.
+        With ``random`` weights nothing is judged, which is said loudly. A result with
+        another network than the one that the course names says so.
         """
         self._record.data |= {"backbone": name, "weights": weights}
         if course and name != course:
@@ -253,8 +239,8 @@ class Run(Page):
         Args:
             name: of the comparison and its files, ``ablation``.
             rows: experiments by the name of the row, or groups of them.
-            splits: as of ``train``, like ``seeds``.
-            seeds: how many.
+            splits: as of ``train``.
+            seeds: likewise.
             baseline: the row that the others are compared with; None takes the first.
             test: whether rows are measured on the test set too. Choices are made on
                 validation: leave it out wherever one of the rows is chosen.
@@ -318,9 +304,6 @@ class Run(Page):
             model: what they are about, ``improved_cnn``.
             over: what there is one value for.
             metrics: named ``<split>_<measure>``: ``valid_accuracy=[0.84, 0.85]``.
-
-        Raises:
-            ConfigError: a metric has no values, or some that are no finite numbers.
         """
         found = {m: summarize(np.atleast_1d(v), over) for m, v in metrics.items()}
         self._keep(model, found)
@@ -352,11 +335,10 @@ class Run(Page):
         number = found if isinstance(found, Estimate) else exact(found)
         bounds = {"at_least": at_least, "at_most": at_most}
         bounds = {name: bound for name, bound in bounds.items() if bound is not None}
-        verdict = "not judged"
-        if not (self._record.drawn or self._record.untrained):
-            verdict = judge(number, **bounds, asked=bool(section))
-        what = {"section": section, "text": text, "estimate": number.as_row()}
-        row = {**what, **bounds, "verdict": verdict}
+        row = {"section": section, "text": text, "estimate": asdict(number), **bounds}
+        no_result = self._record.drawn or self._record.untrained
+        judged = judge(number, **bounds, asked=bool(section))
+        row["verdict"] = "not judged" if no_result else judged
         self._record.findings.append(row)
         self._save()
         show_finding(row, self._record.replaced)
@@ -381,21 +363,13 @@ class Run(Page):
             at_least = 0.0
         self.ask("", text, found, at_least=at_least, at_most=at_most)
 
-    def estimate(
-        self, values: Sequence[float], unit: Any = "number", over: str = "seeds"
-    ) -> Estimate:
-        """The mean of values with its interval, for a finding about them."""
-        return estimate(values, unit, over)
+    estimate = staticmethod(estimate)  # of values, for a finding about them
 
     def save(
         self, point: Trained, *, data: Splits | None = None, name: str = "model"
     ) -> None:
-        """Saves a trained network with the classes and image format of its data.
-
-        Args:
-            point: the network.
-            data: what it was trained on; None: the run's data.
-            name: of the file, without its suffix, where a run saves several networks.
+        """Saves a trained network with the classes and image format of its data, as
+        ``<name>.pt``.
 
         Raises:
             NotebookError: the run does not use one set of data, and ``data`` is None.
@@ -445,7 +419,7 @@ class Run(Page):
         splits: Splits,
         **how: Any,
     ) -> T:
-        """Trains every row so many times; points are kept, to resume from."""
+        """Trains every row so many times, and keeps the points, to resume from."""
         jobs = effective_n_jobs(self.parameters.get("jobs", 1))
         epochs = times * sum(row.config.epochs for row in rows.values())
         how |= {"folder": work_dir(self.name), "jobs": jobs}

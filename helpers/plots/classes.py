@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -32,37 +33,27 @@ NAMED_CLASSES = 25  # a matrix names this many classes at its axes; more would o
 
 def plot_class_counts(splits: Splits) -> Axes:
     """Images per class and split, stacked, the largest class first."""
-    counts = {
-        name: torch.bincount(split.labels, minlength=len(splits.classes))
-        for name, split in splits.parts.items()
-    }
-    total = torch.stack(list(counts.values())).sum(0)
-    order = total.argsort(descending=True, stable=True)
-    names = [plain(splits.classes[i]) for i in order.tolist()]
+    counts = pd.DataFrame(index=[plain(name) for name in splits.classes])
+    for name, split in splits.parts.items():
+        sizes = torch.bincount(split.labels, minlength=len(splits.classes))
+        counts[SPLIT_NAMES[name]] = sizes.numpy()
+    totals = counts.sum(axis=1).to_numpy()
+    order = np.argsort(-totals, kind="stable")
+    named = len(order) <= NAMED_CLASSES
     ax = new_axes(PAGE_WIDTH, 2.6)
-    named = len(names) <= NAMED_CLASSES
-    below = np.zeros(len(names))
-    for split, values in counts.items():
-        height = values[order].numpy()
-        ax.bar(
-            range(len(names)),
-            height,
-            0.8 if named else 1,
-            below,
-            color=SPLIT_COLORS[split],
-            label=SPLIT_NAMES[split],
-            linewidth=0,
-        )
-        below += height
+    colors: list[Any] = [SPLIT_COLORS[name] for name in splits.parts]
+    width = 0.8 if named else 1
+    counts.iloc[order].plot.bar(
+        stacked=True, ax=ax, color=colors, width=width, linewidth=0, xlabel="class"
+    )
     ax.set_ylabel("images")
     ax.margins(x=0.01)
-    if named:
-        ax.set_xticks(range(len(names)), names, rotation=90)
-        ax.set_xlabel("class")
-    else:
-        largest, smallest = (f"{names[i]} ({below[i]:.0f})" for i in (0, -1))
-        ax.set_xlabel(f"the {len(names)} classes, from {largest} to {smallest}")
-    ax.legend()
+    if not named:
+        ax.set_xticks([])
+        largest, smallest = (
+            f"{counts.index[order[i]]} ({totals[order[i]]})" for i in (0, -1)
+        )
+        ax.set_xlabel(f"the {len(order)} classes, from {largest} to {smallest}")
     return ax
 
 

@@ -57,15 +57,8 @@ class Outcome:
 def execute(
     job: Job, *, timeout: float = math.inf, export: Export | None = None
 ) -> Outcome:
-    """Runs one notebook into its run folder and exports it.
-
-    Args:
-        job: the notebook and its parameters.
-        timeout: seconds that the whole notebook may take.
-        export: makes documents of the executed notebook; None makes none.
-
-    Returns:
-        The outcome; a notebook that fails is an outcome too, not an exception.
+    """Runs one notebook into its run folder, in at most ``timeout`` seconds, and
+    exports it. One that fails is an outcome too, not an exception.
     """
     try:
         with writing(job.exports):
@@ -136,7 +129,7 @@ def _execute(job: Job, timeout: float, export: Export | None) -> Outcome:
 def _run(
     job: Job, folder: Path, timeout: float, log: TextIO
 ) -> tuple[Status, str, str]:
-    """Runs it; returns how it ended and, if it failed, why and what to do about it."""
+    """How it ended and, if it failed, why and what to do about it."""
     # They take a second to import, which no other command should wait for.
     from nbclient.exceptions import CellTimeoutError, DeadKernelError  # noqa: PLC0415
     from papermill.exceptions import PapermillExecutionError  # noqa: PLC0415

@@ -39,11 +39,6 @@ class Job:
         return self.notebook.name
 
     @property
-    def needs(self) -> tuple[str, ...]:
-        """The notebooks whose models it loads."""
-        return self.notebook.needs
-
-    @property
     def folder(self) -> Path:
         """Where it is written until it has ended."""
         return unfinished_dir(self.exports, self.name)
@@ -139,7 +134,7 @@ def _check_known(
 
 def _check_needs(jobs: Mapping[str, Job]) -> None:
     for job in jobs.values():
-        needs = [need for need in job.needs if need not in jobs]
+        needs = [need for need in job.notebook.needs if need not in jobs]
         made = load_records(job.exports, needs)
         if missing := [need for need in needs if need not in made]:
             raise NotebookError(
@@ -148,7 +143,8 @@ def _check_needs(jobs: Mapping[str, Job]) -> None:
                 f"Run first: {run_command(' '.join(missing), quick=job.quick)}"
             )
     try:
-        TopologicalSorter({name: job.needs for name, job in jobs.items()}).prepare()
+        graph = {name: job.notebook.needs for name, job in jobs.items()}
+        TopologicalSorter(graph).prepare()
     except CycleError as error:
         circle = " needs ".join(reversed(error.args[1]))
         raise NotebookError(

@@ -8,7 +8,6 @@ from itertools import groupby
 from statistics import fmean
 from typing import TextIO
 
-from joblib import effective_n_jobs
 from tqdm import tqdm
 
 from helpers.base.terminal import say
@@ -19,11 +18,8 @@ SHOWN = 10  # lines of progress that a page shows without folding them
 
 
 class LogStream:
-    """What papermill writes the output of cells to.
-
-    Args:
-        log: takes everything as it comes.
-        name: stands before each line on the terminal.
+    """What papermill writes the output of cells to: ``log`` takes everything as it
+    comes; on the terminal, ``name`` stands before each line.
     """
 
     def __init__(self, log: TextIO, name: str) -> None:
@@ -66,7 +62,7 @@ def say_remaining(left: Mapping[str, float], jobs: int) -> None:
     known = [seconds for seconds in left.values() if seconds]
     about = ""
     if known:
-        seconds = fmean(known) * max(1, len(left) / effective_n_jobs(jobs))
+        seconds = fmean(known) * max(1, len(left) / jobs)
         about = f", about {tqdm.format_interval(seconds)}"
     if known or len(left) > 1:
         say(f"{len(left)} notebook{'s' * (len(left) > 1)} left{about}")

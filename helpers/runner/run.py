@@ -83,7 +83,7 @@ def run_notebooks(
     while ready := [
         job
         for name, job in waiting.items()
-        if missing.isdisjoint(job.needs) and took.get(name, 0.0) < _left(end)
+        if missing.isdisjoint(job.notebook.needs) and took.get(name, 0.0) < _left(end)
     ]:
         limit = min(_left(end), timeout or math.inf)
         run = partial(execute, timeout=limit, export=export)
@@ -98,7 +98,7 @@ def run_notebooks(
         say(f"left out for want of time, or of a need: {', '.join(late)}")
         return outcomes
     for job in waiting.values():
-        need = next(need for need in job.needs if need in missing)
+        need = next(need for need in job.notebook.needs if need in missing)
         why = f"it needs what {need} makes, which did not complete"
         outcomes.append(not_run(job, "skipped", why))
     return outcomes

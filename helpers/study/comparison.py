@@ -8,7 +8,7 @@ import pandas as pd
 
 from helpers.base.errors import ConfigError
 from helpers.base.estimate import Estimate, unit_of
-from helpers.plots.curves import plot_comparison
+from helpers.plots import plot_comparison
 from helpers.plots.style import SPLIT_NAMES
 from helpers.study.study import Output, Study, file_name
 
@@ -75,7 +75,7 @@ class Comparison(dict[str, Study]):
         metric: str | None = None,
         level: float = 0.95,
     ) -> Estimate:
-        """How far a row lies above another, None being the baseline.
+        """How far a row lies above another, or above the baseline.
 
         What the seeds share, such as the order of the images, cancels out: the interval
         (at ``level``) is narrower than that of two means would be.
@@ -133,10 +133,8 @@ class Comparison(dict[str, Study]):
         return said
 
     def table(self, *metrics: str) -> pd.DataFrame:
-        """A row for each study: the metric, the difference to the baseline, and others.
-
-        Args:
-            metrics: shown besides; none takes training accuracy and validation loss.
+        """A row for each study: the metric, the difference to the baseline, and other
+        ``metrics``: by default training accuracy and validation loss.
         """
         usual = [m for m in _BESIDES if m in self[self.baseline].metrics]
         besides = [m for m in metrics or usual if m != self.metric]

@@ -20,13 +20,14 @@ from helpers.base.estimate import Estimate, estimate, unit_of
 from helpers.base.record import estimate_of, summarize
 from helpers.data.splits import Split, Splits
 from helpers.models.heads import Heads, heads_of
-from helpers.plots.classes import (
+from helpers.plots import (
     most_confused,
     plot_class_accuracy,
     plot_confusion_matrix,
+    plot_curves,
+    plot_image_grid,
+    plot_learning_curves,
 )
-from helpers.plots.curves import plot_curves, plot_learning_curves
-from helpers.plots.grids import plot_image_grid
 from helpers.plots.style import SPLIT_NAMES
 from helpers.training.cross_validation import CrossValidated, pool
 from helpers.training.evaluate import Evaluation
@@ -37,15 +38,15 @@ MEASURES = ("loss", "accuracy", "mean_class_accuracy", "f1_macro")
 
 
 class Output(Protocol):
-    """What shows and keeps figures and tables: a notebook's ``Run``."""
+    """What shows figures and tables and keeps them by name: a notebook's ``Run``."""
 
-    def figure(
+    def figure(  # noqa: D102
         self, picture: Figure | Axes, name: str, *, alt: str, caption: str = ""
-    ) -> None:
-        """Shows a figure and keeps it under ``name``."""
+    ) -> None: ...
 
-    def table(self, frame: pd.DataFrame, name: str, *, caption: str = "") -> None:
-        """Shows a table and keeps it under ``name``."""
+    def table(  # noqa: D102
+        self, frame: pd.DataFrame, name: str, *, caption: str = ""
+    ) -> None: ...
 
 
 class Study:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -71,7 +72,7 @@ def finding() -> Callable[..., dict[str, Any]]:
         found: Estimate = ASKED,
     ) -> dict[str, Any]:
         row = {"section": section, "text": text, "verdict": verdict}
-        return row | {"estimate": found.as_row(), "at_least": 0.71}
+        return row | {"estimate": asdict(found), "at_least": 0.71}
 
     return made
 
