@@ -147,14 +147,9 @@ def data_check(names: Sequence[str]) -> None:
     help="Notebooks side by side.",
 )
 @click.option(
-    "--timeout",
-    type=click.FloatRange(0, min_open=True),
-    help="Seconds that each notebook may take.",
-)
-@click.option(
     "--minutes",
     type=click.FloatRange(0, min_open=True),
-    help="For all: one by one, first what has no whole run; nothing that takes longer.",
+    help="One by one, first what has no whole run; nothing that takes longer.",
 )
 @formats_option
 @flag("--no-export", help="Make no documents.")

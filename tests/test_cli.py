@@ -257,7 +257,7 @@ def test_run_refuses_what_it_does_not_know(
         ["run", "-p", "epochs"],
         ["run", "-p", "=2"],
         ["run", "--jobs", "0"],
-        ["run", "--timeout", "0"],
+        ["run", "--minutes", "0"],
         ["run", "--formats", "docx"],
         ["export", "--formats", ""],
         ["predict", "model.pt"],

@@ -42,8 +42,7 @@ class DeclaredNotebook:
 
     Attributes:
         name: assignment and notebook, ``caltech101/01_lenet5``.
-        path: the ``.ipynb`` file.
-        title: its first heading; empty if it has none.
+        title: its first heading; may be empty.
         parameters: by name, in the order of the cell tagged ``parameters``.
         needs: the names of the notebooks whose models it loads.
         figure: the name of the one that stands for it in the gallery; may be empty.

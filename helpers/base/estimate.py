@@ -154,12 +154,7 @@ def judge(
 ) -> str:
     """What a number allows to say of a demand or a claim about it.
 
-    Args:
-        found: the number.
-        at_least: its lower bound; reaching it exactly is enough for what is asked, a
-            claim must pass it.
-        at_most: its upper bound, likewise.
-        asked: whether somebody asks for it, or the notebook claims it.
+    Reaching a bound exactly is enough for what is ``asked``; a claim must pass it.
 
     Returns:
         Of what is asked ``met`` (by the whole interval), ``met on average`` (by the

@@ -28,7 +28,6 @@ class Parameter:
     training set``.
 
     Attributes:
-        name: its name.
         type: ``int``, ``float``, ``bool`` or ``str``, a ``list[…]`` of one of them, any
             of these ``| None``.
         default: the value of the real experiment.

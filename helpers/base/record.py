@@ -66,20 +66,16 @@ class RunRecord:
     """The content of a ``metrics.json``.
 
     Attributes:
-        notebook: its name, ``caltech101/01_lenet5``.
-        status: how the run ended, or that it has not.
         data: ``name``, ``source`` (``real`` or ``synthetic``) and ``splits`` (images in
             each); of a run that starts from a pretrained network also ``backbone`` and
             ``weights``.
-        parameters: the values that the run used.
-        reduced: which of them make it smaller than the notebook's own experiment.
+        reduced: the parameters that make it smaller than the notebook's own experiment.
         results: for each model, each metric (``valid_accuracy``) as ``summarize`` gives
             it.
         findings: what is asked of the results or claimed of them: ``section`` of the
             assignment (empty for a claim), ``text``, ``estimate`` (the fields of an
             ``Estimate``), ``at_least`` and ``at_most`` where there is such a bound, and
             the ``verdict``, one of ``VERDICTS``.
-        environment: ``device``, ``torch``, ``python``, ``commit`` and the like.
         seconds: wall time of the run.
         error: why it did not complete.
         process: that it runs in, as ``save`` notes it.
@@ -138,7 +134,9 @@ class RunRecord:
 
     def estimate(self, model: str, metric: str) -> Estimate:
         """A result with its interval; raises as ``values``."""
-        return estimate_of(metric, self._summary(model, metric))
+        found = self._summary(model, metric)
+        over, count = found.get("over", "seeds"), len(found["values"])
+        return Estimate(found["mean"], found["ci95"], count, unit_of(metric), over)
 
     def _summary(self, model: str, metric: str) -> dict[str, Any]:
         known = self.results.get(model, {})
@@ -206,12 +204,6 @@ def summarize(values: Iterable[float], over: str = "seeds") -> dict[str, Any]:
     std = statistics.stdev(numbers) if len(numbers) > 1 else 0.0
     summary = {"mean": found.mean, "std": std, "ci95": found.ci95, "values": numbers}
     return summary if over == "seeds" else summary | {"over": over}
-
-
-def estimate_of(metric: str, summary: Mapping[str, Any]) -> Estimate:
-    """A metric as it was measured, from what ``summarize`` has made of it."""
-    over, count = summary.get("over", "seeds"), len(summary["values"])
-    return Estimate(summary["mean"], summary["ci95"], count, unit_of(metric), over)
 
 
 def reached(finding: Mapping[str, Any]) -> str:

@@ -206,13 +206,10 @@ class Run(Page):
         *,
         seeds: int,
     ) -> Study:
-        """Trains an experiment with several seeds and records what they reach.
+        """Trains an experiment with several seeds (0, 1, …), and records what they
+        reach.
 
-        Args:
-            name: of the study, ``improved_cnn``: in ``metrics.json`` and in files.
-            experiment: the network and how it is trained.
-            splits: the data.
-            seeds: how many (0, 1, …).
+        ``name`` is that of the study in ``metrics.json`` and in files.
         """
         one = {name: experiment}
         trained = self._train(run_experiments, seeds, one, splits, seeds=seeds)
@@ -236,14 +233,9 @@ class Run(Page):
     ) -> Comparison:
         """Trains several experiments with the same seeds, to be compared pairwise.
 
-        Args:
-            name: of the comparison and its files, ``ablation``.
-            rows: experiments by the name of the row, or groups of them.
-            splits: as of ``train``.
-            seeds: likewise.
-            baseline: the row that the others are compared with; None takes the first.
-            test: whether rows are measured on the test set too. Choices are made on
-                validation: leave it out wherever one of the rows is chosen.
+        ``rows`` are experiments by the name of the row, or groups of them; see
+        ``Comparison`` for the baseline. With ``test`` they are measured on the test set
+        too. Choices are made on validation: leave it out wherever a row is chosen.
         """
         flat, groups = _ungroup(rows)
         trained = self._train(run_experiments, seeds, flat, splits, seeds=seeds)
@@ -298,12 +290,9 @@ class Run(Page):
         return Comparison(name, studies, self, groups=groups)
 
     def record(self, model: str, *, over: str = "seeds", **metrics: ArrayLike) -> None:
-        """Keeps results that no study has measured, and writes them at once.
-
-        Args:
-            model: what they are about, ``improved_cnn``.
-            over: what there is one value for.
-            metrics: named ``<split>_<measure>``: ``valid_accuracy=[0.84, 0.85]``.
+        """Keeps results of a model that no study has measured, and writes them at once:
+        ``run.record("cnn", valid_accuracy=[0.84, 0.85])``, one value for each of
+        ``over``.
         """
         found = {m: summarize(np.atleast_1d(v), over) for m, v in metrics.items()}
         self._keep(model, found)
@@ -356,7 +345,7 @@ class Run(Page):
         Args:
             text: the claim, a full sentence without numbers.
             found: the number that decides: ``ablation.gain("dropout")``.
-            at_least: what the number must lie above; without any bound, 0.
+            at_least: what it must lie above; without any bound, 0.
             at_most: what it must lie below.
         """
         if at_least is None and at_most is None:

@@ -94,7 +94,7 @@ def plot_confusion_matrix(
 
     Args:
         labels: true classes, ``int64`` (N,).
-        predictions: predicted classes, ``int64`` (N,).
+        predictions: predicted classes, likewise.
         classes: names, in the order of the labels.
     """
     counts = confusion_matrix(labels, predictions, labels=range(len(classes)))

@@ -33,7 +33,7 @@ LOOKS = (("-", "o"), ("--", "s"), ("-.", "D"), (":", "^"))  # line and marker
 
 
 def plot_history(
-    histories: History | Sequence[History],
+    histories: Sequence[History],
     *,
     metric: Literal["loss", "accuracy"] = "loss",
     ax: Axes | None = None,
@@ -41,8 +41,8 @@ def plot_history(
     """Training, validation and, where it was recorded, test curve over the epochs.
 
     Args:
-        histories: of one network, or of several: their mean, and a band from the lowest
-            to the highest.
+        histories: of several networks: their mean, and a band from the lowest to the
+            highest.
         metric: ``loss`` (cross-entropy in nats) or ``accuracy`` (in percent).
         ax: where to draw; None makes a figure.
     """
@@ -57,7 +57,7 @@ def plot_history(
 
 
 def plot_curves(
-    histories: History | Sequence[History],
+    histories: Sequence[History],
     columns: Mapping[str, str],
     *,
     quantity: str,
@@ -82,7 +82,7 @@ def plot_curves(
     return ax
 
 
-def plot_learning_curves(histories: History | Sequence[History]) -> Figure:
+def plot_learning_curves(histories: Sequence[History]) -> Figure:
     """Loss and accuracy side by side; see ``plot_history``."""
     figure, (left, right) = plt.subplots(
         1, 2, figsize=(PAGE_WIDTH, 2.7), layout="constrained"
@@ -93,14 +93,13 @@ def plot_learning_curves(histories: History | Sequence[History]) -> Figure:
 
 
 def _draw_curves(
-    histories: History | Sequence[History],
+    histories: Sequence[History],
     curves: Iterable[tuple[str, str, Color, tuple[str, str]]],
     ax: Axes | None = None,
 ) -> Axes:
     """Of each label, column (if there is one), colour and look the mean and range."""
     ax = ax or new_axes(4.5, 3.0)
-    several = [histories] if isinstance(histories, History) else histories
-    frames = [history.frame for history in several]
+    frames = [history.frame for history in histories]
     for label, column, color, (line, marker) in curves:
         if column not in frames[0]:
             continue
@@ -141,8 +140,8 @@ def plot_comparison(
         results: values by the variant's name, one per seed; the first is drawn on top.
         halves: by name half the width of the intervals; None takes the values for
             independent ones.
-        quantity: what the values are.
-        share: whether they are shares (0–1), shown in percent.
+        quantity: as of ``plot_curves``.
+        share: likewise.
         reference: name and value of what to compare with, drawn as a vertical line.
         unit: what there is one value for: a ``seed``, or a ``repeat``.
         ax: where to draw; None makes a figure.
@@ -181,8 +180,8 @@ def plot_responses(
     Args:
         responses: by the transformation's name, by strength in ascending order: shares
             (0–1), one per repeat.
-        quantities: by name what its strength is, with its unit.
-        neutral: by name the strength that changes nothing, marked by a vertical line.
+        quantities: what each strength is, with its unit.
+        neutral: the strength that changes nothing, marked by a vertical line.
         chance: what guessing reaches, marked by a horizontal line.
     """
     rows = -(-len(responses) // 3)

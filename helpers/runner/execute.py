@@ -15,7 +15,7 @@ import click
 from helpers.base.errors import ExportError
 from helpers.base.files import write_atomic, writing
 from helpers.base.record import RunRecord, Status
-from helpers.base.runs import GIVEN, place, unfinished
+from helpers.base.runs import GIVEN, place, run_command, unfinished
 from helpers.base.terminal import say
 from helpers.runner.plan import Job
 from helpers.runner.progress import LogStream
@@ -31,12 +31,9 @@ class Outcome:
     """What became of one job.
 
     Attributes:
-        name: the notebook.
-        folder: its run folder.
         status: as in its record, or ``skipped``: what it needs was not made.
         reason: why it is not ``ok``, in one line; empty if it is.
         hint: what the user can do about that.
-        seconds: wall time.
         files: what was exported.
     """
 
@@ -70,7 +67,8 @@ def execute(
 
 def not_run(job: Job, status: Literal["failed", "skipped"], why: str) -> Outcome:
     """The outcome of a job for which something else is in the way."""
-    return Outcome(job.name, job.folder, status, why, f"then: {job.command}")
+    hint = f"then: {run_command(job.name, quick=job.quick)}"
+    return Outcome(job.name, job.folder, status, why, hint)
 
 
 def is_running(job: Job) -> bool:
@@ -142,7 +140,7 @@ def _run(
         log.write(click.unstyle("\n".join(["", *error.traceback])))
     except CellTimeoutError:
         status, reason = "timeout", f"it took longer than {timeout:g} s"
-        hint = f"give it more time, or no limit: --timeout {2 * timeout:g}"
+        hint = "it goes on after its last epoch if it is run again"
     except DeadKernelError:
         status, reason = "killed", "its kernel was killed"
         hint = (

@@ -22,7 +22,6 @@ class Job:
     """One notebook to run.
 
     Attributes:
-        notebook: what it declares.
         parameters: the values that replace its defaults, typed.
         exports: the folder that holds the run folders.
         quick: whether these are the quick settings.
@@ -43,11 +42,6 @@ class Job:
         """Where it is written until it has ended."""
         return unfinished_dir(self.exports, self.name)
 
-    @property
-    def command(self) -> str:
-        """What a user types to run it."""
-        return run_command(self.name, quick=self.quick)
-
 
 def make_plan(
     names: Sequence[str] = (),
@@ -65,7 +59,6 @@ def make_plan(
 
     Raises:
         NotebookError: a name is unknown, or the needs cannot be met.
-        ExportError: the record of a run that is needed cannot be read.
         ConfigError: a parameter is unknown to all these notebooks, or ill-typed.
     """
     selected = [found for name in names for found in resolve(name)] or find_notebooks()

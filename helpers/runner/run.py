@@ -32,7 +32,6 @@ def run_notebooks(
     names: Sequence[str] = (),
     *,
     jobs: int = 1,
-    timeout: float | None = None,
     export: Export | None = None,
     minutes: float | None = None,
     **options: Any,
@@ -51,7 +50,6 @@ def run_notebooks(
     Args:
         names: as of ``make_plan``, like ``options``.
         jobs: notebooks that run side by side.
-        timeout: as of ``execute``, like ``export``.
         export: makes documents of each complete notebook.
         minutes: for all of it; None for no limit.
         options: ``quick`` and ``parameters``.
@@ -85,10 +83,9 @@ def run_notebooks(
         for name, job in waiting.items()
         if missing.isdisjoint(job.notebook.needs) and took.get(name, 0.0) < _left(end)
     ]:
-        limit = min(_left(end), timeout or math.inf)
-        run = partial(execute, timeout=limit, export=export)
+        run = partial(execute, timeout=_left(end), export=export)
         for outcome in _run(run, ready[:1] if minutes else ready, jobs, done):
-            if outcome.status != "timeout" or _left(end) > 0:
+            if outcome.status != "timeout":
                 del waiting[outcome.name]
                 outcomes.append(outcome)
             if outcome.status == "complete":

@@ -22,7 +22,7 @@ class Comparison(dict[str, Study]):
     by one metric, which is one on validation: the test set has no part in a choice.
 
     Args:
-        name: of the comparison, and of its files.
+        name: of the comparison and its files, ``ablation``.
         studies: by the name of the row.
         out: where figures and tables go.
         baseline: the row that the others are compared with; None takes the first.

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from helpers.base.errors import ConfigError
 from helpers.base.estimate import Estimate, estimate, unit_of
-from helpers.base.record import estimate_of, summarize
+from helpers.base.record import summarize
 from helpers.data.splits import Split, Splits
 from helpers.models.heads import Heads, heads_of
 from helpers.plots import (
@@ -76,11 +76,14 @@ class Study:
 
     def __getitem__(self, metric: str) -> Estimate:
         self._require(metric)
-        return estimate_of(metric, self.summaries()[metric])
+        return estimate(self.metrics[metric], unit_of(metric), self.over)
 
     def summaries(self) -> dict[str, dict[str, Any]]:
         """Each metric as a record keeps it."""
-        return {name: summarize(v, self.over) for name, v in self.metrics.items()}
+        return {
+            name: summarize(values, self.over) | {"ci95": self[name].ci95}
+            for name, values in self.metrics.items()
+        }
 
     def samples(self, metric: str) -> list[float]:
         """The values that differences are computed from: one per seed."""
@@ -294,18 +297,18 @@ class CrossStudy(Study):
         points = [point for one in rounds for point in one.points]
         super().__init__(name, points, replace(splits, test=None), out)
 
+    def __getitem__(self, metric: str) -> Estimate:
+        found = super().__getitem__(metric)
+        if metric not in self._by_fold:
+            return found
+        by_fold = estimate(self._by_fold[metric], shared=self.shared)
+        return replace(found, ci95=by_fold.ci95)
+
     def samples(self, metric: str) -> list[float]:
         """The values that differences are computed from: one per fold; of what is known
         of a repeat as a whole, such as ``train_accuracy``, one per repeat.
         """
         return self._by_fold.get(metric) or super().samples(metric)
-
-    def summaries(self) -> dict[str, dict[str, Any]]:
-        """Each metric as a record keeps it, with the corrected interval."""
-        summaries = super().summaries()
-        for metric, values in self._by_fold.items():
-            summaries[metric]["ci95"] = estimate(values, shared=self.shared).ci95
-        return summaries
 
     def difference(self, metric: str, other: str) -> Estimate:
         """As of ``Study``, by fold; a repeat's one value stands for all its folds."""

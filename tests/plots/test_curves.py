@@ -30,7 +30,7 @@ def legend_texts(ax: plt.Axes) -> list[str]:
 
 
 def test_history_of_one_run_has_two_lines_that_differ_in_more_than_colour() -> None:
-    train, valid = plot_history(make_history(0)).lines
+    train, valid = plot_history([make_history(0)]).lines
     assert train.get_linestyle() != valid.get_linestyle()
     assert train.get_color() != valid.get_color()
     assert list(valid.get_xdata()) == list(range(1, 21))
@@ -48,7 +48,7 @@ def test_history_of_seeds_is_mean_and_range_even_where_one_stopped_early() -> No
 
 
 def test_one_epoch_is_seen_as_a_point() -> None:
-    assert plot_history(make_history(0, epochs=1)).lines[0].get_marker() == "o"
+    assert plot_history([make_history(0, epochs=1)]).lines[0].get_marker() == "o"
 
 
 def test_a_test_curve_is_drawn_where_there_is_one() -> None:
@@ -58,11 +58,11 @@ def test_a_test_curve_is_drawn_where_there_is_one() -> None:
     ax = plot_history([history, history], metric="accuracy")
     assert legend_texts(ax)[:3] == ["training", "validation", "test"]
     assert len({(line.get_linestyle(), line.get_color()) for line in ax.lines}) == 3
-    assert len(plot_history(history, metric="loss").lines) == 2
+    assert len(plot_history([history], metric="loss").lines) == 2
 
 
 def test_learning_curves_are_labelled_with_units() -> None:
-    figure = plot_learning_curves(make_history(0))
+    figure = plot_learning_curves([make_history(0)])
     assert [ax.get_ylabel() for ax in figure.axes] == [
         "cross-entropy (nats)",
         "accuracy (%)",
@@ -89,7 +89,7 @@ def test_comparison_shows_mean_interval_and_every_seed() -> None:
 
 def test_given_axes_are_drawn_on() -> None:
     figure, ax = plt.subplots()
-    assert plot_history(make_history(0), ax=ax) is ax
+    assert plot_history([make_history(0)], ax=ax) is ax
     assert plt.get_fignums() == [figure.number]
 
 

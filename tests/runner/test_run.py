@@ -16,7 +16,8 @@ import pytest
 from helpers.base.errors import ExportError
 from helpers.base.record import RunRecord, summarize
 from helpers.export.pages import export_notebook
-from helpers.runner.execute import Outcome
+from helpers.runner.execute import Outcome, execute
+from helpers.runner.plan import make_plan
 from helpers.runner.run import report, run_notebooks
 
 WriteNotebook = Callable[..., Path]
@@ -135,7 +136,8 @@ def test_the_time_out_holds_for_the_whole_notebook(
 ) -> None:
     nap = "import time; time.sleep(0.7)"
     write_notebook("01_a", nap, nap, nap, nap)
-    [outcome] = run_notebooks(timeout=1.5)
+    [job] = make_plan()
+    outcome = execute(job, timeout=1.5)
     assert outcome.status == "timeout"
     assert outcome.reason.startswith("it took longer than 1.5 s in cell ")
     assert RunRecord.load(outcome.folder / "metrics.json").status == "timeout"
@@ -195,11 +197,15 @@ def test_notebooks_run_side_by_side(
 ) -> None:
     # Each waits for the other's sign, which only comes if both run at once.
     wait = "import pathlib, time\nsigns = pathlib.Path({!r})\n(signs / {!r}).touch()\n"
-    loop = "while not (signs / {!r}).exists(): time.sleep(0.05)"
+    loop = """
+end = time.monotonic() + 60
+while not (signs / {!r}).exists():
+    assert time.monotonic() < end
+    time.sleep(0.05)"""
     write_notebook("01_a", (wait + loop).format(str(tmp_path), "a", "b"))
     write_notebook("02_b", (wait + loop).format(str(tmp_path), "b", "a"))
     write_notebook("03_c", needs=["course/01_a", "course/02_b"])
-    outcomes = run_notebooks(jobs=2, timeout=60)
+    outcomes = run_notebooks(jobs=2)
     assert [outcome.status for outcome in outcomes] == ["complete"] * 3
     assert outcomes[2].name == "course/03_c"
 
