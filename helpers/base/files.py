@@ -54,10 +54,7 @@ def write_atomic(path: Path) -> Iterator[Path]:
 
     Whatever fails (a full disk, an interrupt), the file that was at ``path`` before is
     untouched. The bytes are on disk before the name changes. What killed processes have
-    left of ``path`` goes.
-
-    Raises:
-        WriteError: as ``writing``.
+    left of ``path`` goes. Raises as ``writing``.
     """
     name = f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}.part"
     temporary = path.with_name(name)

@@ -24,10 +24,8 @@ class UnreadableError(Exception):
 
 
 def write_tensors(path: Path, content: Any) -> None:
-    """Writes tensors, numbers, texts, and lists and dictionaries of them, to ``path``.
-
-    Raises:
-        WriteError: as ``write_atomic``.
+    """Writes tensors, numbers, texts, and lists and dictionaries of them, to ``path``;
+    raises as ``write_atomic``.
     """
     with write_atomic(path) as temporary, temporary.open("wb") as file:
         try:
@@ -42,8 +40,7 @@ def read_tensors(path: Path) -> Any:
     """What ``write_tensors`` has written, on the CPU.
 
     Raises:
-        UnreadableError: the file is damaged, or holds more than tensors and plain
-            values.
+        UnreadableError: the file is damaged, or holds more than that.
     """
     try:
         return torch.load(path, map_location="cpu", weights_only=True)

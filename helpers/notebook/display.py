@@ -15,6 +15,7 @@ from IPython.core.getipython import get_ipython
 from IPython.display import display
 from PIL import Image
 
+from helpers.base.errors import ConfigError
 from helpers.base.markdown import escaped, markdown_table
 from helpers.base.record import RunRecord, reached, said
 from helpers.base.terminal import say
@@ -42,8 +43,15 @@ def show_picture(png: Path, *, alt: str, caption: str) -> None:
     """Displays a saved figure with ``DPI`` pixels an inch, called by its file's name.
 
     It is as wide on the screen, at 96 pixels an inch, as on paper.
+
+    Raises:
+        ConfigError: ``alt`` is empty.
     """
     name = png.stem
+    if not alt.strip():
+        raise ConfigError(
+            f"Figure {name!r} has no alternative text: say in `alt` what it shows."
+        )
     with Image.open(png) as picture:
         width = round(96 * picture.width / DPI)
     show(

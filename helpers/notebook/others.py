@@ -60,7 +60,7 @@ def completed_runs(notebooks: Sequence[str], asked_by: str) -> Reports:
     """What notebooks have measured.
 
     Raises:
-        NotebookError: names all of them that have not been run to their end.
+        NotebookError: some have not been run to their end.
     """
     done = Reports()
     for name in notebooks:
@@ -116,7 +116,7 @@ def saved_file(source: str, suffix: str) -> Path:
     """A figure (``png``, ``pdf``) or table (``csv``) that another notebook has left.
 
     Raises:
-        NotebookError: it has not been run, or has no such figure or table.
+        NotebookError: there is none.
     """
     notebook, _, name = source.rpartition("/")
     path = find_run(notebook) / "figures" / f"{name}.{suffix}"

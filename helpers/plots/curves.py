@@ -38,13 +38,10 @@ def plot_history(
     metric: Literal["loss", "accuracy"] = "loss",
     ax: Axes | None = None,
 ) -> Axes:
-    """Training, validation and, where it was recorded, test curve over the epochs.
+    """Training, validation and, where it was recorded, test curve over the epochs: the
+    mean of several networks, and a band from the lowest to the highest.
 
-    Args:
-        histories: of several networks: their mean, and a band from the lowest to the
-            highest.
-        metric: ``loss`` (cross-entropy in nats) or ``accuracy`` (in percent).
-        ax: where to draw; None makes a figure.
+    The loss is cross-entropy in nats, accuracy is in percent.
     """
     curves = [
         (SPLIT_NAMES[split], f"{split}_{metric}", SPLIT_COLORS[split], look)
@@ -67,7 +64,7 @@ def plot_curves(
     """Any columns of the histories over the epochs, a curve each.
 
     Args:
-        histories: as of ``plot_history``.
+        histories: one per network; see ``plot_history``.
         columns: by label, the column of the history (``valid_accuracy_angle``).
         quantity: what the values are, with their unit.
         share: whether they are shares (0–1), shown in percent.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +48,7 @@ def make_plan(
     quick: bool = False,
     parameters: Mapping[str, Any] | None = None,
 ) -> list[Job]:
-    """What is to run; nobody's needs are missing or go round in a circle.
+    """What is to run; nobody's needs are missing.
 
     Args:
         names: assignments or notebooks, whose order the jobs have; none means all.
@@ -135,12 +134,3 @@ def _check_needs(jobs: Mapping[str, Job]) -> None:
                 f"not in {job.exports}. "
                 f"Run first: {run_command(' '.join(missing), quick=job.quick)}"
             )
-    try:
-        graph = {name: job.notebook.needs for name, job in jobs.items()}
-        TopologicalSorter(graph).prepare()
-    except CycleError as error:
-        circle = " needs ".join(reversed(error.args[1]))
-        raise NotebookError(
-            f"These notebooks need each other in a circle: {circle}. Remove one of the "
-            "needs."
-        ) from None

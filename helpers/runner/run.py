@@ -48,17 +48,14 @@ def run_notebooks(
     epoch the next time, and is no failure.
 
     Args:
-        names: as of ``make_plan``, like ``options``.
+        names: as of ``make_plan``.
         jobs: notebooks that run side by side.
         export: makes documents of each complete notebook.
         minutes: for all of it; None for no limit.
-        options: ``quick`` and ``parameters``.
+        options: as of ``make_plan``, which also says what is raised.
 
     Returns:
         One outcome per notebook that was not left out, in the order in which they ran.
-
-    Raises:
-        NotebookError, ConfigError: a name, parameter or need is wrong; nothing has run.
     """
     plan = make_plan(names, **options)
     end = time.monotonic() + 60 * minutes if minutes else math.inf

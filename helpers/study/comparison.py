@@ -53,11 +53,6 @@ class Comparison(dict[str, Study]):
         self.groups = dict(groups or {})
 
     @property
-    def others(self) -> list[str]:
-        """All rows but the baseline."""
-        return [row for row in self if row != self.baseline]
-
-    @property
     def ranked(self) -> list[str]:
         """All rows, the best by the mean of the metric first (of a loss, the least)."""
         return sorted(self, key=self._mean, reverse=self._rises)
@@ -90,10 +85,8 @@ class Comparison(dict[str, Study]):
 
     def leads(self, row: str, among: Sequence[str]) -> Estimate:
         """How far a row, claimed to be best, lies above the best other one ``among``
-        some, from which combinations of others are best left out.
-
-        The interval is wider by Bonferroni's correction, since which row comes second
-        is not known before.
+        some: by Bonferroni's wider interval, since which comes second is not known
+        before. Combinations of others are best left out.
         """
         rivals = [rival for rival in among if rival != row]
         second = self.best_of(rivals)
@@ -115,8 +108,8 @@ class Comparison(dict[str, Study]):
 
         Paired t-tests at 5 %, with Holm's correction for the number of rows.
         """
-        said = dict.fromkeys(self.others, "not significant")
-        left = self.others
+        left = [row for row in self if row != self.baseline]
+        said = dict.fromkeys(left, "not significant")
         while left:
             # Holm: what passes leaves the others a milder level.
             level = 1 - SIGNIFICANCE / len(left)
@@ -151,12 +144,9 @@ class Comparison(dict[str, Study]):
         return pd.DataFrame(table)
 
     def show(self, *metrics: str, caption: str = "", ranked: bool = False) -> None:
-        """The rows as a figure with intervals, and as a table of paired differences.
-
-        Args:
-            metrics: as of ``table``.
-            caption: of the table, before what holds for all of them.
-            ranked: whether the figure has the best row on top, not the first.
+        """The rows as a figure with intervals (``ranked``: the best on top, not the
+        first), and as a ``table`` of paired differences; its ``caption`` goes before
+        what holds for all tables.
         """
         found = self[self.baseline][self.metric]
         self.show_figure(ranked=ranked)

@@ -117,8 +117,7 @@ class Study:
 
     def per_epoch(self, value: Callable[[History], float], unit: Any) -> Estimate:
         """What ``value`` finds in the history of each network, with its interval."""
-        found = [value(history) for history in self.histories]
-        return estimate(found, unit, self.over)
+        return estimate(map(value, self.histories), unit, self.over)
 
     @property
     def first(self) -> Trained:
@@ -199,7 +198,7 @@ class Study:
                 f"Confusion matrix {head}: {place}.".replace(" :", ":"),
             )
             pairs = most_confused(*answers, classes, count=worst)
-            if worst and len(pairs):
+            if len(pairs):
                 caption = f"The pairs of classes confused most often: {place}."
                 self._table(pairs, file_name("confused", head), caption)
 

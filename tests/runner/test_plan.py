@@ -44,18 +44,6 @@ def test_the_first_page_of_a_quick_run_is_of_data_that_are_real_everywhere() -> 
     assert first.name == "lines/01_foundations"
 
 
-def test_a_circle_of_needs_is_shown(
-    notebooks: Path, write_notebook: WriteNotebook
-) -> None:
-    write_notebook("01_a", needs=["course/02_b"])
-    write_notebook("02_b", needs=["course/01_a"])
-    with pytest.raises(
-        NotebookError,
-        match=r"circle: course/0\d_\w needs course/0\d_\w needs course/0\d_\w",
-    ):
-        make_plan()
-
-
 def test_a_missing_model_names_the_command(
     notebooks: Path, exports: Path, write_notebook: WriteNotebook
 ) -> None:

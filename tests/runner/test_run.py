@@ -268,6 +268,16 @@ def test_an_interrupted_runner_leaves_a_true_record(
         os.kill(kernel, 0)
 
 
+def test_needs_in_a_circle_run_nothing(
+    notebooks: Path, write_notebook: WriteNotebook
+) -> None:
+    write_notebook("01_a", needs=["course/02_b"])
+    write_notebook("02_b", needs=["course/01_a"])
+    one, other = run_notebooks()
+    assert one.reason == "it needs what course/02_b makes, which did not complete"
+    assert (one.status, other.status) == ("skipped", "skipped")
+
+
 @pytest.fixture
 def within(
     notebooks: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
