@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+import seaborn as sns
 import torch
 from matplotlib.axes import Axes
 from matplotlib.colors import PowerNorm
@@ -18,7 +18,6 @@ from helpers.data.splits import Splits
 from helpers.plots.style import (
     COLORS,
     PAGE_WIDTH,
-    PERCENT,
     SMALL,
     SPLIT_COLORS,
     SPLIT_NAMES,
@@ -97,30 +96,28 @@ def plot_confusion_matrix(
         predictions: predicted classes, likewise.
         classes: names, in the order of the labels.
     """
-    counts = confusion_matrix(labels, predictions, labels=range(len(classes)))
-    share = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    every = range(len(classes))
+    share = 100 * confusion_matrix(labels, predictions, labels=every, normalize="true")
     few = len(classes) <= NAMED_CLASSES
-    ax = new_axes(5.4, 4.6)
-    shown = ax.imshow(
-        share, cmap="Blues", norm=PowerNorm(0.5, 0, 1), interpolation="nearest"
-    )
-    if few:
-        names = [plain(name) for name in classes]
-        ax.set_xticks(range(len(classes)), names, rotation=90, fontsize=SMALL + 1)
-        ax.set_yticks(range(len(classes)), names, fontsize=SMALL + 1)
-        for (row, column), value in np.ndenumerate(share):
-            if counts[row, column]:
-                color = "white" if value > 0.35 else "black"
-                text = ax.text(column, row, f"{100 * value:.0f}", color=color)
-                text.set(ha="center", va="center", fontsize=SMALL)
+    names = [plain(name) for name in classes] if few else "auto"
     by_number = "" if few else ", by number"
-    ax.set_xlabel(f"predicted class{by_number}")
-    ax.set_ylabel(f"true class{by_number}")
-    ax.spines[:].set_visible(True)
-    bar = plt.colorbar(
-        shown, ax=ax, pad=0.02, ticks=[0, 0.05, 0.2, 0.5, 1], format=PERCENT
+    ax: Axes = sns.heatmap(
+        share,
+        ax=new_axes(5.4, 4.6),
+        cmap="Blues",
+        norm=PowerNorm(0.5, 0, 100),
+        annot=np.where(share > 0, np.char.mod("%.0f", share), "") if few else None,
+        fmt="",
+        annot_kws={"fontsize": SMALL},
+        xticklabels=names,
+        yticklabels=names,
+        cbar_kws={"label": "share of the true class (%)", "ticks": [0, 5, 20, 50, 100]},
+        rasterized=True,
     )
-    bar.set_label("share of the true class (%)")
+    ax.set(xlabel=f"predicted class{by_number}", ylabel=f"true class{by_number}")
+    ax.tick_params("x", rotation=90)
+    ax.tick_params("y", rotation=0)
+    ax.spines[:].set_visible(True)
     return ax
 
 

@@ -33,9 +33,11 @@ def make_splits(sizes: list[int]) -> Splits:
 def test_confusion_matrix_has_the_true_class_in_rows() -> None:
     labels, predictions = torch.tensor([0, 0, 0, 0, 1]), torch.tensor([0, 0, 0, 1, 1])
     ax = plot_confusion_matrix(labels, predictions, ["ant", "big_cat", "unseen"])
-    assert np.allclose(
-        ax.images[0].get_array(), [[0.75, 0.25, 0], [0, 1, 0], [0, 0, 0]]
-    )
+    shares = ax.collections[0].get_array()
+    assert np.allclose(shares, [[75, 25, 0], [0, 100, 0], [0, 0, 0]])
+    assert [text.get_text() for text in ax.texts] == ["75", "25", *[""] * 2, "100"] + [
+        ""
+    ] * 4
     assert (ax.get_ylabel(), ax.get_xlabel()) == ("true class", "predicted class")
     assert [tick.get_text() for tick in ax.get_yticklabels()] == [
         "ant",
