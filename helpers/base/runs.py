@@ -52,7 +52,7 @@ def unfinished(root: Path, name: str) -> Path:
 
 
 def work_dir(name: str) -> Path:
-    """Where the trainings of notebook ``name`` keep what they resume from."""
+    """Where the trainings of a notebook keep what they resume from."""
     return exports_dir() / ".work" / name
 
 

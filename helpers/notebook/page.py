@@ -34,16 +34,14 @@ class Page:
     def figure(
         self, picture: Figure | Axes, name: str, *, alt: str, caption: str = ""
     ) -> None:
-        """Shows a figure, and saves it as ``figures/<name>.png`` and ``.pdf``.
+        """Shows what a plot function returned, and saves it as ``figures/<name>.png``
+        and ``.pdf``; a paper refers to it as ``@fig:<name>``.
 
         Args:
-            picture: what a plot function returned; it is closed afterwards.
-            name: of the files; a paper refers to the figure as ``@fig:<name>``.
+            picture: it is closed afterwards.
+            name: letters, digits, hyphens and underscores.
             alt: what the figure shows, for those who do not see it. Mandatory.
             caption: Markdown below the figure; a paper needs one.
-
-        Raises:
-            ConfigError: ``alt`` is empty, or the name is not one for a file.
         """
         figure = cast("Figure", picture.get_figure(root=True))
         dateless = {"CreationDate": None}  # the same figure is the same file

@@ -94,13 +94,8 @@ def start_run(name: str) -> Run:
 
 
 class Run(Page):
-    """One run of a notebook and the folder it fills.
-
-    Attributes:
-        name: the notebook's name.
-        parameters: their values in this run.
-        folder: what it fills; ``finish`` moves it to its place.
-        device: what the networks run on.
+    """One run of a notebook and the ``folder`` it fills, which ``finish`` moves to its
+    place; ``device`` is what its networks run on.
     """
 
     def __init__(
@@ -309,15 +304,10 @@ class Run(Page):
     ) -> None:
         """Judges a result by what the course, or the project's own goal, asks.
 
-        Args:
-            section: of the assignment, ``1(b)``; of a goal, ``1(b), goal``; empty for a
-                claim of the notebook's own, which ``finding`` states.
-            text: what is asked, ``validation accuracy of at least 71 %``.
-            found: what was reached, ``study["valid_accuracy"]``; a plain number is one
-                that was counted or computed.
-            at_least: the bound; reaching it is enough.
-            at_most: likewise from above.
-            exactly: both at once.
+        ``run.ask("1(b)", "accuracy of at least 71 %", study["valid_accuracy"],
+        at_least=0.71)``: reaching a bound is enough; ``exactly`` is both at once. The
+        section of a goal is ``1(b), goal``. A plain number is one that was counted or
+        computed.
         """
         if exactly is not None:
             at_least = at_most = exactly
@@ -342,11 +332,9 @@ class Run(Page):
     ) -> None:
         """States a claim about results, and shows what its interval says of it.
 
-        Args:
-            text: the claim, a full sentence without numbers.
-            found: the number that decides: ``ablation.gain("dropout")``.
-            at_least: what it must lie above; without any bound, 0.
-            at_most: what it must lie below.
+        ``run.finding("Dropout helps.", ablation.gain("dropout"))``: the number that
+        decides must lie above ``at_least`` (without any bound, 0) and below
+        ``at_most``. The text is a full sentence without numbers.
         """
         if at_least is None and at_most is None:
             at_least = 0.0

@@ -77,10 +77,8 @@ def plot_filters(
 ) -> Figure:
     """The images that filters respond to, a block for each layer.
 
-    Args:
-        images: by heading, such as the layer's name: images of ``plot_image_grid``.
-        titles: by the same headings texts above the images.
-        columns: images per row.
+    Images, their titles (both by heading, such as the layer's name) and columns are as
+    of ``plot_image_grid``.
     """
     letters = round(17 * PAGE_WIDTH / columns)
     names = {

@@ -18,12 +18,8 @@ from helpers.base.schema import OBJECT, each, misfit
 
 @dataclass(frozen=True)
 class Job:
-    """One notebook to run.
-
-    Attributes:
-        parameters: the values that replace its defaults, typed.
-        exports: the folder that holds the run folders.
-        quick: whether these are the quick settings.
+    """One notebook to run, with the typed values that replace its defaults; run folders
+    lie in ``exports``.
     """
 
     notebook: DeclaredNotebook
