@@ -78,7 +78,7 @@ def test_a_single_layer_shows_all_its_maps_and_filters(lenet: SavedModel) -> Non
     maps = draw_picture(
         lenet, "activations", image=some_image(lenet), layer="relu1"
     ).figure
-    assert maps.texts[0].get_text().startswith("relu1: all maps")
+    assert maps.axes[0].get_title("left").startswith("relu1: all maps")
     found = draw_picture(lenet, "filters", layer="conv1").figure
     assert [ax.get_title().split(":")[0] for ax in found.axes] == [
         str(i) for i in range(32)
@@ -143,7 +143,7 @@ def test_a_network_without_maps_shows_its_units_and_has_no_heatmap(
     perceptron: SavedModel,
 ) -> None:
     figure = draw_picture(perceptron, "activations").figure
-    headings = [text.get_text().partition("   ")[0] for text in figure.texts]
+    headings = [ax.get_title("left").partition("   ")[0] for ax in figure.axes]
     assert headings == ["fc1: all units", "fc2: all units"]
     assert draw_picture(perceptron, "filters").figure.axes
     assert draw_picture(perceptron, "saliency").figure.axes
