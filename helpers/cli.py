@@ -5,6 +5,7 @@ Each command imports what it needs itself, so that ``--help`` does not wait for 
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 from collections.abc import Sequence
@@ -151,9 +152,23 @@ def data_check(names: Sequence[str]) -> None:
     type=click.FloatRange(0, min_open=True),
     help="One by one, first what has no whole run; nothing that takes longer.",
 )
+@click.option(
+    "--ray",
+    envvar="RAY_ADDRESS",
+    metavar="ADDRESS",
+    help="Train on a Ray cluster: auto, local or HOST:PORT (CLUSTER.md).",
+)
+@flag("--whole", help="With --ray: send whole notebooks, not the points they train.")
 @formats_option
 @flag("--no-export", help="Make no documents.")
-def run(names: Sequence[str], *, no_export: bool, formats: str, **options: Any) -> None:
+def run(
+    names: Sequence[str],
+    *,
+    ray: str | None,
+    no_export: bool,
+    formats: str,
+    **options: Any,
+) -> None:
     """Run notebooks (all, or NAMES) and export them.
 
     What a run leaves is in exports/<assignment>/<notebook>/, a quick one in
@@ -162,6 +177,14 @@ def run(names: Sequence[str], *, no_export: bool, formats: str, **options: Any) 
     from helpers.export.pages import export_notebook
     from helpers.runner.run import report, run_notebooks
 
+    if ray:
+        os.environ["RAY_ADDRESS"] = ray  # for the kernels
+        from helpers.training.cluster import connected
+
+        with connected():  # or else say why not, before anything runs
+            pass
+    elif options["whole"]:
+        raise click.UsageError("--whole needs --ray: which cluster?")
     # A machine that is shut down or a terminal that is closed: end as after Ctrl-C.
     for name in {"SIGTERM", "SIGHUP"} & set(dir(signal)):
         number = getattr(signal, name)

@@ -22,12 +22,13 @@ PACKED = ROOT.parent / "shared" / "datasets"
 
 @pytest.fixture(autouse=True)
 def own_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No test reads or writes the data and exports of the person who runs it, or knows
-    who that is.
+    """No test reads or writes the data and exports of the person who runs it, uses
+    their cluster, or knows who that is.
     """
     monkeypatch.setenv("CNN_DATA", str(tmp_path / "data"))
     monkeypatch.setenv("CNN_EXPORTS", str(tmp_path / "exports"))
     monkeypatch.setenv("CNN_HAND_IN", str(tmp_path / "hand-in.toml"))
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
 
 
 @pytest.fixture(scope="session")

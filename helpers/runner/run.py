@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import platform
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -11,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from helpers.base.errors import ExportError
+from helpers.base.errors import ConfigError, ExportError
 from helpers.base.processes import side_by_side
 from helpers.base.record import RunRecord
 from helpers.base.runs import REFERENCE
@@ -34,6 +35,7 @@ def run_notebooks(
     jobs: int = 1,
     export: Export | None = None,
     minutes: float | None = None,
+    whole: bool = False,
     **options: Any,
 ) -> list[Outcome]:
     """Runs notebooks, each after those that it needs, and exports them.
@@ -52,6 +54,7 @@ def run_notebooks(
         jobs: notebooks that run side by side.
         export: makes documents of each complete notebook.
         minutes: for all of it; None for no limit.
+        whole: whether each is a task on the Ray cluster, with all that it trains.
         options: as of ``make_plan``, which also says what is raised.
 
     Returns:
@@ -81,7 +84,8 @@ def run_notebooks(
         if missing.isdisjoint(job.notebook.needs) and took.get(name, 0.0) < _left(end)
     ]:
         run = partial(execute, timeout=_left(end), export=export)
-        for outcome in _run(run, ready[:1] if minutes else ready, jobs, done):
+        start = partial(_spread if whole else side_by_side, jobs=jobs, done=done)
+        for outcome in _run(run, ready[:1] if minutes else ready, start):
             if outcome.status != "timeout":
                 del waiting[outcome.name]
                 outcomes.append(outcome)
@@ -135,14 +139,13 @@ def _whole(records: Mapping[str, RunRecord], name: str) -> bool:
 def _run(
     run: Callable[[Job], Outcome],
     ready: Sequence[Job],
-    jobs: int,
-    done: Callable[[Outcome], None],
+    start: Callable[..., list[Outcome]],
 ) -> list[Outcome]:
     busy = "another process is running it"
     why = {j.name: busy if is_running(j) else j.notebook.fault for j in ready}
     free = [job for job in ready if not why[job.name]]
     try:
-        ended = side_by_side(run, ((job,) for job in free), jobs, done)
+        ended = start(run, [(job,) for job in free])
     except KeyboardInterrupt:
         close_records(free, "interrupted", "the run was interrupted")
         raise
@@ -151,6 +154,28 @@ def _run(
         raise
     others = [job for job in ready if why[job.name]]
     return ended + [not_run(job, "skipped", why[job.name]) for job in others]
+
+
+def _spread(
+    run: Callable[[Job], Outcome], jobs_to_run: Sequence[tuple[Job]], **how: Any
+) -> list[Outcome]:
+    from helpers.training.cluster import spread  # noqa: PLC0415
+
+    folder = jobs_to_run[0][0].exports if jobs_to_run else Path()
+    call = partial(_elsewhere, run)
+    return spread(call, jobs_to_run, device="auto", folder=folder, **how)
+
+
+def _elsewhere(run: Callable[[Job], Outcome], job: Job, *, shared: bool) -> Outcome:
+    """On a node of the cluster: a notebook."""
+    checkout = job.notebook.path.parents[2]
+    if not (shared and job.notebook.path.is_file()):
+        raise ConfigError(
+            f"{platform.node()} does not see {job.exports} and {checkout}: share both, "
+            "or leave --whole out."
+        )
+    os.environ["PYTHONPATH"] = str(checkout)  # for the kernel
+    return run(job)
 
 
 def _shown(path: Path) -> Path:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import hashlib
 import json
+import os
 import shutil
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
@@ -165,9 +166,14 @@ def train_points(
         if report:
             report(next(labels), point.history, len(point.history))
 
-    train = partial(_train, folder=folder, report=report)
-    if jobs > 1 and _shares_a_gpu(experiments):
-        found = take_turns([train(*point) for point in points], jobs)
+    train = partial(_train, report=report)
+    if os.environ.get("RAY_ADDRESS"):
+        from helpers.training.cluster import train_on_cluster  # noqa: PLC0415
+
+        alone = partial(run_alone, train)
+        found = train_on_cluster(alone, points, folder, jobs, done)
+    elif jobs > 1 and _shares_a_gpu(experiments):
+        found = take_turns([train(*point, folder=folder) for point in points], jobs)
         for point in found:
             done(point)
     else:
@@ -176,7 +182,8 @@ def train_points(
             # are cancelled is what Stop is for.
             said = "A worker stopped while some jobs were given|.* tasks (have|which) "
             warnings.filterwarnings("ignore", said, UserWarning)
-            found = side_by_side(partial(run_alone, train), points, jobs, done)
+            alone = partial(run_alone, train, folder=folder)
+            found = side_by_side(alone, points, jobs, done)
     trained = iter(found)
     return {name: list(islice(trained, len(data))) for name in experiments}
 

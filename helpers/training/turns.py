@@ -13,9 +13,9 @@ Result = TypeVar("Result")
 Steps = Generator[None, None, Result]  # takes a step whenever it is asked for the next
 
 
-def run_alone(start: Callable[..., Steps[Result]], *given: Any) -> Result:
-    """What ``start(*given)`` returns, all steps taken at once."""
-    steps = start(*given)
+def run_alone(start: Callable[..., Steps[Result]], *given: Any, **named: Any) -> Result:
+    """What ``start`` of these arguments returns, all steps taken at once."""
+    steps = start(*given, **named)
     while True:
         try:
             next(steps)
