@@ -3,8 +3,6 @@
 Each command imports what it needs itself, so that ``--help`` does not wait for torch.
 """
 
-from __future__ import annotations
-
 import os
 import signal
 import sys

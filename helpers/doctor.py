@@ -1,7 +1,5 @@
 """What this machine can do: packages, device and LaTeX."""
 
-from __future__ import annotations
-
 import os
 import shutil
 from collections.abc import Iterator

@@ -2,8 +2,6 @@
 and what stands for it.
 """
 
-from __future__ import annotations
-
 import ast
 import difflib
 import json

@@ -1,7 +1,5 @@
 """What a run ran on: recorded with its results, for nobody remembers it later."""
 
-from __future__ import annotations
-
 import platform
 import subprocess
 from pathlib import Path

@@ -5,8 +5,6 @@ prints it without a traceback. Anything else that is raised is a fault of ours a
 its traceback.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from contextlib import contextmanager
 from textwrap import shorten

@@ -3,8 +3,6 @@
 Every number that is shown is formatted here, and every claim is judged here.
 """
 
-from __future__ import annotations
-
 import math
 import statistics
 from collections.abc import Iterable

@@ -1,7 +1,5 @@
 """Markdown that is put together from results."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Collection, Iterable, Sequence
 

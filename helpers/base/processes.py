@@ -1,7 +1,5 @@
 """Processes: work side by side that ends with whoever wants it, and who still lives."""
 
-from __future__ import annotations
-
 import os
 import platform
 import signal

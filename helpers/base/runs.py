@@ -5,8 +5,6 @@ lie in ``exports/``, quick ones in ``exports/quick/``, those of JupyterLab in
 ``exports/trial/``; one that is less than what it would replace goes to ``lesser/``.
 """
 
-from __future__ import annotations
-
 import os
 import shutil
 from collections.abc import Iterable, Sequence

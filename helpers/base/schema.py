@@ -1,7 +1,5 @@
 """What was read from a file, checked against a JSON schema."""
 
-from __future__ import annotations
-
 import json
 import textwrap
 from collections.abc import Callable

@@ -2,8 +2,6 @@
 what they hold.
 """
 
-from __future__ import annotations
-
 from contextlib import suppress
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """What is said on the terminal."""
 
-from __future__ import annotations
-
 import shutil
 import sys
 

@@ -3,8 +3,6 @@
 Flip, rotation, scale, translation, crop and shear are one affine map: one resampling.
 """
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 from functools import partial

@@ -1,7 +1,5 @@
 """Batches from a split that lies whole on the training device."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 
 import torch

@@ -1,7 +1,5 @@
 """Tensors that cost time to make, kept on disk; the folder may be deleted."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from contextlib import suppress
 

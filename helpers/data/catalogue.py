@@ -4,8 +4,6 @@ A new data set is one entry here and one module in ``sets/`` with the functions 
 entry names.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial

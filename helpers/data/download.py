@@ -1,7 +1,5 @@
 """Data sets laid out, from official archives or from the user's download."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pooch

@@ -1,7 +1,5 @@
 """Image files in class folders, decoded once into one ``uint8`` tensor kept on disk."""
 
-from __future__ import annotations
-
 import hashlib
 import re
 from collections.abc import Iterable, Sequence

@@ -1,7 +1,5 @@
 """Near copies: the same picture in another size, cut or quality."""
 
-from __future__ import annotations
-
 import torch
 import torch.nn.functional as F
 from scipy.sparse.csgraph import connected_components

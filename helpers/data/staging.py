@@ -1,7 +1,5 @@
 """Folders that are whole or not there, and archives that nobody has to trust."""
 
-from __future__ import annotations
-
 import tarfile
 import zipfile
 from collections.abc import Iterable, Iterator

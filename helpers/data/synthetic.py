@@ -4,8 +4,6 @@ A class is a number of lobes, a colour and a pattern; place, size, angle, shade 
 ground differ from image to image, so that a network is still wrong often enough.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

@@ -3,8 +3,6 @@
 Augmentation, for training, draws its amounts at random: ``helpers.data.augment``.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 

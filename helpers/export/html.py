@@ -4,8 +4,6 @@ nbconvert's own template loads MathJax, require.js and mermaid from the network.
 maths is MathML, which browsers draw by themselves, and images are embedded.
 """
 
-from __future__ import annotations
-
 import base64
 import copy
 import json

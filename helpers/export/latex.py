@@ -1,7 +1,5 @@
 """Sets a paper with XeLaTeX, if this machine has it, and reads what its log says."""
 
-from __future__ import annotations
-
 import os
 import re
 import shutil

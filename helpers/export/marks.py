@@ -1,7 +1,5 @@
 """The marks of a paper in a notebook's Markdown: captions, labels and references."""
 
-from __future__ import annotations
-
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping

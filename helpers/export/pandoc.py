@@ -1,7 +1,5 @@
 """Markdown of notebooks, for the pandoc that comes with ``pypandoc_binary``."""
 
-from __future__ import annotations
-
 import subprocess
 from pathlib import Path
 from typing import Any

@@ -3,8 +3,6 @@
 No code, progress or widgets go into it.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import re

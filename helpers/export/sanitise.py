@@ -1,7 +1,5 @@
 """HTML that a notebook brings along: what shows something is kept, what acts is not."""
 
-from __future__ import annotations
-
 import re
 from base64 import b64encode
 

@@ -1,7 +1,5 @@
 """A notebook as a PDF without LaTeX: its HTML page, through pandoc, set by Typst."""
 
-from __future__ import annotations
-
 import re
 import warnings
 from pathlib import Path

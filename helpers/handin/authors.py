@@ -1,7 +1,5 @@
 """Who hands in, as ``hand-in.toml`` says, which is not in git."""
 
-from __future__ import annotations
-
 import tomllib
 from typing import NamedTuple
 

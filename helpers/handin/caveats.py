@@ -1,7 +1,5 @@
 """What a reader must know before a run's numbers: no results, or reduced ones."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from typing import Literal, NamedTuple, get_args
 

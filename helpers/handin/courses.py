@@ -1,7 +1,5 @@
 """The courses, and what each asks to be handed in, as its text says it."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 

@@ -1,7 +1,5 @@
 """A web page of all notebooks and their runs, which opens offline."""
 
-from __future__ import annotations
-
 import os
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """What goes into one archive: taken from the runs and looked at, faults listed."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field

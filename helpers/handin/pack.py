@@ -1,7 +1,5 @@
 """Finished runs in one archive, from the machine that made them to another."""
 
-from __future__ import annotations
-
 import zipfile
 from pathlib import Path
 

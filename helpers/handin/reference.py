@@ -3,8 +3,6 @@
 Of each its record and, small and without faces, its pages and one figure.
 """
 
-from __future__ import annotations
-
 import json
 import re
 from base64 import b64decode, b64encode

@@ -1,7 +1,5 @@
 """What the runs have reached, as tables: in the terminal, RESULTS.md and README."""
 
-from __future__ import annotations
-
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence

@@ -1,7 +1,5 @@
 """Builds what is handed in: all of it or, while something is missing, nothing."""
 
-from __future__ import annotations
-
 import hashlib
 import io
 import json

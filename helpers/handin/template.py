@@ -1,7 +1,5 @@
 """Files made from the templates beside this module."""
 
-from __future__ import annotations
-
 
 def render(template: str, **values: object) -> str:
     """Fills a template of ``templates/``; in HTML, values are escaped."""

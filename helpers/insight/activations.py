@@ -1,7 +1,5 @@
 """The outputs of a network's layers when it sees an image."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import partial

@@ -5,8 +5,6 @@ Every function takes a classifier, which is left as it was, and normalised image
 explained is the class's logit; of all heads together, its log-probability.
 """
 
-from __future__ import annotations
-
 import torch
 from captum.attr import LayerAttribution, LayerGradCam, Saliency
 from torch import Tensor, nn

@@ -1,7 +1,5 @@
 """Features of many images on a plane: t-SNE."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import torch

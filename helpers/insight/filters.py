@@ -5,8 +5,6 @@ After Simonyan, Vedaldi and Zisserman: Deep Inside Convolutional Networks (ICLR 
 Visualization, Distill 2017), the image is blurred, and shifted a little at every step.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass

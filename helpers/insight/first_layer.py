@@ -1,7 +1,5 @@
 """The filters of a first layer: as pictures, and how much of them is colour."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor
 

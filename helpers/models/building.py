@@ -1,7 +1,5 @@
 """What building a network takes: its name, first weights, sizes, files of weights."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path

@@ -1,7 +1,5 @@
 """ConvNet: the CIFAR-10 assignment's network, and the two layers it asks to add."""
 
-from __future__ import annotations
-
 from collections import OrderedDict
 from collections.abc import Sequence
 from itertools import pairwise

@@ -5,8 +5,6 @@ factor has a head of its own. All heads' outputs lie side by side in one tensor 
 ``class_logits`` turns it into logits of the combined classes.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping, Sequence
 

@@ -5,8 +5,6 @@ batch normalisation after each (Ioffe and Szegedy 2015), and global average pool
 place of large fully connected layers (Lin et al. 2014).
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from itertools import pairwise, starmap
 

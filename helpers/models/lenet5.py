@@ -2,8 +2,6 @@
 pooling by four, and many more maps.
 """
 
-from __future__ import annotations
-
 from torch import Tensor, nn
 
 from helpers.models.building import initialise, register

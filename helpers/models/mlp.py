@@ -1,7 +1,5 @@
 """A multilayer perceptron whose weights can be looked at as images."""
 
-from __future__ import annotations
-
 from torch import Tensor, nn
 
 from helpers.models.building import initialise, register

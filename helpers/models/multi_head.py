@@ -1,7 +1,5 @@
 """A shared feature network, and a head for each factor that the classes combine."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 
 import torch

@@ -1,7 +1,5 @@
 """The line assignment's first network, and what its second part asks to vary in it."""
 
-from __future__ import annotations
-
 from itertools import pairwise
 
 from torch import Tensor, nn

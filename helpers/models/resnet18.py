@@ -2,8 +2,6 @@
 Recognition, CVPR 2016), with torchvision's names, so that its weights load.
 """
 
-from __future__ import annotations
-
 from torch import Tensor, nn
 
 from helpers.models.building import register

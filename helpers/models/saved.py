@@ -1,7 +1,5 @@
 """A trained network in one file that holds all that prediction needs."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any

@@ -5,8 +5,6 @@ taken from (MIT 6.867): two 5×5 convolutions with stride 2 and 16 maps, padded 
 stride s makes ceil(n / s) of n pixels, and a hidden layer of 64 units.
 """
 
-from __future__ import annotations
-
 from collections import OrderedDict
 from collections.abc import Sequence
 

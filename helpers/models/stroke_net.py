@@ -10,8 +10,6 @@ al. 2015, 2016), channel gates from global averages (squeeze-and-excitation; Hu 
 vector for the whole picture, to which each block adds what it has seen.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any

@@ -1,7 +1,5 @@
 """Transfer learning: the features of a pretrained network and a new classifier."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any, Self

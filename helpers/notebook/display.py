@@ -1,7 +1,5 @@
 """How a notebook shows text, tables and source; in a terminal, as plain text."""
 
-from __future__ import annotations
-
 import inspect
 import math
 import textwrap

@@ -1,7 +1,5 @@
 """What other notebooks have left behind, for one that reports on them."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any

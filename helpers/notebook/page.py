@@ -1,7 +1,5 @@
 """What a notebook shows: figures, tables, text; copies are kept in its folder."""
 
-from __future__ import annotations
-
 import re
 import shutil
 from collections.abc import Sequence

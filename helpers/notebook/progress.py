@@ -1,7 +1,5 @@
 """Training as it is watched in JupyterLab or on a terminal, and stopped there."""
 
-from __future__ import annotations
-
 import os
 import sys
 import time

@@ -1,7 +1,5 @@
 """Each class: its images, how well it is recognised, what it is taken for."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

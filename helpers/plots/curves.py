@@ -1,7 +1,5 @@
 """Learning curves, variants compared over their seeds, and responses to a strength."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import cycle
 from typing import Any, Literal

@@ -1,7 +1,5 @@
 """What a unit sees: boxes on an image, and the gradient that reaches each pixel."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from itertools import cycle
 

@@ -1,7 +1,5 @@
 """Small pictures in rows: images, and the maps, filters and heatmaps of a network."""
 
-from __future__ import annotations
-
 import textwrap
 from collections.abc import Mapping, Sequence
 

@@ -1,7 +1,5 @@
 """The look of all figures: a page 16 cm wide, colours for colour-blind readers."""
 
-from __future__ import annotations
-
 from typing import Literal
 
 import matplotlib.pyplot as plt

@@ -1,7 +1,5 @@
 """Which notebooks run, and with which parameters, checked beforehand."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path

@@ -1,7 +1,5 @@
 """What a running notebook prints: all into its log, its epochs onto the terminal."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 from itertools import groupby

@@ -1,7 +1,5 @@
 """Runs notebooks headless, in the order of what they need from each other."""
 
-from __future__ import annotations
-
 import math
 import os
 import platform

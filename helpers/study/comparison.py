@@ -1,7 +1,5 @@
 """Several experiments on the same data with the same seeds, compared pairwise."""
 
-from __future__ import annotations
-
 from collections.abc import Collection, Mapping, Sequence
 
 import pandas as pd

@@ -1,7 +1,5 @@
 """One experiment trained with several seeds, or on the folds of a cross-validation."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace

@@ -1,7 +1,5 @@
 """A run's state after an epoch, on disk, so that a killed run goes on where it was."""
 
-from __future__ import annotations
-
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """Work sent to a Ray cluster: points of a training, or whole notebooks, as tasks."""
 
-from __future__ import annotations
-
 import os
 import platform
 import socket

@@ -1,7 +1,5 @@
 """Every setting of a training run, in one frozen and validated place."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field, is_dataclass
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Repeated stratified cross-validation, for sets too small for one split."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path

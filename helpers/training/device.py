@@ -1,7 +1,5 @@
 """Which device trains, and in which arithmetic it is fastest."""
 
-from __future__ import annotations
-
 import ctypes
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping

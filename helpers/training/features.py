@@ -1,7 +1,5 @@
 """What a frozen network makes of a data set: computed once and kept on disk."""
 
-from __future__ import annotations
-
 import hashlib
 from dataclasses import replace
 from functools import partial

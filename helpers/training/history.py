@@ -1,7 +1,5 @@
 """What happened in each epoch of a run."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 from operator import itemgetter
 

@@ -1,7 +1,5 @@
 """What a trained point is known by, beside its settings: its code and first weights."""
 
-from __future__ import annotations
-
 import ast
 import hashlib
 import inspect

@@ -4,8 +4,6 @@ A step of a small network is some hundred kernels, which a processor launches mo
 slowly than a GPU computes them. A CUDA graph holds them all.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache

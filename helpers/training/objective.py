@@ -1,7 +1,5 @@
 """What training minimises: a loss over classes, or the weighted losses of heads."""
 
-from __future__ import annotations
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn

@@ -1,7 +1,5 @@
 """PyTorch's optimizers and learning-rate schedules by name."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from typing import Any
 

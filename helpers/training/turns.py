@@ -1,7 +1,5 @@
 """Several trainings share a GPU from one process: they take turns, step by step."""
 
-from __future__ import annotations
-
 from collections import deque
 from collections.abc import Callable, Generator, Iterable
 from itertools import islice

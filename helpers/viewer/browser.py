@@ -1,7 +1,5 @@
 """A widget for JupyterLab: choose an image and see what the network does."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from html import escape
 from io import BytesIO

@@ -1,7 +1,5 @@
 """What a user gives, as a network needs it: any image, a class or head by name."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from difflib import get_close_matches
 from pathlib import Path

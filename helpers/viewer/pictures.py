@@ -1,7 +1,5 @@
 """What a saved network does: activations, filters, heatmap or saliency."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path

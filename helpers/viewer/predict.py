@@ -1,7 +1,5 @@
 """Images labelled by a saved network: for people, and in the file a course asks for."""
 
-from __future__ import annotations
-
 import csv
 from collections.abc import Iterable, Iterator
 from contextlib import suppress

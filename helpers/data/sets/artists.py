@@ -3,8 +3,6 @@
 Collected by Z. Bylinskii for MIT 6.867 and padded with black to 256×256.
 """
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from helpers.data.images import load_folder_split

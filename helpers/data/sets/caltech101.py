@@ -4,8 +4,6 @@ L. Fei-Fei, R. Fergus, P. Perona: Learning generative visual models from few tra
 examples (CVPR workshop on generative-model based vision, 2004).
 """
 
-from __future__ import annotations
-
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 

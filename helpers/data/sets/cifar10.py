@@ -4,8 +4,6 @@ A. Krizhevsky: Learning multiple layers of features from tiny images (technical 
 University of Toronto, 2009).
 """
 
-from __future__ import annotations
-
 import pickle
 from collections.abc import Sequence
 from pathlib import Path

@@ -5,8 +5,6 @@ unsupervised domain adaptation (CVPR 2017): Office-Home, whose folder Clipart ha
 categories of the course.
 """
 
-from __future__ import annotations
-
 import shutil
 from dataclasses import replace
 from pathlib import Path

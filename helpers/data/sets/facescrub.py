@@ -4,8 +4,6 @@ H.-W. Ng, S. Winkler: A data-driven approach to cleaning large face datasets (IC
 2014). It comes as lists of addresses; ``facescrub_fetch.py`` gathers the faces.
 """
 
-from __future__ import annotations
-
 import re
 from pathlib import Path
 from typing import NamedTuple

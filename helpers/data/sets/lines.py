@@ -4,8 +4,6 @@ It is no stand-in: the course has everybody generate it (CS671, first assignment
 class is a length, a width, a colour and an angle; images differ in where it lies.
 """
 
-from __future__ import annotations
-
 import math
 from itertools import product
 from pathlib import Path

@@ -4,8 +4,6 @@ Y. LeCun, L. Bottou, Y. Bengio, P. Haffner: Gradient-based learning applied to d
 recognition (Proceedings of the IEEE, 1998).
 """
 
-from __future__ import annotations
-
 import gzip
 import shutil
 from pathlib import Path
