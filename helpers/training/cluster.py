@@ -3,10 +3,9 @@
 import os
 import platform
 import socket
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from functools import partial
-from glob import escape
 from pathlib import Path
 from tempfile import NamedTemporaryFile, TemporaryDirectory
 from typing import Any
@@ -15,7 +14,7 @@ import torch
 
 import helpers
 from helpers.base.errors import ConfigError, HelpersError
-from helpers.base.files import data_dir, write_atomic
+from helpers.base.files import data_dir
 
 # Ray reads them once: what workers print is shown, line by line, as it is.
 os.environ |= {"RAY_DEDUP_LOGS": "0", "RAY_COLOR_PREFIX": "0"}
@@ -30,8 +29,6 @@ except ImportError as error:
 ATTEMPTS = 4  # at a task whose workers die
 PATIENCE = 60  # seconds without a result before the nodes are counted again
 TORCH = torch.__version__.partition("+")[0]  # for a CPU or a GPU
-Files = dict[str, bytes]
-Done = Callable[[Any], None] | None
 
 
 @contextmanager
@@ -59,37 +56,6 @@ def connected() -> Iterator[None]:
         ray.shutdown()
 
 
-def train_on_cluster(
-    train: Callable[..., Any],
-    points: Sequence[Any],
-    folder: Path,
-    jobs: int,
-    done: Done,
-) -> list[Any]:
-    """What ``train`` makes of points, each (name, experiment, seed, …), side by side.
-
-    Nodes that do not share ``folder`` are sent its files, and send theirs.
-    """
-
-    def tell(result: tuple[Any, Files]) -> None:
-        trained, files = result
-        _write(files, folder)
-        if torch.cuda.is_available() and trained.experiment.config.device != "cpu":
-            trained.model.cuda()
-        if done:
-            done(trained)
-
-    given = []
-    for point in points:
-        name, _, seed, *_ = point
-        kept = _read(folder.glob(f"{escape(name)}-seed{seed}-*.pt"))
-        given.append((*point, kept))
-    device = points[0][1].config.device
-    call = partial(_train, train, folder)
-    found = spread(call, given, device=device, jobs=jobs, folder=folder, done=tell)
-    return [trained for trained, _ in found]
-
-
 def spread(
     call: Callable[..., Any],
     arguments: Sequence[tuple[Any, ...]],
@@ -97,7 +63,7 @@ def spread(
     device: str,
     jobs: int,
     folder: Path,
-    done: Done,
+    done: Callable[[Any], None],
 ) -> list[Any]:
     """What ``call`` returns for each of ``arguments``, each a task of its own.
 
@@ -130,14 +96,29 @@ def spread(
             starts.append(partial(task.remote, about, *refs))
         for index, result in _finished(starts, check):
             found[index] = result
-            while done and told in found:
+            while told in found:
                 done(found[told])
                 told += 1
     return [found[index] for index in range(len(arguments))]
 
 
+def train_there(
+    train: Callable[..., Any], folder: Path, *point: Any, shared: bool
+) -> Any:
+    """On a node: what ``train`` makes of a point, on the CPU.
+
+    Where ``folder`` is not shared, nothing is kept but the result.
+    """
+    with nullcontext(folder) if shared else TemporaryDirectory() as own:
+        trained = train(*point, folder=Path(own))
+    trained.model.cpu()
+    best = trained.history.best_weights or {}
+    best |= {name: weight.cpu() for name, weight in best.items()}
+    return trained
+
+
 def _finished(
-    starts: Sequence[partial[Any]], check: Callable[[], Any]
+    starts: Sequence[Callable[[], Any]], check: Callable[[], Any]
 ) -> Iterator[tuple[int, Any]]:
     """Results as they come, by place; ``check`` is called where none comes for long."""
     running = {start(): (index, 1) for index, start in enumerate(starts)}
@@ -197,31 +178,3 @@ def _there(about: Any, *given: Any) -> Any:
     if threads:
         torch.set_num_threads(threads)
     return call(*given, shared=mark.exists())
-
-
-def _train(
-    train: Callable[..., Any], folder: Path, *point: Any, shared: bool
-) -> tuple[Any, Files]:
-    """On a node: a point on the CPU, and its file where the folder is not shared."""
-    *own, kept = point
-    if shared:
-        trained, files = train(*own, folder=folder), {}
-    else:
-        with TemporaryDirectory() as name:
-            _write(kept, Path(name))
-            trained = train(*own, folder=Path(name))
-            files = _read(Path(name).glob("*.pt"))
-    trained.model.cpu()
-    best = trained.history.best_weights or {}
-    best |= {name: weight.cpu() for name, weight in best.items()}
-    return trained, files
-
-
-def _read(paths: Iterable[Path]) -> Files:
-    return {path.name: path.read_bytes() for path in paths}
-
-
-def _write(files: Files, folder: Path) -> None:
-    for name, content in files.items():
-        with write_atomic(folder / name) as temporary:
-            temporary.write_bytes(content)

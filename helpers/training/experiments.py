@@ -168,10 +168,13 @@ def train_points(
 
     train = partial(_train, report=report)
     if os.environ.get("RAY_ADDRESS"):
-        from helpers.training.cluster import train_on_cluster  # noqa: PLC0415
+        from helpers.training.cluster import spread, train_there  # noqa: PLC0415
 
-        alone = partial(run_alone, train)
-        found = train_on_cluster(alone, points, folder, jobs, done)
+        call = partial(train_there, partial(run_alone, train), folder)
+        device = points[0][1].config.device
+        found = spread(call, points, device=device, jobs=jobs, folder=folder, done=done)
+        for point in found:  # this machine may have no GPU, or one of its own
+            point.model.to(choose_device("cpu" if device == "cpu" else "auto"))
     elif jobs > 1 and _shares_a_gpu(experiments):
         found = take_turns([train(*point, folder=folder) for point in points], jobs)
         for point in found:
