@@ -294,8 +294,3 @@ def test_whole_notebooks_run_by_what_they_need(
 def test_a_node_that_does_not_see_the_notebooks_says_so(jobs: list[Job]) -> None:
     with pytest.raises(ConfigError, match=r"does not see .*exports and .*--whole"):
         runner._elsewhere(lambda _: pytest.fail("it ran"), jobs[0], shared=False)
-
-
-def test_whole_notebooks_want_a_cluster() -> None:
-    result = CliRunner().invoke(main, ["run", "01_lenet5", "--whole"])
-    assert (result.exit_code, "--whole needs --ray" in result.output) == (2, True)
