@@ -400,12 +400,12 @@ def gallery(*, quick: bool) -> None:
 
 @main.command()
 def doctor() -> None:
-    """Check packages, device and LaTeX; exit with 1 if one is broken."""
+    """Check packages and device; exit with 1 if one is broken."""
     from helpers.doctor import examine
 
     healthy = True
     for check in examine():
-        mark = "ok" if check.ok else "FAIL" if check.needed else "–"
+        mark = "ok" if check.ok else "FAIL"
         click.echo(f"{mark:<5}{check.name}: {check.detail}")
-        healthy &= check.ok or not check.needed
+        healthy &= check.ok
     sys.exit(int(not healthy))

@@ -1,7 +1,6 @@
-"""What this machine can do: packages, device and LaTeX."""
+"""What this machine can do: its packages and its device."""
 
 import os
-import shutil
 from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
@@ -13,22 +12,17 @@ from helpers.base.files import ROOT
 
 
 class Check(NamedTuple):
-    """What was looked at, whether it is as it should be, and what to do if not.
-
-    What is not ``needed`` is wanted by papers only.
-    """
+    """What was looked at, whether it is as it should be, and what to do if not."""
 
     name: str
     ok: bool
     detail: str
-    needed: bool = True
 
 
 def examine() -> Iterator[Check]:
     """Looks at everything, one check at a time."""
     yield from check_packages()
     yield check_device()
-    yield check_latex()
 
 
 def check_packages(path: Path = ROOT / "requirements.txt") -> Iterator[Check]:
@@ -60,11 +54,3 @@ def check_device() -> Check:
         return Check("device", True, f"cuda, {torch.cuda.get_device_name()}")
     threads = torch.get_num_threads()
     return Check("device", True, f"cpu, {os.cpu_count()} cores, {threads} threads")
-
-
-def check_latex() -> Check:
-    """Whether papers can be set."""
-    from helpers.export.latex import INSTALL
-
-    path = shutil.which("xelatex")
-    return Check("LaTeX", bool(path), path or INSTALL, needed=False)

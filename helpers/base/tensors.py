@@ -2,13 +2,15 @@
 what they hold.
 """
 
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
-from helpers.base.files import write_atomic
+from helpers.base.files import data_dir, write_atomic
 
 # What comes instead of a file from the web, by its first bytes.
 _INSTEAD = {
@@ -50,3 +52,19 @@ def read_tensors(path: Path) -> Any:
             for mark, what in _INSTEAD.items():
                 reason = f"it is {what}" if start.startswith(mark) else reason
         raise UnreadableError(reason) from error
+
+
+def cached(key: str, make: Callable[[], Tensor]) -> Tensor:
+    """The tensor kept as ``key`` in ``data/.cache``, or what ``make`` returns, kept.
+
+    A damaged file is made again; a full or read-only disk costs time, nothing else.
+    """
+    path = data_dir() / ".cache" / f"{key}.pt"
+    if path.is_file():
+        with suppress(UnreadableError):
+            kept: Tensor = read_tensors(path)
+            return kept
+    made = make()
+    with suppress(OSError):
+        write_tensors(path, made)
+    return made

@@ -17,7 +17,7 @@ from torch import Tensor
 from torchvision.transforms.functional import pil_to_tensor
 
 from helpers.base.errors import DataError, explained
-from helpers.data.cache import cached
+from helpers.base.tensors import cached
 from helpers.data.splits import Split, shuffle_key
 from helpers.data.staging import is_clutter
 

@@ -72,9 +72,9 @@ def spread(
     Args:
         call: is told as ``shared`` whether ``folder`` is seen from its node.
         arguments: of each call.
-        device: of the tasks, as of ``TrainConfig``.
+        device: as of ``TrainConfig``.
         jobs: tasks that share a GPU, or as many cores as this machine has.
-        folder: on this machine.
+        folder: where this machine keeps what they leave.
         done: is told each result, in order.
 
     Raises:

@@ -8,8 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from helpers.base.tensors import cached
 from helpers.data.batches import Batches
-from helpers.data.cache import cached
 from helpers.data.splits import Split, Splits
 from helpers.training.device import choose_arithmetic, choose_device
 from helpers.training.evaluate import predict
