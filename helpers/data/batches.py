@@ -62,13 +62,12 @@ class Batches:
         """
         seed, count = self.seed * 1_000_003 + epoch, len(self.labels)
         generator = torch.Generator(self.device).manual_seed(seed)
-        order = None
+        order = torch.arange(count, device=self.device)
         if self.shuffle:
             order = torch.randperm(count, generator=generator, device=self.device)
-        for start in range(0, len(self) * self.batch_size, self.batch_size):
-            part = slice(start, start + self.batch_size)
-            chosen = part if order is None else order[part]
-            images = self.normalised(self.images[chosen])
+        for chosen in order[: len(self) * self.batch_size].split(self.batch_size):
+            # On a CPU, an index in brackets takes ten times as long.
+            images = self.normalised(self.images.index_select(0, chosen))
             if self.augment is not None:
                 images = self.augment(images, generator, size=size)
             images = images.contiguous(memory_format=torch.channels_last)
