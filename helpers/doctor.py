@@ -1,6 +1,7 @@
 """What this machine can do: its packages and its device."""
 
 import os
+import sys
 from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
@@ -20,7 +21,8 @@ class Check(NamedTuple):
 
 
 def examine() -> Iterator[Check]:
-    """Looks at everything, one check at a time."""
+    """One check at a time, and which interpreter runs the notebooks."""
+    yield Check("python", True, sys.executable)
     yield from check_packages()
     yield check_device()
 

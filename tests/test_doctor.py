@@ -38,3 +38,7 @@ def test_the_device_is_named() -> None:
     check = doctor.check_device()
     assert check.ok
     assert check.detail.startswith(("cpu, ", "cuda, "))
+
+
+def test_the_interpreter_is_named() -> None:
+    assert next(doctor.examine()) == ("python", True, sys.executable)

@@ -1,3 +1,1 @@
-"""The cellar: errors, files, and the two file formats that the rest of the house agrees
-on.
-"""
+"""Errors, files, and the formats that the rest of the house agrees on."""
