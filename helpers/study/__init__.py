@@ -1,6 +1,6 @@
 """Trained seeds and comparisons: their curves, tables, intervals and differences."""
 
 from helpers.study.comparison import Comparison
-from helpers.study.study import CrossStudy, Output, Study
+from helpers.study.study import CrossStudy, Study
 
-__all__ = ["Comparison", "CrossStudy", "Output", "Study"]
+__all__ = ["Comparison", "CrossStudy", "Study"]

@@ -1,7 +1,7 @@
 """Configuration, the loop, its optimizers and schedules, evaluation, experiments."""
 
 from helpers.training.config import TrainConfig
-from helpers.training.cross_validation import CrossValidated, cross_validate, deal_folds
+from helpers.training.cross_validation import cross_validate, deal_folds
 from helpers.training.evaluate import Evaluation, evaluate
 from helpers.training.experiments import Experiment, Trained, run_experiments
 from helpers.training.features import extract_features
@@ -9,7 +9,6 @@ from helpers.training.history import History
 from helpers.training.loop import fit
 
 __all__ = [
-    "CrossValidated",
     "Evaluation",
     "Experiment",
     "History",

@@ -7,7 +7,7 @@ from pretended import Point, Shown, make_splits, make_study
 from helpers.base.errors import ConfigError
 from helpers.study import CrossStudy
 from helpers.study.study import file_name
-from helpers.training import CrossValidated
+from helpers.training.cross_validation import CrossValidated
 
 
 def test_a_metric_is_an_estimate_over_seeds(shown: Shown) -> None:
