@@ -1,0 +1,121 @@
+"""The answers to the notebooks' exercises, measured: EXERCISES.md.
+
+    python tests/exercises/measure.py caltech101/01_lenet5 caltech101/04_resnet18:2
+
+runs these notebooks once for each of their exercises that names parameters, or for the
+second alone, keeps the records in exports/reference/exercises, and writes the page.
+Without names it only writes the page. A notebook that loads others' models takes them
+from exports.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from helpers.base.declared import find_notebooks, resolve, with_needs
+from helpers.base.files import ROOT, data_dir, exports_dir, notebooks_dir
+from helpers.base.markdown import markdown_table
+from helpers.base.record import RunRecord, reached
+from helpers.base.runs import REFERENCE
+from helpers.handin.reference import collect_reference
+
+KEPT = REFERENCE / "exercises"
+PAGE = ROOT / "EXERCISES.md"
+HEAD = """\
+# Exercises, measured
+
+What the notebooks' exercises come to: on the left as the notebook is, on the right with
+the parameter. Of both, what is asked and claimed, with the 95 % interval and the
+verdict. Predict before you look. Written by `python tests/exercises/measure.py` from
+[exports/reference](exports/reference); what is not here has not been measured yet.
+"""
+
+
+def exercises(name: str) -> dict[int, tuple[str, list[str]]]:
+    """A notebook's exercises by number: the text, and the parameters that it names."""
+    notebook = json.loads((notebooks_dir() / f"{name}.ipynb").read_text("utf-8"))
+    sources = ("".join(cell["source"]) for cell in notebook["cells"])
+    text = next(source for source in sources if source.startswith("## Exercises"))
+    found = {}
+    for number, item in re.findall(r"^(\d+)\. (.*)", text, re.MULTILINE):
+        named = re.search(r"`(-p [^`]+)`", item)
+        values = shlex.split(named[1].replace("-p ", "")) if named else []
+        if all("=" in value for value in values):  # one leaves the value to the reader
+            found[int(number)] = item, values
+    return found
+
+
+def measure(name: str, only: str) -> None:
+    """Runs a notebook with the parameters of its exercises, and keeps the records."""
+    needs = [need for need in with_needs([name], find_notebooks()) if need != name]
+    # With the pretrained network that the kept run had.
+    own = collect_reference()[name].parameters
+    backbone = {key: own[key] for key in ("backbone", "layer", "weights") if key in own}
+    for number, (_, values) in exercises(name).items():
+        if not values or only not in ("", str(number)):
+            continue
+        with TemporaryDirectory(prefix="exercise-") as folder:
+            for need in needs:
+                shutil.copytree(exports_dir() / need, Path(folder) / need)
+            given = backbone | dict(value.split("=", 1) for value in values)
+            options = [f"-p{key}={value}" for key, value in given.items()]
+            command = "-m", "helpers", "run", name, *options, "--no-export"
+            env = os.environ | {"CNN_EXPORTS": folder, "CNN_DATA": str(data_dir())}
+            subprocess.run([sys.executable, *command], env=env, check=True)
+            record = RunRecord.load(Path(folder) / name / "metrics.json")
+        record.save(KEPT / f"{name}-{number}.json")
+
+
+def page() -> str:
+    """EXERCISES.md."""
+    return "\n".join([HEAD, *_sections(collect_reference())])
+
+
+def _sections(reference: Mapping[str, RunRecord]) -> Iterator[str]:
+    before = ""
+    for path in sorted(KEPT.glob("*/*.json")):
+        name, number = f"{path.parent.name}/{path.stem}".rsplit("-", 1)
+        if name != before:
+            before = name
+            yield f"## [{name}](notebooks/{name}.ipynb)\n"
+        text, _ = exercises(name)[int(number)]
+        record = RunRecord.load(path)
+        rows = _rows(reference[name], record)
+        table = markdown_table(("measured", "as it is", "with the parameter"), rows)
+        device = record.environment["device"]
+        yield f"**{number}.** {text}\n\n{table}\n"
+        yield f"*{record.data['source']} {record.data['name']}, {device}.*\n"
+
+
+def _rows(own: RunRecord, other: RunRecord) -> Iterator[tuple[str, ...]]:
+    """What both runs have measured: of the model in the gallery, and all that is judged
+    in both.
+    """
+    [declared] = resolve(own.notebook)
+    model = declared.headline[0] if declared.headline else ""
+    for metric in own.results.get(model, {}):
+        if metric.endswith(("accuracy", "loss")) and "_class_" not in metric:
+            values = (str(run.estimate(model, metric)) for run in (own, other))
+            yield f"{model}: {metric.replace('_', ' ')}", *values
+    there = {finding["text"]: finding for finding in other.findings}
+    for finding in own.findings:
+        if changed := there.get(finding["text"]):
+            said = (f"{reached(one)}, {one['verdict']}" for one in (finding, changed))
+            yield finding["text"], *said
+
+
+if __name__ == "__main__":
+    for argument in sys.argv[1:]:
+        named, _, wanted = argument.partition(":")
+        for declared in resolve(named):
+            measure(declared.name, wanted)
+    PAGE.write_text(page(), encoding="utf-8")
