@@ -47,6 +47,13 @@ some_names = click.argument("names", nargs=-1, required=True)
 output_option = click.option(
     "-o", "--output", required=True, type=FILE, help="The file to write."
 )
+formats_option = click.option(
+    "--formats",
+    default="html,pdf",
+    show_default=True,
+    type=click.Choice(("html", "pdf", "html,pdf")),
+    help="The documents to make.",
+)
 quick_option = flag("--quick", help="The quick runs in exports/quick, not the others.")
 
 
@@ -150,12 +157,14 @@ def data_check(names: Sequence[str]) -> None:
     help="Train on a Ray cluster: auto, local or HOST:PORT (CLUSTER.md).",
 )
 @flag("--whole", help="With --ray: send whole notebooks, not the points they train.")
+@formats_option
 @flag("--no-export", help="Make no documents.")
 def run(
     names: Sequence[str],
     *,
     ray: str | None,
     no_export: bool,
+    formats: str,
     **options: Any,
 ) -> None:
     """Run notebooks (all, or NAMES) and export them.
@@ -179,7 +188,7 @@ def run(
         number = getattr(signal, name)
         if signal.getsignal(number) != signal.SIG_IGN:  # as nohup has it
             signal.signal(number, signal.default_int_handler)
-    export = None if no_export else export_notebook
+    export = None if no_export else partial(export_notebook, formats=formats.split(","))
     outcomes = run_notebooks(names, export=export, **options)
     click.echo(f"\n{report(outcomes)}")
     sys.exit(int(not all(outcome.ok for outcome in outcomes)))
@@ -187,8 +196,9 @@ def run(
 
 @main.command()
 @any_names
+@formats_option
 @quick_option
-def export(names: Sequence[str], *, quick: bool) -> None:
+def export(names: Sequence[str], *, formats: str, quick: bool) -> None:
     """Export executed notebooks again.
 
     NAMES may also be paths of .ipynb files; without NAMES: every run there is.
@@ -196,7 +206,7 @@ def export(names: Sequence[str], *, quick: bool) -> None:
     from helpers.export.pages import export_notebook
 
     for path in executed_notebooks(names, quick=quick):
-        for file in export_notebook(path):
+        for file in export_notebook(path, formats=formats.split(",")):
             click.echo(file)
 
 
@@ -228,12 +238,12 @@ def report(names: Sequence[str], output: Path, *, quick: bool, compact: bool) ->
     """
     from helpers.export.pages import write_export
     from helpers.handin.authors import read_team
-    from helpers.handin.report import make_report, page_count
+    from helpers.handin.report import make_report, read_pdf
 
     by, paths = str(read_team()), executed_notebooks(names, quick=quick)
     pdf = make_report(paths, by=by, compact=compact)
     write_export(output, pdf)
-    click.echo(f"{output}: {page_count(pdf)} pages")
+    click.echo(f"{output}: {read_pdf(pdf)[0]} pages")
 
 
 @main.command()

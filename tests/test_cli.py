@@ -258,7 +258,8 @@ def test_run_refuses_what_it_does_not_know(
         ["run", "-p", "=2"],
         ["run", "--jobs", "0"],
         ["run", "--minutes", "0"],
-        ["run", "--whole"],
+        ["run", "--formats", "docx"],
+        ["export", "--formats", ""],
         ["predict", "model.pt"],
         ["data", "fetch"],
         ["no-such"],
@@ -290,16 +291,19 @@ def test_export_takes_names_and_paths(
         )
 
 
-def test_a_run_without_export_makes_no_documents(
+def test_only_the_documents_that_are_asked_for_are_made(
     call: Call, tmp_path: Path, notebooks: Path
 ) -> None:
     path = notebooks / "course/01_a.ipynb"
+    result = call("export", path, "--formats", "html")
+    assert result.stdout == f"{path.with_suffix('.html')}\n"
+    assert not path.with_suffix(".pdf").exists()
     notebook = nbformat.read(path, as_version=4)
     notebook.cells[-1].source = FINISH
     nbformat.write(notebook, path)
-    assert call("run", "01_a", "--no-export").exit_code == 0
+    assert call("run", "01_a", "--formats", "html").exit_code == 0
     left = {file.name for file in (tmp_path / "exports/course/01_a").iterdir()}
-    assert left == {"metrics.json", "notebook.ipynb", "run.log"}
+    assert left == {"metrics.json", "notebook.html", "notebook.ipynb", "run.log"}
 
 
 def test_predict_reports_one_line(call: Call, tmp_path: Path) -> None:

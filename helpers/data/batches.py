@@ -65,7 +65,8 @@ class Batches:
         order = torch.arange(count, device=self.device)
         if self.shuffle:
             order = torch.randperm(count, generator=generator, device=self.device)
-        for chosen in order[: len(self) * self.batch_size].split(self.batch_size):
+        for start in range(0, len(self) * self.batch_size, self.batch_size):
+            chosen = order[start : start + self.batch_size]
             # On a CPU, an index in brackets takes ten times as long.
             images = self.normalised(self.images.index_select(0, chosen))
             if self.augment is not None:

@@ -156,7 +156,7 @@ def _lead_to_pages(page: BeautifulSoup, path: Path) -> None:
         goal = f"../{name}/notebook.html" if is_run else f"{name}.html"
         if ":" in name or rest[:1] not in ("", "#", "?"):
             continue
-        if is_run or path.with_name(unquote(goal)).is_file():
+        if is_run or (path.parent / unquote(goal)).is_file():
             link["href"] = goal + rest
         else:
             link.unwrap()

@@ -56,4 +56,8 @@ def pandoc(*arguments: str | Path, text: str, folder: Path | None = None) -> str
         raise ExportError(
             f"The notebook cannot be converted. {' '.join(error.stderr.split())}"
         ) from error
+    except OSError as error:
+        raise ExportError(
+            f"pandoc did not start ({error}): pip install pypandoc_binary"
+        ) from error
     return done.stdout

@@ -17,7 +17,7 @@ from helpers.handin.authors import Team
 from helpers.handin.caveats import caveats_of
 from helpers.handin.courses import Part
 from helpers.handin.reference import other_values
-from helpers.handin.report import make_report, page_count, signed
+from helpers.handin.report import make_report, read_pdf, signed
 from helpers.runner.plan import read_quick_settings
 
 PROJECT = ("pyproject.toml", "requirements.txt", "constraints.txt", "data/README.md")
@@ -166,7 +166,11 @@ def _add_report(found: Gathered, exports: Path, team: Team) -> Iterator[str]:
         yield f"{part.report} has no run to report on"
         return
     found.files[part.report] = pdf
-    pages, (least, most) = page_count(pdf), part.pages or (1, 1000)
+    pages, author = read_pdf(pdf)
+    names = ", ".join(author["name"] for author in team.authors)
+    if part.paper and author != names:
+        yield f"{part.report} names {author or 'nobody'}, hand-in.toml {names}: {again}"
+    least, most = part.pages or (1, 1000)
     if not least <= pages <= most:
         yield (
             f"{part.report} has {pages} pages, asked for are {least} to {most}: "

@@ -65,12 +65,13 @@ def signed(page: BeautifulSoup, by: str) -> str:
     return str(page)
 
 
-def page_count(pdf: bytes) -> int:
-    """How many pages a PDF has."""
+def read_pdf(pdf: bytes) -> tuple[int, str]:
+    """How many pages a PDF has, and whom it names as its author."""
     from pypdf import PdfReader
 
     with explained(ExportError, "The PDF is damaged", "Make it again."):
-        return len(PdfReader(BytesIO(pdf)).pages)
+        reader = PdfReader(BytesIO(pdf))
+        return len(reader.pages), (reader.metadata and reader.metadata.author) or ""
 
 
 def without_code(notebook: NotebookNode) -> NotebookNode:

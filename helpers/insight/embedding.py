@@ -4,7 +4,6 @@ from typing import NamedTuple
 
 import torch
 from sklearn.manifold import TSNE
-from sklearn.neighbors import NearestNeighbors
 from torch import Tensor
 
 from helpers.base.errors import ConfigError
@@ -53,16 +52,3 @@ def embed(features: Tensor, *, perplexity: float = 30.0, seed: int = 0) -> Embed
     tsne = TSNE(perplexity=perplexity, random_state=seed)
     points = torch.from_numpy(tsne.fit_transform(values.numpy()))
     return Embedding(points.float(), float(tsne.kl_divergence_))
-
-
-def neighbour_agreement(
-    points: Tensor, labels: Tensor, *, neighbours: int = 10
-) -> float:
-    """The mean share of the nearest neighbours of points (N, D) that have their label
-    (N,), 0–1.
-    """
-    count = min(neighbours, len(points) - 1)
-    found = NearestNeighbors(n_neighbors=count).fit(points.numpy())
-    # (N, neighbours), without the point itself
-    nearest = torch.from_numpy(found.kneighbors(return_distance=False))
-    return (labels[nearest] == labels[:, None]).float().mean().item()

@@ -22,6 +22,13 @@ STEP = 0.1  # length of a step of Adam, in logits of the pixels
 LEAK = 0.1  # the slope of the ascent where a filter is silent
 
 
+def weight_pictures(weight: Tensor) -> Tensor:
+    """Filters (F, C, h, w) as pictures, 0–1, each on its own scale, 0 mid-gray."""
+    values = weight.detach().float().cpu()
+    largest = values.abs().amax(dim=(1, 2, 3), keepdim=True).clamp(min=1e-12)
+    return 0.5 + 0.5 * values / largest
+
+
 @dataclass(frozen=True)
 class FilterPictures:
     """The images that some filters of one layer respond to, on the CPU.

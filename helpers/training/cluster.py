@@ -18,6 +18,8 @@ from helpers.base.files import data_dir
 
 # Ray reads them once: what workers print is shown, line by line, as it is.
 os.environ |= {"RAY_DEDUP_LOGS": "0", "RAY_COLOR_PREFIX": "0"}
+if (Path.home() / ".ray/auth_token").is_file():  # then `ray start` asks for it
+    os.environ.setdefault("RAY_AUTH_MODE", "token")
 try:
     import ray
     from ray._private.services import canonicalize_bootstrap_address

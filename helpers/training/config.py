@@ -1,5 +1,6 @@
 """Every setting of a training run, in one frozen and validated place."""
 
+import math
 from dataclasses import dataclass, field, is_dataclass
 from typing import Any
 
@@ -110,6 +111,11 @@ class TrainConfig:
     device: str = "auto"
 
     def __post_init__(self) -> None:
+        own = self.head_weights if isinstance(self.head_weights, dict) else {}
+        weights = {f"head_weights.{head}": weight for head, weight in own.items()}
+        for name, value in {**vars(self), **weights}.items():
+            if isinstance(value, float) and not math.isfinite(value):
+                raise ConfigError(f"{name} must be a finite number, not {value}.")
         if problem := misfit(vars(self), SCHEMA):
             name = problem.removeprefix("it.").partition(" ")[0].partition(".")[0]
             raise ConfigError(

@@ -276,6 +276,8 @@ class TrainingRun:
     def _leave_weights(self) -> None:
         best = self.history.best_weights if self.config.patience else None
         self.model.load_state_dict(best or self.judged.state_dict())
+        if not self.config.keep_best:
+            self.history.best_weights = None
         self.model.eval()
 
     def _settings(self) -> dict[str, Any]:

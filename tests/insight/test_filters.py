@@ -5,7 +5,7 @@ import torch
 from torch import Tensor, nn
 
 from helpers.base.errors import ModelError
-from helpers.insight.filters import FilterPictures, filter_pictures
+from helpers.insight.filters import FilterPictures, filter_pictures, weight_pictures
 from helpers.models.lenet5 import LeNet5
 from helpers.models.resnet18 import ResNet18
 
@@ -162,3 +162,10 @@ def test_what_cannot_be_drawn_is_refused(model: nn.Sequential) -> None:
         find(model, "0", filters=[])
     with pytest.raises(ModelError, match=r"'0' works on \(1, 3, 256\)"):
         find(nn.Sequential(nn.Flatten(2)), "0")
+
+
+def test_a_picture_has_zero_at_mid_gray_and_its_own_scale() -> None:
+    filters = torch.tensor([[-2.0, 0.0, 1.0], [0.0, 0.1, 0.0]]).view(2, 3, 1, 1)
+    pictures = weight_pictures(filters).view(2, 3)
+    assert torch.allclose(pictures, torch.tensor([[0.0, 0.5, 0.75], [0.5, 1.0, 0.5]]))
+    assert weight_pictures(torch.zeros(1, 3, 2, 2)).unique().tolist() == [0.5]

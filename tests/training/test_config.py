@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 from dataclasses import asdict
 
 import pytest
@@ -21,6 +22,7 @@ from helpers.training.loop import VERSION
         ({"epochs": 2.5}, "must be integer"),
         ({"lr": 0.0}, "bigger than 0"),
         ({"lr": 1e308}, "smaller than 1e"),
+        ({"lr": math.nan}, "lr must be a finite number, not nan"),
         ({"lr": None}, "must be number"),
         ({"weight_decay": -1e-4}, "bigger than or equal to 0"),
         ({"label_smoothing": 1.0}, "smaller than 1"),
@@ -30,6 +32,7 @@ from helpers.training.loop import VERSION
         ({"patience": 0}, "bigger than or equal to 1"),
         ({"start_size": 4}, "bigger than or equal to 8"),
         ({"head_weights": {"angle": 0.0}}, "head_weights.angle must be bigger than 0"),
+        ({"head_weights": {"angle": math.nan}}, "head_weights.angle must be a finite"),
         ({"head_weights": "taught"}, "must match pattern .*learned"),
     ],
 )

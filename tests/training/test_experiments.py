@@ -147,8 +147,9 @@ def test_the_last_weights_and_the_best_are_kept_side_by_side(
         for kept, expected in ((point, last), (point.at_best, best)):
             own, other = kept.model.state_dict(), expected.model.state_dict()
             assert all(torch.equal(own[name], value) for name, value in other.items())
-    with pytest.raises(ConfigError, match="set keep_best"):
-        _ = last.at_best
+    for point in (last, best):
+        with pytest.raises(ConfigError, match="set keep_best"):
+            _ = point.at_best
 
 
 def test_images_and_filters_lie_in_memory_as_trained_wherever_a_point_is_used(

@@ -54,7 +54,10 @@ def load(folder: Path) -> Splits:
     path = folder / FILE
     advice = f"Move {folder} away, and it is made again."
     with explained(DataError, f"{path} cannot be read", advice), np.load(path) as file:
-        return _divide("real", file["images"])
+        images = file["images"]
+        if images.shape[0] != len(CLASSES) * IMAGES_PER_CLASS or images.dtype != "u1":
+            raise ValueError(f"{len(images)} images of {images.dtype}")
+        return _divide("real", images)
 
 
 def draw() -> Splits:

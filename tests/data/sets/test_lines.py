@@ -43,6 +43,22 @@ def images(folder: Path) -> NDArray[np.uint8]:
     return pixels.reshape(96, 1000, 3, SIDE, SIDE)
 
 
+@pytest.mark.parametrize("shape", [(960, 3, SIDE, SIDE), (96_000, 1, 1, 1)])
+def test_other_images_are_not_taken_for_these(shape: tuple[int, ...]) -> None:
+    place = data_dir() / "lines"
+    place.mkdir(parents=True)
+    pixels = np.zeros(shape, np.uint8 if shape[1] == 3 else np.float32)
+    np.savez_compressed(place / lines.FILE, images=pixels)
+    with pytest.raises(DataError, match=r"images of (uint8|float32)\)\. Move"):
+        load_data("lines")
+
+
+def test_what_is_in_the_way_is_a_broken_set() -> None:
+    data_dir().mkdir(parents=True)
+    (data_dir() / "lines").touch()
+    assert data_status("lines").state == "broken"
+
+
 def test_names_factors_and_labels_agree() -> None:
     assert len(set(CLASSES)) == 96
     assert list(FACTORS) == ["length", "width", "color", "angle"]

@@ -428,6 +428,16 @@ def test_a_draft_holds_the_draft_of_the_paper(all_runs: AllRuns, exports: Path) 
     assert report.read_bytes() == (folder / "paper/draft.pdf").read_bytes()
 
 
+def test_a_paper_by_others_is_made_again(all_runs: AllRuns, hand_in: Path) -> None:
+    all_runs("artists_faces")
+    hand_in.write_text('[[authors]]\nname = "Bo"\n[[authors]]\nname = "Cy"', "utf-8")
+    [fault] = submit("artists_faces").missing
+    assert fault == (
+        "report.pdf names Ada Müller, hand-in.toml Bo, Cy: python -m helpers paper "
+        "artists_faces/08_report"
+    )
+
+
 def test_the_paper_of_quick_runs_is_made_of_them() -> None:
     missing = submit("artists_faces", quick=True).missing
     assert missing[0] == "the real runs: these are quick ones"
