@@ -3,6 +3,7 @@
 import os
 import platform
 import socket
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from functools import partial
@@ -18,7 +19,8 @@ from helpers.base.files import data_dir
 
 # Ray reads them once: what workers print is shown, line by line, as it is.
 os.environ |= {"RAY_DEDUP_LOGS": "0", "RAY_COLOR_PREFIX": "0"}
-if (Path.home() / ".ray/auth_token").is_file():  # then `ray start` asks for it
+token = Path.home() / ".ray/auth_token"
+if token.is_file() and "ray" not in sys.modules:  # then `ray start` asks for it
     os.environ.setdefault("RAY_AUTH_MODE", "token")
 try:
     import ray
