@@ -143,7 +143,7 @@ def _run(
     why = {j.name: busy if is_running(j) else j.notebook.fault for j in ready}
     free = [job for job in ready if not why[job.name]]
     try:
-        ended = start(run, [(job,) for job in free])
+        ended = start(run, [(job,) for job in free]) if free else []
     except KeyboardInterrupt:
         close_records(free, "interrupted", "the run was interrupted")
         raise
@@ -159,9 +159,9 @@ def _spread(
 ) -> list[Outcome]:
     from helpers.training.cluster import spread  # noqa: PLC0415
 
-    folder = jobs_to_run[0][0].exports if jobs_to_run else Path()
+    [first], *_ = jobs_to_run
     call = partial(_elsewhere, run)
-    return spread(call, jobs_to_run, device="auto", folder=folder, **how)
+    return spread(call, jobs_to_run, device="auto", folder=first.exports, **how)
 
 
 def _elsewhere(run: Callable[[Job], Outcome], job: Job, *, shared: bool) -> Outcome:

@@ -75,6 +75,16 @@ def measure(name: str, only: str) -> None:
         record.save(KEPT / f"{name}-{number}.json")
 
 
+def kept() -> dict[Path, RunRecord]:
+    """The kept records by file, in order."""
+    return {path: RunRecord.load(path) for path in sorted(KEPT.glob("*/*.json"))}
+
+
+def number_of(path: Path) -> int:
+    """Which of its notebook's exercises a kept record is of."""
+    return int(path.stem.rpartition("-")[2])
+
+
 def page() -> str:
     """EXERCISES.md."""
     return "\n".join([HEAD, *_sections(collect_reference())])
@@ -82,13 +92,12 @@ def page() -> str:
 
 def _sections(reference: Mapping[str, RunRecord]) -> Iterator[str]:
     before = ""
-    for path in sorted(KEPT.glob("*/*.json")):
-        name, number = f"{path.parent.name}/{path.stem}".rsplit("-", 1)
+    for path, record in kept().items():
+        name, number = record.notebook, number_of(path)
         if name != before:
             before = name
             yield f"## [{name}](notebooks/{name}.ipynb)\n"
-        text, _ = exercises(name)[int(number)]
-        record = RunRecord.load(path)
+        text, _ = exercises(name)[number]
         rows = _rows(reference[name], record)
         table = markdown_table(("measured", "as it is", "with the parameter"), rows)
         device = record.environment["device"]

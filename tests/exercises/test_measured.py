@@ -5,11 +5,10 @@ from __future__ import annotations
 import measure
 import pytest
 
-from helpers.base.record import RunRecord
 from helpers.handin.caveats import own_caveats
 from helpers.handin.reference import collect_reference
 
-KEPT = sorted(measure.KEPT.glob("*/*.json"))
+KEPT = measure.kept()
 
 
 def test_the_page_is_made_of_the_records() -> None:
@@ -18,9 +17,10 @@ def test_the_page_is_made_of_the_records() -> None:
 
 @pytest.mark.parametrize("path", KEPT, ids=lambda path: path.stem)
 def test_a_record_is_of_its_exercise(path: measure.Path) -> None:
-    name, number = f"{path.parent.name}/{path.stem}".rsplit("-", 1)
-    _, values = measure.exercises(name)[int(number)]
-    record, own = RunRecord.load(path), collect_reference()[name]
+    record, name = KEPT[path], f"{path.parent.name}/{path.stem.rpartition('-')[0]}"
+    assert record.notebook == name
+    _, values = measure.exercises(name)[measure.number_of(path)]
+    own = collect_reference()[name]
     changed = {
         key
         for key, value in record.parameters.items()
