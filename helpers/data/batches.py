@@ -41,6 +41,7 @@ class Batches:
         self.shuffle, self.augment, self.drop_last = shuffle, augment, drop_last
         # The value that mean and std call 1.
         white = 255 if self.images.dtype == torch.uint8 else 1
+        self.generator = torch.Generator(device)
         self._centre, self._width = (
             torch.tensor(values, device=device, dtype=torch.float32)
             .mul(white)
@@ -60,19 +61,27 @@ class Batches:
 
         Augmentation gives images of side ``size`` in pixels; None keeps their own.
         """
-        seed, count = self.seed * 1_000_003 + epoch, len(self.labels)
-        generator = torch.Generator(self.device).manual_seed(seed)
+        for chosen in self.order(epoch):
+            yield self.take(chosen, size=size)
+
+    def order(self, epoch: int) -> Iterator[Tensor]:
+        """Seeds what ``take`` draws, and yields the indices (B,) of each batch."""
+        count = len(self.labels)
+        generator = self.generator.manual_seed(self.seed * 1_000_003 + epoch)
         order = torch.arange(count, device=self.device)
         if self.shuffle:
             order = torch.randperm(count, generator=generator, device=self.device)
         for start in range(0, len(self) * self.batch_size, self.batch_size):
-            chosen = order[start : start + self.batch_size]
-            # On a CPU, an index in brackets takes ten times as long.
-            images = self.normalised(self.images.index_select(0, chosen))
-            if self.augment is not None:
-                images = self.augment(images, generator, size=size)
-            images = images.contiguous(memory_format=torch.channels_last)
-            yield images, self.labels[chosen]
+            yield order[start : start + self.batch_size]
+
+    def take(self, chosen: Tensor, *, size: int | None = None) -> tuple[Tensor, Tensor]:
+        """The batch at ``chosen``, as ``epoch`` yields it, without a wait."""
+        # On a CPU, an index in brackets takes ten times as long.
+        images = self.normalised(self.images.index_select(0, chosen))
+        if self.augment is not None:
+            images = self.augment(images, self.generator, size=size)
+        images = images.contiguous(memory_format=torch.channels_last)
+        return images, self.labels.index_select(0, chosen)
 
     def normalised(self, images: Tensor) -> Tensor:
         """A split's images (B, C, H, W) as float, with mean 0 and std 1 per channel."""

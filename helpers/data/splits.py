@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from itertools import chain
 
 import torch
@@ -183,8 +184,10 @@ class Splits:
 
         0 and 1 for floats; the deviation of a constant channel is 1.
         """
-        if self.normalisation is not None:
-            return self.normalisation
+        return self.normalisation or self._own_stats
+
+    @cached_property
+    def _own_stats(self) -> tuple[tuple[float, ...], tuple[float, ...]]:
         if self.train.images.dtype != torch.uint8:
             return (0.0,) * self.channels, (1.0,) * self.channels
         # Counting the 256 values is exact, and needs no copy of the images as floats.

@@ -6,19 +6,21 @@ slowly than a GPU computes them. A CUDA graph holds them all.
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import cache
+from functools import cache, partial
 from importlib.util import find_spec
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+from torch._dynamo import config as dynamo
 from torch.optim import Optimizer
 
 from helpers.training.config import TrainConfig
 
 EAGER = 3  # calls before a capture, as in PyTorch's notes on CUDA graphs
+COMPILATIONS = 64  # of a network in a process; PyTorch would end at 8
 COMPILED_FROM = 500  # steps: the first takes some ten seconds longer
 
-Step = Callable[[Tensor, Tensor], tuple[Tensor, ...]]
+Step = Callable[..., tuple[Tensor, ...]]
 
 
 def is_compiled(config: TrainConfig, device: torch.device, images: int) -> bool:
@@ -28,71 +30,102 @@ def is_compiled(config: TrainConfig, device: torch.device, images: int) -> bool:
     return pays and find_spec("triton") is not None
 
 
+def compiled(model: nn.Module) -> Callable[[Tensor], Tensor]:
+    """The network by ``torch.compile``, which starts at its first use."""
+    # Each probability of dropout is another compilation.
+    dynamo.recompile_limit = COMPILATIONS
+    forward: Callable[[Tensor], Tensor] = torch.compile(model)
+    return forward
+
+
 class OneLaunch:
-    """A training step on a GPU, replayed from a CUDA graph.
+    """A part of a training step on a GPU, replayed from a CUDA graph.
 
     The first calls with tensors of a shape run kernel by kernel: they compile, and make
     the optimizer's state. Numbers stay as they were captured, but for those that a
     schedule moves: the optimizer is given tensors for them. The step must not wait for
     the GPU. What cannot be captured goes on kernel by kernel, and says why once.
+
+    Args:
+        step: what is captured.
+        device: the GPU.
+        optimizer: whose step it contains.
+        generator: what it draws from, besides PyTorch's own.
     """
 
-    def __init__(self, step: Step, optimizer: Optimizer, device: torch.device) -> None:
+    def __init__(
+        self,
+        step: Step,
+        device: torch.device,
+        *,
+        optimizer: Optimizer | None = None,
+        generator: torch.Generator | None = None,
+    ) -> None:
         self._step, self._optimizer, self._device = step, optimizer, device
+        self._generator = generator
         self._stream = torch.cuda.Stream(device)
-        # PyTorch would warn that the first steps are not captured.
-        vars(optimizer)["_warned_capturable_if_run_uncaptured"] = True
-        self._shapes: list[torch.Size] = []
+        if optimizer is not None:
+            # PyTorch would warn that the first steps are not captured.
+            vars(optimizer)["_warned_capturable_if_run_uncaptured"] = True
+        self._kind: object = None
         self._calls, self._fails = 0, False
         self._rates: list[dict[str, Tensor]] = []
 
-    def __call__(self, *given: Tensor) -> tuple[Tensor, ...]:
+    def __call__(self, *given: Tensor, **numbers: int) -> tuple[Tensor, ...]:
         """As the step; what it returns is the caller's own."""
-        shapes = [one.shape for one in given]
-        if shapes != self._shapes:  # images only grow: the graph before is done with
-            self._shapes, self._calls = shapes, 0
+        kind = [one.shape for one in given], numbers
+        if kind != self._kind:  # images only grow: the graph before is done with
+            self._kind, self._calls = kind, 0
         self._calls += 1
+        step = partial(self._step, **numbers)
         if not self._fails:
             try:
                 with self._rates_on_device():
-                    return self._launch(given)
+                    return self._launch(step, given)
             except RuntimeError as error:
                 if self._calls != EAGER + 1:
                     raise
                 self._fails = True
                 say_once("Training steps are launched kernel by kernel", str(error))
-        return self._step(*given)
+        return step(*given)
 
-    def _launch(self, given: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+    def _launch(self, step: Step, given: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
         current = torch.cuda.current_stream(self._device)
         if self._calls <= EAGER:  # where it will be captured: gradients know streams
             self._stream.wait_stream(current)
             with torch.cuda.stream(self._stream):
-                made = self._step(*given)
+                made = step(*given)
             current.wait_stream(self._stream)
             return made
         if self._calls == EAGER + 1:
-            self._capture(given)
+            self._capture(step, given)
         for kept, new in zip(self._given, given, strict=True):
             kept.copy_(new)
         self._graph.replay()
         return tuple(one.clone() for one in self._made)  # the next writes there too
 
-    def _capture(self, given: tuple[Tensor, ...]) -> None:
-        generator = torch.cuda.default_generators[self._stream.device_index]
-        before = generator.clone_state()
+    def _capture(self, step: Step, given: tuple[Tensor, ...]) -> None:
         self._graph = torch.cuda.CUDAGraph()
+        generators = [torch.cuda.default_generators[self._stream.device_index]]
+        if self._generator is not None:
+            self._graph.register_generator_state(self._generator)
+            generators.append(self._generator)
+        before = [(one, one.clone_state()) for one in generators]
         self._given = [one.clone() for one in given]
         try:
             with torch.cuda.graph(self._graph, stream=self._stream):
-                self._made = self._step(*self._given)
+                self._made = step(*self._given)
         except RuntimeError:  # broken off, it leaves the random numbers unusable
-            generator.graphsafe_set_state(before)
+            for generator, state in before:
+                generator.graphsafe_set_state(state)
             raise
 
     @contextmanager
     def _rates_on_device(self) -> Iterator[None]:
         """Within the block the optimizer finds a schedule's numbers as tensors."""
+        if self._optimizer is None:
+            yield
+            return
         groups = self._optimizer.param_groups
         moved = ["lr"]
         if "base_momentum" in groups[0]:  # which OneCycleLR puts there

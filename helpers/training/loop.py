@@ -25,7 +25,7 @@ from helpers.training.config import TrainConfig, changed
 from helpers.training.device import choose_arithmetic, choose_device
 from helpers.training.evaluate import images_per_pass, judge
 from helpers.training.history import History, Row
-from helpers.training.launch import OneLaunch, Step, is_compiled, say_once
+from helpers.training.launch import OneLaunch, Step, compiled, is_compiled, say_once
 from helpers.training.objective import HeadsObjective, make_objective
 from helpers.training.optimizers import Schedule, decayed_parameters, make_optimizer
 from helpers.training.turns import Steps, run_alone
@@ -37,6 +37,8 @@ VERSION = 2
 # Added to the seed of dropout and mixup, which would otherwise draw the same numbers as
 # the batches' generator for order and augmentation; seeds are a million apart.
 OTHER_STREAM = 500_000
+# Seconds between two checkpoints on a GPU, where writing one takes as long as an epoch.
+GPU_PAUSE = 20.0
 Report = Callable[[str, History, int], None]
 
 
@@ -54,7 +56,8 @@ def fit(
         splits: learns from ``train``, is watched on ``valid``.
         config: every setting.
         folder: where ``checkpoint.pt`` is kept: a killed run goes on there and, on a
-            CPU, ends with the same bits. None keeps nothing.
+            CPU, ends with the same bits; on a GPU the last 20 s are lost. None keeps
+            nothing.
 
     Raises:
         TrainingError: the loss is not a number, or the checkpoint is damaged, of other
@@ -79,7 +82,7 @@ class TrainingRun:
         self.model = model.to(self.device).to(memory_format=torch.channels_last)
         self.forward: Callable[[Tensor], Tensor] = self.model
         if is_compiled(config, self.device, len(splits.train)):
-            self.forward = torch.compile(self.model)
+            self.forward = compiled(self.model)
         self.classes = torch.arange(len(splits.classes), device=self.device)
         self._load(splits)
         self.objective = make_objective(self.model, config).to(self.device)
@@ -89,9 +92,12 @@ class TrainingRun:
         if config.ema is not None:
             self.average = _MovingAverage(self.model, config.ema)
         self.mix = _make_mix(config)
+        self.take: Step = self._take
         self.update: Step = self._update
         if self.device.type == "cuda":
-            self.update = OneLaunch(self._update, self.optimizer, self.device)
+            drawn = self.train_batches.generator
+            self.take = OneLaunch(self._take, self.device, generator=drawn)
+            self.update = OneLaunch(self._update, self.device, optimizer=self.optimizer)
         self.history = History()
         # What has a state, by its name in a checkpoint.
         self.parts: dict[str, Any] = {
@@ -103,6 +109,7 @@ class TrainingRun:
         if self.average is not None:
             self.parts["average"] = self.average
         self.checkpoint = None if folder is None else folder / "checkpoint.pt"
+        self._next_kept = self._after_pause()
         if self.checkpoint is not None:
             self._resume(self.checkpoint)
 
@@ -185,15 +192,20 @@ class TrainingRun:
         if self.config.looks_for_best and self.history.best_epoch == row["epoch"]:
             self.history.best_weights = copy.deepcopy(self.judged.state_dict())
         row["seconds"] = time.perf_counter() - started
-        if self.checkpoint is not None:
+        if self.checkpoint is not None and time.monotonic() >= self._next_kept:
             self._keep(self.checkpoint)
+            self._next_kept = self._after_pause()
+
+    def _after_pause(self) -> float:
+        """When a checkpoint is written again, by ``time.monotonic``."""
+        return time.monotonic() + GPU_PAUSE * (self.device.type == "cuda")
 
     def _learn(self) -> Steps[Row]:
         self.model.train()
         losses, hits, rates = [], [], []
         side = self.config.image_size(self.epoch, self.train_batches.images.shape[-1])
-        for images, labels in self.train_batches.epoch(self.epoch, size=side):
-            loss, correct = self.step(images, labels)
+        for chosen in self.train_batches.order(self.epoch):
+            loss, correct = self.step(chosen, side)
             losses.append(loss)
             hits.append(correct)
             rates.append(self.schedule.lr)
@@ -205,25 +217,24 @@ class TrainingRun:
         if bad := (~values.isfinite()).nonzero().flatten().tolist():
             step = self.epoch * len(losses) + bad[0] + 1
             raise self._diverged("loss", values[bad[0]].item(), step, rates[bad[0]])
-        size = len(labels)  # the same in every step
+        size = len(chosen)  # the same in every step
         seen = size * len(losses)
         return {
             "train_loss": ((values * size).sum() / seen).item(),
             "train_accuracy": (torch.stack(hits).sum().cpu() / seen).item(),
         }
 
-    def step(self, images: Tensor, labels: Tensor) -> tuple[Tensor, ...]:
+    def step(self, chosen: Tensor, side: int) -> tuple[Tensor, ...]:
         """One optimizer step on the device, at the learning rate that is set.
 
         Args:
-            images: normalised and augmented, float (B, C, H, W).
-            labels: ``int64`` (B,).
+            chosen: indices of training images, ``int64`` (B,).
+            side: in pixels, that they are augmented to.
 
         Returns:
             The mean loss and the number of correct predictions.
         """
-        # F.one_hot would look at the labels first.
-        targets = (labels[:, None] == self.classes).float()  # (B, K)
+        images, targets = self.take(chosen, size=side)
         if self.mix is not None:
             images, targets = self.mix(images, targets)  # by numbers of the host
         try:
@@ -232,6 +243,12 @@ class TrainingRun:
             say_once("The network is not compiled", str(error))
             self.forward = self.model
             return self.update(images, targets)
+
+    def _take(self, chosen: Tensor, *, size: int) -> tuple[Tensor, ...]:
+        """Augmented images (B, C, H, W) and soft targets (B, K)."""
+        images, labels = self.train_batches.take(chosen, size=size)
+        # F.one_hot would look at the labels first.
+        return images, (labels[:, None] == self.classes).float()
 
     def _update(self, images: Tensor, targets: Tensor) -> tuple[Tensor, ...]:
         """As ``step``, of soft targets (B, K): what a GPU does without the host."""

@@ -13,8 +13,8 @@ import multiprocessing
 import os
 import sys
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,7 @@ from torch import nn
 from helpers.data import Augment
 from helpers.models import create_model
 
-BATCH_SIZE = 128  # of the rivals, all on Caltech-101
+BATCH_SIZE = 128
 # The same optimizer for all. Its values do not matter to speed; a small rate keeps
 # every loss a number.
 SGD: dict[str, Any] = {
@@ -46,6 +46,7 @@ class Problem:
     image_size: int  # pixels
     augment: Augment
     batch_size: int = BATCH_SIZE
+    network: Mapping[str, Any] = field(default_factory=dict)
 
 
 CALTECH = Problem(
@@ -55,13 +56,19 @@ CALTECH = Problem(
     Augment(flip=0.5, rotate=ROTATE, scale=SCALE, translate=TRANSLATE),
 )
 CIFAR = Problem(
-    "cifar10", 10, 32, Augment(flip=0.5, rotate=ROTATE, crop=4), batch_size=200
+    "cifar10",
+    10,
+    32,
+    Augment(flip=0.5, rotate=ROTATE, crop=4),
+    batch_size=200,
+    network={"batch_norm": True},
 )
 PROBLEMS = {"lenet5": CALTECH, "resnet18": CALTECH, "conv_net": CIFAR}
 
 MODULES = {
     "ours": "ours",
     "limit": "ours",
+    "sweep": "ours",
     "loop": "usual_loop",
     "lightning": "on_lightning",
     "fastai": "on_fastai",
@@ -79,6 +86,7 @@ class Task:
     workers: int
     source: str  # of the data: real, or synthetic
     folder: str  # where its images lie
+    jobs: int = 1  # trainings side by side, in a sweep
     quick: bool = False  # in small batches: whether it works, not how fast
 
     @property
@@ -87,7 +95,8 @@ class Task:
         return replace(problem, batch_size=8) if self.quick else problem
 
     def make_model(self) -> nn.Module:
-        return create_model(self.model, num_classes=self.problem.classes)
+        problem = self.problem
+        return create_model(self.model, num_classes=problem.classes, **problem.network)
 
 
 class Window:
@@ -173,7 +182,7 @@ def main() -> None:
         answers.flush()
 
     task = Task(**json.loads(sys.argv[1]))
-    # "ours" and "limit" are functions of the module ours, the others of one each.
+    # "ours", "limit" and "sweep" are functions of one module, the others of their own.
     prepare: Callable[[Task], tuple[str, Callable[[Window], None]]] = getattr(
         importlib.import_module(MODULES[task.contender]), task.contender
     )

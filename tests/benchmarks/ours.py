@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
 
 import torch
 import torch.nn.functional as F
@@ -12,10 +14,10 @@ from torch import Tensor
 from helpers.data import load_data
 from helpers.training import TrainConfig
 from helpers.training.device import choose_arithmetic, choose_device
-from helpers.training.launch import OneLaunch
+from helpers.training.launch import OneLaunch, compiled
 from helpers.training.loop import TrainingRun
 from helpers.training.optimizers import make_optimizer
-from helpers.training.turns import run_alone
+from helpers.training.turns import Steps, run_alone, take_turns
 
 
 class _TimeOverError(Exception):
@@ -29,20 +31,40 @@ def ours(task: Task) -> tuple[str, Callable[[Window], None]]:
     step = run.step
 
     def train(window: Window) -> None:
-        def counted(images: Tensor, labels: Tensor) -> tuple[Tensor, ...]:
-            result = step(images, labels)
+        def counted(chosen: Tensor, side: int) -> tuple[Tensor, ...]:
+            result = step(chosen, side)
             if window.step():
                 raise _TimeOverError
             return result
 
         run.step = counted
-        try:
+        with suppress(_TimeOverError):
             while True:
                 run_alone(run._learn)
-        except _TimeOverError:
-            pass
 
     return _name(run.arithmetic.dtype), train
+
+
+def sweep(task: Task) -> tuple[str, Callable[[Window], None]]:
+    """Several seeds side by side on a GPU, as ``run_experiments`` trains them."""
+    data = load_data(task.problem.data, source=task.source)
+    runs = [
+        TrainingRun(task.make_model(), data, replace(_config(task), seed=seed), None)
+        for seed in range(task.jobs)
+    ]
+
+    def train(window: Window) -> None:
+        def steps(run: TrainingRun) -> Steps[None]:
+            while True:
+                for _ in run._learn():
+                    if window.step():
+                        raise _TimeOverError
+                    yield
+
+        with suppress(_TimeOverError):
+            take_turns([steps(run) for run in runs], task.jobs)
+
+    return _name(runs[0].arithmetic.dtype), train
 
 
 def limit(task: Task) -> tuple[str, Callable[[Window], None]]:
@@ -54,7 +76,7 @@ def limit(task: Task) -> tuple[str, Callable[[Window], None]]:
     arithmetic = choose_arithmetic(device, config.precision)
     model = task.make_model().to(device).to(memory_format=torch.channels_last)
     optimizer = make_optimizer(model, config)
-    forward = torch.compile(model) if device.type == "cuda" else model
+    forward = compiled(model) if device.type == "cuda" else model
     shape = problem.batch_size, 3, problem.image_size, problem.image_size
     images = torch.randn(shape, device=device)
     images = images.contiguous(memory_format=torch.channels_last)
@@ -70,7 +92,7 @@ def limit(task: Task) -> tuple[str, Callable[[Window], None]]:
         return (loss.detach(),)
 
     on_gpu = device.type == "cuda"
-    step = OneLaunch(plain, optimizer, device) if on_gpu else plain
+    step = OneLaunch(plain, device, optimizer=optimizer) if on_gpu else plain
 
     def train(window: Window) -> None:
         while True:

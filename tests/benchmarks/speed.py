@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import click
-from contender import CALTECH, PROBLEMS
+from contender import CALTECH, PROBLEMS, Problem
 from process import ContenderError, Process
 from table import Contender, Measured, format_table, format_verdict
 
@@ -30,9 +30,10 @@ from helpers.data.catalogue import find_data_set, load_data
 MODELS = {"lenet5": "LeNet-5", "resnet18": "ResNet-18", "conv_net": "ConvNet"}
 CONTENDERS = (
     Contender("ours", "auto", "this library"),
+    Contender("sweep", "auto", "this library, trainings side by side"),
     Contender("limit", "auto", "the limit: one resident batch"),
-    Contender("loop", "fp32", "ImageFolder + DataLoader", at_defaults=True),
-    Contender("loop", "bf16", "ImageFolder + DataLoader, bf16"),
+    Contender("loop", "fp32", "torchvision + DataLoader", at_defaults=True),
+    Contender("loop", "bf16", "torchvision + DataLoader, bf16"),
     Contender("lightning", "fp32", "Lightning", "lightning", at_defaults=True),
     Contender("lightning", "bf16", "Lightning, bf16", "lightning"),
     Contender("fastai", "fp32", "fastai", "fastai", at_defaults=True),
@@ -138,6 +139,13 @@ class Benchmark:
     help="Of the rivals' data loaders.",
 )
 @click.option(
+    "--jobs",
+    type=click.IntRange(1),
+    default=4,
+    show_default=True,
+    help="Trainings side by side on a GPU.",
+)
+@click.option(
     "--contender",
     "names",
     type=click.Choice(sorted({contender.name for contender in CONTENDERS})),
@@ -157,6 +165,7 @@ def main(
     rounds: int,
     seconds: float,
     workers: int,
+    jobs: int,
     quick: bool,
 ) -> None:
     """Times the training of each contender in turn; prints the result as Markdown."""
@@ -180,18 +189,17 @@ def main(
     for model in models:
         problem = PROBLEMS[model]
         splits = load_data(problem.data)
-        # The rivals read folders of images, which CIFAR-10 and stand-ins are not.
         taking_part = [
             contender
             for contender in contenders
-            if contender.name in ("ours", "limit")
-            or (problem == CALTECH and splits.source == "real")
+            if _takes_part(contender, problem, splits.source, device)
         ]
         benchmark = Benchmark(
             taking_part,
             model=model,
             device=device,
             workers=workers,
+            jobs=jobs,
             source=splits.source,
             quick=quick,
             folder=str(find_data_set(splits.name).path),
@@ -206,10 +214,25 @@ def main(
         )
         table = format_table(taking_part, benchmark.results)
         click.echo(f"### {MODELS[model]}\n\n{table}\n\n{verdict}\n")
+    beside = f", {jobs} trainings side by side" if device == "cuda" else ""
     click.echo(
-        f"{rounds} rounds of {seconds:g} s, {workers} workers. {_circumstances(facts)}"
+        f"{rounds} rounds of {seconds:g} s, {workers} workers{beside}. "
+        f"{_circumstances(facts)}"
     )
     sys.exit(failed)
+
+
+def _takes_part(
+    contender: Contender, problem: Problem, source: str, device: str
+) -> bool:
+    """Some read folders of images, which CIFAR-10 and stand-ins are not."""
+    if contender.name == "sweep":
+        return device == "cuda"  # on a CPU: processes, of which each has its cores
+    if contender.name in ("ours", "limit"):
+        return True
+    if problem is CALTECH:
+        return source == "real"
+    return contender.name != "fastai"
 
 
 def _is_installed(contender: Contender) -> bool:

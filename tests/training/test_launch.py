@@ -50,6 +50,7 @@ class Recording(TorchDispatchMode):
         super().__init__()
         assert isinstance(stream, Stream)
         self.graph, self.random = graph, torch.get_rng_state()
+        self.own = [(one, one.get_state()) for one in graph.generators]
         self.before: dict[int, tuple[Any, Any]] = {}  # memory, and what it held
 
     def __torch_dispatch__(
@@ -76,6 +77,8 @@ class Recording(TorchDispatchMode):
             if before is not None:
                 memory.copy_(before)
         torch.set_rng_state(self.random)
+        for generator, state in self.own:
+            generator.set_state(state)
 
 
 class Graph:
@@ -83,6 +86,10 @@ class Graph:
 
     def __init__(self) -> None:
         self.calls: list[tuple[Any, Any, Any, Any]] = []
+        self.generators: list[torch.Generator] = []
+
+    def register_generator_state(self, generator: torch.Generator) -> None:
+        self.generators.append(generator)
 
     @torch.no_grad()
     def replay(self) -> None:
@@ -150,6 +157,12 @@ def trained(run: TrainingRun) -> dict[str, Tensor]:
     return run.model.state_dict() | average
 
 
+def launch_at_once(run: TrainingRun) -> None:
+    drawn = run.train_batches.generator
+    run.take = OneLaunch(run._take, CPU, generator=drawn)
+    run.update = OneLaunch(run._update, CPU, optimizer=run.optimizer)
+
+
 def as_on_a_gpu(
     model: nn.Module, config: TrainConfig, extra: Iterable[nn.Parameter]
 ) -> torch.optim.Optimizer:
@@ -172,10 +185,10 @@ def test_a_replayed_step_computes_what_the_step_computes(
     )
     monkeypatch.setattr(loop, "make_optimizer", as_on_a_gpu)
     plain, captured = small_run(corners, config), small_run(corners, config)
-    captured.update = OneLaunch(captured._update, captured.optimizer, CPU)
+    launch_at_once(captured)
     expected, found = trained(plain), trained(captured)
     sizes = {config.image_size(epoch, 16) for epoch in range(config.epochs)}
-    assert len(graphs) == len(sizes)  # one capture for each
+    assert len(graphs) == 2 * len(sizes)  # one capture for each, of batch and update
     for name, value in expected.items():
         torch.testing.assert_close(found[name], value, msg=name, rtol=1e-4, atol=1e-5)
     losses = [run.history.frame["train_loss"].tolist() for run in (plain, captured)]
@@ -190,7 +203,7 @@ def test_what_cannot_be_captured_goes_on_as_it_is_and_says_why_once(
     plain, first, second = (small_run(corners, config) for _ in range(3))
     expected = trained(plain)
     for run in (first, second):
-        run.update = OneLaunch(run._update, run.optimizer, CPU)
+        launch_at_once(run)
         for name, value in trained(run).items():
             torch.testing.assert_close(value, expected[name], rtol=1e-4, atol=1e-5)
     said = capsys.readouterr().out
@@ -203,7 +216,7 @@ def test_an_error_of_the_step_itself_is_raised(graphs: list[Graph]) -> None:
     def step(_images: Tensor, _targets: Tensor) -> tuple[Tensor, ...]:
         raise RuntimeError("out of memory")
 
-    launch = OneLaunch(step, torch.optim.SGD([weight], lr=0.1), CPU)
+    launch = OneLaunch(step, CPU, optimizer=torch.optim.SGD([weight], lr=0.1))
     with pytest.raises(RuntimeError, match="out of memory"):
         launch(torch.ones(2), torch.ones(2))
 
@@ -214,8 +227,8 @@ def test_what_is_returned_is_not_overwritten_by_the_next_step(
     weight = nn.Parameter(torch.ones(()))
     launch = OneLaunch(
         lambda images, targets: (images + targets,),
-        torch.optim.SGD([weight], lr=0.1),
         CPU,
+        optimizer=torch.optim.SGD([weight], lr=0.1),
     )
     made = [launch(torch.full((2,), k), torch.ones(2))[0] for k in range(EAGER + 3)]
     assert [one[0].item() for one in made] == [k + 1 for k in range(EAGER + 3)]
@@ -270,7 +283,7 @@ def test_a_gpu_replays_what_it_would_compute_step_by_step(
 ) -> None:
     config = replace(EVERYTHING, optimizer=name, lr=1e-3, device="cuda", momentum=0.95)
     plain, captured = small_run(corners, config), small_run(corners, config)
-    plain.update = plain._update
+    plain.take, plain.update = plain._take, plain._update
     assert isinstance(captured.update, OneLaunch)
     expected, found = trained(plain), trained(captured)
     for key, value in expected.items():
@@ -345,11 +358,11 @@ def test_between_the_draw_of_a_batch_and_the_next_the_host_waits_for_nothing(
     state = [*run.model.state_dict().values(), *run.model.parameters()]
     average = run.average.state_dict().values() if run.average else ()
     waits = NoWaits([*data, *state, *average, run.classes])
-    batches = run.train_batches.epoch(0, size=run.config.start_size)
+    side, batches = run.config.image_size(0, 16), run.train_batches.order(0)
     run.model.train()
     with NoReads(waits), waits:
         for _ in range(3):
-            run.step(*next(batches))
+            run.step(next(batches), side)
             run.schedule.after_step()
     with waits, pytest.raises(AssertionError, match="waits"):
         run.model.fc.weight.sum().item()
@@ -359,13 +372,13 @@ def test_between_the_draw_of_a_batch_and_the_next_the_host_waits_for_nothing(
 def test_a_gpus_own_alarm_is_silent_too(corners: Splits) -> None:
     run = small_run(corners, replace(EVERYTHING, device="cuda"))
     run.model.train()
-    batches = run.train_batches.epoch(0)
+    batches = run.train_batches.order(0)
     for _ in range(EAGER + 1):
-        run.step(*next(batches))
+        run.step(next(batches), 16)
     torch.cuda.set_sync_debug_mode("error")
     try:
         for _ in range(3):
-            run.step(*next(batches))
+            run.step(next(batches), 16)
             run.schedule.after_step()
     finally:
         torch.cuda.set_sync_debug_mode("default")
