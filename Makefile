@@ -31,7 +31,7 @@ reference: .venv/.installed  ## the real experiments, kept as reference; resumes
 	$(BIN)/python -m helpers results save $(NAMES)
 	$(BIN)/python -m helpers results --write
 
-reference-gpu: reference  ## the same on a GPU box: the device is found by itself
+reference-gpu: reference  ## the same on a GPU box: the device is found by itself, and trains four at a time
 
 benchmark: .venv-benchmarks/.installed  ## images per second against the usual loops, in an environment of its own
 	.venv-benchmarks/bin/python tests/benchmarks/speed.py

@@ -174,15 +174,22 @@ class _Uniform:
     def __init__(self, count: int, generator: Generator) -> None:
         shape, device = (count, 1, 1, 1), generator.device
         self._draw = partial(torch.rand, shape, generator=generator, device=device)
+        self._none = torch.zeros(shape, device=device)  # nothing is drawn for it
 
     def __call__(self, limit: float) -> Tensor:
         """Uniform in -limit…limit."""
+        if not limit:
+            return self._none
         return self._draw().mul(2 * limit).sub(limit)
 
     def happens(self, probability: float) -> Tensor:
         """1.0 with this probability, else 0.0."""
+        if not probability:
+            return self._none
         return (self._draw() < probability).float()
 
     def whole(self, limit: int) -> Tensor:
         """A whole number from -limit to limit, each as likely."""
+        if not limit:
+            return self._none
         return torch.floor(self._draw() * (2 * limit + 1)) - limit

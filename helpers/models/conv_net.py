@@ -4,9 +4,33 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from itertools import pairwise
 
+import torch
 from torch import Tensor, nn
 
 from helpers.models.building import flat_size, register
+
+
+class Dropout(nn.Dropout):
+    """Dropout of maps (B, C, H, W), compiled once for all probabilities.
+
+    PyTorch's own is compiled for each, and its compiler draws numbers in another order
+    than that of ``channels_last`` in memory.
+    """
+
+    kept: Tensor
+
+    def __init__(self, p: float) -> None:
+        super().__init__(p)
+        self.register_buffer("kept", torch.tensor(1 - p), persistent=False)
+
+    def forward(self, maps: Tensor) -> Tensor:
+        """Maps of the same shape, in training with zeros, the rest scaled up."""
+        if not self.training:
+            return maps
+        batch, channels, *sides = maps.shape
+        drawn = torch.rand(batch, *sides, channels, device=maps.device)
+        mask = (drawn.movedim(-1, 1) < self.kept) / self.kept
+        return (maps * mask).to(maps.dtype)
 
 
 @register("conv_net")
@@ -38,7 +62,7 @@ class ConvNet(nn.Module):
         pairs = pairwise([in_channels, *hidden_sizes])
         for i, (before, size) in enumerate(pairs, start=1):
             if i > 1 and dropout > 0:
-                layers[f"dropout{i - 1}"] = nn.Dropout(dropout)
+                layers[f"dropout{i - 1}"] = Dropout(dropout)
             layers[f"conv{i}"] = nn.Conv2d(before, size, kernel_size=3, padding=1)
             if batch_norm:
                 layers[f"norm{i}"] = nn.BatchNorm2d(size)

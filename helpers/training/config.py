@@ -51,8 +51,7 @@ class TrainConfig:
         lr: learning rate; the peak where the schedule has one.
         features_lr: factor of it for the layers below ``model.features`` (Howard and
             Ruder 2018).
-        momentum: of SGD (Nesterov's) and RMSprop; ``one_cycle`` moves it by 0.05 either
-            way.
+        momentum: of SGD (Nesterov's) and RMSprop.
         weight_decay: L2 on weights, not on biases or normalisation; decoupled for
             AdamW.
         l1: L1 on the same weights, added to the loss.

@@ -333,17 +333,12 @@ class _MovingAverage(AveragedModel):
         """One step; the first, from zero, takes on the weights."""
         steps = self.n_averaged
         kept = ((1 + steps) / (10 + steps)).clamp(max=self.decay) * (steps > 0)
-        averages, currents = [], []
         own = self.module.state_dict()
         for name, current in model.state_dict().items():
             if current.is_floating_point():
-                averages.append(own[name])
-                currents.append(current)
+                own[name].lerp_(current, 1 - kept)
             else:  # a counter of batch normalisation
                 own[name].copy_(current)
-        changes = torch._foreach_sub(currents, averages)  # noqa: SLF001
-        torch._foreach_mul_(changes, 1 - kept)
-        torch._foreach_add_(averages, changes)
         self.n_averaged.add_(1)
 
 

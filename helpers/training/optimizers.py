@@ -54,8 +54,6 @@ def make_optimizer(
     on_gpu = next(model.parameters()).is_cuda
     fused = True if on_gpu else None
     if config.optimizer == "sgd":
-        if on_gpu and moves_momentum(config):
-            return CapturableSGD(groups, momentum=momentum, nesterov=True)
         return torch.optim.SGD(
             groups, momentum=momentum, nesterov=momentum > 0, fused=fused
         )
@@ -63,37 +61,6 @@ def make_optimizer(
         return torch.optim.RMSprop(groups, momentum=momentum, capturable=on_gpu)
     adam = torch.optim.Adam if config.optimizer == "adam" else torch.optim.AdamW
     return adam(groups, capturable=on_gpu, fused=fused)
-
-
-class CapturableSGD(torch.optim.SGD):
-    """SGD whose Nesterov momentum may be a tensor, so that a captured step moves it."""
-
-    @torch.no_grad()
-    def step(self, closure: None = None) -> None:  # type: ignore[override]  # noqa: ARG002
-        """One step."""
-        for group in self.param_groups:
-            weights = [w for w in group["params"] if w.grad is not None]
-            if not weights:
-                continue
-            states = [self.state[w] for w in weights]
-            for weight, state in zip(weights, states, strict=True):
-                if not state:
-                    state["momentum_buffer"] = torch.zeros_like(weight)
-            buffers = [state["momentum_buffer"] for state in states]
-            grads, decay = [w.grad for w in weights], group["weight_decay"]
-            moves = torch._foreach_add(grads, weights, alpha=decay)  # noqa: SLF001
-            torch._foreach_mul_(buffers, group["momentum"])
-            torch._foreach_add_(buffers, moves)
-            ahead = torch._foreach_mul(buffers, group["momentum"])  # noqa: SLF001
-            torch._foreach_add_(moves, ahead)
-            torch._foreach_mul_(moves, group["lr"])
-            torch._foreach_sub_(weights, moves)
-
-
-def moves_momentum(config: TrainConfig) -> bool:
-    """Whether ``one_cycle`` moves it: against the rate, by 0.05 around its value."""
-    has_some = config.optimizer in ("sgd", "rmsprop") and 0.05 < config.momentum < 0.95
-    return has_some and config.schedule == "one_cycle"
 
 
 class Schedule:
@@ -138,16 +105,13 @@ def _make_scheduler(
         return lr_scheduler.StepLR(optimizer, wait, drop)
     if config.schedule == "plateau":
         return lr_scheduler.ReduceLROnPlateau(optimizer, factor=drop, patience=wait)
-    # ``cosine`` is OneCycleLR without its cycle of the momentum. The rise takes a step.
+    # The rise takes a step.
     total_steps = max(steps, 2) + 1
-    one_cycle, momentum = config.schedule == "one_cycle", config.momentum
     return lr_scheduler.OneCycleLR(
         optimizer,
         [group["lr"] for group in optimizer.param_groups],
         total_steps=total_steps,
         pct_start=max(config.warmup, 1.5 / total_steps),
-        anneal_strategy="linear" if one_cycle else "cos",
-        cycle_momentum=moves_momentum(config),
-        base_momentum=round(momentum - 0.05, 6),
-        max_momentum=round(momentum + 0.05, 6),
+        anneal_strategy="linear" if config.schedule == "one_cycle" else "cos",
+        cycle_momentum=False,  # else no captured step of SGD would be fused
     )
