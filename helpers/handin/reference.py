@@ -24,7 +24,8 @@ from helpers.handin.courses import PREDICTIONS
 FREE = {"source", "jobs", "backbone", "layer", "weights"}
 LOCAL_PATH = re.compile(rf'"(?:/|[^"]*{re.escape(str(ROOT))})[^"]*"')
 MOST_BYTES = 600_000  # of a page
-COLOURS = (128, 48, 24)  # of a picture's palette, until the pages are small enough
+# Colours and longest side of a picture, until the pages are small enough.
+SMALLER = ((128, 2000), (48, 2000), (24, 2000), (24, 800))
 THUMBNAIL = 480  # pixels along the figure's longer side
 
 
@@ -56,7 +57,7 @@ def save_reference(record: RunRecord) -> Path:
         declared = read_checked_in(notebooks_dir() / f"{record.notebook}.ipynb")
         picture = run / "figures" / f"{declared.figure}.png"
         if picture.is_file():
-            small = _with_palette(picture.read_bytes(), COLOURS[0], THUMBNAIL)
+            small = _with_palette(picture.read_bytes(), SMALLER[0][0], THUMBNAIL)
             write_export(path.with_suffix(".png"), small)
     predictions = run / PREDICTIONS
     if predictions.is_file():
@@ -94,13 +95,13 @@ def _keep_pages(source: Path, kept: Path) -> None:
     from helpers.export.html import notebook_to_html
     from helpers.export.typst import html_to_pdf
 
-    for colours in COLOURS:
+    for colours, side in SMALLER:
         notebook = read_notebook(source)
         for cell in notebook.cells:
             for output in cell.get("outputs", []):
                 if encoded := output.get("data", {}).get("image/png"):
                     png = b64decode(encoded)
-                    smaller = min(png, _with_palette(png, colours), key=len)
+                    smaller = min(png, _with_palette(png, colours, side), key=len)
                     output.data["image/png"] = b64encode(smaller).decode()
         html = notebook_to_html(notebook, kept)
         pages = {".html": html.encode(), ".pdf": html_to_pdf(html)}
@@ -110,14 +111,13 @@ def _keep_pages(source: Path, kept: Path) -> None:
         write_export(kept.with_suffix(suffix), page)
 
 
-def _with_palette(png: bytes, colours: int, side: int | None = None) -> bytes:
+def _with_palette(png: bytes, colours: int, side: int) -> bytes:
     """The same picture with few colours, which leaves text and lines sharp."""
     from PIL import Image
 
     file = BytesIO()
     with Image.open(BytesIO(png)) as picture:
         reduced = picture.convert("RGB")
-        if side:
-            reduced.thumbnail((side, side))
+        reduced.thumbnail((side, side))
         reduced.quantize(colours).save(file, "png", optimize=True)
     return file.getvalue()
