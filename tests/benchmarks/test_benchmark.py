@@ -12,20 +12,37 @@ OURS = Contender("ours", "auto", "this library")
 NOBODY = Contender("nobody", "fp32", "Nobody")
 
 
-@pytest.mark.parametrize("model", ["lenet5", "conv_net"])
+CONTENDERS = {"lenet5": ("ours", "limit"), "conv_net": ("ours", "loop")}
+TITLES = {
+    "ours": ["this library"],
+    "limit": ["the limit: one resident batch"],
+    "loop": ["torchvision + DataLoader", "torchvision + DataLoader, bf16"],
+}
+
+
+@pytest.mark.parametrize("model", CONTENDERS)
 def test_a_quick_run_trains_by_the_projects_own_loop(model: str) -> None:
     script = Path(__file__).with_name("speed.py")
-    options = ["--quick", f"--model={model}", "--contender=ours", "--contender=limit"]
+    options = [f"--contender={name}" for name in CONTENDERS[model]]
+    options += ["--quick", f"--model={model}", "--workers=0"]
     done = subprocess.run(
         [sys.executable, script, *options], capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
     rows = [line for line in done.stdout.splitlines() if line.startswith("| t")]
-    assert [row.split(" | ")[0] for row in rows] == [
-        "| this library",
-        "| the limit: one resident batch",
-    ]
+    titles = [title for name in CONTENDERS[model] for title in TITLES[name]]
+    assert [row.split(" | ")[0] for row in rows] == [f"| {title}" for title in titles]
     assert "too short to judge by" in done.stdout
+
+
+def test_the_steps_of_a_network_are_timed_one_by_one() -> None:
+    script = Path(__file__).with_name("steps.py")
+    options = ["--quick", "--device=cpu"]
+    done = subprocess.run(
+        [sys.executable, script, *options], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert "| 2 trainings side by side |" in done.stdout
 
 
 def test_a_contender_that_fails_is_named_and_the_others_go_on(

@@ -1,0 +1,170 @@
+"""What a training step of ConvNet takes on a GPU, and what several at once bring.
+
+    python tests/benchmarks/steps.py
+
+The images are random numbers: how fast a step is does not depend on what they show.
+README.md beside this file has what was measured.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any
+
+import click
+import torch
+from contender import CIFAR
+
+from helpers.base.environment import commit
+from helpers.data.splits import Split, Splits
+from helpers.models import create_model
+from helpers.training import TrainConfig
+from helpers.training.device import choose_device
+from helpers.training.launch import OneLaunch
+from helpers.training.loop import TrainingRun
+from helpers.training.turns import Steps, take_turns
+
+SMALL = {"hidden_sizes": (8, 8, 8, 8, 8)}
+WARM = 8  # steps: more than are run before a capture
+
+
+class Probe:
+    """ConvNet with batch normalisation, trained for a while in several ways."""
+
+    def __init__(self, device: str, *, quick: bool) -> None:
+        self.device, self.quick = choose_device(device), quick
+        train, valid = (400, 200) if quick else (45_000, 5_000)
+        names = tuple(str(label) for label in range(CIFAR.classes))
+        splits = _random_split(train), _random_split(valid)
+        self.splits = Splits("cifar10", "synthetic", names, *splits)
+        self.config = TrainConfig(
+            epochs=10_000,
+            batch_size=CIFAR.batch_size,
+            lr=1e-3,
+            augment=CIFAR.augment,
+            device=device,
+        )
+        self.network = dict(CIFAR.network) | (SMALL if quick else {})
+
+    def make(
+        self, *, seed: int = 0, dropout: float = 0.0, **settings: Any
+    ) -> TrainingRun:
+        """A training, past its first steps."""
+        config = replace(self.config, seed=seed, **settings)
+        torch.manual_seed(seed)
+        network = create_model(
+            "conv_net", num_classes=CIFAR.classes, dropout=dropout, **self.network
+        )
+        return TrainingRun(network, self.splits, config, None)
+
+    def alone(self, run: TrainingRun) -> float:
+        """Images per second."""
+        return self.beside([run])
+
+    def beside(self, runs: list[TrainingRun]) -> float:
+        """Images per second of all of them, in mid-epoch."""
+        steps = (4 if self.quick else 1500) // len(runs)
+        self._turns(runs, lambda run: _steps(run, WARM))
+        seconds = self._turns(runs, lambda run: _steps(run, steps))
+        return steps * len(runs) * self.config.batch_size / seconds
+
+    def epochs(self, runs: list[TrainingRun]) -> float:
+        """Images per second of whole epochs, validation included."""
+        self._turns(runs, lambda run: _steps(run, WARM))
+        seconds = self._turns(runs, _two_epochs)
+        return 2 * len(runs) * len(self.splits.train) / seconds
+
+    def launch(self, part: Any) -> str:
+        """Milliseconds that a part's graph takes."""
+        self._wait()
+        started = time.perf_counter()
+        for _ in range(200):
+            part._graph.replay()
+        self._wait()
+        return f"{(time.perf_counter() - started) * 5:.2f} ms"
+
+    def _turns(
+        self, runs: list[TrainingRun], steps: Callable[[TrainingRun], Steps[None]]
+    ) -> float:
+        for run in runs:
+            run.model.train()
+        self._wait()
+        started = time.perf_counter()
+        take_turns([steps(run) for run in runs], len(runs))
+        self._wait()
+        return time.perf_counter() - started
+
+    def _wait(self) -> None:
+        if self.device.type == "cuda":
+            torch.cuda.synchronize()
+
+
+def _random_split(count: int) -> Split:
+    images = torch.randint(256, (count, 3, 32, 32), dtype=torch.uint8)
+    labels = torch.randint(CIFAR.classes, (count,))
+    return Split(images, labels, tuple(map(str, range(count))))
+
+
+def _steps(run: TrainingRun, count: int) -> Steps[None]:
+    while True:
+        for _ in run._learn():
+            count -= 1
+            yield
+            if not count:
+                return
+
+
+def _two_epochs(run: TrainingRun) -> Steps[None]:
+    for _ in range(2):
+        yield from run.one_epoch()
+
+
+def measure(probe: Probe) -> Iterator[tuple[str, str]]:
+    """What was timed, and how it went."""
+    run = probe.make()
+    started = time.perf_counter()
+    probe.alone(run)
+    yield "compiling, and 1,500 steps", f"{time.perf_counter() - started:.0f} s"
+    yield "one training", _rate(probe.alone(run))
+    captured = isinstance(run.update, OneLaunch)  # on a GPU
+    if captured:
+        yield "– its launch that draws a batch", probe.launch(run.take)
+        yield "– its launch that updates", probe.launch(run.update)
+    variants: dict[str, dict[str, Any]] = {
+        "Adam": {"optimizer": "adam"},
+        "moving average": {"ema": 0.99},
+        "dropout of 0.3": {"dropout": 0.3},
+        "batches of 1,000": {"batch_size": 1000},
+    }
+    for name, settings in variants.items() if captured else ():
+        run = probe.make(**settings)
+        probe.alone(run)
+        yield f"– the same, {name}", probe.launch(run.update)
+    for jobs in (2,) if probe.quick else (2, 3, 4, 6, 8):
+        runs = [probe.make(seed=seed) for seed in range(jobs)]
+        yield f"{jobs} trainings side by side", _rate(probe.beside(runs))
+    for jobs in (1, 2) if probe.quick else (1, 4):
+        runs = [probe.make(seed=seed) for seed in range(jobs)]
+        yield f"whole epochs, {jobs} at a time", _rate(probe.epochs(runs))
+
+
+def _rate(images: float) -> str:
+    return f"{images:,.0f} images/s"
+
+
+@click.command()
+@click.option("--device", default="cuda", show_default=True)
+@click.option("--quick", is_flag=True, help="Few steps of a small network.")
+def main(*, device: str, quick: bool) -> None:
+    """Prints a line of a Markdown table for each measurement, as it is made."""
+    click.echo("| | |\n| --- | ---: |")
+    for what, how in measure(Probe(device, quick=quick)):
+        click.echo(f"| {what} | {how} |")
+    where = torch.cuda.get_device_name() if device.startswith("cuda") else "CPU"
+    click.echo(f"\n{where}, torch {torch.__version__}, commit {commit() or 'unknown'}")
+
+
+if __name__ == "__main__":
+    main()
