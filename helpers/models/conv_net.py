@@ -11,17 +11,16 @@ from helpers.models.building import flat_size, register
 
 
 class Dropout(nn.Dropout):
-    """Dropout of maps (B, C, H, W), compiled once for all probabilities.
-
-    PyTorch's own is compiled for each, and its compiler draws numbers in another order
-    than that of ``channels_last`` in memory.
+    """Dropout of maps (B, C, H, W), compiled once for all probabilities, and drawn in
+    the order of ``channels_last``.
     """
 
     kept: Tensor
 
     def __init__(self, p: float) -> None:
         super().__init__(p)
-        self.register_buffer("kept", torch.tensor(1 - p), persistent=False)
+        kept = torch.tensor(max(1 - p, 1e-9))  # of p = 1, no share of nothing
+        self.register_buffer("kept", kept, persistent=False)
 
     def forward(self, maps: Tensor) -> Tensor:
         """Maps of the same shape, in training with zeros, the rest scaled up."""

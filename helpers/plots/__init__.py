@@ -16,7 +16,6 @@ from helpers.plots.curves import (
     plot_curves,
     plot_history,
     plot_learning_curves,
-    plot_responses,
     plot_sweep,
 )
 from helpers.plots.fields import plot_footprint, plot_receptive_field
@@ -46,7 +45,6 @@ __all__ = [
     "plot_image_grid",
     "plot_learning_curves",
     "plot_receptive_field",
-    "plot_responses",
     "plot_sweep",
     "use_style",
 ]

@@ -1,4 +1,4 @@
-"""Learning curves, variants compared over their seeds, and responses to a strength."""
+"""Learning curves, variants compared over their seeds, and accuracy by a setting."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import cycle
@@ -16,7 +16,6 @@ from helpers.base.estimate import estimate
 from helpers.plots.style import (
     COLORS,
     PAGE_WIDTH,
-    SMALL,
     SPLIT_COLORS,
     SPLIT_LOOKS,
     SPLIT_NAMES,
@@ -25,7 +24,6 @@ from helpers.plots.style import (
 )
 from helpers.training.history import History
 
-Response = Mapping[float, Sequence[float]]  # by strength, one value per repeat
 Color = tuple[float, float, float]
 LOOKS = (("-", "o"), ("--", "s"), ("-.", "D"), (":", "^"))  # line and marker
 
@@ -163,47 +161,13 @@ def plot_comparison(
     return ax
 
 
-def plot_responses(
-    responses: Mapping[str, Response],
+def plot_sweep(
+    curves: Mapping[str, Mapping[float, Sequence[float]]],
     *,
-    quantities: Mapping[str, str],
-    neutral: Mapping[str, float],
+    quantity: str,
     chance: float,
-) -> Figure:
-    """Accuracy by the strength of transformations: means with 95 % t-intervals.
-
-    Args:
-        responses: by the transformation's name, by strength in ascending order: shares
-            (0–1), one per repeat.
-        quantities: what each strength is, with its unit.
-        neutral: the strength that changes nothing, marked by a vertical line.
-        chance: what guessing reaches, marked by a horizontal line.
-    """
-    rows = -(-len(responses) // 3)
-    figure, grid = plt.subplots(
-        rows,
-        3,
-        figsize=(PAGE_WIDTH, 1.75 * rows),
-        sharey=True,
-        squeeze=False,
-        layout="constrained",
-    )
-    for ax, (name, response) in zip(grid.flat, responses.items(), strict=False):
-        _draw_means(ax, response, fmt="o-", color=COLORS[0])
-        ax.axvline(neutral[name], color=COLORS[2], linestyle=":", zorder=0)
-        ax.axhline(chance, color=COLORS[1], linestyle="--", zorder=0)
-        ax.set_title(name, fontsize=SMALL + 2)
-        ax.set_xlabel(quantities[name], fontsize=SMALL)
-        ax.tick_params(labelsize=SMALL)
-    for row in grid:
-        label_values(row[0], "y", "accuracy")
-    for ax in list(grid.flat)[len(responses) :]:
-        ax.remove()
-    grid[0, 0].set_ylim(0, 1)
-    return figure
-
-
-def plot_sweep(curves: Mapping[str, Response], *, quantity: str, chance: float) -> Axes:
+    ax: Axes | None = None,
+) -> Axes:
     """Accuracy on several splits by a setting: means with 95 % t-intervals.
 
     Args:
@@ -211,11 +175,21 @@ def plot_sweep(curves: Mapping[str, Response], *, quantity: str, chance: float) 
             value in ascending order: shares (0–1), one per seed.
         quantity: what the setting is.
         chance: what guessing reaches, marked by a horizontal line.
+        ax: where to draw; None makes axes.
     """
-    ax = new_axes(5.0, 3.0)
+    ax = ax or new_axes(5.0, 3.0)
     for split, response in curves.items():
-        look, color = "".join(reversed(SPLIT_LOOKS[split])), SPLIT_COLORS[split]
-        _draw_means(ax, response, fmt=look, color=color, label=SPLIT_NAMES[split])
+        found = [estimate(values) for values in response.values()]
+        ax.errorbar(
+            list(response),
+            [one.mean for one in found],
+            yerr=[one.ci95 or 0.0 for one in found],
+            fmt="".join(reversed(SPLIT_LOOKS[split])),
+            ms=3.5,
+            capsize=2,
+            color=SPLIT_COLORS[split],
+            label=SPLIT_NAMES[split],
+        )
     ax.axhline(chance, color="gray", linestyle=":", zorder=0, label="guessing")
     low, high = ax.get_ylim()  # an interval of few seeds reaches beyond what there is
     ax.set_ylim(max(low, 0.0), min(high, 1.02))
@@ -223,9 +197,3 @@ def plot_sweep(curves: Mapping[str, Response], *, quantity: str, chance: float) 
     ax.set_xlabel(quantity)
     ax.legend()
     return ax
-
-
-def _draw_means(ax: Axes, response: Response, **style: Any) -> None:
-    found = [estimate(values) for values in response.values()]
-    means, halves = [one.mean for one in found], [one.ci95 or 0.0 for one in found]
-    ax.errorbar(list(response), means, yerr=halves, ms=3.5, capsize=2, **style)

@@ -43,14 +43,9 @@ class OneLaunch:
 
     The first calls with tensors of a shape run kernel by kernel: they compile, and make
     the optimizer's state. Numbers stay as they were captured, but for the learning
-    rates: the optimizer is given tensors for them. The step must not wait for the GPU.
-    What cannot be captured goes on kernel by kernel, and says why once.
-
-    Args:
-        step: what is captured.
-        device: the GPU.
-        optimizer: whose step it contains.
-        generator: what it draws from, besides PyTorch's own.
+    rates: the optimizer is given tensors for them. ``generator`` is what is drawn from,
+    besides PyTorch's own. The step must not wait for the GPU. What cannot be captured
+    goes on kernel by kernel, and says why once.
     """
 
     def __init__(

@@ -109,7 +109,7 @@ class TrainingRun:
         if self.average is not None:
             self.parts["average"] = self.average
         self.checkpoint = None if folder is None else folder / "checkpoint.pt"
-        self._next_kept = self._after_pause()
+        self._kept = time.monotonic()
         if self.checkpoint is not None:
             self._resume(self.checkpoint)
 
@@ -192,13 +192,10 @@ class TrainingRun:
         if self.config.looks_for_best and self.history.best_epoch == row["epoch"]:
             self.history.best_weights = copy.deepcopy(self.judged.state_dict())
         row["seconds"] = time.perf_counter() - started
-        if self.checkpoint is not None and time.monotonic() >= self._next_kept:
+        pause = GPU_PAUSE if self.device.type == "cuda" else 0
+        if self.checkpoint is not None and time.monotonic() >= self._kept + pause:
             self._keep(self.checkpoint)
-            self._next_kept = self._after_pause()
-
-    def _after_pause(self) -> float:
-        """When a checkpoint is written again, by ``time.monotonic``."""
-        return time.monotonic() + GPU_PAUSE * (self.device.type == "cuda")
+            self._kept = time.monotonic()
 
     def _learn(self) -> Steps[Row]:
         self.model.train()
@@ -227,12 +224,8 @@ class TrainingRun:
     def step(self, chosen: Tensor, side: int) -> tuple[Tensor, ...]:
         """One optimizer step on the device, at the learning rate that is set.
 
-        Args:
-            chosen: indices of training images, ``int64`` (B,).
-            side: in pixels, that they are augmented to.
-
-        Returns:
-            The mean loss and the number of correct predictions.
+        The training images with these indices (B,), augmented to ``side`` pixels, give
+        the mean loss and the number of correct predictions.
         """
         images, targets = self.take(chosen, size=side)
         if self.mix is not None:

@@ -8,6 +8,7 @@ from torch import nn
 
 from helpers.base.errors import ModelError
 from helpers.models import ConvNet
+from helpers.models.conv_net import Dropout
 
 
 def kinds(model: ConvNet) -> list[str]:
@@ -84,3 +85,30 @@ def test_images_that_are_used_up_are_refused() -> None:
     assert ConvNet(10, image_size=16, hidden_sizes=(4, 4))(
         torch.rand(2, 3, 16, 16)
     ).shape == (2, 10)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_dropout_leaves_the_mean_as_it_is_and_evaluation_alone(
+    dtype: torch.dtype,
+) -> None:
+    torch.manual_seed(0)
+    layer, maps = Dropout(0.3), torch.ones(8, 16, 20, 20, dtype=dtype)
+    dropped = layer(maps)
+    assert dropped.dtype == dtype
+    assert (dropped == 0).float().mean().item() == pytest.approx(0.3, abs=0.01)
+    assert dropped.max().item() == pytest.approx(1 / 0.7, rel=1e-2)
+    assert torch.equal(layer.eval()(maps), maps)
+    assert not Dropout(1.0)(maps).any()
+
+
+def test_all_probabilities_of_dropout_are_one_compilation() -> None:
+    compiled: list[object] = []
+
+    def backend(graph: torch.fx.GraphModule, _inputs: object) -> object:
+        compiled.append(graph)
+        return graph.forward
+
+    for p in (0.2, 0.5, 0.9):
+        network = ConvNet(10, hidden_sizes=(4, 4, 4, 4, 4), dropout=p)
+        torch.compile(network, backend=backend)(torch.rand(2, 3, 32, 32))
+    assert len(compiled) == 1
