@@ -44,6 +44,7 @@ OPTIONAL = {  # left out where empty
     "reduced": many(TEXT),
     "process": fields({}, _PROCESS),
 }
+GPU_JOBS = 4  # trainings side by side fill an H200; more gain nothing
 SCHEMA = fields(
     {
         "notebook": {"type": "string", "pattern": r"^[^/\\.][^/\\]*/[^/\\.][^/\\]*$"},
@@ -159,10 +160,17 @@ class RunRecord:
         return self.data.get("weights") == "random"
 
     @property
+    def jobs(self) -> int:
+        """Trainings side by side; -1 stands for as many as there are cores."""
+        usual = 1 if self.environment.get("device", "cpu") == "cpu" else GPU_JOBS
+        return int(self.parameters.get("jobs") or usual)
+
+    @property
     def duration(self) -> float:
         """Seconds of the run or, if longer, of trainings that it found done."""
         trainings = (m.get("train_seconds", {}) for m in self.results.values())
-        return max(self.seconds, sum(sum(t.get("values", ())) for t in trainings))
+        total: float = sum(sum(t.get("values", ())) for t in trainings)
+        return max(self.seconds, total / max(self.jobs, 1))
 
     @property
     def reduction(self) -> str:

@@ -54,7 +54,6 @@ from helpers.training.cross_validation import cross_validate
 from helpers.training.device import choose_device
 from helpers.training.experiments import Experiment, Trained, run_experiments
 
-GPU_JOBS = 4  # trainings side by side fill an H200; more gain nothing
 INJECTED = "# Parameters\n"  # how papermill's own cell starts
 T = TypeVar("T")
 Rows = Mapping[str, Experiment] | Mapping[str, Mapping[str, Experiment]]
@@ -398,8 +397,7 @@ class Run(Page):
         **how: Any,
     ) -> T:
         """Trains every row so many times, and keeps the points, to resume from."""
-        usual = GPU_JOBS if torch.cuda.is_available() else 1
-        jobs = effective_n_jobs(self.parameters.get("jobs") or usual)
+        jobs = effective_n_jobs(self._record.jobs)
         epochs = times * sum(row.config.epochs for row in rows.values())
         how |= {"folder": work_dir(self.name), "jobs": jobs}
         with live(times * len(rows), epochs, jobs) as report:

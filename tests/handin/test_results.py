@@ -71,9 +71,11 @@ def test_the_time_is_that_of_training_where_it_was_found_done(
 ) -> None:
     trained = {"train_seconds": {"values": [600.0, 600.0]}}
     assert results.format_time(real_run(seconds=4.0)) == "4 s"
-    assert results.format_time(real_run(results={"cnn": trained}, seconds=4.0)) == (
-        "20 min"
-    )
+    done = real_run(results={"cnn": trained}, seconds=4.0)
+    assert results.format_time(done) == "20 min"
+    # Trainings that take turns on a GPU each count the time of all.
+    done.parameters["jobs"], done.environment["device"] = 0, "NVIDIA H200"
+    assert results.format_time(done) == "5 min"
 
 
 def test_the_terminals_table_has_aligned_columns(real_run: RealRun) -> None:
