@@ -44,7 +44,7 @@ clean:  ## the environment, not the data and not the exports
 	$(BIN)/python -m pip install -r requirements.txt $(addprefix -c ,$(strip $(CONSTRAINTS)))
 	touch $@
 
-.venv-benchmarks/.installed: tests/benchmarks/requirements.txt
+.venv-benchmarks/.installed: tests/benchmarks/requirements.txt requirements.txt pyproject.toml
 	$(PYTHON) -m venv .venv-benchmarks
 	.venv-benchmarks/bin/python -m pip install -r tests/benchmarks/requirements.txt
 	touch $@

@@ -169,8 +169,10 @@ class RunRecord:
     def duration(self) -> float:
         """Seconds of the run or, if longer, of trainings that it found done."""
         trainings = (m.get("train_seconds", {}) for m in self.results.values())
-        total: float = sum(sum(t.get("values", ())) for t in trainings)
-        return max(self.seconds, total / max(self.jobs, 1))
+        taken: list[float] = [
+            seconds for t in trainings for seconds in t.get("values", ())
+        ]
+        return max(self.seconds, sum(taken) / max(min(self.jobs, len(taken)), 1))
 
     @property
     def reduction(self) -> str:

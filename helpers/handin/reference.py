@@ -112,7 +112,7 @@ def _keep_pages(source: Path, kept: Path) -> None:
 
 
 def _with_palette(png: bytes, colours: int, side: int) -> bytes:
-    """The same picture with few colours, which leaves text and lines sharp."""
+    """The picture, not larger than ``side``, with few colours: text stays sharp."""
     from PIL import Image
 
     file = BytesIO()

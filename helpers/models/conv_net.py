@@ -19,8 +19,7 @@ class Dropout(nn.Dropout):
 
     def __init__(self, p: float) -> None:
         super().__init__(p)
-        kept = torch.tensor(max(1 - p, 1e-9))  # of p = 1, no share of nothing
-        self.register_buffer("kept", kept, persistent=False)
+        self.register_buffer("kept", torch.tensor(1.0 - p), persistent=False)
 
     def forward(self, maps: Tensor) -> Tensor:
         """Maps of the same shape, in training with zeros, the rest scaled up."""
@@ -28,7 +27,7 @@ class Dropout(nn.Dropout):
             return maps
         batch, channels, *sides = maps.shape
         drawn = torch.rand(batch, *sides, channels, device=maps.device)
-        mask = (drawn.movedim(-1, 1) < self.kept) / self.kept
+        mask = (drawn.movedim(-1, 1) < self.kept) / self.kept.clamp(min=1e-9)
         return (maps * mask).to(maps.dtype)
 
 

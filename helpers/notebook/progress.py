@@ -89,7 +89,7 @@ class Live:
             self._next = end + (end - start) / SHARE
 
     def __exit__(self, kind: object, *_: object) -> None:
-        done, taken = self._done, tqdm.format_interval(self._seconds)
+        done, taken = self._done, tqdm.format_interval(self._seconds / self._jobs)
         self._show({"text/plain": f"{done}, {taken} of training"})
         if kind is KeyboardInterrupt:
             plt.close("all")  # curves that were being drawn

@@ -397,10 +397,13 @@ class Run(Page):
         **how: Any,
     ) -> T:
         """Trains every row so many times, and keeps the points, to resume from."""
-        jobs = effective_n_jobs(self._record.jobs)
+        by_default = not self.parameters.get("jobs")
+        shared_out = by_default and "RAY_ADDRESS" in os.environ
+        jobs = 1 if shared_out else effective_n_jobs(self._record.jobs)
         epochs = times * sum(row.config.epochs for row in rows.values())
+        points = times * len(rows)
         how |= {"folder": work_dir(self.name), "jobs": jobs}
-        with live(times * len(rows), epochs, jobs) as report:
+        with live(points, epochs, min(jobs, points)) as report:
             return train(rows, splits, **how, report=report)
 
     def _keep(self, model: str, summaries: Mapping[str, dict[str, Any]]) -> None:

@@ -140,11 +140,11 @@ def _run(
         log.write(click.unstyle("\n".join(["", *error.traceback])))
     except CellTimeoutError:
         status, reason = "timeout", f"it took longer than {timeout:g} s"
-        hint = "it goes on after its last epoch if it is run again"
+        hint = "it goes on from its last checkpoint if it is run again"
     except DeadKernelError:
         status, reason = "killed", "its kernel was killed"
         hint = (
-            "mostly the memory ran out: take a smaller batch, fewer --jobs or a "
+            "mostly the memory ran out: take fewer jobs, a smaller batch or a "
             "larger machine"
         )
     except RuntimeError as error:
@@ -212,7 +212,7 @@ def _cause(error: PapermillExecutionError, job: Job) -> tuple[str, str]:
     if error.ename == "ModuleNotFoundError":
         hint = "install what is missing: pip install -r requirements.txt"
     elif "out of memory" in str(error.evalue).lower():
-        hint = "take a smaller batch, such as -p batch_size=16"
+        hint = "take fewer trainings side by side (-p jobs=1) or a smaller batch"
     else:
         hint = "the full traceback is in that notebook and in run.log beside it"
     cell = f"{_cell(error.cell_index, job)} (In [{error.exec_count}])"

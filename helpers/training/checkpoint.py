@@ -21,7 +21,7 @@ def write_checkpoint(path: Path, state: dict[str, Any]) -> None:
     Raises:
         TrainingError: it cannot be written; the previous checkpoint is intact.
     """
-    intact = "The one of the epoch before is intact: training goes on from there."
+    intact = "The one before is intact: training goes on from there."
     with explained(TrainingError, f"The checkpoint {path} was not written", intact):
         write_tensors(path, state)
 

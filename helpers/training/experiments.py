@@ -120,7 +120,7 @@ def run_experiments(
     """Trains every experiment with every seed.
 
     A finished point is taken from ``folder`` the next time; one that was interrupted
-    goes on after its last epoch; one that another process trains is waited for. What
+    goes on from its checkpoint; one that another process trains is waited for. What
     has other data, settings, code of network, augmentation, loss or loop, other first
     weights, or is trained in other arithmetic (of a GPU or CPU, its precision,
     compiled) is another point.

@@ -11,7 +11,8 @@ Row = dict[str, float]
 
 @dataclass
 class History:
-    """One row per epoch: epoch (from 1), lr, seconds, loss and accuracy on each split.
+    """One row per epoch: epoch (from 1), lr, seconds (by the clock, also where others
+    train beside it), loss and accuracy on each split.
 
     The training loss is the one that is minimised, the others are cross-entropy. With
     several heads these are about the combined classes, and ``valid_loss_<head>``,

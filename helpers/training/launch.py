@@ -1,4 +1,4 @@
-"""One launch per training step: on a GPU it is captured once and replayed.
+"""Two launches per training step: on a GPU each is captured once and replayed.
 
 A step of a small network is some hundred kernels, which a processor launches more
 slowly than a GPU computes them. A CUDA graph holds them all.
@@ -32,7 +32,7 @@ def is_compiled(config: TrainConfig, device: torch.device, images: int) -> bool:
 
 def compiled(model: nn.Module) -> Callable[[Tensor], Tensor]:
     """The network by ``torch.compile``, which starts at its first use."""
-    # Each probability of dropout is another compilation.
+    # Each probability of ``nn.Dropout`` is another compilation.
     dynamo.recompile_limit = COMPILATIONS
     forward: Callable[[Tensor], Tensor] = torch.compile(model)
     return forward

@@ -56,8 +56,8 @@ def fit(
         splits: learns from ``train``, is watched on ``valid``.
         config: every setting.
         folder: where ``checkpoint.pt`` is kept: a killed run goes on there and, on a
-            CPU, ends with the same bits; on a GPU the last 20 s are lost. None keeps
-            nothing.
+            CPU, ends with the same bits; on a GPU up to the last 20 s are lost. None
+            keeps nothing.
 
     Raises:
         TrainingError: the loss is not a number, or the checkpoint is damaged, of other

@@ -75,7 +75,7 @@ def test_the_time_is_that_of_training_where_it_was_found_done(
     assert results.format_time(done) == "20 min"
     # Trainings that take turns on a GPU each count the time of all.
     done.parameters["jobs"], done.environment["device"] = 0, "NVIDIA H200"
-    assert results.format_time(done) == "5 min"
+    assert results.format_time(done) == "10 min"
 
 
 def test_the_terminals_table_has_aligned_columns(real_run: RealRun) -> None:

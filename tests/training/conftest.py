@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from helpers.data.splits import Split, Splits
+from helpers.training import loop
 from helpers.training.loop import TrainingRun
 from helpers.training.turns import Steps
 
@@ -21,6 +22,12 @@ def squares(count: int, seed: int) -> Split:
         row, column = divmod(label, 2)
         image[:, 8 * row + 2 : 8 * row + 7, 8 * column + 2 : 8 * column + 7] += 120
     return Split(images, labels, tuple(f"{i}" for i in range(count)))
+
+
+@pytest.fixture(autouse=True)
+def checkpoints_after_each_epoch(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a GPU too."""
+    monkeypatch.setattr(loop, "GPU_PAUSE", 0.0)
 
 
 @pytest.fixture(scope="session")

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -20,6 +21,8 @@ from helpers.data.splits import Splits
 from helpers.models import ImprovedCNN, LeNet5, StrokeNet
 from helpers.training import TrainConfig, evaluate, fit, loop
 from helpers.training.checkpoint import write_checkpoint
+from helpers.training.loop import TrainingRun
+from helpers.training.turns import run_alone
 
 QUICK = TrainConfig(epochs=3, batch_size=16, lr=0.05, precision="fp32")
 
@@ -270,6 +273,7 @@ def test_a_run_stopped_between_epochs_goes_on_to_the_same_bits(
 
 KILLED = """
 import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 sys.path.insert(0, {tests!r})
@@ -285,7 +289,7 @@ corners = Splits("corners", "synthetic", tuple("abcd"), squares(128, 0), squares
 torch.manual_seed(0)
 model = ImprovedCNN(4, widths=(4, 8), dropout=0.1)
 augment = Augment(flip=0.5, rotate=10)
-config = TrainConfig(epochs=6, batch_size=16, lr=0.05, augment=augment)
+config = TrainConfig(epochs=6, batch_size=16, lr=0.05, augment=augment, device="cpu")
 
 if sys.argv[2] == "slow":  # announce each step: the kill falls in mid-epoch
     forward = model.forward
@@ -332,6 +336,25 @@ def test_a_run_killed_in_mid_epoch_and_resumed_ends_with_the_same_bits(
         for name in ("unbroken", "killed")
     ]
     assert same(*finals)
+
+
+def test_a_gpu_waits_between_two_checkpoints(
+    corners: Splits, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = TrainingRun(
+        small_net(), corners, replace(QUICK, epochs=9, device="cpu"), tmp_path
+    )
+    run.device = torch.device("cuda")  # it only seems so
+    now = run._kept
+    monkeypatch.setattr(loop, "GPU_PAUSE", 20.0)
+    monkeypatch.setattr(time, "monotonic", lambda: now)
+    kept = []
+    for seconds in (19.0, 2.0, 10.0, 11.0):
+        now += seconds
+        (tmp_path / "checkpoint.pt").unlink(missing_ok=True)
+        run_alone(run.one_epoch)
+        kept.append((tmp_path / "checkpoint.pt").exists())
+    assert kept == [False, True, False, True]
 
 
 def test_a_full_disk_leaves_the_previous_checkpoint(
