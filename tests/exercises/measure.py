@@ -65,6 +65,8 @@ def measure(name: str, only: str) -> None:
             continue
         with TemporaryDirectory(prefix="exercise-") as folder:
             for need in needs:
+                if not (exports_dir() / need).is_dir():
+                    sys.exit(f"{name} takes models from {need}: run that first.")
                 shutil.copytree(exports_dir() / need, Path(folder) / need)
             given = backbone | dict(value.split("=", 1) for value in values)
             options = [f"-p{key}={value}" for key, value in given.items()]
