@@ -397,9 +397,8 @@ class Run(Page):
         **how: Any,
     ) -> T:
         """Trains every row so many times, and keeps the points, to resume from."""
-        by_default = not self.parameters.get("jobs")
-        shared_out = by_default and "RAY_ADDRESS" in os.environ
-        jobs = 1 if shared_out else effective_n_jobs(self._record.jobs)
+        usual = 1 if os.environ.get("RAY_ADDRESS") else self._record.jobs
+        jobs = effective_n_jobs(self.parameters.get("jobs") or usual)
         epochs = times * sum(row.config.epochs for row in rows.values())
         points = times * len(rows)
         how |= {"folder": work_dir(self.name), "jobs": jobs}

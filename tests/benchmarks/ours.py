@@ -17,30 +17,28 @@ from helpers.training.device import choose_arithmetic, choose_device
 from helpers.training.launch import OneLaunch, compiled
 from helpers.training.loop import TrainingRun
 from helpers.training.optimizers import make_optimizer
-from helpers.training.turns import Steps, run_alone, take_turns
+from helpers.training.turns import Steps, take_turns
 
 
 class _TimeOverError(Exception):
-    """Leaves the loop in mid-epoch."""
+    """Ends all trainings in mid-epoch."""
+
+
+def endless(run: TrainingRun) -> Steps[None]:
+    """The first epoch's steps, over and over."""
+    while True:
+        yield from run._learn()
 
 
 def ours(task: Task) -> tuple[str, Callable[[Window], None]]:
     """What ``fit`` does, all of it: the loop itself runs, and is only counted."""
     data = load_data(task.problem.data, source=task.source)
     run = TrainingRun(task.make_model(), data, _config(task), None)
-    step = run.step
 
     def train(window: Window) -> None:
-        def counted(chosen: Tensor, side: int) -> tuple[Tensor, ...]:
-            result = step(chosen, side)
+        for _ in endless(run):
             if window.step():
-                raise _TimeOverError
-            return result
-
-        run.step = counted
-        with suppress(_TimeOverError):
-            while True:
-                run_alone(run._learn)
+                return
 
     return _name(run.arithmetic.dtype), train
 
@@ -54,15 +52,14 @@ def sweep(task: Task) -> tuple[str, Callable[[Window], None]]:
     ]
 
     def train(window: Window) -> None:
-        def steps(run: TrainingRun) -> Steps[None]:
-            while True:
-                for _ in run._learn():
-                    if window.step():
-                        raise _TimeOverError
-                    yield
+        def counted(run: TrainingRun) -> Steps[None]:
+            for _ in endless(run):
+                if window.step():
+                    raise _TimeOverError
+                yield
 
         with suppress(_TimeOverError):
-            take_turns([steps(run) for run in runs], task.jobs)
+            take_turns([counted(run) for run in runs], task.jobs)
 
     return _name(runs[0].arithmetic.dtype), train
 

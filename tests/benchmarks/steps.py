@@ -9,13 +9,15 @@ README.md beside this file has what was measured.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from itertools import islice
 from typing import Any
 
 import click
 import torch
 from contender import CIFAR
+from ours import endless
 
 from helpers.base.environment import commit
 from helpers.data.splits import Split, Splits
@@ -51,7 +53,7 @@ class Probe:
     def make(
         self, *, seed: int = 0, dropout: float = 0.0, **settings: Any
     ) -> TrainingRun:
-        """A training, past its first steps."""
+        """A training that has not begun."""
         config = replace(self.config, seed=seed, **settings)
         torch.manual_seed(seed)
         network = create_model(
@@ -59,16 +61,12 @@ class Probe:
         )
         return TrainingRun(network, self.splits, config, None)
 
-    def alone(self, run: TrainingRun) -> float:
-        """Images per second."""
-        return self.beside([run])
-
-    def beside(self, runs: list[TrainingRun]) -> float:
-        """Images per second of all of them, in mid-epoch."""
+    def rate(self, *runs: TrainingRun) -> float:
+        """Images per second of all of them side by side, in mid-epoch."""
         steps = (4 if self.quick else 1500) // len(runs)
         self._turns(runs, lambda run: _steps(run, WARM))
         seconds = self._turns(runs, lambda run: _steps(run, steps))
-        return steps * len(runs) * self.config.batch_size / seconds
+        return steps * sum(run.config.batch_size for run in runs) / seconds
 
     def epochs(self, runs: list[TrainingRun]) -> float:
         """Images per second of whole epochs, validation included."""
@@ -86,7 +84,7 @@ class Probe:
         return f"{(time.perf_counter() - started) * 5:.2f} ms"
 
     def _turns(
-        self, runs: list[TrainingRun], steps: Callable[[TrainingRun], Steps[None]]
+        self, runs: Sequence[TrainingRun], steps: Callable[[TrainingRun], Steps[None]]
     ) -> float:
         for run in runs:
             run.model.train()
@@ -108,12 +106,8 @@ def _random_split(count: int) -> Split:
 
 
 def _steps(run: TrainingRun, count: int) -> Steps[None]:
-    while True:
-        for _ in run._learn():
-            count -= 1
-            yield
-            if not count:
-                return
+    for _ in islice(endless(run), count):
+        yield
 
 
 def _two_epochs(run: TrainingRun) -> Steps[None]:
@@ -125,9 +119,9 @@ def measure(probe: Probe) -> Iterator[tuple[str, str]]:
     """What was timed, and how it went."""
     run = probe.make()
     started = time.perf_counter()
-    probe.alone(run)
+    probe.rate(run)
     yield "compiling, and 1,500 steps", f"{time.perf_counter() - started:.0f} s"
-    yield "one training", _rate(probe.alone(run))
+    yield "one training", _rate(probe.rate(run))
     captured = isinstance(run.update, OneLaunch)  # on a GPU
     if captured:
         yield "– its launch that draws a batch", probe.launch(run.take)
@@ -140,11 +134,11 @@ def measure(probe: Probe) -> Iterator[tuple[str, str]]:
     }
     for name, settings in variants.items() if captured else ():
         run = probe.make(**settings)
-        probe.alone(run)
+        probe.rate(run)
         yield f"– the same, {name}", probe.launch(run.update)
     for jobs in (2,) if probe.quick else (2, 3, 4, 6, 8):
         runs = [probe.make(seed=seed) for seed in range(jobs)]
-        yield f"{jobs} trainings side by side", _rate(probe.beside(runs))
+        yield f"{jobs} trainings side by side", _rate(probe.rate(*runs))
     for jobs in (1, 2) if probe.quick else (1, 4):
         runs = [probe.make(seed=seed) for seed in range(jobs)]
         yield f"whole epochs, {jobs} at a time", _rate(probe.epochs(runs))

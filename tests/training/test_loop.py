@@ -273,7 +273,6 @@ def test_a_run_stopped_between_epochs_goes_on_to_the_same_bits(
 
 KILLED = """
 import sys
-import time
 from dataclasses import replace
 from pathlib import Path
 sys.path.insert(0, {tests!r})
