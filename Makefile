@@ -9,8 +9,7 @@ BIN := .venv/bin
 
 .PHONY: run test lint lab exports reference reference-gpu benchmark clean
 
-run: .venv/.installed  ## every notebook in quick form, with HTML and PDF
-	$(BIN)/python -m helpers run --quick
+run: exports  ## every notebook in quick form, with HTML and PDF, and the page that shows them all
 
 test: .venv/.installed  ## the whole suite
 	$(BIN)/python -m pytest
@@ -23,13 +22,12 @@ lint: .venv/.installed  ## style and types
 lab: .venv/.installed  ## JupyterLab on the notebooks
 	$(BIN)/jupyter lab --LabApp.default_url=/lab/tree/notebooks
 
-exports: .venv/.installed  ## every notebook in quick form, or with FULL=1 for real, and the page that shows them all
+exports: .venv/.installed  ## the same, or with FULL=1 for real
 	$(BIN)/python -m helpers run $(QUICK) $(NAMES); status=$$?; $(BIN)/python -m helpers gallery $(QUICK) && exit $$status
 
 reference: .venv/.installed  ## the real experiments, kept as reference; resumes what was interrupted
-	$(BIN)/python -m helpers run $(if $(MINUTES),--minutes $(MINUTES)) $(NAMES)
-	$(BIN)/python -m helpers results save $(NAMES)
-	$(BIN)/python -m helpers results --write
+	$(BIN)/python -m helpers run -p source=real $(if $(MINUTES),--minutes $(MINUTES)) $(NAMES); ran=$$?; $(BIN)/python -m helpers results save $(NAMES); saved=$$?; \
+	$(BIN)/python -m helpers results --write && exit $$((ran + saved))
 
 reference-gpu: reference  ## the same on a GPU box: the device is found by itself, and trains four at a time
 

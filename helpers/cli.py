@@ -334,17 +334,18 @@ def visualize(model: str, kind: str, output: Path, **options: Any) -> None:
 
 @main.group(invoke_without_command=True)
 @quick_option
-@flag("--write", help="Write RESULTS.md and README's table instead.")
+@flag("--write", help="Write RESULTS.md, README's table and exports/index.html.")
 def results(*, quick: bool, write: bool) -> None:
     """Show what the runs have reached, or else those kept in exports/reference."""
     if click.get_current_context().invoked_subcommand:
         return
     from helpers.handin import results as found
+    from helpers.handin.gallery import write_gallery
     from helpers.handin.reference import collect_reference
 
     if write:
         found.write_tables()
-        click.echo("written: README.md, RESULTS.md")
+        click.echo(f"written: README.md, RESULTS.md, {write_gallery(kept=True)}")
         return
     records = load_records(exports_root(quick=quick))
     if not records and not quick:
@@ -383,14 +384,11 @@ def results_save(names: Sequence[str]) -> None:
 
     records = load_records(exports_root(quick=False))
     named = [n.name for name in names for n in resolve(name)]
-    wanted = named or list(records) or ["any notebook"]
-    if missing := [name for name in wanted if name not in records]:
-        raise ExportError(
-            f"There is no run of {', '.join(missing)} to keep: run it first."
-        )
     refused = False
-    for name in wanted:
+    for name in named or list(records) or ["any notebook"]:
         try:
+            if name not in records:
+                raise ExportError(f"There is no run of {name} to keep: run it first.")
             click.echo(save_reference(records[name]))
         except HelpersError as error:
             click.echo(f"refused: {error}", err=True)

@@ -358,7 +358,7 @@ def test_results_save_wants_a_run(call: Call) -> None:
         result = call("results", "save", *names)
         assert (result.exit_code, result.stderr) == (
             1,
-            f"error: There is no run of {missing} to keep: run it first.\n",
+            f"refused: There is no run of {missing} to keep: run it first.\n",
         )
 
 

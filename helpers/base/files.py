@@ -2,6 +2,7 @@
 
 import errno
 import os
+import platform
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -51,15 +52,16 @@ def write_atomic(path: Path) -> Iterator[Path]:
     its place only if the block succeeds.
 
     Whatever fails (a full disk, an interrupt), the file that was at ``path`` before is
-    untouched. The bytes are on disk before the name changes. What killed processes have
-    left of ``path`` goes. Raises as ``writing``.
+    untouched. The bytes are on disk before the name changes. What processes that
+    were killed on this machine have left of ``path`` goes. Raises as ``writing``.
     """
-    name = f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}.part"
+    own = f".{path.name}.{platform.node()}"
+    name = f"{own}.{os.getpid()}.{secrets.token_hex(4)}.part"
     temporary = path.with_name(name)
     try:
         with writing(path):
             path.parent.mkdir(parents=True, exist_ok=True)
-            for part in path.parent.glob(f".{escape(path.name)}.*.*.part"):
+            for part in path.parent.glob(f"{escape(own)}.*.*.part"):
                 if not psutil.pid_exists(int(part.name.split(".")[-3])):
                     part.unlink(missing_ok=True)
             yield temporary

@@ -44,6 +44,7 @@ OPTIONAL = {  # left out where empty
     "reduced": many(TEXT),
     "process": fields({}, _PROCESS),
 }
+FINDING = ("section", "asked or claimed", "measured", "verdict")  # a table's header
 GPU_JOBS = 4  # trainings side by side fill an H200; more gain nothing
 SCHEMA = fields(
     {
@@ -79,7 +80,6 @@ class RunRecord:
             the ``verdict``, one of ``VERDICTS``.
         seconds: wall time of the run.
         error: why it did not complete.
-        process: that it runs in, as ``save`` notes it.
     """
 
     notebook: str
@@ -168,9 +168,14 @@ class RunRecord:
     @property
     def duration(self) -> float:
         """Seconds of the run or, if longer, of trainings that it found done."""
-        trainings = (m.get("train_seconds", {}) for m in self.results.values())
+        # The best and the last model of a training have the same.
+        lists = (
+            m["train_seconds"]["values"]
+            for m in self.results.values()
+            if "train_seconds" in m
+        )
         taken: list[float] = [
-            seconds for t in trainings for seconds in t.get("values", ())
+            seconds for one in dict.fromkeys(map(tuple, lists)) for seconds in one
         ]
         return max(self.seconds, sum(taken) / max(min(self.jobs, len(taken)), 1))
 
@@ -214,6 +219,14 @@ def summarize(values: Iterable[float], over: str = "seeds") -> dict[str, Any]:
     std = statistics.stdev(numbers) if len(numbers) > 1 else 0.0
     summary = {"mean": found.mean, "std": std, "ci95": found.ci95, "values": numbers}
     return summary if over == "seeds" else summary | {"over": over}
+
+
+def finding_rows(record: RunRecord) -> list[tuple[str, str, str, str]]:
+    """Of each finding its section, its text, its number and what is said of it."""
+    return [
+        (row["section"] or "–", row["text"], reached(row), said(row, record.replaced))
+        for row in record.findings
+    ]
 
 
 def reached(finding: Mapping[str, Any]) -> str:

@@ -64,6 +64,8 @@ def place(folder: Path, root: Path, name: str) -> Path:
     target = root / name
     if root.name != QUICK and _worth(target) > _worth(folder):
         target = root / LESSER / name
+    if target == folder:  # its last cell was run twice
+        return folder
     target.parent.mkdir(parents=True, exist_ok=True)
     old = folder.with_name(f"{folder.name}.old")
     shutil.rmtree(old, ignore_errors=True)

@@ -77,7 +77,20 @@ class DataSet:
 
 
 _DIGITS = partial(draw_stand_in, classes=mnist.CLASSES, size=28, channels=1)
-_MNIST_URL = "https://ossci-datasets.s3.amazonaws.com/mnist"
+_MNIST_FILES = {
+    "train-images-idx3": (
+        "440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609"
+    ),
+    "train-labels-idx1": (
+        "3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c"
+    ),
+    "t10k-images-idx3": (
+        "8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6"
+    ),
+    "t10k-labels-idx1": (
+        "f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6"
+    ),
+}
 _MNIST = DataSet(
     name="mnist",
     title="MNIST (training set, 60 : 40)",
@@ -86,18 +99,8 @@ _MNIST = DataSet(
     draw=partial(_DIGITS, "mnist", counts=(162, 18, 120)),
     convert=mnist.convert,
     archives={
-        f"{_MNIST_URL}/train-images-idx3-ubyte.gz": (
-            "440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609"
-        ),
-        f"{_MNIST_URL}/train-labels-idx1-ubyte.gz": (
-            "3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c"
-        ),
-        f"{_MNIST_URL}/t10k-images-idx3-ubyte.gz": (
-            "8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6"
-        ),
-        f"{_MNIST_URL}/t10k-labels-idx1-ubyte.gz": (
-            "f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6"
-        ),
+        f"https://ossci-datasets.s3.amazonaws.com/mnist/{name}-ubyte.gz": sha256
+        for name, sha256 in _MNIST_FILES.items()
     },
 )
 

@@ -148,9 +148,12 @@ def _list_contents(page: BeautifulSoup) -> None:
 
 def _lead_to_pages(page: BeautifulSoup, path: Path) -> None:
     """Makes a link to another notebook one to its page: of a run that which its own run
-    makes, elsewhere one beside ``path``. Without such a page it is text.
+    makes, elsewhere one beside ``path``. Without such a page it is text. That of all
+    is the gallery, two folders up.
     """
     is_run = path.stem == "notebook"
+    for link in page.select('a[href^="../../README.md"]'):
+        link["href"] = "../../index.html"
     for link in page.select('a[href*=".ipynb"]'):
         name, _, rest = str(link["href"]).partition(".ipynb")
         goal = f"../{name}/notebook.html" if is_run else f"{name}.html"

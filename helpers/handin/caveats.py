@@ -1,4 +1,4 @@
-"""What a reader must know before a run's numbers: no results, or reduced ones."""
+"""What a reader must know before a run's numbers: no results, reduced or old ones."""
 
 from collections.abc import Iterator, Mapping
 from typing import Literal, NamedTuple, get_args
@@ -6,11 +6,11 @@ from typing import Literal, NamedTuple, get_args
 from helpers.base.declared import find_notebooks, with_needs
 from helpers.base.record import RunRecord
 
-Kind = Literal["stand-in", "reduced run"]
+Kind = Literal["stand-in", "reduced run", "earlier run"]
 
 
 class Caveat(NamedTuple):
-    """Why a run's numbers are of a smaller experiment, or of a stand-in: no results."""
+    """Why a run's numbers are of another experiment, or of a stand-in: no results."""
 
     kind: Kind
     text: str
@@ -44,3 +44,5 @@ def own_caveats(record: RunRecord) -> Iterator[Caveat]:
         yield Caveat("stand-in", text)
     if record.reduced:
         yield Caveat("reduced run", f"Reduced run: {record.reduction}")
+    if since := record.data.get("measured_before"):
+        yield Caveat("earlier run", f"Measured before {since}")

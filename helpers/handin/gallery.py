@@ -6,7 +6,7 @@ from typing import Any
 from urllib.parse import quote
 
 from helpers.base.declared import DeclaredNotebook, find_notebooks
-from helpers.base.record import RunRecord, reached, said
+from helpers.base.record import RunRecord, finding_rows, reached
 from helpers.base.runs import REFERENCE, exports_root, load_records, run_command
 from helpers.export.pages import write_export
 from helpers.handin.caveats import caveats_of
@@ -25,13 +25,16 @@ RUN = {
     "Notebook": "{0}/notebook.ipynb",
 }
 KEPT = {"figure": "{0}.png", "Web page": "{0}.html", "PDF": "{0}.pdf"}
-WORDS = (count_verdicts, describe_data, format_time, reached, said, subject_of)
+WORDS = (count_verdicts, describe_data, finding_rows, format_time, subject_of)
 
 
-def write_gallery(*, quick: bool = False) -> Path:
-    """Writes the page of all notebooks, ``index.html`` in the folder of their runs."""
+def write_gallery(*, quick: bool = False, kept: bool = False) -> Path:
+    """Writes the page of all notebooks, ``index.html`` in the folder of their runs; or
+    git's, of the runs that it keeps.
+    """
     root, notebooks = exports_root(quick=quick), find_notebooks()
-    own = load_records(root, [notebook.name for notebook in notebooks])
+    own = {} if kept else load_records(root, [found.name for found in notebooks])
+    root = REFERENCE.parent if kept else root
     # What git keeps stands for what has not been run here.
     records = ({} if quick else collect_reference()) | own
     caveats = caveats_of(records)
@@ -62,12 +65,13 @@ def _files(
     name, figure = notebook.name, notebook.figure or "figure"
     paths = {text: folder / path.format(name, figure) for text, path in layout.items()}
     links = {
-        text: quote(os.path.relpath(path, root))
+        text: quote(Path(os.path.relpath(path, root)).as_posix())
         for text, path in paths.items()
         if path.is_file()
     }
     words = figure.replace("_", " ").capitalize()
-    shown = {"url": links.pop("figure", ""), "alt": f"{words} of {name}"}
+    alt = f"{words}: {notebook.title or name}"
+    shown = {"url": links.pop("figure", ""), "alt": alt}
     return {"links": links, "figure": shown}
 
 

@@ -1,6 +1,5 @@
 """What goes into one archive: taken from the runs and looked at, faults listed."""
 
-import re
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,11 +19,15 @@ from helpers.handin.reference import other_values
 from helpers.handin.report import make_report, read_pdf, signed
 from helpers.runner.plan import read_quick_settings
 
-PROJECT = ("pyproject.toml", "requirements.txt", "constraints.txt", "data/README.md")
+PROJECT = (
+    "LICENSE",
+    "pyproject.toml",
+    "requirements.txt",
+    "constraints.txt",
+    "data/README.md",
+)
 # What else lies about among the code is nobody's.
 CODE = {".py", ".j2", ".css", ".lua", ".typ", ".tex", ".sty"}
-
-LINK = re.compile(r'href="\.\./([\w%.-]+)/notebook\.html')  # to another run's page
 
 
 @dataclass
@@ -64,11 +67,11 @@ def gather(part: Part, exports: Path, team: Team) -> Gathered:
             found.missing.append(f"{name} has not been run: {again}")
             continue
         for kind, text in caveats[name]:
-            if kind == "reduced run":
-                found.notes.append(f"{name}: {text}")
-            else:
+            if kind == "stand-in":
                 real = f"With the real thing (data/README.md): {again}"
                 found.missing.append(f"{name}: {text} {real}")
+            else:
+                found.notes.append(f"{name}: {text}")
         if changed := other_values(own[name]):
             values = ", ".join(changed)
             found.notes.append(f"{name}: not the notebook's own values of {values}")
@@ -112,9 +115,14 @@ def _executed(run: Path, team: Team) -> dict[str, bytes]:
 
     path = run / "notebook.ipynb"
     notebook = read_notebook(path)
-    # Side by side in the archive, pages lead to each other there.
-    html = LINK.sub(r'href="\1.html', notebook_to_html(notebook, path))
-    html = signed(BeautifulSoup(html, "html.parser"), str(team))
+    page = BeautifulSoup(notebook_to_html(notebook, path), "html.parser")
+    for link in page.select('a[href^="../"]'):
+        _, name, file = str(link["href"]).split("/", 2)
+        # There the pages lie side by side, without a gallery.
+        link["href"] = file.replace("notebook", name, 1)
+        if name == "..":
+            link.unwrap()
+    html = signed(page, str(team))
     for key in ("input_path", "output_path"):
         notebook.metadata.get("papermill", {}).pop(key, None)
     return {

@@ -10,7 +10,7 @@ from helpers.base.record import RunRecord
 from helpers.base.runs import exports_root, load_records, place
 from helpers.data.staging import unpacked
 
-PARTS = {".json", ".ipynb", ".html", ".pdf", ".png", ".txt", ".log", ".pt"}
+PARTS = {".json", ".ipynb", ".html", ".pdf", ".png", ".csv", ".txt", ".log", ".pt"}
 
 
 def pack_results(path: Path, *, models: bool = False) -> list[str]:
@@ -35,7 +35,7 @@ def pack_results(path: Path, *, models: bool = False) -> list[str]:
 
 
 def unpack_results(path: Path) -> list[Path]:
-    """Puts all runs of an archive in place, as ``place`` does, or none.
+    """Puts all runs of an archive in place, as ``place`` does.
 
     Returns:
         The run folders.

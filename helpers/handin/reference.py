@@ -50,7 +50,6 @@ def save_reference(record: RunRecord) -> Path:
             f"{run_command(record.notebook)}"
         )
     path, run = REFERENCE / f"{record.notebook}.json", exports_dir() / record.notebook
-    record.save(path)
     source = run / "notebook.ipynb"
     if source.is_file() and "facescrub" not in record.data.get("name", ""):
         _keep_pages(source, path)
@@ -62,6 +61,7 @@ def save_reference(record: RunRecord) -> Path:
     predictions = run / PREDICTIONS
     if predictions.is_file():
         write_export(path.with_name(PREDICTIONS), predictions.read_bytes())
+    record.save(path)
     return path
 
 
@@ -107,6 +107,8 @@ def _keep_pages(source: Path, kept: Path) -> None:
         pages = {".html": html.encode(), ".pdf": html_to_pdf(html)}
         if max(map(len, pages.values())) <= MOST_BYTES:
             break
+    else:
+        raise ExportError(f"The page of {source} is too large: show fewer pictures.")
     for suffix, page in pages.items():
         write_export(kept.with_suffix(suffix), page)
 

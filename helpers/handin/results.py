@@ -6,10 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
-from helpers.base.errors import ExportError
 from helpers.base.files import ROOT
 from helpers.base.markdown import markdown_table
-from helpers.base.record import VERDICTS, RunRecord, reached, said
+from helpers.base.record import VERDICTS, RunRecord, finding_rows, reached
 from helpers.export.pages import write_export
 from helpers.handin.caveats import caveats_of
 from helpers.handin.courses import subject_of
@@ -27,7 +26,8 @@ PAGE = """\
 
 What each notebook is asked for, by section, and what it claims: mean over seeds or
 repeats of cross-validation ± 95 % confidence interval. *Reduced* runs had fewer epochs,
-seeds or images than the notebook's own experiment. Written by
+seeds, images or pixels than the notebook's own experiment. Time is of the run or, if
+longer, of trainings that it found done. Written by
 `python -m helpers results --write` from [exports/reference](exports/reference).
 """
 
@@ -43,22 +43,13 @@ def result_rows(records: Mapping[str, RunRecord]) -> list[tuple[str, ...]]:
         texts = [text[0].lower() + text[1:] for _, text in caveats[name]]
         data = "; ".join([describe_data(record), *texts])
         run = (data, _device(record), format_time(record))
-        for row in record.findings:
-            verdict = said(row, record.replaced)
-            found = (row["section"] or "–", row["text"], reached(row), verdict)
-            rows.append((name, *found, *run))
-        if not record.findings:
-            rows.append((name, "–", "–", "complete", "–", *run))
+        found = finding_rows(record) or [("–", "–", "complete", "–")]
+        rows += [(name, *row, *run) for row in found]
     return rows
 
 
 def describe_data(record: RunRecord) -> str:
     """The data of a run, and the pretrained network that it starts from, in words."""
-    text, since = _data_name(record), record.data.get("measured_before")
-    return f"{text}; measured before {since}" if since else text
-
-
-def _data_name(record: RunRecord) -> str:
     data = record.data
     text = f"{data.get('source', 'unknown')} {data.get('name', '')}".strip()
     return f"{text}, {data['backbone']}" if data.get("backbone") else text
@@ -127,21 +118,12 @@ def readme_table(records: Mapping[str, RunRecord]) -> str:
 
 
 def write_tables() -> None:
-    """Writes RESULTS.md, and the table between README's two markers.
-
-    Raises:
-        ExportError: README has no such markers.
-    """
+    """Writes RESULTS.md, and the table between README's two markers."""
     records = collect_reference()
     readme = ROOT / "README.md"
     table = f"{BEGIN}\n\n{readme_table(records)}\n\n{END}"
-    text, found = re.subn(
-        f"{BEGIN}.*{END}", lambda _: table, readme.read_text("utf-8"), flags=re.DOTALL
-    )
-    if not found:
-        raise ExportError(
-            f"README.md needs a line {BEGIN} and, below it, a line {END}."
-        )
+    text = readme.read_text("utf-8")
+    text = re.sub(f"{BEGIN}.*{END}", lambda _: table, text, flags=re.DOTALL)
     write_export(readme, text.encode())
     write_export(ROOT / "RESULTS.md", results_page(records).encode())
 

@@ -81,11 +81,8 @@ def capture(
         stack.enter_context(evaluation_mode(model))
         for layer, module in modules.items():
             early = before_relu and isinstance(module, nn.ReLU)
-            hook = (
-                module.register_forward_pre_hook
-                if early
-                else module.register_forward_hook
-            )
+            when = "forward_pre" if early else "forward"
+            hook = getattr(module, f"register_{when}_hook")
             stack.callback(hook(partial(keep, layer)).remove)
         yield found
 

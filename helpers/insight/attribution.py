@@ -153,13 +153,11 @@ def _gradient(model: nn.Module, images: Tensor, target: Target) -> Tensor:
 
 
 def _check_maps(model: nn.Module, images: Tensor, layer: str) -> None:
-    shape = activations(model, images[:1], [layer])[layer].shape[1:]
-    if has_positions(shape):
+    if has_positions(activations(model, images[:1], [layer])[layer].shape[1:]):
         return
-    found = "one value per map" if len(shape) == 3 else "no maps"
     shapes = output_shapes(model, images)
     others = ", ".join(name for name in shapes if has_positions(shapes[name]))
     raise ModelError(
-        f"Layer {layer!r} outputs {found}, so there is no place in the image to show: "
-        f"choose {others}."
+        f"Layer {layer!r} has no map of several positions, so there is no place in the "
+        f"image to show: choose {others}."
     )

@@ -15,7 +15,7 @@ from PIL import Image
 
 from helpers.base.errors import ConfigError
 from helpers.base.markdown import escaped, markdown_table
-from helpers.base.record import RunRecord, reached, said
+from helpers.base.record import FINDING, RunRecord, finding_rows, reached, said
 from helpers.base.terminal import say
 
 DPI = 150  # of saved figures
@@ -81,12 +81,7 @@ def frame_table(frame: pd.DataFrame) -> str:
 
 def findings_table(record: RunRecord) -> str:
     """A Markdown table of what is asked of a run and what it claims."""
-    rows = [
-        (row["section"], row["text"], reached(row), said(row, record.replaced))
-        for row in record.findings
-    ]
-    header = ("section", "asked or claimed", "measured", "verdict")
-    return markdown_table(header, rows, right={"measured"})
+    return markdown_table(FINDING, finding_rows(record), right={"measured"})
 
 
 def show_finding(row: Mapping[str, Any], replaced: str) -> None:

@@ -9,7 +9,7 @@ import pandas as pd
 from helpers.base.errors import NotebookError
 from helpers.base.estimate import Estimate, estimate, welch
 from helpers.base.files import ROOT
-from helpers.base.record import RunRecord, reached
+from helpers.base.record import FINDING, RunRecord, finding_rows
 from helpers.base.runs import find_run, load_records, run_command
 
 NO_RESULT = "No number that comes from them is a result, and nothing is judged by it."
@@ -20,10 +20,6 @@ UNTRAINED = f"random weights stand for those learned on ImageNet. {NO_RESULT}"
 class Reports(dict[str, RunRecord]):
     """The records of other notebooks' runs, by name."""
 
-    def estimate(self, notebook: str, model: str, metric: str) -> Estimate:
-        """A result of one of them with its interval."""
-        return self[notebook].estimate(model, metric)
-
     def difference(
         self, one: tuple[str, str, str], other: tuple[str, str, str]
     ) -> Estimate:
@@ -32,7 +28,7 @@ class Reports(dict[str, RunRecord]):
         Paired where both have the same number of seeds in the same notebook, else by
         Welch's interval of the difference of two means.
         """
-        first, second = self.estimate(*one), self.estimate(*other)
+        first, second = (self[of].estimate(*what) for of, *what in (one, other))
         unit = "points" if first.unit == "percent" else first.unit
         own, its = self[one[0]].values(*one[1:]), self[other[0]].values(*other[1:])
         if one[0] == other[0] and len(own) == len(its) and first.over == "seeds":
@@ -41,17 +37,8 @@ class Reports(dict[str, RunRecord]):
 
     def findings(self, *notebooks: str) -> pd.DataFrame:
         """What was asked of these notebooks and what they claim."""
-        rows = [
-            {
-                "section": row["section"] or "–",
-                "asked or claimed": row["text"],
-                "measured": reached(row),
-                "verdict": row["verdict"],
-            }
-            for name in notebooks
-            for row in self[name].findings
-        ]
-        return pd.DataFrame(rows)
+        rows = [row for name in notebooks for row in finding_rows(self[name])]
+        return pd.DataFrame(rows, columns=FINDING)
 
 
 def completed_runs(notebooks: Sequence[str], asked_by: str) -> Reports:
@@ -93,14 +80,14 @@ def as_one(data: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """What several sets or runs are about: no more real or pretrained than the least of
     them; their splits are named ``<set>_<split>``.
     """
-    real = all(one["source"] == "real" for one in data)
+    real = all(one.get("source") == "real" for one in data)
     together: dict[str, Any] = {
-        "name": ", ".join(dict.fromkeys(one["name"] for one in data)),
+        "name": ", ".join(dict.fromkeys(one.get("name", "unknown") for one in data)),
         "source": "real" if real else "synthetic",
         "splits": {
             f"{one['name']}_{split}": count
             for one in data
-            for split, count in one["splits"].items()
+            for split, count in one.get("splits", {}).items()
         },
     }
     for key in ("backbone", "weights", "replaces"):

@@ -280,7 +280,7 @@ class Run(Page):
         found = self._train(cross_validate, folds * repeats, flat, splits, **how)
         studies = {}
         for row, rounds in found.items():
-            studies[row] = study = CrossStudy(row, rounds, splits, self)
+            studies[row] = study = CrossStudy(row, rounds, splits, self, watch=watch)
             self._keep(row, study.summaries())
         return Comparison(name, studies, self, groups=groups)
 
@@ -318,7 +318,9 @@ class Run(Page):
         no_result = self._record.drawn or self._record.untrained
         judged = judge(number, **bounds, asked=bool(section))
         row["verdict"] = "not judged" if no_result else judged
-        self._record.findings.append(row)
+        told = self._record.findings  # a cell may be run again
+        told[:] = [r for r in told if (r["section"], r["text"]) != (section, text)]
+        told.append(row)
         self._save()
         show_finding(row, self._record.replaced)
 
@@ -358,7 +360,6 @@ class Run(Page):
                 "run.save, and say data=splits where there are several."
             )
         data = data or self._data[0]
-        mean, std = data.channel_stats()
         save_model(
             self.folder / f"{name}.pt",
             point.model,
@@ -367,8 +368,8 @@ class Run(Page):
             classes=data.classes,
             image_size=data.image_size,
             channels=data.channels,
-            mean=mean,
-            std=std,
+            mean=point.mean,
+            std=point.std,
             trained_on=data.source,
         )
 
@@ -418,7 +419,8 @@ def _injected(namespace: Mapping[str, Any]) -> list[str]:
     """The names that papermill has set in the cell that it adds to a notebook."""
     cells = [text for text in namespace.get("In", ()) if text.startswith(INJECTED)]
     lines = ast.parse(cells[-1]).body if cells else ()
-    return [line.targets[0].id for line in lines]
+    given = [line.targets[0] for line in lines if isinstance(line, ast.Assign)]
+    return list(map(ast.unparse, given))
 
 
 def _ungroup(rows: Rows) -> tuple[dict[str, Experiment], dict[str, list[str]]]:

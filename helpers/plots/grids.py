@@ -101,7 +101,6 @@ def plot_heatmaps(
     heat: Mapping[str, Tensor],
     *,
     titles: Sequence[str],
-    overlay: bool = True,
     label: str = "Grad-CAM, share of its maximum",
 ) -> Figure:
     """For each image a block: the image, then what each layer says about it.
@@ -110,7 +109,6 @@ def plot_heatmaps(
         images: (N, C, H, W) with one or three channels; ``uint8`` 0–255 or float 0–1.
         heat: by layer, or by method: (N, H, W), 0–1.
         titles: N headings, such as the class that is explained.
-        overlay: whether heat is laid over the image in gray.
         label: what the heat is, at the scale of colours.
     """
     columns = min(max(1 + len(heat), 4), 8)
@@ -128,10 +126,9 @@ def plot_heatmaps(
         show_image(axes[0], image, "image")
         for ax, name, maps in zip(axes[1:], names, heat.values(), strict=True):
             values = maps[i].detach().float().cpu().numpy()
-            if overlay:
-                show_image(ax, image.mean(0, keepdim=True))
+            show_image(ax, image.mean(0, keepdim=True))
             # Where there is no heat the image shows through.
-            alpha = 0.25 + 0.6 * values if overlay else None
+            alpha = 0.25 + 0.6 * values
             ax.imshow(values, cmap="inferno", vmin=0, vmax=1, alpha=alpha)
             ax.set_title(name, fontsize=SMALL, pad=2)
         _head(figure, axes[0], plain(title), above)

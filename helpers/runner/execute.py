@@ -110,17 +110,16 @@ def _execute(job: Job, timeout: float, export: Export | None) -> Outcome:
         say(f"{name}  {status} after {seconds:.0f} s")
         return outcome
     say(f"{name}  complete in {seconds:.0f} s")
+    outcome.folder = place(folder, job.exports, name)
     if export:
         try:
-            outcome.files = export(folder / "notebook.ipynb")
+            outcome.files = export(outcome.folder / "notebook.ipynb")
         except ExportError as error:
             outcome.reason = f"not exported: {error}"
             outcome.hint = (
                 "the run itself is safe; once this is settled: python -m helpers "
                 f"export {name}{' --quick' if job.quick else ''}"
             )
-    outcome.folder = place(folder, job.exports, name)
-    outcome.files = [outcome.folder / file.name for file in outcome.files]
     return outcome
 
 

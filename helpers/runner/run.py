@@ -139,7 +139,7 @@ def _run(
     ready: Sequence[Job],
     start: Callable[..., list[Outcome]],
 ) -> list[Outcome]:
-    busy = "another process is running it"
+    busy = "another process is running it (if none is, empty exports/.unfinished)"
     why = {j.name: busy if is_running(j) else j.notebook.fault for j in ready}
     free = [job for job in ready if not why[job.name]]
     try:

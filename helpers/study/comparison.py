@@ -42,13 +42,13 @@ class Comparison(dict[str, Study]):
         super().__init__(studies)
         self.name, self._out = name, out
         self.baseline = baseline or next(iter(studies))
-        if self.baseline not in studies:
-            known = ", ".join(studies)
-            raise ConfigError(f"{name} has no row {self.baseline!r}: it has {known}.")
         usual = ("valid_accuracy", "valid_joint_accuracy")
         measured = self[self.baseline].metrics
         self.metric = metric or next(name for name in usual if name in measured)
         self.groups = dict(groups or {})
+
+    def __missing__(self, row: str) -> Study:
+        raise ConfigError(f"{self.name} has no row {row!r}: it has {', '.join(self)}.")
 
     @property
     def ranked(self) -> list[str]:
@@ -79,7 +79,7 @@ class Comparison(dict[str, Study]):
 
     def best_of(self, rows: Collection[str]) -> str:
         """The one of these rows that is best by the mean of the metric."""
-        return next(row for row in self.ranked if row in rows)
+        return (max if self._rises else min)(rows, key=self._mean)
 
     def leads(self, row: str, among: Sequence[str]) -> Estimate:
         """How far a row, claimed to be best, lies above the best other one ``among``

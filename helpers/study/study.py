@@ -216,6 +216,7 @@ class Study:
         table = pd.concat(frames, ignore_index=True)
         names = ["precision", "recall", "F-score"]
         table[names] = table[names].map(lambda share: f"{100 * share:.2f} %")
+        table = table.replace("nan %", "–")
         caption = f"Scores by class, {self.judged_split} images, {self._many} pooled."
         self._table(table, "scores", caption)
 
@@ -285,10 +286,17 @@ class CrossStudy(Study):
     over = "repeats"
 
     def __init__(
-        self, name: str, rounds: Sequence[CrossValidated], splits: Splits, out: Output
+        self,
+        name: str,
+        rounds: Sequence[CrossValidated],
+        splits: Splits,
+        out: Output,
+        *,
+        watch: float = 0.0,
     ) -> None:
         self.rounds = rounds
-        self.shared = 1 / (len(rounds[0].folds) - 1)
+        # Images held out per image learned from; ``watch`` of these are set aside.
+        self.shared = 1 / (len(rounds[0].folds) - 1) / (1 - watch)
         folds = [fold for one in rounds for fold in one.folds]
         self._by_fold = {f"valid_{m}": [getattr(f, m) for f in folds] for m in MEASURES}
         points = [point for one in rounds for point in one.points]

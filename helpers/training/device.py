@@ -71,8 +71,10 @@ def _has_idle_taps(  # noqa: PLR0917
     groups: int = 1,  # noqa: ARG001
 ) -> bool:
     """Whether ``F.conv2d`` of these arguments has taps that meet no pixel."""
-    if isinstance(padding, str):
-        return padding == "same"
+    if isinstance(padding, str):  # "same", of filters with a middle, or "valid"
+        spread = zip(weight.shape[-2:], _pair(dilation), strict=True)
+        same = [d * (taps - 1) // 2 for taps, d in spread]
+        padding = same if padding == "same" else 0
     settings = (_pair(setting) for setting in (stride, padding, dilation))
     sides = zip(images.shape[-2:], weight.shape[-2:], *settings, strict=True)
     return any(_idles(*side) for side in sides)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
+from typing import Any
 
 import pandas as pd
 import torch
 import torch.nn.functional as F
+from sklearn.metrics import precision_recall_fscore_support
 from torch import Tensor, nn
 
 from helpers.data.batches import Batches
@@ -47,14 +49,12 @@ class Evaluation:
     @property
     def per_class_accuracy(self) -> Tensor:
         """Recall of each class (K,), 0–1; NaN for a class without images."""
-        correct, _, present = self._counts()
-        return correct / present
+        return torch.from_numpy(self._scores()[1])
 
     @property
     def per_class_f1(self) -> Tensor:
         """F1 of each class (K,), 0–1; NaN for one neither present nor predicted."""
-        correct, predicted, present = self._counts()
-        return 2 * correct / (predicted + present)
+        return torch.from_numpy(self._scores()[2])
 
     @property
     def f1_macro(self) -> float:
@@ -68,15 +68,9 @@ class Evaluation:
 
     def scores(self, classes: Sequence[str]) -> pd.DataFrame:
         """Precision, recall and F-score (0–1) of each class, and its images, by row."""
-        correct, predicted, present = self._counts()
-        columns = {
-            "class": list(classes),
-            "precision": (correct / predicted).tolist(),
-            "recall": (correct / present).tolist(),
-            "F-score": self.per_class_f1.tolist(),
-            "images": present.tolist(),
-        }
-        return pd.DataFrame(columns)
+        names = ("precision", "recall", "F-score", "images")
+        columns = dict(zip(names, self._scores(), strict=True))
+        return pd.DataFrame({"class": list(classes), **columns})
 
     def by_factor(self, factors: Mapping[str, Sequence[str]]) -> dict[str, Evaluation]:
         """The same predictions judged on each factor that the classes combine.
@@ -93,11 +87,12 @@ class Evaluation:
             judged[name] = Evaluation(table, own[name], loss)
         return judged
 
-    def _counts(self) -> tuple[Tensor, Tensor, Tensor]:
-        """Images of each class: predicted correctly, predicted, and present: (K,)."""
-        count = partial(torch.bincount, minlength=self.probabilities.shape[1])
-        correct = self.labels[self.predictions == self.labels]
-        return count(correct), count(self.predictions), count(self.labels)
+    def _scores(self) -> Any:
+        """Of each class (K,): precision, recall, F1, and its images."""
+        classes = range(self.probabilities.shape[1])
+        return precision_recall_fscore_support(
+            self.labels, self.predictions, labels=classes, zero_division=math.nan
+        )
 
 
 def evaluate(

@@ -6,6 +6,7 @@ import copy
 import hashlib
 import json
 import os
+import re
 import shutil
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
@@ -35,6 +36,8 @@ from helpers.training.launch import is_compiled
 from helpers.training.loop import VERSION, Report, TrainingRun
 from helpers.training.turns import Steps, run_alone, take_turns
 
+NO_NAME = re.compile(r'[<>:"/\\|?*]')  # in names of files, on some system
+
 
 @dataclass(frozen=True)
 class Experiment:
@@ -52,7 +55,7 @@ class Experiment:
 
     def build(self, splits: Splits, seed: int) -> nn.Module:
         """The network with the random weights of ``seed``."""
-        with torch.random.fork_rng():
+        with torch.random.fork_rng([]):
             torch.manual_seed(seed)
             return create_model(self.model, **self.model_arguments(splits))
 
@@ -167,6 +170,7 @@ def train_points(
             report(next(labels), point.history, len(point.history))
 
     train = partial(_train, report=report)
+    devices = {choose_device(e.config.device).type for e in experiments.values()}
     if os.environ.get("RAY_ADDRESS"):
         from helpers.training.cluster import spread, train_there  # noqa: PLC0415
 
@@ -175,7 +179,7 @@ def train_points(
         found = spread(call, points, device=device, jobs=jobs, folder=folder, done=done)
         for point in found:  # this machine may have no GPU, or one of its own
             point.model.to(choose_device("cpu" if device == "cpu" else "auto"))
-    elif jobs > 1 and _shares_a_gpu(experiments):
+    elif jobs > 1 and "cuda" in devices:
         found = take_turns([train(*point, folder=folder) for point in points], jobs)
         for point in found:
             done(point)
@@ -193,11 +197,6 @@ def train_points(
 
 def _label(name: str, seed: int) -> str:
     return f"{name} seed {seed}"
-
-
-def _shares_a_gpu(experiments: Mapping[str, Experiment]) -> bool:
-    devices = (choose_device(one.config.device) for one in experiments.values())
-    return any(device.type == "cuda" for device in devices)
 
 
 def _train(
@@ -226,7 +225,7 @@ def _train(
         "weights": weights_digest(model),
     }
     key = hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:12]
-    unfinished = folder / f"{name}-seed{seed}-{key}"
+    unfinished = folder / f"{NO_NAME.sub('_', name)}-seed{seed}-{key}"
     path = Path(f"{unfinished}.pt")
     label = _label(name, seed)
     with nullcontext() if path.is_file() else _alone(unfinished, label):

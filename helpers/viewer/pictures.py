@@ -197,7 +197,6 @@ def _draw_heat(
         pixels[None],
         {"saliency": gradient / largest},
         titles=[title],
-        overlay=False,
         label="absolute gradient, share of its maximum",
     )
 

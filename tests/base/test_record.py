@@ -134,6 +134,15 @@ def test_a_result_says_what_its_values_are_of() -> None:
     assert (estimate.over, estimate.unit, estimate.count) == ("repeats", "percent", 2)
 
 
+def test_trainings_count_once_and_as_many_at_a_time_as_there_were() -> None:
+    own = {"train_seconds": summarize([30, 50])}
+    both = {"best": own, "latest": own, "other": {"train_seconds": summarize([100])}}
+    record = RunRecord("course/01_first", results=both, seconds=4.0)
+    assert record.duration == 180
+    record.environment["device"] = "NVIDIA H200"  # three of at most four at a time
+    assert record.duration == 60
+
+
 def finding(**changes: Any) -> dict[str, Any]:
     return {"findings": [{**ASKED, **changes}]}
 

@@ -44,6 +44,13 @@ def test_a_lesser_run_never_replaces_a_greater_one(
     assert not folder.exists()
 
 
+def test_a_run_that_is_in_its_place_stays_there(tmp_path: Path) -> None:
+    there = place(make_run(unfinished(tmp_path, NAME)), tmp_path, NAME)
+    for _ in range(2):
+        assert place(there, tmp_path, NAME) == there
+    assert (there / "model.pt").is_file()
+
+
 def test_a_run_that_has_not_ended_is_in_nobodys_way(tmp_path: Path) -> None:
     there = make_run(tmp_path / NAME)
     RunRecord(NAME).save(unfinished(tmp_path, NAME) / "metrics.json")

@@ -24,9 +24,10 @@ from tempfile import TemporaryDirectory
 from helpers.base.declared import find_notebooks, resolve, with_needs
 from helpers.base.files import ROOT, data_dir, exports_dir, notebooks_dir
 from helpers.base.markdown import markdown_table
-from helpers.base.record import RunRecord, reached
+from helpers.base.record import RunRecord, reached, said
 from helpers.base.runs import REFERENCE
 from helpers.handin.reference import collect_reference
+from helpers.handin.results import describe_data
 
 KEPT = REFERENCE / "exercises"
 PAGE = ROOT / "EXERCISES.md"
@@ -104,7 +105,7 @@ def _sections(reference: Mapping[str, RunRecord]) -> Iterator[str]:
         table = markdown_table(("measured", "as it is", "with the parameter"), rows)
         device = record.environment["device"]
         yield f"**{number}.** {text}\n\n{table}\n"
-        yield f"*{record.data['source']} {record.data['name']}, {device}.*\n"
+        yield f"*{describe_data(record)}, {device}.*\n"
 
 
 def _rows(own: RunRecord, other: RunRecord) -> Iterator[tuple[str, ...]]:
@@ -120,8 +121,9 @@ def _rows(own: RunRecord, other: RunRecord) -> Iterator[tuple[str, ...]]:
     there = {finding["text"]: finding for finding in other.findings}
     for finding in own.findings:
         if changed := there.get(finding["text"]):
-            said = (f"{reached(one)}, {one['verdict']}" for one in (finding, changed))
-            yield finding["text"], *said
+            pairs = (finding, own), (changed, other)
+            both = (f"{reached(f)}, {said(f, run.replaced)}" for f, run in pairs)
+            yield finding["text"], *both
 
 
 if __name__ == "__main__":

@@ -319,7 +319,7 @@ def test_links_to_notebooks_lead_to_their_pages(tmp_path: Path) -> None:
     (kept / "03_c.html").touch()
     text = (
         "[b](02_b.ipynb#Part) [c](03_c.ipynb) [web](https://a.example/b.ipynb) "
-        "[far](../u/04_d.ipynb#x)"
+        "[far](../u/04_d.ipynb#x) [all](../../README.md#the-notebooks)"
     )
     notebook = new_notebook(cells=[new_markdown_cell(text)])
     path = runs / "01_a" / "notebook.ipynb"
@@ -328,17 +328,18 @@ def test_links_to_notebooks_lead_to_their_pages(tmp_path: Path) -> None:
 
     def links(page: Path) -> list[str]:
         parsed = BeautifulSoup(page.read_text(encoding="utf-8"), "html.parser")
-        assert parsed.main.p.get_text() == "b c web far"
+        assert parsed.main.p.get_text() == "b c web far all"
         return [str(link["href"]) for link in parsed.main("a")]
 
-    web = "https://a.example/b.ipynb"
+    web, gallery = "https://a.example/b.ipynb", "../../index.html"
     assert links(export_notebook(path)[0]) == [
         "../02_b/notebook.html#Part",
         "../03_c/notebook.html",
         web,
         "../../u/04_d/notebook.html#x",
+        gallery,
     ]
-    assert links(export_notebook(kept / "01_a.ipynb")[0]) == ["03_c.html", web]
+    assert links(export_notebook(kept / "01_a.ipynb")[0]) == ["03_c.html", web, gallery]
 
 
 def test_marks_halves_of_characters_and_later_ids_do_no_harm(tmp_path: Path) -> None:

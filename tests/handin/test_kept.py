@@ -15,6 +15,7 @@ from PIL import Image
 
 from helpers.base.files import ROOT
 from helpers.base.record import RunRecord
+from helpers.handin.gallery import write_gallery
 from helpers.handin.reference import MOST_BYTES, save_reference
 
 REFERENCE = ROOT / "exports" / "reference"
@@ -35,13 +36,25 @@ def test_a_kept_page_is_small_and_of_a_real_run(page: Path) -> None:
         assert "RANDOM WEIGHTS" not in text
 
 
-def test_the_gallery_opens_from_a_clone() -> None:
+def test_the_gallery_opens_from_a_clone(monkeypatch: pytest.MonkeyPatch) -> None:
     path = ROOT / "exports" / "index.html"
-    page = BeautifulSoup(path.read_text(encoding="utf-8"), "html.parser")
+    text = path.read_text(encoding="utf-8")
+    page = BeautifulSoup(text, "html.parser")
     targets = [tag["href"] for tag in page.find_all("a") if "#" not in tag["href"]]
     targets += [tag["src"] for tag in page.find_all("img")]
     assert {path.parent / unquote(str(target)) for target in targets} >= set(PAGES)
     assert all((path.parent / unquote(str(target))).is_file() for target in targets)
+    made: dict[Path, bytes] = {}
+    monkeypatch.setattr("helpers.handin.gallery.write_export", made.__setitem__)
+    anew = "write it anew: python -m helpers results --write"
+    assert made[write_gallery(kept=True)].decode() == text, anew
+
+
+def test_readme_links_every_page() -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    for page in PAGES:
+        link = f"[PDF]({page.relative_to(ROOT).as_posix()})"
+        assert (link in text) == (page.suffix == ".pdf")
 
 
 @pytest.fixture

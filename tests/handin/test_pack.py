@@ -28,7 +28,8 @@ def run(
     folder = exports / NAME
     real_run().save(folder / "metrics.json")
     (folder / "figures").mkdir()
-    for name in ("notebook.ipynb", "notebook.html", "figures/curves.png", "model.pt"):
+    figures = ("figures/curves.png", "figures/results.csv")
+    for name in ("notebook.ipynb", "notebook.html", *figures, "model.pt"):
         (folder / name).write_text(name)
     return folder
 

@@ -221,11 +221,11 @@ def test_layers_without_places_are_refused_with_those_that_have_them(
     image: Tensor,
 ) -> None:
     with pytest.raises(
-        ModelError, match=r"'fc' outputs no maps.*choose conv, relu, pool"
+        ModelError, match=r"'fc' has no map of .*choose conv, relu, pool"
     ):
         heatmaps(Spots(), image, "fc")
     with pytest.raises(
-        ModelError, match=r"'avgpool' outputs one value per map.*choose conv1, bn1"
+        ModelError, match=r"'avgpool' has no map of .*choose conv1, bn1"
     ):
         heatmaps(ResNet18(num_classes=2), torch.zeros(1, 3, 64, 64), "avgpool")
     with pytest.raises(ModelError, match="no layer 'conv9': known are conv"):

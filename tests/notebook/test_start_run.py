@@ -167,6 +167,25 @@ def test_a_misspelt_parameter_of_plain_papermill_is_refused() -> None:
     assert names["run"].parameters["lr"] == 0.2
 
 
+def test_a_cell_that_only_looks_like_papermills_is_none_of_its() -> None:
+    names = call_start_run(In=["# Parameters\nmine: int = 3\n"], mine=3)
+    assert "mine" not in names["run"].parameters
+
+
+def test_what_is_asked_again_is_asked_once() -> None:
+    run = start_run(NAME)
+    run.use_data(make_splits())
+    for value in (0.6, 0.8):
+        run.ask("1", "more than a half", value, at_least=0.7)
+    [finding] = record_of(run)["findings"]
+    assert (finding["estimate"]["mean"], finding["verdict"]) == (0.8, "met")
+    run.finish()
+    folder = run.folder
+    run.finish()  # its cell is run again
+    assert run.folder == folder
+    assert record_of(run)["status"] == "complete"
+
+
 def test_unknown_notebook_is_refused() -> None:
     with pytest.raises(NotebookError, match="02_second"):
         start_run("toy/02_second")
@@ -297,7 +316,7 @@ def test_a_run_says_which_backbone_it_had_and_judges_nothing_by_one_that_is_rand
     run.ask("2.2", "at least 71 %", 0.99, at_least=0.71)
     run.use_backbone("alexnet", "random")
     assert "RANDOM WEIGHTS" in capsys.readouterr().out
-    run.ask("2.2", "at least 71 %", 0.99, at_least=0.71)
+    run.ask("2.2", "once more", 0.99, at_least=0.71)
     assert verdicts(run) == ["met", "not judged"]
 
 
@@ -470,7 +489,7 @@ def test_results_of_other_notebooks_are_compared() -> None:
     )
     assert str(reports.difference(a, b)) == "+10.0 points (3 seeds)"  # paired
     assert reports.difference(a, c).ci95 == pytest.approx(
-        2**0.5 * (reports.estimate(*a).ci95 or 0)
+        2**0.5 * (reports[a[0]].estimate(*a[1:]).ci95 or 0)
     )
     assert list(reports.findings("toy/02_net")["verdict"]) == ["supported"]
 
@@ -549,18 +568,20 @@ def test_names_are_shown_as_they_are(capsys: pytest.CaptureFixture[str]) -> None
     assert "| two lines |" in shown
 
 
-def test_saved_model_knows_the_classes_and_the_normalisation_of_the_data() -> None:
+def test_saved_model_knows_the_classes_and_what_it_was_normalised_with() -> None:
     run = start_run(NAME)
     with pytest.raises(NotebookError, match="use_data"):
         run.save(make_point())
     splits = make_splits()
     run.use_data(splits)
-    run.save(make_point())
+    point = make_point()
+    run.save(point)
     run.finish()
     saved = run.load_model(NAME)
     assert saved.classes == ("ant", "cup")
     assert (saved.image_size, saved.channels) == (16, 3)
-    assert (saved.mean, saved.std) == splits.channel_stats()
+    assert (saved.mean, saved.std) == (point.mean, point.std)
+    assert saved.mean != splits.channel_stats()[0]  # a part of them may be learned from
 
 
 def test_each_experiment_gets_the_learning_rate_that_validates_best() -> None:

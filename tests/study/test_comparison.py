@@ -77,6 +77,13 @@ def test_it_shows_a_figure_and_a_table(shown: Shown) -> None:
     assert shown.captions["ablation"].startswith("LeNet-5: mean of 3 seeds")
 
 
+def test_an_unknown_row_is_refused(shown: Shown) -> None:
+    rows = compare(shown, plain=[4, 6, 8], better=[5, 7, 9])
+    for ask in (rows.gain, lambda row: rows.leads("better", ["better", "plain", row])):
+        with pytest.raises(ConfigError, match="ablation has no row 'typo': it has pl"):
+            ask("typo")
+
+
 def test_an_unknown_baseline_is_refused(shown: Shown) -> None:
     study = make_study("a", [1], shown)
     with pytest.raises(ConfigError, match="no row 'b': it has a"):

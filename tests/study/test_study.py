@@ -81,6 +81,10 @@ def test_cross_validation_speaks_of_repeats_and_corrects_its_interval(
     half = 2.570582 * folds.std().item() * (1 / 6 + 1) ** 0.5
     assert found.ci95 == pytest.approx(half, rel=1e-5)
     assert study.judged_split == "held-out"
+    # A fifth of the training images set aside: 1 / 0.8 test images for each.
+    wider = CrossStudy("net", rounds, make_splits(), shown, watch=0.2)
+    half = 2.570582 * folds.std().item() * (1 / 6 + 1.25) ** 0.5
+    assert wider["valid_accuracy"].ci95 == pytest.approx(half, rel=1e-5)
 
 
 def test_names_of_files() -> None:

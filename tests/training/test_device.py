@@ -117,3 +117,7 @@ def test_a_tap_is_idle_where_it_meets_no_pixel(
     (gradient,) = torch.autograd.grad(maps.sum(), weight)  # how often each is used
     assert bool((gradient == 0).any()) == idle
     assert _has_idle_taps(images, weight, None, *settings) == idle
+    stride, padding, dilation = settings
+    for name, pixels in (("same", dilation * (taps - 1) // 2), ("valid", 0)):
+        if stride == 1 and padding == pixels:
+            assert _has_idle_taps(images, weight, None, 1, name, dilation) == idle

@@ -41,6 +41,12 @@ def test_each_experiment_is_trained_with_each_seed(
     assert not torch.equal(first, second)
 
 
+def test_a_row_may_have_any_name(corners: Splits, tmp_path: Path) -> None:
+    run_experiments({"a: 1/2?": SMALL}, corners, seeds=1, folder=tmp_path)
+    [kept] = tmp_path.iterdir()
+    assert kept.name.startswith("a_ 1_2_-seed0-")
+
+
 def test_a_finished_point_is_not_trained_again(
     corners: Splits,
     tmp_path: Path,

@@ -117,7 +117,7 @@ def test_a_head_a_class_of_it_and_a_combination_can_be_explained(
             "no layer 'conv9': known are conv1",
         ),
         ({"kind": "filters", "layer": "conv9"}, "no layer 'conv9': known are conv1"),
-        ({"kind": "heatmap", "layer": "fc1"}, "no maps.* choose conv1"),
+        ({"kind": "heatmap", "layer": "fc1"}, "no map of .* choose conv1"),
         (
             {"kind": "heatmap", "target": "walrus"},
             "no class 'walrus': the network knows top left",

@@ -92,7 +92,7 @@ def _names(path: Path, count: int) -> tuple[str, ...]:
     """The classes' names in ``classes.txt``, or their numbers where it is not there."""
     if not path.is_file():
         return tuple(map(str, range(count)))
-    lines = path.read_text(encoding="utf-8").splitlines()
+    lines = path.read_text(encoding="utf-8-sig").splitlines()
     names = tuple(filter(None, map(str.strip, lines)))
     if not len(names) == len(set(names)) == count:
         raise DataError(

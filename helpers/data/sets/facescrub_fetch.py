@@ -12,8 +12,6 @@ import ipaddress
 import socket
 import threading
 import time
-from collections import Counter
-from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import suppress
 from pathlib import Path
@@ -85,18 +83,14 @@ def collect_faces(folder: Path) -> None:
     with write_atomic(folder.with_name(LOST)) as temporary:
         table = pd.DataFrame(losses, columns=list(Loss._fields))
         table.to_csv(temporary, index=False)
-    tqdm.write(report(sum((folder / f.file).is_file() for f in faces), losses))
+    tqdm.write(report(sum((folder / f.file).is_file() for f in faces), table))
     check_counts(folder)
 
 
-def report(kept: int, losses: Iterable[Loss]) -> str:
+def report(kept: int, lost: pd.DataFrame) -> str:
     """How many faces were kept, and lost for which cause, most first."""
-    causes = Counter(loss.cause for loss in losses)
-    lines = (
-        f"FaceScrub: {kept:,} faces kept, {causes.total():,} lost ({LOST} lists them)",
-        *(f"  {cause:<15} {count:>6,}" for cause, count in causes.most_common()),
-    )
-    return "\n".join(lines)
+    causes = lost["cause"].value_counts().to_string(header=False) if len(lost) else ""
+    return f"FaceScrub: {kept:,} faces kept, {len(lost):,} lost ({LOST})\n{causes}"
 
 
 def download(url: str) -> bytes:

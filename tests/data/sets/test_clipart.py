@@ -57,9 +57,8 @@ def test_labels_are_the_numbers_of_the_folders(course: Path) -> None:
 
 
 def test_names_come_from_a_file(course: Path) -> None:
-    (course / "classes.txt").write_text(
-        "".join(f"class {chr(110 - k)}\n" for k in range(12))
-    )
+    names = "".join(f"class {chr(110 - k)}\n" for k in range(12))
+    (course / "classes.txt").write_text(names, encoding="utf-8-sig")  # as of Notepad
     splits = load_data("clipart", size=16)
     assert splits.classes[:2] == ("class n", "class m")
     assert splits.train.labels.tolist() == [

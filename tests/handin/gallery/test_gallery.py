@@ -97,7 +97,7 @@ def test_a_complete_run_shows_number_figure_findings_and_files(build: Build) -> 
     ]
     assert found.img.attrs == {
         "src": "caltech101/01_judged/figures/curves.png",
-        "alt": "Curves of caltech101/01_judged",
+        "alt": "Curves: All about caltech101/01_judged",
         "loading": "lazy",
     }
     assert words(found.select_one(".facts")) == "real shapes · cpu · 25 min"

@@ -287,6 +287,7 @@ def test_only_code_is_in_the_code(
 ) -> None:
     project = tmp_path / "project"
     for name in (
+        "LICENSE",
         "pyproject.toml",
         "requirements.txt",
         "constraints.txt",
