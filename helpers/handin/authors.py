@@ -14,9 +14,8 @@ AUTHOR = fields(
 GROUP = {"type": "string", "pattern": r"^[\w-]{0,64}\Z"}  # is part of a file's name
 SCHEMA = fields({}, {"group": GROUP, "authors": many(AUTHOR)})
 EXPECTED = (
-    'Expected: group = "13", of letters, digits, hyphens and underscores, and, for '
-    'each author, [[authors]] with name = "…" and, if wanted, number, affiliation and '
-    "email."
+    'Expected: group = "13" and, for each author, [[authors]] with name = "…" and, if '
+    "wanted, number, affiliation and email."
 )
 
 

@@ -61,12 +61,8 @@ def completed_runs(notebooks: Sequence[str], asked_by: str) -> Reports:
 
 def notices(records: Mapping[str, RunRecord]) -> Iterator[tuple[str, str]]:
     """Titles and texts of what a reader must know of runs before their numbers."""
-    first = next(iter(records))  # alone with its assignment: long names break badly
-    shared = first.partition("/")[0] + "/"
-    records = {
-        name if name == first else name.removeprefix(shared): record
-        for name, record in records.items()
-    }
+    # Without their assignment: long names break badly.
+    records = {name.rpartition("/")[2]: record for name, record in records.items()}
     if drawn := [name for name, record in records.items() if record.drawn]:
         yield "SYNTHETIC DATA", f"{', '.join(drawn)}: {STAND_IN}"
     if blank := [name for name, record in records.items() if record.untrained]:

@@ -161,12 +161,8 @@ class Run(Page):
     def load_model(self, source: str, *, trained_on: str | None = None) -> SavedModel:
         """Loads a network that another notebook has saved, the best that there is.
 
-        Says so where it is that of a trial or quick run, or of a reduced one.
-
-        Args:
-            source: the notebook (``caltech101/01_lenet5``), with the file's name where
-                it saves several (``lines/01_foundations/model_mnist``).
-            trained_on: as of ``helpers.models.load_model``, which says what it raises.
+        Says so where it is that of a trial or quick run, or of a reduced one. Else as
+        ``helpers.models.load_model``.
         """
         path = find_model(source, trained_on=trained_on)
         saved = load_model(path, trained_on=trained_on)
