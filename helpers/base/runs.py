@@ -1,8 +1,7 @@
 """Where runs lie, which of them a user means, and how a finished one takes its place.
 
-A run is written in ``.unfinished/`` and moved as a whole once it has ended. Full runs
-lie in ``exports/``, quick ones in ``exports/quick/``, those of JupyterLab in
-``exports/trial/``; one that is less than what it would replace goes to ``lesser/``.
+A run is written in ``.unfinished/`` and moved as a whole once it has ended, to where
+exports/README.md says.
 """
 
 import os

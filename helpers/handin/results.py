@@ -68,10 +68,14 @@ def count_verdicts(findings: Sequence[dict[str, Any]]) -> str:
 
 
 def results_text(records: Mapping[str, RunRecord]) -> str:
-    """The table of results for a terminal, in aligned columns."""
-    table = [HEADER, *result_rows(records)]
-    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
-    return "\n".join("  ".join(map(str.ljust, row, widths)).rstrip() for row in table)
+    """The results for a terminal: a line about each run, and below it what it found."""
+    lines: list[str] = []
+    for run, rows in groupby(result_rows(records), lambda row: (row[0], *row[5:])):
+        lines.append(" · ".join(run))
+        for _, section, text, number, verdict, *_ in rows:
+            where = "" if section == "–" else f"{section}: "
+            lines.append(f"{number:>34}  {verdict}: {where}{text}")
+    return "\n".join(lines)
 
 
 def results_markdown(

@@ -77,10 +77,15 @@ def test_the_time_is_that_of_training_where_it_was_found_done(
     assert results.format_time(done) == "10 min"
 
 
-def test_the_terminals_table_has_aligned_columns(real_run: RealRun) -> None:
-    header, *rows = results.results_text(by_name(real_run())).splitlines()
-    starts = {row.index("real shapes") for row in rows}
-    assert starts == {header.index("Data")}
+def test_the_terminal_shows_a_line_about_each_run_and_its_findings(
+    real_run: RealRun,
+) -> None:
+    text = results.results_text(by_name(real_run("lines/02_b"), real_run("clipart/01")))
+    about, *found = text.splitlines()
+    assert about == "lines/02_b · real shapes · cpu · 25 min"
+    assert "            85.0 ± 2.5 % (3 seeds)  met: 1(b): at least 71 %" in found
+    assert all(len(line) < 100 for line in found)
+    assert "clipart/01 · real shapes · cpu · 25 min" in found
 
 
 @pytest.fixture
