@@ -7,11 +7,10 @@ exports/README.md says.
 import os
 import shutil
 from collections.abc import Iterable, Sequence
-from contextlib import suppress
 from pathlib import Path
 
 from helpers.base.declared import find_notebooks, resolve
-from helpers.base.errors import ExportError, NotebookError
+from helpers.base.errors import NotebookError
 from helpers.base.files import ROOT, exports_dir, write_atomic
 from helpers.base.record import RunRecord
 
@@ -40,15 +39,10 @@ def unfinished(root: Path, name: str) -> Path:
 
     Raises:
         ExportError: the record of the run that it would replace cannot be read.
-        NotebookError: another process fills it.
     """
     if root.name != QUICK:
         _complete(root / name)
     folder = unfinished_dir(root, name)
-    with suppress(ExportError):  # there is no record
-        run = RunRecord.load(folder / "metrics.json")
-        if run.status == "running" and run.process["pid"] != os.getpid():
-            raise NotebookError(f"{name} is running in another kernel: shut that down.")
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     return folder

@@ -153,7 +153,9 @@ def _lead_to_pages(page: BeautifulSoup, path: Path) -> None:
     """
     is_run = path.stem == "notebook"
     for link in page.select('a[href^="../../README.md"]'):
-        link["href"] = "../../index.html"
+        link["href"] = gallery = "../../index.html"
+        if not (path.parent / gallery).is_file():
+            link.unwrap()
     for link in page.select('a[href*=".ipynb"]'):
         name, _, rest = str(link["href"]).partition(".ipynb")
         goal = f"../{name}/notebook.html" if is_run else f"{name}.html"

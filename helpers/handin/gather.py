@@ -116,12 +116,12 @@ def _executed(run: Path, team: Team) -> dict[str, bytes]:
     path = run / "notebook.ipynb"
     notebook = read_notebook(path)
     page = BeautifulSoup(notebook_to_html(notebook, path), "html.parser")
-    for link in page.select('a[href^="../"]'):
-        _, name, file = str(link["href"]).split("/", 2)
-        # There the pages lie side by side, without a gallery.
+    for link in page.select('a[href^="../"][href*="/notebook.html"]'):
+        # There the pages lie side by side.
+        *_, name, file = str(link["href"]).split("/")
         link["href"] = file.replace("notebook", name, 1)
-        if name == "..":
-            link.unwrap()
+    for link in page.select('a[href="../../index.html"]'):
+        link.unwrap()
     html = signed(page, str(team))
     for key in ("input_path", "output_path"):
         notebook.metadata.get("papermill", {}).pop(key, None)

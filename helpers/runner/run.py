@@ -139,8 +139,11 @@ def _run(
     ready: Sequence[Job],
     start: Callable[..., list[Outcome]],
 ) -> list[Outcome]:
-    busy = "another process is running it (if none is, empty exports/.unfinished)"
-    why = {j.name: busy if is_running(j) else j.notebook.fault for j in ready}
+    busy = "another process is running it (if none is, delete {})"
+    why = {
+        j.name: busy.format(j.folder) if is_running(j) else j.notebook.fault
+        for j in ready
+    }
     free = [job for job in ready if not why[job.name]]
     try:
         ended = start(run, [(job,) for job in free]) if free else []

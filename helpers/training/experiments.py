@@ -170,7 +170,6 @@ def train_points(
             report(next(labels), point.history, len(point.history))
 
     train = partial(_train, report=report)
-    devices = {choose_device(e.config.device).type for e in experiments.values()}
     if os.environ.get("RAY_ADDRESS"):
         from helpers.training.cluster import spread, train_there  # noqa: PLC0415
 
@@ -179,7 +178,9 @@ def train_points(
         found = spread(call, points, device=device, jobs=jobs, folder=folder, done=done)
         for point in found:  # this machine may have no GPU, or one of its own
             point.model.to(choose_device("cpu" if device == "cpu" else "auto"))
-    elif jobs > 1 and "cuda" in devices:
+    elif jobs > 1 and any(
+        choose_device(one.config.device).type == "cuda" for one in experiments.values()
+    ):
         found = take_turns([train(*point, folder=folder) for point in points], jobs)
         for point in found:
             done(point)

@@ -1,12 +1,10 @@
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
-import psutil
 import pytest
 
-from helpers.base.errors import ExportError, NotebookError
+from helpers.base.errors import ExportError
 from helpers.base.record import RunRecord
 from helpers.base.runs import GIVEN, find_run, kind_of, place, unfinished
 
@@ -83,19 +81,6 @@ def test_a_headless_run_takes_only_what_its_own_kind_has_left(
     monkeypatch.setenv(GIVEN, str(tmp_path / ".unfinished"))
     make_run(tmp_path / "quick" / NAME)
     assert find_run(NAME) == tmp_path / NAME
-
-
-def test_a_run_of_another_process_is_not_wiped(tmp_path: Path) -> None:
-    path = unfinished(tmp_path, NAME) / "metrics.json"
-    RunRecord(NAME).save(path)
-    other = psutil.Process().parent()  # it lives
-    assert other is not None
-    record = json.loads(path.read_text())
-    record["process"] |= {"pid": other.pid, "started": other.create_time()}
-    path.write_text(json.dumps(record))
-    with pytest.raises(NotebookError, match="is running in another kernel"):
-        unfinished(tmp_path, NAME)
-    assert path.is_file()
 
 
 def test_no_run_starts_that_could_not_take_its_place(tmp_path: Path) -> None:

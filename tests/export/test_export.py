@@ -317,6 +317,7 @@ def test_links_to_notebooks_lead_to_their_pages(tmp_path: Path) -> None:
     for folder in (runs / "01_a", kept):
         folder.mkdir(parents=True)
     (kept / "03_c.html").touch()
+    (tmp_path / "index.html").touch()
     text = (
         "[b](02_b.ipynb#Part) [c](03_c.ipynb) [web](https://a.example/b.ipynb) "
         "[far](../u/04_d.ipynb#x) [all](../../README.md#the-notebooks)"
