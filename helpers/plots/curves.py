@@ -157,7 +157,8 @@ def plot_comparison(
     ax.set_ylim(len(results) - 0.5, -0.5)
     ax.grid(axis="x", alpha=0.4)
     label_values(ax, "x", quantity, share=share)
-    ax.legend(handles, labels, loc="lower center", bbox_to_anchor=(0.5, 1), ncols=3)
+    # To the left there is room beside long names.
+    ax.legend(handles, labels, loc="lower right", bbox_to_anchor=(1, 1), ncols=3)
     return ax
 
 

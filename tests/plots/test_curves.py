@@ -87,6 +87,16 @@ def test_comparison_shows_mean_interval_and_every_seed() -> None:
     assert legend_texts(plot_comparison(results, unit="repeat"))[1] == "one repeat"
 
 
+def test_the_legend_is_whole_beside_long_names() -> None:
+    results = {"trained with: none": [0.6], "trained with: a flip, often": [0.7]}
+    ax = plot_comparison(results, reference=("trained with: none", 0.6))
+    ax.figure.canvas.draw()
+    legend = ax.get_legend()
+    assert legend is not None
+    box, whole = legend.get_window_extent(), ax.figure.bbox
+    assert whole.x0 <= box.x0 < box.x1 <= whole.x1
+
+
 def test_given_axes_are_drawn_on() -> None:
     figure, ax = plt.subplots()
     assert plot_history([make_history(0)], ax=ax) is ax
