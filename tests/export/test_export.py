@@ -313,7 +313,7 @@ def test_without_pandoc_it_is_said_what_to_install(
 
 
 def test_links_to_notebooks_lead_to_their_pages(tmp_path: Path) -> None:
-    runs, kept = tmp_path / "runs", tmp_path / "kept"
+    runs, kept = tmp_path / "runs", tmp_path / "reference" / "kept"
     for folder in (runs / "01_a", kept):
         folder.mkdir(parents=True)
     (kept / "03_c.html").touch()
