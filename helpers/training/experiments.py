@@ -178,9 +178,7 @@ def train_points(
         found = spread(call, points, device=device, jobs=jobs, folder=folder, done=done)
         for point in found:  # this machine may have no GPU, or one of its own
             point.model.to(choose_device("cpu" if device == "cpu" else "auto"))
-    elif jobs > 1 and any(
-        choose_device(one.config.device).type == "cuda" for one in experiments.values()
-    ):
+    elif jobs > 1 and _shares_a_gpu(experiments):
         found = take_turns([train(*point, folder=folder) for point in points], jobs)
         for point in found:
             done(point)
@@ -198,6 +196,11 @@ def train_points(
 
 def _label(name: str, seed: int) -> str:
     return f"{name} seed {seed}"
+
+
+def _shares_a_gpu(experiments: Mapping[str, Experiment]) -> bool:
+    devices = (choose_device(one.config.device) for one in experiments.values())
+    return any(device.type == "cuda" for device in devices)
 
 
 def _train(
