@@ -36,7 +36,7 @@ HEAD = """\
 
 What the notebooks' exercises come to: on the left as the notebook is, on the right with
 the parameter. Of both, what is asked and claimed, with the 95 % interval and the
-verdict. Predict before you look. Written by `python tests/exercises/measure.py` from
+verdict; what is the same for both is left out. Predict before you look. Written by `python tests/exercises/measure.py` from
 [exports/reference](exports/reference); what is not here has not been measured yet.
 """
 
@@ -101,7 +101,7 @@ def _sections(reference: Mapping[str, RunRecord]) -> Iterator[str]:
             before = name
             yield f"## [{name}](notebooks/{name}.ipynb)\n"
         text, _ = exercises(name)[number]
-        rows = _rows(reference[name], record)
+        rows = [row for row in _rows(reference[name], record) if row[1] != row[2]]
         table = markdown_table(("measured", "as it is", "with the parameter"), rows)
         device = record.environment["device"]
         yield f"**{number}.** {text}\n\n{table}\n"
