@@ -36,8 +36,9 @@ HEAD = """\
 
 What the notebooks' exercises come to: on the left as the notebook is, on the right with
 the parameter. Of both, what is asked and claimed, with the 95 % interval and the
-verdict; what is the same for both is left out. Predict before you look. Written by `python tests/exercises/measure.py` from
-[exports/reference](exports/reference); what is not here has not been measured yet.
+verdict; what is the same for both is left out. Predict before you look. Written by
+`python tests/exercises/measure.py` from [exports/reference](exports/reference); what is
+not here has not been measured yet.
 """
 
 
