@@ -149,7 +149,7 @@ def _list_contents(page: BeautifulSoup) -> None:
 def _lead_to_pages(page: BeautifulSoup, path: Path) -> None:
     """Makes a link to another notebook one to its page: of a run that which its own run
     makes, elsewhere one beside ``path``. Without such a page it is text. That of all
-    is the gallery, two folders up.
+    is the gallery.
     """
     is_run = path.stem == "notebook"
     for link in page.select('a[href^="../../README.md"]'):

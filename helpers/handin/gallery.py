@@ -32,9 +32,9 @@ def write_gallery(*, quick: bool = False, kept: bool = False) -> Path:
     """Writes the page of all notebooks, ``index.html`` in the folder of their runs; or
     git's, of the runs that it keeps.
     """
-    root, notebooks = exports_root(quick=quick), find_notebooks()
-    own = {} if kept else load_records(root, [found.name for found in notebooks])
-    root = REFERENCE.parent if kept else root
+    root = REFERENCE.parent if kept else exports_root(quick=quick)
+    notebooks = find_notebooks()
+    own = {} if kept else load_records(root, [one.name for one in notebooks])
     # What git keeps stands for what has not been run here.
     records = ({} if quick else collect_reference()) | own
     caveats = caveats_of(records)
@@ -70,9 +70,8 @@ def _files(
         if path.is_file()
     }
     words = figure.replace("_", " ").capitalize()
-    alt = f"{words}: {notebook.title or name}"
-    shown = {"url": links.pop("figure", ""), "alt": alt}
-    return {"links": links, "figure": shown}
+    url, alt = links.pop("figure", ""), f"{words}: {notebook.title or name}"
+    return {"links": links, "figure": {"url": url, "alt": alt}}
 
 
 def _headline(notebook: DeclaredNotebook, record: RunRecord) -> tuple[str, str] | None:

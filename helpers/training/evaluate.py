@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import pandas as pd
@@ -49,12 +50,12 @@ class Evaluation:
     @property
     def per_class_accuracy(self) -> Tensor:
         """Recall of each class (K,), 0–1; NaN for a class without images."""
-        return torch.from_numpy(self._scores()[1])
+        return torch.from_numpy(self._scores[1])
 
     @property
     def per_class_f1(self) -> Tensor:
         """F1 of each class (K,), 0–1; NaN for one neither present nor predicted."""
-        return torch.from_numpy(self._scores()[2])
+        return torch.from_numpy(self._scores[2])
 
     @property
     def f1_macro(self) -> float:
@@ -69,7 +70,7 @@ class Evaluation:
     def scores(self, classes: Sequence[str]) -> pd.DataFrame:
         """Precision, recall and F-score (0–1) of each class, and its images, by row."""
         names = ("precision", "recall", "F-score", "images")
-        columns = dict(zip(names, self._scores(), strict=True))
+        columns = dict(zip(names, self._scores, strict=True))
         return pd.DataFrame({"class": list(classes), **columns})
 
     def by_factor(self, factors: Mapping[str, Sequence[str]]) -> dict[str, Evaluation]:
@@ -87,8 +88,9 @@ class Evaluation:
             judged[name] = Evaluation(table, own[name], loss)
         return judged
 
+    @cached_property
     def _scores(self) -> Any:
-        """Of each class (K,): precision, recall, F1, and its images."""
+        """By class (K,): precision, recall, F1, images."""
         classes = range(self.probabilities.shape[1])
         return precision_recall_fscore_support(
             self.labels, self.predictions, labels=classes, zero_division=math.nan
