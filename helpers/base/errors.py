@@ -27,9 +27,13 @@ class ModelError(HelpersError):
 
 
 class TrainingError(HelpersError):
-    """Training that cannot go on: a loss that is not a number, a checkpoint that does
-    not fit.
-    """
+    """Training that cannot go on, such as from a checkpoint that does not fit."""
+
+
+class DivergedError(TrainingError):
+    """A loss that is not a number, in training what an experiment's ``row`` says."""
+
+    row = ""
 
 
 class NotebookError(HelpersError):

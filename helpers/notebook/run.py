@@ -21,7 +21,7 @@ from numpy.typing import ArrayLike
 
 from helpers.base.declared import read_checked_in, read_notebook
 from helpers.base.environment import commit, cpu_name
-from helpers.base.errors import NotebookError
+from helpers.base.errors import DivergedError, NotebookError
 from helpers.base.estimate import Estimate, estimate, exact, judge
 from helpers.base.files import exports_dir, notebooks_dir
 from helpers.base.record import RunRecord, summarize
@@ -248,13 +248,23 @@ class Run(Page):
         """Each experiment with the learning rate that is best on validation.
 
         These ``factors`` of its own are tried, and shown as the comparison ``name``.
+        One at which training diverges is out, unless all of them are.
         """
         grid: dict[str, dict[str, Experiment]] = {row: {} for row in experiments}
         for row, one in experiments.items():
             for factor in factors:
                 config = replace(one.config, lr=factor * one.config.lr)
                 grid[row][f"{row}, {config.lr:.2g}"] = replace(one, config=config)
-        tried = self.compare(name, grid, splits, seeds=seeds)
+        tried = None
+        while tried is None:  # what has been trained is not trained again
+            try:
+                tried = self.compare(name, grid, splits, seeds=seeds)
+            except DivergedError as error:
+                [rates] = (rates for rates in grid.values() if error.row in rates)
+                del rates[error.row]
+                if not rates:
+                    raise
+                self.say(f"{error.row} is out. {error}")
         tried.show_figure()
         return {row: rates[tried.best_of(rates)] for row, rates in grid.items()}
 

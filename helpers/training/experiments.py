@@ -21,7 +21,7 @@ import torch
 from filelock import FileLock, Timeout
 from torch import nn
 
-from helpers.base.errors import ConfigError
+from helpers.base.errors import ConfigError, DivergedError
 from helpers.base.files import writing
 from helpers.base.processes import side_by_side
 from helpers.data.splits import Split, Splits
@@ -236,7 +236,11 @@ def _train(
         kept = read_checkpoint(path, settings)
         if kept is None:
             run = TrainingRun(model, splits, config, unfinished)
-            history = yield from run.all_epochs(label, report)
+            try:
+                history = yield from run.all_epochs(label, report)
+            except DivergedError as error:
+                error.row = name
+                raise
             kept = {"config": settings, "history": vars(history)}
             write_checkpoint(path, {**kept, "model": model.state_dict()})
             shutil.rmtree(unfinished, ignore_errors=True)

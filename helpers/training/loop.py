@@ -16,7 +16,7 @@ from torch._dynamo.exc import TorchDynamoException
 from torch.optim.swa_utils import AveragedModel
 from torchvision.transforms import v2
 
-from helpers.base.errors import ConfigError, TrainingError
+from helpers.base.errors import ConfigError, DivergedError
 from helpers.data.batches import Batches
 from helpers.data.splits import Splits
 from helpers.models.heads import class_logits
@@ -60,8 +60,9 @@ def fit(
             keeps nothing.
 
     Raises:
-        TrainingError: the loss is not a number, or the checkpoint is damaged, of other
-            settings, or cannot be written.
+        DivergedError: the loss is not a number.
+        TrainingError: the checkpoint is damaged, of other settings, or cannot be
+            written.
     """
     return run_alone(TrainingRun(model, splits, config, folder).all_epochs)
 
@@ -277,8 +278,8 @@ class TrainingRun:
                     row[f"weight_{head}"] = weight
         return row
 
-    def _diverged(self, what: str, value: float, step: int, lr: float) -> TrainingError:
-        return TrainingError(
+    def _diverged(self, what: str, value: float, step: int, lr: float) -> DivergedError:
+        return DivergedError(
             f"The {what} is {value} at step {step} (epoch {self.epoch + 1}), learning "
             f"rate {lr:.3g}. Training has diverged: lower lr, or set clip_norm."
         )

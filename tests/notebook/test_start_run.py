@@ -19,7 +19,7 @@ import torch
 
 from helpers import notebook
 from helpers.base import declared
-from helpers.base.errors import ConfigError, ModelError, NotebookError
+from helpers.base.errors import ConfigError, DivergedError, ModelError, NotebookError
 from helpers.base.files import ROOT
 from helpers.data.splits import Split, Splits
 from helpers.models.lenet5 import LeNet5
@@ -605,6 +605,27 @@ def test_each_experiment_gets_the_learning_rate_that_validates_best() -> None:
         assert one == replace(
             rows[row], config=replace(rows[row].config, lr=one.config.lr)
         )
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_a_learning_rate_at_which_training_diverges_is_not_chosen(
+    jobs: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = start_run(NAME)
+    run.parameters["jobs"] = jobs
+    splits = make_splits()
+    run.use_data(splits)
+    settings = {"epochs": 3, "batch_size": 2, "device": "cpu", "precision": "fp32"}
+    how = {"optimizer": "sgd", "lr": 1e-5, **settings}
+    rows = {"a": Experiment("lenet5", TrainConfig(**how), {"image_size": 16})}
+    tuned = run.tune("rates", rows, splits, seeds=2, factors=(1e30, 1, 1e29))
+    assert tuned == rows
+    assert set(record_of(run)["results"]) == {"a, 1e-05"}
+    said = capsys.readouterr().out
+    for row in ("a, 1e+25", "a, 1e+24"):
+        assert re.search(rf"{re.escape(row)} is out\. The .*loss is (nan|inf)", said)
+    with pytest.raises(DivergedError, match="Training has diverged"):
+        run.tune("rates", rows, splits, seeds=2, factors=(1e30,))
 
 
 def test_source_of_a_class_and_of_a_function(
