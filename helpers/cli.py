@@ -287,10 +287,10 @@ def predict(
     them. The file has the header id,label and rows such as "0001, 2", by image name.
     An image that cannot be read is reported, the others are labelled; exit with 1.
     """
-    from helpers.viewer.predict import predict_images
+    from helpers.viewer.predict import predict_images, training_of
 
     found = predict_images(model, images, besides=output, quick=quick)
-    click.echo(f"note: {found.training()}", err=True)
+    click.echo(f"note: {training_of(found.path, found.saved)}", err=True)
     for fault in found.faults:
         click.echo(f"error: {' '.join(fault.split())}", err=True)
     if output and found.files:

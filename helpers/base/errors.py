@@ -31,7 +31,7 @@ class TrainingError(HelpersError):
 
 
 class DivergedError(TrainingError):
-    """A loss that is not a number, in training what an experiment's ``row`` says."""
+    """A loss that is not a number, in training the experiment ``row``."""
 
     row = ""
 

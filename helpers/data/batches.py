@@ -53,17 +53,6 @@ class Batches:
         full, rest = divmod(len(self.labels), self.batch_size)
         return full + (rest > 0 and not self.drop_last)
 
-    def epoch(
-        self, epoch: int, *, size: int | None = None
-    ) -> Iterator[tuple[Tensor, Tensor]]:
-        """Yields normalised float images (B, C, H, W), ``channels_last`` in memory, and
-        ``int64`` labels (B,).
-
-        Augmentation gives images of side ``size`` in pixels; None keeps their own.
-        """
-        for chosen in self.order(epoch):
-            yield self.take(chosen, size=size)
-
     def order(self, epoch: int) -> Iterator[Tensor]:
         """Seeds what ``take`` draws, and yields the indices (B,) of each batch."""
         count = len(self.labels)
@@ -75,7 +64,11 @@ class Batches:
             yield order[start : start + self.batch_size]
 
     def take(self, chosen: Tensor, *, size: int | None = None) -> tuple[Tensor, Tensor]:
-        """The batch at ``chosen``, as ``epoch`` yields it, without a wait."""
+        """The batch at ``chosen``, without a wait: normalised float images
+        (B, C, H, W), ``channels_last`` in memory, and ``int64`` labels (B,).
+
+        Augmentation gives images of side ``size`` in pixels; None keeps their own.
+        """
         # On a CPU, an index in brackets takes ten times as long.
         images = self.normalised(self.images.index_select(0, chosen))
         if self.augment is not None:
@@ -96,6 +89,6 @@ def augmented_views(
     mean, std = splits.channel_stats()
     cpu = torch.device("cpu")
     batches = Batches(one, count, device=cpu, mean=mean, std=std, augment=augment)
-    images, _ = next(batches.epoch(0))
+    images, _ = batches.take(*batches.order(0))
     mean_t, std_t = (torch.tensor(values).view(1, -1, 1, 1) for values in (mean, std))
     return (images * std_t + mean_t).clamp(0, 1)

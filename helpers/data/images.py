@@ -120,7 +120,7 @@ def image_files(folder: Path) -> list[Path]:
 
 def shuffled(files: Iterable[Path]) -> list[Path]:
     """Files in an order that follows from their folders' and own names alone."""
-    return sorted(files, key=lambda f: shuffle_key(0, f"{f.parent.name}/{f.name}"))
+    return sorted(files, key=lambda f: shuffle_key(f"{f.parent.name}/{f.name}"))
 
 
 def identified(images: Iterable[Path]) -> dict[str, Path]:

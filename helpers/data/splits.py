@@ -14,9 +14,9 @@ from torch import Tensor
 from helpers.base.errors import ConfigError, DataError
 
 
-def shuffle_key(seed: int, name: str) -> bytes:
+def shuffle_key(name: str) -> bytes:
     """A sort key that shuffles alike on every machine, for ever."""
-    return hashlib.sha256(f"{seed}/{name}".encode()).digest()
+    return hashlib.sha256(f"0/{name}".encode()).digest()
 
 
 @dataclass(frozen=True)
@@ -77,15 +77,13 @@ class Split:
         self,
         counts: Callable[[int], Sequence[int]],
         *,
-        seed: int = 0,
         groups: Tensor | None = None,
     ) -> list[Split]:
-        """Deals the images of each class out into parts, by ids and ``seed`` alone.
+        """Deals the images of each class out into parts, by ids alone.
 
         Args:
             counts: says of the number of images of a class how many go into each part
                 but the last.
-            seed: another seed, another split.
             groups: ``int64`` (N,): images of one group go into one part, as long as
                 one has room for them; None deals each by itself.
         """
@@ -94,7 +92,7 @@ class Split:
         for label in self.labels.unique():
             members = (self.labels == label).nonzero().flatten().tolist()
             units: dict[int, list[int]] = {}
-            for i in sorted(members, key=lambda i: shuffle_key(seed, self.ids[i])):
+            for i in sorted(members, key=lambda i: shuffle_key(self.ids[i])):
                 units.setdefault(own[i], []).append(i)
             sizes = counts(len(members))
             rest = len(members) - sum(sizes)
@@ -200,14 +198,12 @@ class Splits:
             std.append((share * (values - centre) ** 2).sum().sqrt().item() or 1.0)
         return tuple(mean), tuple(std)
 
-    def limit(
-        self, train: int | None = None, valid: int | None = None, *, seed: int = 0
-    ) -> Splits:
+    def limit(self, train: int | None = None, valid: int | None = None) -> Splits:
         """Fewer images, with the classes in proportion; None takes all."""
         return replace(
             self,
-            train=self.train if train is None else self.train.take(train, seed=seed),
-            valid=self.valid if valid is None else self.valid.take(valid, seed=seed),
+            train=self.train if train is None else self.train.take(train),
+            valid=self.valid if valid is None else self.valid.take(valid),
         )
 
     def without_test(self) -> Splits:

@@ -48,10 +48,8 @@ FAULTS = {
 
 
 def set_with_latex(folder: Path) -> tuple[bytes, str]:
-    """Sets ``paper.tex`` in a folder, with its references and citations.
-
-    Returns:
-        The PDF, and the log of the last run.
+    """Sets ``paper.tex`` in a folder, with its references and citations; returns the
+    PDF, and the log of the last run.
 
     Raises:
         ExportError: TeX is not installed, or stopped at an error.

@@ -2,11 +2,13 @@
 
 import re
 import warnings
+from io import BytesIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import typst
 from bs4 import BeautifulSoup
+from pikepdf import Dictionary, ObjectStreamMode, Pdf
 
 from helpers.base.errors import ExportError, explained
 from helpers.export.pandoc import TEMPLATES, pandoc
@@ -41,8 +43,7 @@ def html_to_pdf(html: str, *, compact: bool = False) -> bytes:
         advice = "Run the notebook again, or look at its images."
         with explained(ExportError, "Typst could not set the PDF", advice):
             pdf: bytes = typst.compile(source, root=folder)
-    # It is false by default, and poppler takes it ill. No offset may change.
-    return pdf.replace(b"/Suspects false", b" " * 15)
+    return _packed(pdf)
 
 
 def html_to_typst(page: str, folder: Path, *, compact: bool = False) -> str:
@@ -58,6 +59,16 @@ def html_to_typst(page: str, folder: Path, *, compact: bool = False) -> str:
         text=page,
         folder=folder,
     )
+
+
+def _packed(pdf: bytes) -> bytes:
+    """The same document, its structure compressed: a third smaller."""
+    packed, how = BytesIO(), ObjectStreamMode.generate
+    with Pdf.open(BytesIO(pdf)) as document:
+        # Typst adds /Suspects: false, as by default, but poppler takes it ill.
+        document.Root.MarkInfo = Dictionary(Marked=True)
+        document.save(packed, object_stream_mode=how, deterministic_id=True)
+    return packed.getvalue()
 
 
 def _warn_of_missing_glyphs(page: BeautifulSoup) -> None:

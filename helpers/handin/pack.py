@@ -14,10 +14,8 @@ PARTS = {".json", ".ipynb", ".html", ".pdf", ".png", ".csv", ".txt", ".log", ".p
 
 
 def pack_results(path: Path, *, models: bool = False) -> list[str]:
-    """Writes all finished full runs to a zip archive; their networks if ``models``.
-
-    Returns:
-        The names of the notebooks.
+    """Writes all finished full runs to a zip archive, their networks if ``models``, and
+    returns the names of the notebooks.
     """
     root = exports_root(quick=False)
     if not (names := list(load_records(root))):
@@ -35,10 +33,7 @@ def pack_results(path: Path, *, models: bool = False) -> list[str]:
 
 
 def unpack_results(path: Path) -> list[Path]:
-    """Puts all runs of an archive in place, as ``place`` does.
-
-    Returns:
-        The run folders.
+    """Puts all runs of an archive in place, as ``place`` does; returns their folders.
 
     Raises:
         HelpersError: it is damaged or too large, or holds anything but complete runs of

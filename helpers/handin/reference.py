@@ -7,8 +7,10 @@ import json
 import re
 from base64 import b64decode, b64encode
 from collections.abc import Iterator
+from functools import partial
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 from helpers.base.declared import read_checked_in
 from helpers.base.errors import ExportError
@@ -25,9 +27,8 @@ from helpers.handin.courses import PREDICTIONS
 FREE = {"source", "jobs", "backbone", "layer", "weights"}
 LOCAL_PATH = re.compile(rf'"(?:/|[^"]*{re.escape(str(ROOT))})[^"]*"')
 MOST_BYTES = 600_000  # of a page
-# Colours and longest side of a picture, until the pages are small enough.
-SMALLER = ((128, 2000), (48, 2000), (24, 2000), (24, 800))
 THUMBNAIL = 480  # pixels along the figure's longer side
+EMBEDDED = re.compile('data:image/png;base64,([^"]+)')
 
 
 def collect_reference() -> dict[str, RunRecord]:
@@ -57,7 +58,7 @@ def save_reference(record: RunRecord) -> Path:
         declared = read_checked_in(notebooks_dir() / f"{record.notebook}.ipynb")
         picture = run / "figures" / f"{declared.figure}.png"
         if picture.is_file():
-            small = _with_palette(picture.read_bytes(), SMALLER[0][0], THUMBNAIL)
+            small = _reduce(picture.read_bytes(), "png", 128, THUMBNAIL)
             write_export(path.with_suffix(".png"), small)
     predictions = run / PREDICTIONS
     if predictions.is_file():
@@ -96,32 +97,39 @@ def _keep_pages(source: Path, kept: Path) -> None:
     from helpers.export.html import notebook_to_html
     from helpers.export.typst import html_to_pdf
 
-    for colours, side in SMALLER:
-        notebook = read_notebook(source)
-        for cell in notebook.cells:
-            for output in cell.get("outputs", []):
-                if encoded := output.get("data", {}).get("image/png"):
-                    png = b64decode(encoded)
-                    smaller = min(png, _with_palette(png, colours, side), key=len)
-                    output.data["image/png"] = b64encode(smaller).decode()
-        html = notebook_to_html(notebook, kept)
-        pages = {".html": html.encode(), ".pdf": html_to_pdf(html)}
-        if max(map(len, pages.values())) <= MOST_BYTES:
-            break
-    else:
-        say(f"{source}: its pages are too large")
-        return
+    html, pages = notebook_to_html(read_notebook(source), kept), {}
+    for suffix, form, finish in (
+        (".html", "webp", str.encode),
+        (".pdf", "jpeg", html_to_pdf),
+    ):
+        for way in ("png", 128), ("png", 48), (form, 60, 900), (form, 40, 640):
+            page = finish(EMBEDDED.sub(partial(_embed_smaller, way), html))
+            if len(page) <= MOST_BYTES:
+                pages[suffix] = page
+                break
+        else:
+            say(f"{source}: its pages are too large")
+            return
     for suffix, page in pages.items():
         write_export(kept.with_suffix(suffix), page)
 
 
-def _with_palette(png: bytes, colours: int, side: int) -> bytes:
-    """The picture, not larger than ``side``, with few colours: text stays sharp."""
+def _embed_smaller(way: tuple[Any, ...], embedded: re.Match[str]) -> str:
+    smaller = b64encode(_reduce(b64decode(embedded[1]), *way)).decode()
+    return f"data:image/{way[0]};base64,{smaller}"
+
+
+def _reduce(png: bytes, form: str, detail: int, side: int = 2000) -> bytes:
+    """The picture, not larger than ``side``: PNG with so many colours (text stays
+    sharp), or JPEG or WebP of that quality.
+    """
     from PIL import Image
 
     file = BytesIO()
     with Image.open(BytesIO(png)) as picture:
         reduced = picture.convert("RGB")
         reduced.thumbnail((side, side))
-        reduced.quantize(colours).save(file, "png", optimize=True)
+        if form == "png":
+            reduced = reduced.quantize(detail)
+        reduced.save(file, form, quality=detail, optimize=True)
     return file.getvalue()

@@ -67,11 +67,13 @@ def signed(page: BeautifulSoup, by: str) -> str:
 
 def read_pdf(pdf: bytes) -> tuple[int, str]:
     """How many pages a PDF has, and whom it names as its author."""
-    from pypdf import PdfReader
+    from pikepdf import Pdf
 
-    with explained(ExportError, "The PDF is damaged", "Make it again."):
-        reader = PdfReader(BytesIO(pdf))
-        return len(reader.pages), (reader.metadata and reader.metadata.author) or ""
+    with (
+        explained(ExportError, "The PDF is damaged", "Make it again."),
+        Pdf.open(BytesIO(pdf)) as document,
+    ):
+        return len(document.pages), str(document.docinfo.get("/Author", ""))
 
 
 def without_code(notebook: NotebookNode) -> NotebookNode:

@@ -39,7 +39,7 @@ def submit(assignment: str, *, draft: bool = False, quick: bool = False) -> Subm
         quick: take the quick runs, which make a draft only.
 
     Returns:
-        What was built: no files while something is missing, unless as a draft.
+        No files while something is missing, unless as a draft.
 
     Raises:
         ExportError: the assignment is unknown, or one of its runs is damaged.

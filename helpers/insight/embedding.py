@@ -33,7 +33,7 @@ def embed(features: Tensor, *, perplexity: float = 30.0, seed: int = 0) -> Embed
 
     Raises:
         ConfigError: the perplexity is not within 0 and N; or the features are all
-            equal, not finite, or one number an image.
+            equal, not finite, or one an image.
     """
     values = features.flatten(1).float()
     if not 0 < perplexity < len(values):

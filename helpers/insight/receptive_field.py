@@ -8,8 +8,7 @@ makes of them
 
     size + (k - 1) · d · stride,    stride · s,    start - p · stride.
 
-Where branches meet, a unit sees what it sees along any of them. The gradient's
-footprint finds the same by experiment.
+Where branches meet, a unit sees what it sees along any of them.
 """
 
 from __future__ import annotations

@@ -67,13 +67,13 @@ class SavedModel:
         return normalised
 
     @torch.no_grad()
-    def predict(self, images: Tensor, *, batch_size: int = 256) -> Tensor:
+    def predict(self, images: Tensor) -> Tensor:
         """Images (N, channels, image_size, image_size), ``uint8``, to probabilities
         (N, K), float32, on the CPU.
         """
         device = next(self.model.parameters()).device
         probabilities = []
-        for batch in images.split(batch_size):
+        for batch in images.split(256):
             outputs = self.model(self.normalise(batch.to(device)))
             logits = class_logits(self.model, outputs.float())
             probabilities.append(logits.softmax(1).cpu())

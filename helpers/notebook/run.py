@@ -248,17 +248,17 @@ class Run(Page):
         """Each experiment with the learning rate that is best on validation.
 
         These ``factors`` of its own are tried, and shown as the comparison ``name``.
-        One at which training diverges is out, unless all of them are.
+        One at which training diverges is out, unless all are.
         """
         grid: dict[str, dict[str, Experiment]] = {row: {} for row in experiments}
         for row, one in experiments.items():
             for factor in factors:
                 config = replace(one.config, lr=factor * one.config.lr)
                 grid[row][f"{row}, {config.lr:.2g}"] = replace(one, config=config)
-        tried = None
-        while tried is None:  # what has been trained is not trained again
+        while True:  # what has been trained is not trained again
             try:
                 tried = self.compare(name, grid, splits, seeds=seeds)
+                break
             except DivergedError as error:
                 [rates] = (rates for rates in grid.values() if error.row in rates)
                 del rates[error.row]

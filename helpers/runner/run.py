@@ -36,16 +36,16 @@ def run_notebooks(
     whole: bool = False,
     **options: Any,
 ) -> list[Outcome]:
-    """Runs notebooks, each after those that it needs, and exports them.
+    """Runs notebooks, each after those that it needs, and exports them; returns their
+    outcomes in that order.
 
     One that fails stops only those that need it, and one that another process is
     running is skipped.
 
     Within ``minutes`` they run one by one: first those without a whole run, then those
     whose only one is kept in git, then the others. None is started that took longer
-    than what is left (a reduced run's time counts as it is, that of none as nothing),
-    or that needs what no run has made. What the end interrupts goes on after its last
-    epoch the next time, and is no failure.
+    than what is left (that of none counts as nothing), or that needs what no run has
+    made. What the end interrupts goes on the next time, and is no failure.
 
     Args:
         names: as of ``make_plan``.
@@ -54,9 +54,6 @@ def run_notebooks(
         minutes: for all of it; None for no limit.
         whole: whether each is a task on the Ray cluster, with all that it trains.
         options: as of ``make_plan``, which also says what is raised.
-
-    Returns:
-        One outcome per notebook that was not left out, in the order in which they ran.
     """
     plan = make_plan(names, **options)
     end = time.monotonic() + 60 * minutes if minutes else math.inf

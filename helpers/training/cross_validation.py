@@ -52,22 +52,20 @@ def cross_validate(
     experiments: Mapping[str, Experiment],
     splits: Splits,
     *,
-    folds: int = 5,
-    repeats: int = 3,
+    folds: int,
+    repeats: int,
     watch: float = 0.0,
     folder: Path,
     jobs: int = 1,
     report: Report | None = None,
 ) -> dict[str, list[CrossValidated]]:
-    """Trains every experiment on every fold of every repeat, each with another seed.
+    """Trains every experiment on every fold of every repeat, each with another seed;
+    returns one ``CrossValidated`` for each repeat, by name.
 
     Each network is judged on the fold that it has neither learned from nor been chosen
     on. All experiments meet the same folds with the same seeds, so that they can be
     compared pairwise. The data are dealt by ``deal_folds``, a test split is not
     touched; the rest is as of ``run_experiments``.
-
-    Returns:
-        For each name one ``CrossValidated`` per repeat.
 
     Raises:
         ConfigError: without ``watch``, an experiment would be chosen on the images that

@@ -74,10 +74,8 @@ class Evaluation:
         return pd.DataFrame({"class": list(classes), **columns})
 
     def by_factor(self, factors: Mapping[str, Sequence[str]]) -> dict[str, Evaluation]:
-        """The same predictions judged on each factor that the classes combine.
-
-        Args:
-            factors: as of ``Splits``: by name its classes, the last changing fastest.
+        """The same predictions judged on each of the ``factors`` of ``Splits`` that the
+        classes combine.
         """
         own = factor_labels(self.labels, factors)
         judged = {}
@@ -140,7 +138,7 @@ def predict(
 ) -> Iterator[Tensor]:
     """Yields what the model makes of each batch, in evaluation mode."""
     with evaluation_mode(model):
-        for images, _ in batches.epoch(0):
+        for images, _ in map(batches.take, batches.order(0)):
             with arithmetic.in_use():
                 outputs = model(images)
             yield outputs

@@ -1,9 +1,8 @@
 """What a saved network does: activations, filters, heatmap or saliency."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import matplotlib as mpl
 import torch
@@ -21,11 +20,11 @@ from helpers.insight.activations import (
 from helpers.insight.attribution import Target, explained_classes, heatmaps, saliency
 from helpers.insight.filters import filter_pictures
 from helpers.models.heads import heads_of
-from helpers.models.saved import SavedModel
+from helpers.models.saved import SavedModel, find_model, load_model
 from helpers.plots.grids import plot_activation_layers, plot_filters, plot_heatmaps
 from helpers.plots.style import use_style
 from helpers.viewer.inputs import parse_target, read_image
-from helpers.viewer.predict import load_named
+from helpers.viewer.predict import training_of
 
 # What each kind depends on, besides the network.
 KINDS = {
@@ -40,8 +39,7 @@ FEW = 8  # maps or filters of each layer, where several layers are drawn
 MOST_FILTERS = 64  # of one layer
 
 
-@dataclass(frozen=True)
-class Picture:
+class Picture(NamedTuple):
     """A figure, to be closed after use, and what is to be known of it."""
 
     figure: Figure
@@ -72,8 +70,6 @@ def draw_picture(
         ModelError: the layer, head or class is unknown, or the layer does not suit.
     """
     target, notes, used = parse_target(saved, target), [], KINDS[kind]
-    if saved.trained_on != "real":
-        notes.append("The network was trained on drawn stand-in images.")
     for name, given in (("image", image), ("layer", layer), ("target", target)):
         if given is not None and name not in used:
             notes.append(f"The {name} is not used: {kind} does not depend on it.")
@@ -95,7 +91,8 @@ def write_picture(
     model: str, kind: str, output: Path, *, quick: bool = False, **options: Any
 ) -> tuple[str, ...]:
     """Writes what ``draw_picture`` draws, with these options, of a model that
-    ``find_model`` finds; returns its notes. An ExportError says that the file cannot be
+    ``find_model`` finds; returns what it was trained on,
+    and notes. An ExportError says that the file cannot be
     written, or is no ``.png``, ``.pdf`` or ``.svg``.
     """
     if output.suffix.lower() not in SUFFIXES:
@@ -105,11 +102,12 @@ def write_picture(
         )
     mpl.use("Agg")  # there may be no screen
     use_style()
-    _, saved = load_named(model, quick=quick)
+    path = find_model(model, quick=quick)
+    saved = load_model(path)
     picture = draw_picture(saved, kind, **options)
     with write_atomic(output) as temporary:
         picture.figure.savefig(temporary, format=output.suffix[1:].lower(), dpi=150)
-    return picture.notes
+    return training_of(path, saved), *picture.notes
 
 
 def suitable_layers(saved: SavedModel, kind: str) -> list[str]:

@@ -6,14 +6,12 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-import click
 import torch
 from torch import Tensor
 
 from helpers.base.errors import DataError, ExportError
 from helpers.base.files import write_atomic
 from helpers.base.record import RunRecord
-from helpers.base.runs import kind_of
 from helpers.data.images import identified, listed
 from helpers.models.saved import SavedModel, find_model, load_model
 from helpers.viewer.inputs import read_image
@@ -51,17 +49,6 @@ class Predictions:
         known = [self.saved.classes[k] for k in labels] if names else labels
         write_labels(output, [file.stem for file in self.files], known)
 
-    def training(self) -> str:
-        """What the network was trained on, and what made that a reduced run."""
-        kind, record = self.saved.trained_on, self.path.with_name("metrics.json")
-        said = [f"{self.path} was trained on {kind} data"]
-        with suppress(ExportError):  # a model by itself knows no more
-            run = RunRecord.load(record)
-            said[0] += f" ({run.data.get('name', 'unknown')})"
-            said += [f"reduced to {run.reduction}"] if run.reduced else []
-        said += [] if kind == "real" else ["so its labels mean nothing"]
-        return ", ".join(said)
-
 
 def predict_images(
     model: str, images: Path, *, besides: Path | None = None, quick: bool = False
@@ -88,7 +75,8 @@ def predict_images(
             f"{images} is {'empty' if images.is_dir() else 'not there'}. Expected an "
             "image or a folder of images."
         )
-    path, saved = load_named(model, quick=quick)
+    path = find_model(model, quick=quick)
+    saved = load_model(path)
     faults, labelled, found = [], list[Path](), [torch.empty(0)]
     for start in range(0, len(files), CHUNK):
         decoded = {}
@@ -116,13 +104,12 @@ def write_labels(output: Path, ids: Iterable[str], labels: Iterable[int | str]) 
         table.writerows([("id", "label"), *zip(ids, known, strict=True)])
 
 
-def load_named(model: str, *, quick: bool = False) -> tuple[Path, SavedModel]:
-    """The file that ``find_model`` finds, and what it holds; a note on standard error
-    says if it is not that of a full run.
-    """
-    path = find_model(model, quick=quick)
-    saved = load_model(path)
-    named = path != Path(model)
-    if named and not quick and (kind := kind_of(path.parent)) != "full":
-        click.echo(f"note: {model} has only a {kind} run", err=True)
-    return path, saved
+def training_of(path: Path, saved: SavedModel) -> str:
+    """What the network in a file was trained on, and what made that a reduced run."""
+    said = [f"{path} was trained on {saved.trained_on} data"]
+    with suppress(ExportError):  # a model by itself knows no more
+        run = RunRecord.load(path.with_name("metrics.json"))
+        said[0] += f" ({run.data.get('name', 'unknown')})"
+        said += [f"reduced to {run.reduction}"] if run.reduced else []
+    said += [] if saved.trained_on == "real" else ["so what it says means nothing"]
+    return ", ".join(said)

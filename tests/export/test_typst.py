@@ -9,6 +9,7 @@ from pathlib import Path
 import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+from pikepdf import Pdf
 from pypdf import PdfReader
 
 from helpers.base.errors import ExportError
@@ -190,6 +191,18 @@ def test_links_to_other_files_are_text(tmp_path: Path) -> None:
 def test_characters_that_no_font_has_are_named(tmp_path: Path) -> None:
     with pytest.warns(UserWarning, match="No font here has .u.10fffd.: boxes"):
         export(tmp_path, "no one \U0010fffd has it; αβγ – “…” ≤ → are there")
+
+
+def test_the_structure_for_screen_readers_is_kept_and_compressed(
+    tmp_path: Path,
+) -> None:
+    pdf = export(tmp_path, "# A title")
+    content = pdf.read_bytes()
+    assert b"/ObjStm" in content
+    assert b"/StructElem" not in content
+    with Pdf.open(pdf) as document:
+        assert document.Root.MarkInfo.Marked
+        assert "/StructTreeRoot" in document.Root
 
 
 @pytest.mark.skipif(shutil.which("pdfinfo") is None, reason="poppler is not installed")

@@ -11,6 +11,7 @@ from urllib.parse import unquote
 import nbformat
 import pytest
 from bs4 import BeautifulSoup
+from pikepdf import Pdf
 from PIL import Image
 
 from helpers.base.files import ROOT
@@ -67,18 +68,19 @@ def keep(
     kept: Path,
     write_notebook: Callable[..., Path],
     real_run: Callable[..., RunRecord],
-) -> Callable[[str], list[str]]:
-    """Keeps a run on this data with one large picture; the names of what is kept."""
+) -> Callable[..., list[str]]:
+    """Keeps a run on this data with pictures of noise; the names of what is kept."""
 
-    def keep(data: str) -> list[str]:
+    def keep(data: str, count: int = 1) -> list[str]:
         parameters = 'epochs: int = 60  # passes\nsource: str = "real"  # which data'
         write_notebook("course/01_a", parameters, gallery={"figure": "curves"})
-        picture = io.BytesIO()
-        Image.effect_noise((600, 400), 80).convert("RGB").save(picture, "png")
-        png = {"image/png": b64encode(picture.getvalue()).decode()}
         cell = nbformat.v4.new_code_cell("1", outputs=[])
-        cell.outputs.append(nbformat.v4.new_output("display_data", data=png))
-        cell.outputs[0].metadata = {"image/png": {"alt": "noise"}}
+        for _ in range(count):  # each is another
+            picture = io.BytesIO()
+            Image.effect_noise((600, 400), 80).convert("RGB").save(picture, "png")
+            png = {"image/png": b64encode(picture.getvalue()).decode()}
+            cell.outputs.append(nbformat.v4.new_output("display_data", data=png))
+            cell.outputs[-1].metadata = {"image/png": {"alt": "noise"}}
         folder = exports / "course/01_a"
         (folder / "figures").mkdir(parents=True)
         (folder / "figures" / "curves.png").write_bytes(picture.getvalue())
@@ -91,7 +93,7 @@ def keep(
 
 
 def test_pages_and_a_thumbnail_are_kept_beside_the_record(
-    keep: Callable[[str], list[str]], exports: Path, kept: Path
+    keep: Callable[..., list[str]], exports: Path, kept: Path
 ) -> None:
     names = ["01_a.html", "01_a.json", "01_a.pdf", "01_a.png"]
     assert keep("shapes") == names
@@ -100,6 +102,29 @@ def test_pages_and_a_thumbnail_are_kept_beside_the_record(
 
 
 def test_pages_with_faces_of_people_are_not_kept(
-    keep: Callable[[str], list[str]],
+    keep: Callable[..., list[str]],
 ) -> None:
     assert keep("artists, facescrub") == ["01_a.json"]
+
+
+@pytest.mark.parametrize(
+    ("count", "html", "pictures"),
+    [(2, "image/png", "/FlateDecode"), (4, "image/webp", "/DCTDecode")],
+)
+def test_pictures_of_a_large_page_are_blurred_before_it_is_given_up(
+    keep: Callable[..., list[str]], kept: Path, count: int, html: str, pictures: str
+) -> None:
+    assert len(keep("shapes", count)) == 4
+    page = BeautifulSoup((kept / "course/01_a.html").read_text("utf-8"), "html.parser")
+    kinds = {str(image["src"]).partition(";")[0] for image in page("img")}
+    assert kinds == {f"data:{html}"}
+    with Pdf.open(kept / "course/01_a.pdf") as document:
+        images = [one for page in document.pages for one in page.get_images().values()]
+        assert {str(one.Filter) for one in images} == {pictures}
+
+
+def test_pages_that_stay_too_large_are_left_out(
+    keep: Callable[..., list[str]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert keep("shapes", 12) == ["01_a.json", "01_a.png"]
+    assert "its pages are too large" in capsys.readouterr().out

@@ -19,7 +19,7 @@ from helpers.models import create_model
 from helpers.models.saved import load_model, save_model
 from helpers.training import TrainConfig, fit
 from helpers.viewer import predict
-from helpers.viewer.predict import load_named, predict_images, write_labels
+from helpers.viewer.predict import predict_images, training_of, write_labels
 
 CLASSES = ("ant", "bee", "cat")
 
@@ -173,7 +173,7 @@ def test_the_run_of_a_model_says_what_it_was_trained_on(
     saved = torch.load(model)
     torch.save(saved | {"trained_on": "synthetic"}, model)
     assert predicted(model, images / "10.png").stderr.endswith(
-        ", so its labels mean nothing\n"
+        ", so what it says means nothing\n"
     )
 
 
@@ -226,7 +226,7 @@ def test_labels_are_the_numbers_of_the_class_folders_not_their_order_as_strings(
 
 
 def test_without_a_full_run_the_best_there_is_will_do_and_is_named(
-    model: Path, capsys: pytest.CaptureFixture[str]
+    model: Path, images: Path
 ) -> None:
     name = "lines/01_foundations"
     folder = exports_dir() / "quick" / name
@@ -235,6 +235,6 @@ def test_without_a_full_run_the_best_there_is_will_do_and_is_named(
     record.status = "complete"
     record.save(folder / "metrics.json")
     shutil.copy(model, folder / "model.pt")
-    paths = load_named(name)[0], load_named(name, quick=True)[0]
-    assert paths == (folder / "model.pt",) * 2
-    assert capsys.readouterr().err == f"note: {name} has only a quick run\n"
+    for quick in (False, True):
+        found = predict_images(name, images, quick=quick)
+        assert training_of(found.path, found.saved).startswith(f"{folder}/model.pt was")

@@ -59,7 +59,9 @@ def test_a_picture_is_written_and_what_is_of_no_use_is_said(
     )
     assert result.exit_code == 0, result.output
     assert Image.open(output).width > 500
-    assert "note: The layer is not used" in result.output
+    trained, unused = result.output.splitlines()[:2]
+    assert trained.startswith(f"note: {model} was trained on")
+    assert unused.startswith("note: The layer is not used")
 
 
 @pytest.mark.parametrize("suffix", ["pdf", "svg"])
