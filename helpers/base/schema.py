@@ -1,12 +1,15 @@
 """What was read from a file, checked against a JSON schema."""
 
 import json
+import math
 import textwrap
 from collections.abc import Callable
 from functools import cache
 from typing import Any
 
 import fastjsonschema
+
+from helpers.base.errors import ConfigError
 
 TEXT = {"type": "string"}
 NUMBER = {"type": "number"}
@@ -38,6 +41,18 @@ def fields(
         "properties": known,
         "additionalProperties": more,
     }
+
+
+def check(settings: Any, schema: dict[str, Any], **more: float) -> None:
+    """A ConfigError says which field does not follow ``schema``, or which number of
+    these or ``more`` is not finite.
+    """
+    for name, value in {**vars(settings), **more}.items():
+        if isinstance(value, float) and not math.isfinite(value):
+            raise ConfigError(f"{name} must be a finite number, not {value}.")
+    if problem := misfit(vars(settings), schema).removeprefix("it."):
+        name = problem.partition(" ")[0].partition(".")[0]
+        raise ConfigError(f"{problem}, but is {getattr(settings, name)!r}.")
 
 
 def misfit(content: Any, schema: dict[str, Any]) -> str:

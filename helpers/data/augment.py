@@ -11,10 +11,17 @@ import torch
 import torch.nn.functional as F
 from torch import Generator, Tensor
 
-from helpers.base.errors import ConfigError
+from helpers.base.schema import NUMBER, SIZE, check, fields
 
 PADDINGS = ("zeros", "border", "reflection")
-PROBABILITIES = ("flip", "erase", "brightness", "contrast", "saturation", "grayscale")
+AMOUNT = {**NUMBER, "minimum": 0}
+SHARE = {**AMOUNT, "maximum": 1}
+SHARES = ("flip", "erase", "brightness", "contrast", "saturation", "grayscale")
+SCHEMA = fields(
+    dict.fromkeys(("rotate", "scale", "translate", "shear", "elastic"), AMOUNT)
+    | dict.fromkeys(SHARES, SHARE)
+    | {"crop": {**SIZE, "minimum": 0}, "padding": {"enum": [*PADDINGS]}}
+)
 ELASTIC_CELLS = 6  # random displacements along a side, interpolated between
 ERASED_AREA = (0.02, 0.25)  # smallest and largest, as a fraction
 
@@ -56,15 +63,7 @@ class Augment:
     erase: float = 0.0
 
     def __post_init__(self) -> None:
-        for name, value in vars(self).items():
-            if name == "padding":
-                fits, expected = value in PADDINGS, f"one of {', '.join(PADDINGS)}"
-            elif name in PROBABILITIES:
-                fits, expected = 0 <= value <= 1, "0 to 1"
-            else:
-                fits, expected = value >= 0, "0 or more"
-            if not fits:
-                raise ConfigError(f"Augment.{name} is {value!r}: expected {expected}.")
+        check(self, SCHEMA)
 
     def __call__(
         self, images: Tensor, generator: Generator, *, size: int | None = None

@@ -1,11 +1,9 @@
 """Every setting of a training run, in one frozen and validated place."""
 
-import math
 from dataclasses import dataclass, field, is_dataclass
 from typing import Any
 
-from helpers.base.errors import ConfigError
-from helpers.base.schema import NUMBER, SIZE, fields, misfit
+from helpers.base.schema import NUMBER, SIZE, check, fields
 from helpers.data.augment import Augment
 
 LEARNED = "learned"
@@ -111,15 +109,7 @@ class TrainConfig:
 
     def __post_init__(self) -> None:
         own = self.head_weights if isinstance(self.head_weights, dict) else {}
-        weights = {f"head_weights.{head}": weight for head, weight in own.items()}
-        for name, value in {**vars(self), **weights}.items():
-            if isinstance(value, float) and not math.isfinite(value):
-                raise ConfigError(f"{name} must be a finite number, not {value}.")
-        if problem := misfit(vars(self), SCHEMA):
-            name = problem.removeprefix("it.").partition(" ")[0].partition(".")[0]
-            raise ConfigError(
-                f"{problem.removeprefix('it.')}, but is {getattr(self, name)!r}."
-            )
+        check(self, SCHEMA, **{f"head_weights.{head}": own[head] for head in own})
 
     @property
     def looks_for_best(self) -> bool:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import pytest
@@ -157,9 +158,12 @@ def test_erasing_leaves_the_rest_alone(images: Tensor) -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"flip": 1.5}, r"Augment\.flip is 1\.5: expected 0 to 1"),
-        ({"rotate": -1}, r"Augment\.rotate is -1: expected 0 or more"),
-        ({"padding": "wrap"}, "expected one of zeros, border, reflection"),
+        ({"flip": 1.5}, r"flip must be smaller than or equal to 1, but is 1\.5"),
+        ({"rotate": -1}, "rotate must be bigger than or equal to 0, but is -1"),
+        ({"scale": math.nan}, "scale must be a finite number, not nan"),
+        ({"erase": "0.5"}, "erase must be number, but is '0.5'"),
+        ({"crop": 1.5}, "crop must be integer, but is 1.5"),
+        ({"padding": "wrap"}, "padding must be one of .*zeros.*, but is 'wrap'"),
     ],
 )
 def test_settings_out_of_range(options: dict[str, Any], message: str) -> None:
