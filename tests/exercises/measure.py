@@ -4,8 +4,8 @@
 
 runs these notebooks once for each of their exercises that names parameters, or for the
 second alone, keeps the records in exports/reference/exercises, and writes the page.
-Without names it only writes the page. A notebook that loads others' models takes them
-from exports.
+Without names it only writes the page. Others' models are taken from exports, and so is
+what has been trained; what is trained is kept there.
 """
 
 from __future__ import annotations
@@ -59,18 +59,22 @@ def exercises(name: str) -> dict[int, tuple[str, list[str]]]:
 def measure(name: str, only: str) -> None:
     """Runs a notebook with the parameters of its exercises, and keeps the records."""
     needs = [need for need in with_needs([name], find_notebooks()) if need != name]
-    # With the pretrained network that the kept run had.
+    # With the pretrained network that the kept run had, and as much side by side.
     own = collect_reference()[name].parameters
-    backbone = {key: own[key] for key in ("backbone", "layer", "weights") if key in own}
+    same = ("backbone", "layer", "weights", "jobs")
+    usual = {key: own[key] for key in same if key in own}
+    work = exports_dir() / ".work"
+    work.mkdir(parents=True, exist_ok=True)
     for number, (_, values) in exercises(name).items():
         if not values or only not in ("", str(number)):
             continue
         with TemporaryDirectory(prefix="exercise-") as folder:
+            (Path(folder) / ".work").symlink_to(work)
             for need in needs:
                 if not (exports_dir() / need).is_dir():
                     sys.exit(f"{name} takes models from {need}: run that first.")
                 shutil.copytree(exports_dir() / need, Path(folder) / need)
-            given = backbone | dict(value.split("=", 1) for value in values)
+            given = usual | dict(value.split("=", 1) for value in values)
             options = [f"-p{key}={value}" for key, value in given.items()]
             command = "-m", "helpers", "run", name, *options, "--no-export"
             env = os.environ | {"CNN_EXPORTS": folder, "CNN_DATA": str(data_dir())}
