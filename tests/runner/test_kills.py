@@ -7,6 +7,7 @@ from __future__ import annotations
 import fcntl
 import os
 import pty
+import signal
 import subprocess
 import sys
 import termios
@@ -98,6 +99,11 @@ class Runner:
 def started(notebooks: Path, exports: Path, jobs: int = 1) -> Iterator[Runner]:
     terminal, its_end = pty.openpty()
     os.set_blocking(terminal, False)
+
+    def open_terminal() -> None:
+        fcntl.ioctl(its_end, termios.TIOCSCTTY, 0)
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)  # nohup's tests would ignore it
+
     process = psutil.Popen(
         [sys.executable, "-c", RUN, str(notebooks), str(jobs)],
         stdin=its_end,
@@ -109,7 +115,7 @@ def started(notebooks: Path, exports: Path, jobs: int = 1) -> Iterator[Runner]:
             "JUPYTER_RUNTIME_DIR": str(exports),  # where kernels are found
         },
         start_new_session=True,
-        preexec_fn=lambda: fcntl.ioctl(its_end, termios.TIOCSCTTY, 0),
+        preexec_fn=open_terminal,
     )
     os.close(its_end)
     runner = Runner(process, terminal)
