@@ -44,9 +44,7 @@ def fields(
 
 
 def check(settings: Any, schema: dict[str, Any], **more: float) -> None:
-    """A ConfigError says which field does not follow ``schema``, or which number of
-    these or ``more`` is not finite.
-    """
+    """A ConfigError says which field does not follow ``schema`` or is not finite."""
     for name, value in {**vars(settings), **more}.items():
         if isinstance(value, float) and not math.isfinite(value):
             raise ConfigError(f"{name} must be a finite number, not {value}.")

@@ -35,7 +35,7 @@ KINDS = {
 }
 IDLE = (nn.Identity, nn.Dropout, nn.Dropout2d, nn.Flatten)  # outside training
 SUFFIXES = (".png", ".pdf", ".svg")
-FEW = 8  # maps or filters of each layer, where several layers are drawn
+FEW = 8  # maps or filters of one layer of many
 MOST_FILTERS = 64  # of one layer
 
 
@@ -70,6 +70,8 @@ def draw_picture(
         ModelError: the layer, head or class is unknown, or the layer does not suit.
     """
     target, notes, used = parse_target(saved, target), [], KINDS[kind]
+    if saved.trained_on != "real":
+        notes.append("It was trained on drawn stand-in images.")
     for name, given in (("image", image), ("layer", layer), ("target", target)):
         if given is not None and name not in used:
             notes.append(f"The {name} is not used: {kind} does not depend on it.")
@@ -91,8 +93,7 @@ def write_picture(
     model: str, kind: str, output: Path, *, quick: bool = False, **options: Any
 ) -> tuple[str, ...]:
     """Writes what ``draw_picture`` draws, with these options, of a model that
-    ``find_model`` finds; returns what it was trained on,
-    and notes. An ExportError says that the file cannot be
+    ``find_model`` finds; returns notes. An ExportError says that the file cannot be
     written, or is no ``.png``, ``.pdf`` or ``.svg``.
     """
     if output.suffix.lower() not in SUFFIXES:

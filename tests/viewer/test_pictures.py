@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import matplotlib.pyplot as plt
 import pytest
@@ -151,3 +152,10 @@ def test_a_network_without_maps_shows_its_units_and_has_no_heatmap(
         match="no convolution with maps, so there is no heatmap: ask for saliency",
     ):
         draw_picture(perceptron, "heatmap")
+
+
+def test_a_model_of_stand_in_images_says_so(lenet: SavedModel) -> None:
+    assert (
+        "stand-in"
+        in draw_picture(replace(lenet, trained_on="synthetic"), "saliency").notes[0]
+    )
