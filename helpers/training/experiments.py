@@ -157,9 +157,13 @@ def train_points(
     report: Report | None,
 ) -> dict[str, list[Trained]]:
     """As ``run_experiments``, each seed with data of its own."""
-    prints = {id(splits): splits.fingerprint() for splits in data}
+    # Without the unlabelled images: each is a view, and would be sent as all of them.
+    learned = {
+        id(splits): (replace(splits, unlabelled={}), splits.fingerprint())
+        for splits in data
+    }
     points = [
-        (name, experiment, seed, splits, prints[id(splits)])
+        (name, experiment, seed, *learned[id(splits)])
         for name, experiment in experiments.items()
         for seed, splits in enumerate(data)
     ]

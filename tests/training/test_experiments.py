@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import pickle
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -133,6 +135,24 @@ def test_points_side_by_side_are_the_points_one_after_the_other(
             b.model.state_dict()["fc.weight"],
             atol=1e-5,
         )
+
+
+def test_no_unlabelled_image_goes_to_another_process(
+    corners: Splits, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent = []
+
+    def pickled(_: object, points: Iterable[Any], *__: object) -> list[Any]:
+        sent.extend(pickle.dumps(point) for point in points)
+        return []
+
+    monkeypatch.setattr(experiments, "side_by_side", pickled)
+    views = {str(n): image for n, image in enumerate(torch.zeros(500, 3, 16, 16))}
+    unlabelled = replace(corners, unlabelled=views)
+    for splits in (corners, unlabelled):
+        run_experiments({"small": SMALL}, splits, seeds=1, folder=tmp_path)
+    plain, other = map(len, sent)
+    assert other == plain
 
 
 def test_the_last_weights_and_the_best_are_kept_side_by_side(
