@@ -82,6 +82,14 @@ def plot_learning_curves(histories: Sequence[History]) -> Figure:
     )
     plot_history(histories, metric="loss", ax=left)
     plot_history(histories, metric="accuracy", ax=right).legend().remove()
+    # Above both: within, it would cover a curve.
+    (legend := left.get_legend()).remove()
+    figure.legend(
+        *left.get_legend_handles_labels(),
+        title=legend.get_title().get_text().replace("\n", " "),
+        loc="outside upper center",
+        ncols=3,
+    )
     return figure
 
 
@@ -157,6 +165,9 @@ def plot_comparison(
     ax.set_ylim(len(results) - 0.5, -0.5)
     ax.grid(axis="x", alpha=0.4)
     label_values(ax, "x", quantity, share=share)
+    if share:  # an interval may end where no accuracy can be
+        low, high = ax.get_xlim()
+        ax.set_xlim(max(low, -0.02), min(high, 1.02))
     # To the left there is room beside long names.
     ax.legend(handles, labels, loc="lower right", bbox_to_anchor=(1, 1), ncols=3)
     return ax

@@ -35,8 +35,8 @@ def plot_image_grid(
 def plot_activation_layers(maps: Mapping[str, Tensor], *, columns: int = 8) -> Figure:
     """Maps of several layers, a block for each.
 
-    Every layer has its own scale of colours, which its heading tells. It diverges from
-    zero where some maps are negative. The highest 0.5 % are cut: a single bright pixel
+    Every layer has its own scale of colours, which its heading tells. All diverge from
+    zero where some map is negative. The highest 0.5 % are cut: a single bright pixel
     would leave the rest dark.
 
     Args:
@@ -52,12 +52,13 @@ def plot_activation_layers(maps: Mapping[str, Tensor], *, columns: int = 8) -> F
         height_ratios=heights,
         layout="constrained",
     )
+    signed = any(bool((values < 0).any()) for values in maps.values())
     for ax, (heading, values) in zip(axes.flat, maps.items(), strict=True):
         pictures = values.detach().float().cpu().numpy()
         top = max(float(np.quantile(np.abs(pictures), 0.995)), 1e-6)
         colors, norm = "viridis", Normalize(0, top)
         scale = f"dark 0, bright {top:.3g}"
-        if pictures.min() < 0:
+        if signed:
             colors, norm = "PuOr_r", CenteredNorm(0, top)
             scale = f"purple −{top:.3g}, white 0, orange {top:.3g}"
         ax.axis("off")

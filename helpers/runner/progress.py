@@ -42,7 +42,9 @@ def fold_progress(text: str) -> str:
     """What a cell printed; of many lines of progress, their number and the last."""
     folded: list[str] = []
     lines = text.splitlines(keepends=True)
-    for is_progress, group in groupby(lines, lambda line: bool(PROGRESS.search(line))):
+    # Several processes leave empty lines among theirs.
+    said = (line for line in lines if line.strip()) if PROGRESS.search(text) else lines
+    for is_progress, group in groupby(said, lambda line: bool(PROGRESS.search(line))):
         block = list(group)
         if is_progress and len(block) > SHOWN:
             left_out = f"[{len(block) - 1:,} lines of progress, left out here; then:]\n"
