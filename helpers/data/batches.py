@@ -14,13 +14,14 @@ class Batches:
 
     Args:
         split: the images; moved to ``device`` once, as they are.
-        batch_size: images per batch; the last one may be smaller.
+        batch_size: images per batch; the last may be smaller.
         device: where the batches are made.
         mean: of each channel, in 0–1.
         std: likewise.
-        shuffle: a new order every epoch; False keeps the split's own.
+        shuffle: a new order every epoch, without a last batch that is not full unless
+            it is the only one: batch normalisation cannot learn from one image, and
+            steps weigh the same. False keeps all, in the split's own order.
         augment: applied to every batch; None for evaluation.
-        drop_last: leave out a last batch that is not full.
     """
 
     def __init__(
@@ -34,11 +35,10 @@ class Batches:
         seed: int = 0,
         shuffle: bool = False,
         augment: Augment | None = None,
-        drop_last: bool = False,
     ) -> None:
         self.images, self.labels = split.images.to(device), split.labels.to(device)
         self.batch_size, self.device, self.seed = batch_size, device, seed
-        self.shuffle, self.augment, self.drop_last = shuffle, augment, drop_last
+        self.shuffle, self.augment = shuffle, augment
         # The value that mean and std call 1.
         white = 255 if self.images.dtype == torch.uint8 else 1
         self.generator = torch.Generator(device)
@@ -51,7 +51,7 @@ class Batches:
 
     def __len__(self) -> int:
         full, rest = divmod(len(self.labels), self.batch_size)
-        return full + (rest > 0 and not self.drop_last)
+        return full + (rest > 0 and not (self.shuffle and full))
 
     def order(self, epoch: int) -> Iterator[Tensor]:
         """Seeds what ``take`` draws, and yields the indices (B,) of each batch."""

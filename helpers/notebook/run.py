@@ -21,7 +21,7 @@ from numpy.typing import ArrayLike
 
 from helpers.base.declared import read_checked_in, read_notebook
 from helpers.base.environment import commit, cpu_name
-from helpers.base.errors import DivergedError, NotebookError
+from helpers.base.errors import ConfigError, DivergedError, NotebookError
 from helpers.base.estimate import Estimate, estimate, exact, judge
 from helpers.base.files import exports_dir, notebooks_dir
 from helpers.base.record import RunRecord, summarize
@@ -434,11 +434,12 @@ def _ungroup(rows: Rows) -> tuple[dict[str, Experiment], dict[str, list[str]]]:
     flat: dict[str, Experiment] = {}
     groups: dict[str, list[str]] = {}
     for name, row in rows.items():
-        if isinstance(row, Experiment):
-            flat[name] = row
-        else:
-            flat |= row
-            groups[name] = list(row)
+        own = {name: row} if isinstance(row, Experiment) else row
+        if twice := flat.keys() & own.keys():
+            raise ConfigError(f"Two rows have the same name: {', '.join(twice)}.")
+        flat |= own
+        if own is row:
+            groups[name] = list(own)
     return flat, groups
 
 

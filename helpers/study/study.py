@@ -149,7 +149,7 @@ class Study:
     def accuracy_where(self, chosen: Tensor) -> list[float]:
         """Each network's accuracy on some images of that split, ``bool`` (N,)."""
         return [
-            (one.predictions == one.labels)[chosen].float().mean().item()
+            (one.predictions == one.labels)[chosen].double().mean().item()
             for one in self.evaluations
         ]
 

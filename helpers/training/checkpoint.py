@@ -1,5 +1,6 @@
 """A run's state after an epoch, on disk, so that a killed run goes on where it was."""
 
+import json
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
@@ -44,7 +45,8 @@ def read_checkpoint(path: Path, config: dict[str, Any]) -> dict[str, Any] | None
         state: dict[str, Any] = read_tensors(path)
         if problem := misfit(state, SCHEMA):
             raise UnreadableError(problem)
-    kept = state["config"]
+    # As JSON has them: a list is a tuple.
+    kept, config = (json.loads(json.dumps(own)) for own in (state["config"], config))
     changes = [
         f"{name} {kept.get(name, 'default')} -> {config.get(name, 'default')}"
         for name in {**config, **kept}

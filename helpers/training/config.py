@@ -3,7 +3,8 @@
 from dataclasses import dataclass, field, is_dataclass
 from typing import Any
 
-from helpers.base.schema import NUMBER, SIZE, check, fields
+from helpers.base.errors import ConfigError
+from helpers.base.schema import NUMBER, SIZE, TEXT, check, fields
 from helpers.data.augment import Augment
 
 LEARNED = "learned"
@@ -18,14 +19,18 @@ POSITIVE = {**NUMBER, "exclusiveMinimum": 0, "exclusiveMaximum": 1e30}
 AMOUNT = {**NUMBER, "minimum": 0, "exclusiveMaximum": 1e30}
 SHARE = {**NUMBER, "minimum": 0, "exclusiveMaximum": 1}
 PART = {**SHARE, "exclusiveMinimum": 0}
+TRUTH = {"type": "boolean"}
 SCHEMA = fields(
     {name: {"enum": [*known]} for name, known in CHOICES.items()}
     | dict.fromkeys(("epochs", "batch_size", "step_epochs"), SIZE)
-    | dict.fromkeys(("lr", "features_lr", "step_factor"), POSITIVE)
+    | dict.fromkeys(("lr", "features_lr"), POSITIVE)
     | dict.fromkeys(("weight_decay", "l1", "mixup", "cutmix"), AMOUNT)
     | dict.fromkeys(("momentum", "label_smoothing"), SHARE)
+    | dict.fromkeys(("warmup", "step_factor"), PART)
+    | dict.fromkeys(("keep_best", "watch_test"), TRUTH)
     | {
-        "warmup": PART,
+        "seed": {"type": "integer"},
+        "device": TEXT,
         "ema": {**PART, "type": ["number", "null"]},
         "clip_norm": {**POSITIVE, "type": ["number", "null"]},
         "patience": {**SIZE, "type": ["integer", "null"]},
@@ -68,7 +73,8 @@ class TrainConfig:
             it rises over the first steps, as (1 + t) / (10 + t). None is off.
         augment: applied to training batches only.
         start_size: side in pixels of the training images in the first epoch, from where
-            it grows to their own (Tan and Le 2021); None is full size throughout.
+            it grows to their own in the last, by multiples of 8 (Tan and Le 2021); None
+            is full size throughout.
         patience: epochs without a better validation accuracy before training stops, at
             the weights of the best epoch; None leaves those of the last.
         keep_best: whether the history holds the weights of the best epoch too.
@@ -108,6 +114,8 @@ class TrainConfig:
     device: str = "auto"
 
     def __post_init__(self) -> None:
+        if not isinstance(self.augment, Augment):
+            raise ConfigError(f"augment is {self.augment!r}: expected an Augment.")
         own = self.head_weights if isinstance(self.head_weights, dict) else {}
         check(self, SCHEMA, **{f"head_weights.{head}": own[head] for head in own})
 
@@ -115,14 +123,6 @@ class TrainConfig:
     def looks_for_best(self) -> bool:
         """Whether validation chooses an epoch."""
         return self.keep_best or self.patience is not None
-
-    def image_size(self, epoch: int, full: int) -> int:
-        """Side of the training images in ``epoch`` (from 0), in pixels."""
-        if self.start_size is None:
-            return full
-        progress = epoch / max(1, self.epochs - 1)
-        grown = self.start_size + (full - self.start_size) * progress
-        return min(full, max(8, round(grown / 8) * 8))
 
 
 def changed(settings: Any) -> dict[str, Any]:

@@ -109,6 +109,8 @@ def deal_folds(
     """
     if not 0 <= watch < 1:
         raise ConfigError(f"watch is {watch}: expected 0 or more, and less than 1.")
+    if repeats < 1:
+        raise ConfigError(f"repeats is {repeats}: expected at least 1.")
     pooled = pool(splits)
     sizes = torch.bincount(pooled.labels, minlength=len(splits.classes))
     if not 2 <= folds <= int(sizes.min()):
@@ -124,7 +126,9 @@ def deal_folds(
         train = pooled.subset(torch.from_numpy(learned))
         valid = judged = pooled.subset(places)
         if watch:
-            valid, train = train.share_out(lambda n: [max(1, round(watch * n))])
+            valid, train = train.share_out(
+                lambda n: [min(max(1, round(watch * n)), n - 1)]
+            )
         own = replace(splits, train=train, valid=valid, test=None)
         dealt.append(Fold(own, judged, places))
     return dealt

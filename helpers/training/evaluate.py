@@ -45,7 +45,7 @@ class Evaluation:
     @property
     def accuracy(self) -> float:
         """Share of images whose class is predicted."""
-        return (self.predictions == self.labels).float().mean().item()
+        return (self.predictions == self.labels).double().mean().item()
 
     @property
     def per_class_accuracy(self) -> Tensor:

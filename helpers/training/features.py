@@ -13,9 +13,8 @@ from helpers.data.batches import Batches
 from helpers.data.splits import Split, Splits
 from helpers.training.device import choose_arithmetic, choose_device
 from helpers.training.evaluate import predict
-from helpers.training.identity import weights_digest
+from helpers.training.identity import code_digest, weights_digest
 
-VERSION = 1  # raise it when the same network and images would give other features
 BATCH_SIZE = 256  # moderate on a GPU too: the model may enlarge its images
 
 
@@ -23,7 +22,7 @@ def extract_features(model: nn.Module, splits: Splits) -> Splits:
     """The data set with each image replaced by what ``model`` makes of it.
 
     The features are kept in ``data/.cache``, by the images and their normalisation, the
-    model's layers and weights, and the precision.
+    model's layers, settings, code and weights, and the precision.
 
     Args:
         model: images (B, C, H, W), normalised as ``splits`` says, to maps (B, C', h, w)
@@ -35,8 +34,14 @@ def extract_features(model: nn.Module, splits: Splits) -> Splits:
         1) for features without a map, which ``fit`` and ``evaluate`` take as they are.
     """
     arithmetic = choose_arithmetic(choose_device(), "auto")
-    seen = (splits.fingerprint(), arithmetic.dtype, model, weights_digest(model))
-    key = hashlib.blake2b(repr((VERSION, *seen)).encode(), digest_size=12).hexdigest()
+    plain = int, float, str, tuple, type(None)
+    own = [
+        {k: v for k, v in vars(one).items() if isinstance(v, plain) and k != "training"}
+        for one in model.modules()
+    ]
+    made_by = model, own, code_digest(model), weights_digest(model)
+    seen = repr((splits.fingerprint(), arithmetic.dtype, *made_by))
+    key = hashlib.blake2b(seen.encode(), digest_size=12).hexdigest()
     model = model.to(arithmetic.device)
     mean, std = splits.channel_stats()
 

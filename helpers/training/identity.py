@@ -5,16 +5,21 @@ import hashlib
 import inspect
 from functools import cache
 from importlib import import_module
+from textwrap import dedent
 
 import torch
 from torch import nn
 
 MODELS = "helpers.models"
-# What every training goes through: order, augmentation, loss, optimizer and loop.
+# What every training goes through: normalisation, order, augmentation, loss, optimizer,
+# loop, and how the best epoch is found. What config holds is among the settings.
 TRAINING = (
     "helpers.data.augment",
     "helpers.data.batches",
+    "helpers.data.splits",
     "helpers.training.device",
+    "helpers.training.evaluate",
+    "helpers.training.history",
     "helpers.training.launch",
     "helpers.training.loop",
     "helpers.training.objective",
@@ -25,16 +30,17 @@ TRAINING = (
 def code_digest(model: nn.Module) -> str:
     """A hash of the code that ``model`` consists of and is trained by.
 
-    Comments, docstrings and formatting do not count.
+    Comments, docstrings and formatting do not count; a class of a notebook does.
     """
     names = (*network_modules(model), *TRAINING)
-    return _hash("".join(_source_digest(name) for name in names))
+    own = (_methods(kind) for kind in _classes(model))
+    return _hash("".join([*map(_source_digest, names), *own]))
 
 
 def network_modules(model: nn.Module) -> list[str]:
     """The modules of ``helpers.models`` that the network is built from, by name."""
     found: set[str] = set()
-    waiting = {type(module).__module__ for module in model.modules()}
+    waiting = {kind.__module__ for kind in _classes(model)}
     while waiting:
         name = waiting.pop()
         if name.startswith(MODELS) and name not in found:
@@ -60,6 +66,19 @@ def essence(source: str) -> str:
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef):
             node.body = node.body[ast.get_docstring(node) is not None :]
     return ast.dump(tree)
+
+
+def _classes(model: nn.Module) -> list[type]:
+    """Those of its modules and their bases, in order."""
+    return [*dict.fromkeys(k for one in model.modules() for k in type(one).__mro__)]
+
+
+def _methods(kind: type) -> str:
+    """The code of a class that no module of ``network_modules`` or library holds."""
+    if kind.__module__.startswith((MODELS, "torch", "builtins")):
+        return ""
+    functions = filter(inspect.isfunction, vars(kind).values())
+    return "".join(essence(dedent(inspect.getsource(one))) for one in functions)
 
 
 @cache

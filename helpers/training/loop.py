@@ -56,8 +56,8 @@ def fit(
         splits: learns from ``train``, is watched on ``valid``.
         config: every setting.
         folder: where ``checkpoint.pt`` is kept: a killed run goes on there and, on a
-            CPU, ends with the same bits; on a GPU up to the last 20 s are lost. None
-            keeps nothing.
+            CPU, ends with the same bits; on a GPU up to the last 20 s are lost. It is
+            of one network and its data: only settings are compared. None keeps nothing.
 
     Raises:
         DivergedError: the loss is not a number.
@@ -65,6 +65,14 @@ def fit(
             written.
     """
     return run_alone(TrainingRun(model, splits, config, folder).all_epochs)
+
+
+def image_size(config: TrainConfig, epoch: int, full: int) -> int:
+    """Side of the training images in ``epoch`` (from 0), in pixels."""
+    if config.start_size is None or epoch == config.epochs - 1:
+        return full
+    grown = config.start_size + (full - config.start_size) * epoch / (config.epochs - 1)
+    return min(full, max(8, round(grown / 8) * 8))
 
 
 class TrainingRun:
@@ -123,9 +131,6 @@ class TrainingRun:
             seed=config.seed,
             shuffle=True,
             augment=config.augment,
-            # A last batch that is not full is left out, unless it is the only one:
-            # batch normalisation cannot learn from one image, and steps weigh the same.
-            drop_last=len(splits.train) >= config.batch_size,
         )
         if config.watch_test and splits.test is None:
             raise ConfigError(
@@ -175,6 +180,8 @@ class TrainingRun:
                 yield from self.one_epoch()
                 (report or _print)(label, self.history, config.epochs)
         self._leave_weights()
+        # Each holds the run: with them go the data and graphs on a GPU, at once.
+        del self.take, self.update
         return self.history
 
     def one_epoch(self) -> Steps[None]:
@@ -201,7 +208,8 @@ class TrainingRun:
     def _learn(self) -> Steps[Row]:
         self.model.train()
         losses, hits, rates = [], [], []
-        side = self.config.image_size(self.epoch, self.train_batches.images.shape[-1])
+        full = self.train_batches.images.shape[-1]
+        side = image_size(self.config, self.epoch, full)
         for chosen in self.train_batches.order(self.epoch):
             loss, correct = self.step(chosen, side)
             losses.append(loss)
@@ -215,12 +223,9 @@ class TrainingRun:
         if bad := (~values.isfinite()).nonzero().flatten().tolist():
             step = self.epoch * len(losses) + bad[0] + 1
             raise self._diverged("loss", values[bad[0]].item(), step, rates[bad[0]])
-        size = len(chosen)  # the same in every step
-        seen = size * len(losses)
-        return {
-            "train_loss": ((values * size).sum() / seen).item(),
-            "train_accuracy": (torch.stack(hits).sum().cpu() / seen).item(),
-        }
+        seen = len(chosen) * len(losses)  # a batch is as large as the other
+        accuracy = torch.stack(hits).sum().item() / seen
+        return {"train_loss": values.mean().item(), "train_accuracy": accuracy}
 
     def step(self, chosen: Tensor, side: int) -> tuple[Tensor, ...]:
         """One optimizer step on the device, at the learning rate that is set.

@@ -44,9 +44,11 @@ def test_batch_sizes(split: Split) -> None:
     whole = Batches(split, 4, device=CPU, mean=MEAN, std=STD)
     assert list(map(len, whole.order(0))) == [4, 4, 2]
     assert len(whole) == 3
-    full = Batches(split, 4, device=CPU, mean=MEAN, std=STD, drop_last=True)
+    full = Batches(split, 4, device=CPU, mean=MEAN, std=STD, shuffle=True)
     assert list(map(len, full.order(0))) == [4, 4]
     assert len(full) == 2
+    only = Batches(split, 20, device=CPU, mean=MEAN, std=STD, shuffle=True)
+    assert list(map(len, only.order(0))) == [10]
 
 
 def test_channels_last(split: Split) -> None:
@@ -55,7 +57,7 @@ def test_channels_last(split: Split) -> None:
 
 
 def test_every_epoch_has_its_own_order_of_all_images(split: Split) -> None:
-    batches = Batches(split, 4, device=CPU, mean=MEAN, std=STD, shuffle=True)
+    batches = Batches(split, 5, device=CPU, mean=MEAN, std=STD, shuffle=True)
     orders = [epoch(batches, number)[1].tolist() for number in range(5)]
     assert all(sorted(order) == list(range(10)) for order in orders)
     assert all(one != other for one, other in pairwise(orders))
@@ -63,7 +65,7 @@ def test_every_epoch_has_its_own_order_of_all_images(split: Split) -> None:
 
 def test_images_stay_with_their_labels(split: Split) -> None:
     images, labels = epoch(
-        Batches(split, 4, device=CPU, mean=MEAN, std=STD, shuffle=True), 1
+        Batches(split, 5, device=CPU, mean=MEAN, std=STD, shuffle=True), 1
     )
     straight, _ = epoch(Batches(split, 10, device=CPU, mean=MEAN, std=STD), 0)
     assert torch.equal(images, straight[labels])

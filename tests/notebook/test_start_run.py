@@ -108,6 +108,13 @@ def test_run_starts_with_defaults_and_leaves_a_record_of_a_running_run(
     )
 
 
+def test_rows_of_the_same_name_are_refused() -> None:
+    one = Experiment("lenet5", TrainConfig())
+    rows = {"light": {"none": one}, "geometry": {"none": one}}
+    with pytest.raises(ConfigError, match="Two rows have the same name: none"):
+        start_run(NAME).compare("rows", rows, make_splits(), seeds=1)
+
+
 def test_parameters_are_what_the_caller_has_and_text_becomes_what_it_stands_for() -> (
     None
 ):

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import pytest
 
@@ -9,7 +9,7 @@ from helpers.base.errors import ConfigError
 from helpers.data import Augment
 from helpers.training import TrainConfig
 from helpers.training.config import changed
-from helpers.training.loop import VERSION
+from helpers.training.loop import VERSION, image_size
 
 
 @pytest.mark.parametrize(
@@ -19,7 +19,13 @@ from helpers.training.loop import VERSION
         ({"schedule": "linear"}, "one of .*constant.*step.*cosine.*one_cycle.*plateau"),
         ({"precision": "fp8"}, "one of .*auto.*fp32.*bf16"),
         ({"epochs": 0}, "bigger than or equal to 1, but is 0"),
-        ({"epochs": 2.5}, "must be integer"),
+        ({"epochs": 2.5}, "must be a whole number"),
+        ({"batch_size": 20.0}, "must be a whole number, 2 and not 2.0: 20.0"),
+        ({"step_factor": 1.0}, "smaller than 1"),
+        ({"keep_best": "no"}, "must be boolean"),
+        ({"seed": "0"}, "must be integer"),
+        ({"device": 0}, "must be string"),
+        ({"augment": {"flip": 0.5}}, "expected an Augment"),
         ({"lr": 0.0}, "bigger than 0"),
         ({"lr": 1e308}, "smaller than 1e"),
         ({"lr": math.nan}, "lr must be a finite number, not nan"),
@@ -51,12 +57,13 @@ def test_a_configuration_cannot_be_changed() -> None:
 
 def test_images_grow_evenly_to_full_size() -> None:
     config = TrainConfig(epochs=9, start_size=32)
-    sizes = [config.image_size(epoch, 64) for epoch in range(9)]
+    sizes = [image_size(config, epoch, 64) for epoch in range(9)]
     assert sizes[0] == 32
     assert sizes[-1] == 64
     assert sizes == sorted(sizes)
     assert all(size % 8 == 0 for size in sizes)
-    assert TrainConfig(epochs=9).image_size(0, 64) == 64
+    assert image_size(TrainConfig(epochs=9), 0, 64) == 64
+    assert image_size(replace(config, start_size=20), 8, 50) == 50
 
 
 def test_a_run_is_known_by_the_settings_that_are_not_at_their_defaults() -> None:

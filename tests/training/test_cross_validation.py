@@ -114,6 +114,18 @@ def test_a_share_to_watch_that_is_none_is_refused(
         deal_folds(corners, folds=2, repeats=1, watch=watch)
 
 
+def test_a_share_to_watch_leaves_an_image_of_each_class_to_learn_from(
+    corners: Splits,
+) -> None:
+    for fold in deal_folds(corners, folds=2, repeats=1, watch=0.999):
+        assert torch.bincount(fold.splits.train.labels).tolist() == [1] * 4
+
+
+def test_no_repeats_are_refused(corners: Splits) -> None:
+    with pytest.raises(ConfigError, match="repeats is 0: expected at least 1"):
+        deal_folds(corners, folds=2, repeats=0)
+
+
 @pytest.mark.parametrize("folds", [1, 41])
 def test_folds_that_cannot_be_dealt_are_refused(
     corners: Splits, tmp_path: Path, folds: int

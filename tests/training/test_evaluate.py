@@ -36,6 +36,12 @@ def test_the_scores_are_those_of_scikit_learn(evaluation: Evaluation) -> None:
     assert evaluation.mean_class_accuracy == pytest.approx(expected[1].mean())
 
 
+def test_an_accuracy_that_is_its_bound_reaches_it() -> None:
+    labels = (torch.arange(100) < 71).long()
+    sure = F.one_hot(torch.ones(100, dtype=torch.long), 2).float()
+    assert Evaluation(sure, labels, 0.0).accuracy >= 0.71
+
+
 def test_a_class_that_is_not_there_has_no_score(evaluation: Evaluation) -> None:
     assert (
         evaluation.scores(CLASSES)

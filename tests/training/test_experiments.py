@@ -137,6 +137,13 @@ def test_points_side_by_side_are_the_points_one_after_the_other(
         )
 
 
+def test_a_list_is_the_tuple_that_it_was(corners: Splits, tmp_path: Path) -> None:
+    for widths in ((4, 8), [4, 8]):
+        one = replace(SMALL, arguments={"widths": widths})
+        run_experiments({"small": one}, corners, seeds=1, folder=tmp_path)
+    assert len(list(tmp_path.glob("*.pt"))) == 1
+
+
 def test_no_unlabelled_image_goes_to_another_process(
     corners: Splits, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -32,10 +32,11 @@ class Frozen(nn.Module):
             nn.AdaptiveAvgPool2d(2),
             flat,
         )
-        self.calls = 0
+        self.calls: list[Tensor] = []
+        self.scale = 1.0
 
     def forward(self, images: Tensor) -> Tensor:
-        self.calls += 1
+        self.calls.append(images)
         maps: Tensor = self.pool(self.norm(images))  # (B, 3, 2, 2)
         return maps.flatten(1) if self.flat else maps
 
@@ -71,20 +72,20 @@ def test_the_model_is_left_in_its_mode(corners: Splits) -> None:
 def test_features_are_computed_once(corners: Splits) -> None:
     model = Frozen()
     first = extract_features(model, corners)
-    calls = model.calls
+    calls = len(model.calls)
     again = extract_features(model, corners)
-    assert model.calls == calls > 0
+    assert len(model.calls) == calls > 0
     assert torch.equal(first.train.images, again.train.images)
     for cache in (data_dir() / ".cache").iterdir():
         cache.write_bytes(b"damaged")
     assert torch.equal(
         extract_features(model, corners).train.images, first.train.images
     )
-    assert model.calls == 2 * calls
+    assert len(model.calls) == 2 * calls
 
 
 @pytest.mark.parametrize(
-    "change", ["weights", "layers", "images", "normalisation", "precision"]
+    "change", ["weights", "layers", "settings", "images", "normalisation", "precision"]
 )
 def test_anything_that_changes_them_makes_other_features(
     corners: Splits, change: str, monkeypatch: pytest.MonkeyPatch
@@ -97,15 +98,17 @@ def test_anything_that_changes_them_makes_other_features(
         nn.init.constant_(model.norm.weight, 2.0)
     elif change == "layers":
         model.pool = nn.AdaptiveAvgPool2d(4)
+    elif change == "settings":
+        model.scale = 2.0
     elif change == "images":
         splits = replace(corners, train=corners.train.subset(torch.arange(64)))
     elif change == "normalisation":
         splits = corners.normalised_with((0.5,) * 3, (0.5,) * 3)
     else:
         use_bf16(monkeypatch, on=True)
-    model.calls = 0
+    model.calls.clear()
     extract_features(model, splits)
-    assert model.calls > 0
+    assert model.calls
     assert len(list((data_dir() / ".cache").iterdir())) == 2 * before
 
 

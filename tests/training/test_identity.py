@@ -9,7 +9,12 @@ from torch import nn
 from helpers.data.splits import Splits
 from helpers.models import MultiHeadCNN, StrokeNet
 from helpers.training import Experiment, TrainConfig, identity, run_experiments
-from helpers.training.identity import essence, network_modules, weights_digest
+from helpers.training.identity import (
+    code_digest,
+    essence,
+    network_modules,
+    weights_digest,
+)
 
 SOURCE = '''
 """A module."""
@@ -36,6 +41,26 @@ def test_a_network_is_all_modules_that_it_is_built_from() -> None:
     assert "helpers.models.lenet5" not in names
     heads = network_modules(MultiHeadCNN(4, heads={"a": "xy", "b": "xy"}))
     assert {"helpers.models.improved_cnn", "helpers.models.heads"} <= set(heads)
+
+
+def test_the_code_of_a_network_outside_the_library_counts() -> None:
+    class Mine(StrokeNet):
+        """As in a cell of a notebook."""
+
+        def forward(self, images: torch.Tensor) -> torch.Tensor:
+            return -super().forward(images)
+
+    kept = Mine.forward
+    before = code_digest(Mine(4))
+    assert "helpers.models.stroke_net" in network_modules(Mine(4))
+
+    def forward(self: Mine, images: torch.Tensor) -> torch.Tensor:
+        return 2 * StrokeNet.forward(self, images)
+
+    Mine.forward = forward  # type: ignore[method-assign]  # the cell is edited
+    assert code_digest(Mine(4)) != before
+    Mine.forward = kept  # type: ignore[method-assign]  # and edited back
+    assert code_digest(Mine(4)) == before
 
 
 def test_other_weights_have_another_digest() -> None:

@@ -23,7 +23,7 @@ from helpers.data.splits import Splits
 from helpers.models import ImprovedCNN
 from helpers.training import TrainConfig, loop
 from helpers.training.launch import EAGER, OneLaunch, is_compiled, say_once
-from helpers.training.loop import TrainingRun
+from helpers.training.loop import TrainingRun, image_size
 from helpers.training.optimizers import make_optimizer
 from helpers.training.turns import run_alone
 
@@ -200,7 +200,7 @@ def test_a_replayed_step_computes_what_the_step_computes(
     plain, captured = small_run(corners, config), small_run(corners, config)
     launch_at_once(captured)
     expected, found = trained(plain), trained(captured)
-    sizes = {config.image_size(epoch, 16) for epoch in range(config.epochs)}
+    sizes = {image_size(config, epoch, 16) for epoch in range(config.epochs)}
     assert len(graphs) == 2 * len(sizes)  # one capture for each, of batch and update
     for name, value in expected.items():
         torch.testing.assert_close(found[name], value, msg=name, rtol=1e-4, atol=1e-5)
@@ -354,7 +354,7 @@ def test_between_the_draw_of_a_batch_and_the_next_the_host_waits_for_nothing(
     state = [*run.model.state_dict().values(), *run.model.parameters()]
     average = run.average.state_dict().values() if run.average else ()
     waits = NoWaits([*data, *state, *average, run.classes])
-    side, batches = run.config.image_size(0, 16), run.train_batches.order(0)
+    side, batches = image_size(run.config, 0, 16), run.train_batches.order(0)
     run.model.train()
     with NoReads(waits), waits:
         for _ in range(3):

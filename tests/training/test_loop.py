@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import errno
+import gc
 import os
 import signal
 import subprocess
 import sys
 import time
+import weakref
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -269,6 +271,18 @@ def test_a_run_stopped_between_epochs_goes_on_to_the_same_bits(
     assert same(weights(resumed), weights(unbroken))
     drop = "seconds"
     assert history.frame.drop(columns=drop).equals(expected.frame.drop(columns=drop))
+
+
+def test_a_finished_run_is_forgotten_with_its_data(corners: Splits) -> None:
+    run = TrainingRun(small_net(), corners, TrainConfig(epochs=1), None)
+    run_alone(run.all_epochs)
+    alive = weakref.ref(run)
+    gc.disable()
+    try:
+        del run
+        assert alive() is None
+    finally:
+        gc.enable()
 
 
 KILLED = """
