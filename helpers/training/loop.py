@@ -348,7 +348,8 @@ def _make_mix(config: TrainConfig) -> nn.Module | None:
 
 
 def _print(label: str, history: History, epochs: int) -> None:
-    print(epoch_line(label, history.rows[-1], epochs), flush=True)
+    # With its end: other processes print beside it.
+    print(f"{epoch_line(label, history.rows[-1], epochs)}\n", end="", flush=True)
 
 
 def epoch_line(label: str, row: Row, epochs: int) -> str:
