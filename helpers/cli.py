@@ -82,7 +82,7 @@ def list_notebooks(names: Sequence[str]) -> None:
                 click.echo(f"  needs {need}")
             for p in notebook.parameters.values():
                 click.echo(f"  -p {p.name}={p.default}  ({p.type}) {p.help}")
-    sys.exit(int(any(notebook.fault for notebook in notebooks)))
+    sys.exit(any(notebook.fault for notebook in notebooks))
 
 
 @main.group()
@@ -124,7 +124,7 @@ def data_check(names: Sequence[str]) -> None:
         status = data_status(name)
         broken |= status.state == "broken"
         click.echo(f"{name}  {status.state}  {status.detail}")
-    sys.exit(int(broken))
+    sys.exit(broken)
 
 
 @main.command()
@@ -191,7 +191,7 @@ def run(
     export = None if no_export else partial(export_notebook, formats=formats.split(","))
     outcomes = run_notebooks(names, export=export, **options)
     click.echo(f"\n{report(outcomes)}")
-    sys.exit(int(not all(outcome.ok for outcome in outcomes)))
+    sys.exit(not all(outcome.ok for outcome in outcomes))
 
 
 @main.command()
@@ -394,7 +394,7 @@ def results_save(names: Sequence[str]) -> None:
             click.echo(f"refused: {error}", err=True)
             refused = True
     click.echo("The tables of results: python -m helpers results --write")
-    sys.exit(int(refused))
+    sys.exit(refused)
 
 
 @main.command()
@@ -404,16 +404,3 @@ def gallery(*, quick: bool) -> None:
     from helpers.handin.gallery import write_gallery
 
     click.echo(write_gallery(quick=quick))
-
-
-@main.command()
-def doctor() -> None:
-    """Check packages and device; exit with 1 if one is broken."""
-    from helpers.doctor import examine
-
-    healthy = True
-    for check in examine():
-        mark = "ok" if check.ok else "FAIL"
-        click.echo(f"{mark:<5}{check.name}: {check.detail}")
-        healthy &= check.ok
-    sys.exit(int(not healthy))

@@ -15,7 +15,6 @@ from helpers.base.files import ROOT
 FLOORS = [
     {"__main__"},
     {"cli"},
-    {"doctor"},
     {"handin"},
     {"export"},
     {"runner"},

@@ -16,7 +16,6 @@ from click.testing import CliRunner, Result
 from helpers.base.errors import DataError
 from helpers.base.record import RunRecord, summarize
 from helpers.cli import main
-from helpers.doctor import Check
 
 Call = Callable[..., Result]
 FINISH = """\
@@ -91,7 +90,6 @@ COMMANDS = [
     ["results"],
     ["results", "save"],
     ["gallery"],
-    ["doctor"],
 ]
 
 
@@ -106,7 +104,6 @@ def test_it_starts_without_the_heavy_libraries() -> None:
     heavy = ("torch", "papermill", "nbconvert", "matplotlib", "pandas", "scipy")
     code = (
         "import sys, helpers.cli, helpers.runner.run, helpers.handin.results, "
-        "helpers.doctor, "
         "helpers.export.pages, helpers.handin.report, "
         "helpers.handin.submit, "
         f"helpers.handin.gallery; print([m for m in {heavy} if m in sys.modules])"
@@ -395,14 +392,3 @@ def test_gallery_is_a_page_before_any_run_too(call: Call, tmp_path: Path) -> Non
     page = tmp_path / "exports" / "quick" / "index.html"
     assert call("gallery", "--quick").stdout == f"{page}\n"
     assert page.is_file()
-
-
-@pytest.mark.parametrize("ok", [True, False])
-def test_doctor_fails_for_what_is_broken(
-    call: Call, monkeypatch: pytest.MonkeyPatch, *, ok: bool
-) -> None:
-    checks = [Check("x", ok=ok, detail="1.0")]
-    monkeypatch.setattr("helpers.doctor.examine", lambda: iter(checks))
-    result = call("doctor")
-    assert result.exit_code == (not ok)
-    assert "x: 1.0" in result.stdout

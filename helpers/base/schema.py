@@ -50,7 +50,7 @@ def check(settings: Any, schema: dict[str, Any], **more: float) -> None:
             raise ConfigError(f"{name} must be a finite number, not {value}.")
         kinds = schema["properties"].get(name, {}).get("type", ())
         if isinstance(value, float) and "integer" in kinds:
-            raise ConfigError(f"{name} must be a whole number, 2 and not 2.0: {value}.")
+            raise ConfigError(f"{name} must be a whole number, not {value}.")
     if problem := misfit(vars(settings), schema).removeprefix("it."):
         name = problem.partition(" ")[0].partition(".")[0]
         raise ConfigError(f"{problem}, but is {getattr(settings, name)!r}.")

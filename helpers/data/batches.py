@@ -18,9 +18,8 @@ class Batches:
         device: where the batches are made.
         mean: of each channel, in 0–1.
         std: likewise.
-        shuffle: a new order every epoch, without a last batch that is not full unless
-            it is the only one: batch normalisation cannot learn from one image, and
-            steps weigh the same. False keeps all, in the split's own order.
+        shuffle: a new order every epoch, of full batches if there is one: steps weigh
+            the same, and batch normalisation cannot learn from one image.
         augment: applied to every batch; None for evaluation.
     """
 

@@ -107,7 +107,7 @@ class Run(Page):
         self._started = time.perf_counter()
         self.name = name
         self.parameters = dict(parameters)
-        self.device = choose_device(self.parameters.get("device", "auto"))
+        self.device = choose_device()
         self._data: tuple[Splits, ...] = ()
         seed = self.parameters.get("seed", 0)
         random.seed(seed)
@@ -361,9 +361,9 @@ class Run(Page):
         """
         if data is None and len(self._data) != 1:
             raise NotebookError(
-                "A model is saved with its classes, and the run uses "
-                f"{len(self._data)} data sets: call run.use_data(splits) before "
-                "run.save, and say data=splits where there are several."
+                "A model is saved with its classes, and the run has "
+                f"{len(self._data)} data sets: call run.use_data(splits) with one, or "
+                "say data=splits."
             )
         data = data or self._data[0]
         save_model(

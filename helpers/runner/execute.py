@@ -148,7 +148,7 @@ def _run(
         )
     except RuntimeError as error:
         reason = f"its kernel did not start: {error}"
-        hint = "see what is missing: python -m helpers doctor"
+        hint = "is ipykernel there? pip install -r requirements.txt"
     else:
         return "complete", "", ""
     if status != "failed":

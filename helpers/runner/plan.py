@@ -8,7 +8,7 @@ from typing import Any
 import yaml
 
 from helpers.base.declared import DeclaredNotebook, find_notebooks, resolve
-from helpers.base.errors import ConfigError, NotebookError
+from helpers.base.errors import ConfigError, NotebookError, explained
 from helpers.base.files import notebooks_dir
 from helpers.base.runs import exports_root, load_records, run_command, unfinished_dir
 from helpers.base.schema import OBJECT, each, misfit
@@ -81,12 +81,8 @@ def read_quick_settings() -> dict[str, dict[str, Any]]:
             names unknown ones.
     """
     path = notebooks_dir() / "quick.yaml"
-    try:
+    with explained(ConfigError, f"{path} cannot be read", "Expected YAML."):
         content = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
-    except (OSError, yaml.YAMLError) as error:
-        raise ConfigError(
-            f"The quick settings {path} cannot be read as YAML: {error}"
-        ) from error
     if problem := misfit(content, each(OBJECT)):
         raise ConfigError(
             f"{path} must map each notebook to its parameters, such as "

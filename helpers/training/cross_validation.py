@@ -129,7 +129,7 @@ def deal_folds(
             valid, train = train.share_out(
                 lambda n: [min(max(1, round(watch * n)), n - 1)]
             )
-        own = replace(splits, train=train, valid=valid, test=None)
+        own = replace(splits, train=train, valid=valid, test=None, unlabelled={})
         dealt.append(Fold(own, judged, places))
     return dealt
 

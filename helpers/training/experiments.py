@@ -146,6 +146,8 @@ def run_experiments(
     """
     if seeds < 1:
         raise ConfigError(f"seeds is {seeds}: expected at least 1.")
+    # Each unlabelled image is a view, and would be sent as all of them.
+    splits = replace(splits, unlabelled={})
     return train_points(experiments, [splits] * seeds, folder, jobs, report)
 
 
@@ -157,13 +159,9 @@ def train_points(
     report: Report | None,
 ) -> dict[str, list[Trained]]:
     """As ``run_experiments``, each seed with data of its own."""
-    # Without the unlabelled images: each is a view, and would be sent as all of them.
-    learned = {
-        id(splits): (replace(splits, unlabelled={}), splits.fingerprint())
-        for splits in data
-    }
+    prints = {id(splits): splits.fingerprint() for splits in data}
     points = [
-        (name, experiment, seed, *learned[id(splits)])
+        (name, experiment, seed, splits, prints[id(splits)])
         for name, experiment in experiments.items()
         for seed, splits in enumerate(data)
     ]

@@ -12,7 +12,7 @@ from torch import nn
 
 MODELS = "helpers.models"
 # What every training goes through: normalisation, order, augmentation, loss, optimizer,
-# loop, and how the best epoch is found. What config holds is among the settings.
+# loop, and how the best epoch is found.
 TRAINING = (
     "helpers.data.augment",
     "helpers.data.batches",
@@ -69,7 +69,7 @@ def essence(source: str) -> str:
 
 
 def _classes(model: nn.Module) -> list[type]:
-    """Those of its modules and their bases, in order."""
+    """Of its modules and their bases."""
     return [*dict.fromkeys(k for one in model.modules() for k in type(one).__mro__)]
 
 

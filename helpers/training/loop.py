@@ -180,7 +180,7 @@ class TrainingRun:
                 yield from self.one_epoch()
                 (report or _print)(label, self.history, config.epochs)
         self._leave_weights()
-        # Each holds the run: with them go the data and graphs on a GPU, at once.
+        # They hold the run, its data and its graphs.
         del self.take, self.update
         return self.history
 

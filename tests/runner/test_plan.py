@@ -124,7 +124,7 @@ def test_a_parameter_goes_to_the_notebooks_that_declare_it(
         ("course/01_a: {epochs: fast}", "does not take 'fast'"),
         ("course/01_a: 3", "must map each notebook"),
         ("- course/01_a", "must map each notebook"),
-        ("course/01_a: {", "cannot be read as YAML"),
+        ("course/01_a: {", "quick.yaml cannot be read"),
     ],
 )
 def test_wrong_quick_settings_are_refused(
