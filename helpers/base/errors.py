@@ -5,7 +5,7 @@ prints it without a traceback. Anything else that is raised is a fault of ours a
 its traceback.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from textwrap import shorten
 
@@ -46,6 +46,14 @@ class ExportError(HelpersError):
 
 class WriteError(ExportError, OSError):
     """A full disk, or a place that may not be written to."""
+
+
+def require_known(
+    kind: type[HelpersError], no: str, name: object, known: Iterable[str]
+) -> None:
+    """Raises ``There is no model 'lenet6': known are …`` where ``known`` are others."""
+    if name not in (names := list(known)):
+        raise kind(f"{no} {name!r}: known are {', '.join(names)}.")
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from helpers.base.errors import ConfigError, DataError, WriteError
+from helpers.base.errors import ConfigError, DataError, WriteError, require_known
 from helpers.base.files import data_dir
 from helpers.data.sets import (
     artists,
@@ -192,10 +192,7 @@ CATALOGUE = {data_set.name: data_set for data_set in _ALL}
 
 def find_data_set(name: str) -> DataSet:
     """The entry called ``name``; a DataError lists those there are."""
-    if name not in CATALOGUE:
-        raise DataError(
-            f"There is no data set {name!r}: known are {', '.join(CATALOGUE)}."
-        )
+    require_known(DataError, "There is no data set", name, CATALOGUE)
     return CATALOGUE[name]
 
 
@@ -219,10 +216,7 @@ def load_data(name: str, source: str = "auto", *, size: int | None = None) -> Sp
         ConfigError: the size is not positive, or the set comes in one only.
     """
     data_set = find_data_set(name)
-    if source not in SOURCES:
-        raise DataError(
-            f"There is no data source {source!r}: known are {', '.join(SOURCES)}."
-        )
+    require_known(DataError, "There is no data source", source, SOURCES)
     if size is not None and not (data_set.any_size and size > 0):
         raise ConfigError(
             f"{data_set.title} cannot be had at {size} pixels: expected a positive "

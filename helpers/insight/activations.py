@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from helpers.base.errors import ModelError
+from helpers.base.errors import ModelError, require_known
 from helpers.training.evaluate import evaluation_mode
 
 
@@ -32,11 +32,7 @@ def find_layer(model: nn.Module, layer: str) -> nn.Module:
     """
     modules: dict[str, nn.Module] = dict(model.named_modules())
     del modules[""]
-    if layer not in modules:
-        raise ModelError(
-            f"{type(model).__name__} has no layer {layer!r}: known are "
-            f"{', '.join(modules)}."
-        )
+    require_known(ModelError, f"{type(model).__name__} has no layer", layer, modules)
     return modules[layer]
 
 

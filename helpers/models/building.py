@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor, nn
 
-from helpers.base.errors import ModelError, explained
+from helpers.base.errors import ModelError, explained, require_known
 from helpers.base.tensors import read_tensors
 
 Builder = TypeVar("Builder", bound=Callable[..., nn.Module])
@@ -40,10 +40,7 @@ def create_model(name: str, /, **arguments: Any) -> nn.Module:
     Raises:
         ModelError: the name is unknown, or the arguments do not fit the network.
     """
-    if name not in _BUILDERS:
-        raise ModelError(
-            f"There is no model {name!r}: known are {', '.join(model_names())}."
-        )
+    require_known(ModelError, "There is no model", name, model_names())
     try:
         return _BUILDERS[name](**arguments)
     except ModelError:
@@ -64,10 +61,7 @@ def initialise(model: nn.Module, init: str | None) -> None:
     """
     if init is None:
         return
-    if init not in INITIALISERS:
-        raise ModelError(
-            f"There is no initialisation {init!r}: known are {', '.join(INITIALISERS)}."
-        )
+    require_known(ModelError, "There is no initialisation", init, INITIALISERS)
     for module in model.modules():
         if isinstance(module, (nn.Conv2d, nn.Linear)):
             INITIALISERS[init](module.weight)

@@ -4,7 +4,7 @@ from itertools import pairwise
 
 from torch import Tensor, nn
 
-from helpers.base.errors import ModelError
+from helpers.base.errors import ModelError, require_known
 from helpers.models.building import flat_size, register
 
 
@@ -39,10 +39,8 @@ class OneConvCNN(nn.Module):
         dropout: float = 0.0,
     ) -> None:
         super().__init__()
-        if downsampling not in ("pool", "stride"):
-            raise ModelError(
-                f"downsampling is {downsampling!r}: known are pool, stride."
-            )
+        known = "pool", "stride"
+        require_known(ModelError, "There is no downsampling", downsampling, known)
         stride = 2 if downsampling == "stride" else 1
         padding = kernel_size // 2 if depth > 1 else 0  # else too little is left
         widths = [in_channels, *(filters * 2**index for index in range(depth))]

@@ -11,7 +11,7 @@ import torch
 import torchvision
 from torch import nn
 
-from helpers.base.errors import ModelError, explained
+from helpers.base.errors import ModelError, explained, require_known
 from helpers.base.files import data_dir
 from helpers.models.building import read_file
 
@@ -44,10 +44,7 @@ def load_backbone(name: str, weights: str | None) -> tuple[nn.Module, str]:
         ModelError: the name is unknown; the file is missing, damaged, or of another
             network; or the download fails.
     """
-    if name not in BACKBONES:
-        raise ModelError(
-            f"There is no backbone {name!r}: known are {', '.join(BACKBONES)}."
-        )
+    require_known(ModelError, "There is no backbone", name, BACKBONES)
     network = torchvision.models.get_model(name, weights=None)
     label = "random"
     if weights and weights != "random":
@@ -119,11 +116,8 @@ def features(network: nn.Module, layer: str) -> nn.Sequential:
             convolved = False
         if convolved:
             ends[f"conv{convolutions}"] = len(chain)
-    if layer not in ends:
-        raise ModelError(
-            f"{type(network).__name__} has no layer {layer!r} to end at: known are "
-            f"{', '.join(ends)}."
-        )
+    no = f"{type(network).__name__} cannot end at layer"
+    require_known(ModelError, no, layer, ends)
     return chain[: ends[layer]]
 
 

@@ -18,6 +18,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from helpers.base.errors import ModelError, require_known
 from helpers.models.building import initialise, register
 
 POOLINGS = {"max": nn.MaxPool2d, "average": nn.AvgPool2d}
@@ -79,6 +80,7 @@ class StrokePool(nn.Module):
     def __init__(self, channels: int, pooling: str, *, blur: bool) -> None:
         super().__init__()
         stride = 1 if blur else 2
+        require_known(ModelError, "There is no pooling", pooling, POOLINGS)
         self.pool = POOLINGS[pooling](2, stride)
         binomial = torch.tensor([1.0, 2.0, 1.0]).log().repeat(channels, 1)
         self.weights = nn.Parameter(binomial) if blur else None

@@ -13,7 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from helpers.base.errors import ConfigError
+from helpers.base.errors import ConfigError, require_known
 from helpers.base.estimate import Estimate, estimate, unit_of
 from helpers.base.record import summarize
 from helpers.data.splits import Split, Splits
@@ -270,9 +270,8 @@ class Study:
         self._out.table(table, file_name(self.name, kind), caption=caption)
 
     def _require(self, metric: str) -> None:
-        if metric not in self.metrics:
-            known = ", ".join(self.metrics)
-            raise ConfigError(f"{self.name} has no metric {metric!r}: it has {known}.")
+        no = f"{self.name} has no metric"
+        require_known(ConfigError, no, metric, self.metrics)
 
 
 class CrossStudy(Study):

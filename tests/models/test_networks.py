@@ -113,3 +113,7 @@ def test_unknown_names_and_arguments_are_refused() -> None:
         create_model("lenet6", num_classes=2)
     with pytest.raises(ModelError, match="depth"):
         create_model("lenet5", num_classes=2, depth=3)
+    with pytest.raises(ModelError, match="no pooling 'avg': known are max, average"):
+        create_model("stroke_net", num_classes=2, pooling="avg")
+    with pytest.raises(ModelError, match="no downsampling 'pad': known are pool, str"):
+        create_model("one_conv", num_classes=2, image_size=64, downsampling="pad")

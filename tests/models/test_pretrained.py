@@ -268,7 +268,7 @@ def test_conv4_of_alexnet_is_what_follows_its_relu() -> None:
     assert part[-2] is network.features[8]
     assert [type(module) for module in part].count(nn.Conv2d) == 4
     known = r"known are features\.0, features, conv1, .*, avgpool\."
-    with pytest.raises(ModelError, match=f"has no layer 'conv6' to end at: {known}"):
+    with pytest.raises(ModelError, match=f"cannot end at layer 'conv6': {known}"):
         features(network, "conv6")
 
 
