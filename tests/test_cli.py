@@ -180,7 +180,7 @@ def test_what_is_missing_is_listed_line_by_line() -> None:
 
 def test_an_unknown_assignment_is_refused(call: Call) -> None:
     assert call("submit", "nothing").stderr.startswith(
-        "error: There is no assignment 'nothing' to hand in. Known: "
+        "error: There is no assignment 'nothing': known are "
     )
 
 

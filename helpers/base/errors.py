@@ -53,7 +53,7 @@ def require_known(
 ) -> None:
     """Raises ``There is no model 'lenet6': known are …`` where ``known`` are others."""
     if name not in (names := list(known)):
-        raise kind(f"{no} {name!r}: known are {', '.join(names)}.")
+        raise kind(f"{no} {name!r}: known are {', '.join(names) or 'none'}.")
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from helpers.base.environment import commit
-from helpers.base.errors import ExportError
+from helpers.base.errors import ExportError, require_known
 from helpers.base.runs import exports_root
 from helpers.export.pages import write_export
 from helpers.handin.authors import Team, read_team
@@ -44,11 +44,8 @@ def submit(assignment: str, *, draft: bool = False, quick: bool = False) -> Subm
     Raises:
         ExportError: the assignment is unknown, or one of its runs is damaged.
     """
-    if assignment not in COURSES:
-        raise ExportError(
-            f"There is no assignment {assignment!r} to hand in. Known: "
-            f"{', '.join(COURSES)}."
-        )
+    no = "There is no assignment"
+    require_known(ExportError, no, assignment, COURSES)
     team, course, exports = read_team(), COURSES[assignment], exports_root(quick=quick)
     gathered = [gather(part, exports, team) for part in course.parts]
     missing = ["the real runs: these are quick ones"] if quick else []

@@ -9,7 +9,7 @@ import torch
 from captum.attr import LayerAttribution, LayerGradCam, Saliency
 from torch import Tensor, nn
 
-from helpers.base.errors import ModelError
+from helpers.base.errors import ModelError, require_known
 from helpers.insight.activations import (
     activations,
     device_of,
@@ -127,12 +127,10 @@ class _Scores(nn.Module):
         self.model = model
         self.heads = heads_of(model)
         self.head = target[0] if isinstance(target, tuple) else target
-        known = self.heads.factors if self.heads else {}
-        if isinstance(self.head, str) and self.head not in known:
-            has = f"known are {', '.join(known)}" if known else "it has a single head"
-            raise ModelError(
-                f"{type(model).__name__} has no head {self.head!r}: {has}."
-            )
+        if isinstance(self.head, str):
+            known = self.heads.factors if self.heads else ()
+            no = f"{type(model).__name__} has no head"
+            require_known(ModelError, no, self.head, known)
 
     def forward(self, images: Tensor) -> Tensor:
         outputs = self.model(images)

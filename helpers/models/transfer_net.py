@@ -124,7 +124,8 @@ class TransferNet(nn.Module):
     """``FeatureNet`` and ``FeatureClassifier`` as one network.
 
     ``features`` and ``head`` also work apart: the head can be trained on features that
-    were computed once. Images are normalised with ``features.mean`` and ``.std``.
+    were computed once. Images are normalised with ``features.mean`` and ``.std``, of a
+    saved network with those of its ``SavedModel``.
 
     Args:
         in_channels: 3, or 1 for gray images, which all three input channels then see.

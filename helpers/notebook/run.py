@@ -111,7 +111,7 @@ class Run(Page):
         self._data: tuple[Splits, ...] = ()
         seed = self.parameters.get("seed", 0)
         random.seed(seed)
-        np.random.seed(seed)  # noqa: NPY002  # libraries draw from the global generator
+        np.random.seed(seed % 2**32)  # noqa: NPY002  # what libraries draw from
         torch.manual_seed(seed)
         use_style()
         environment = _environment(self.device)

@@ -8,7 +8,7 @@ from typing import Any
 import yaml
 
 from helpers.base.declared import DeclaredNotebook, find_notebooks, resolve
-from helpers.base.errors import ConfigError, NotebookError, explained
+from helpers.base.errors import ConfigError, NotebookError, explained, require_known
 from helpers.base.files import notebooks_dir
 from helpers.base.runs import exports_root, load_records, run_command, unfinished_dir
 from helpers.base.schema import OBJECT, each, misfit
@@ -107,11 +107,9 @@ def _check_known(
     if len(notebooks) == 1:
         notebooks[0].parse(parameters)  # its error names the notebook's parameters
     declared = {name for notebook in notebooks for name in notebook.parameters}
-    if unknown := [name for name in parameters if name not in declared]:
-        raise ConfigError(
-            f"None of these notebooks has a parameter {unknown[0]}. Known: "
-            f"{', '.join(sorted(declared)) or 'none'}."
-        )
+    no = "None of these notebooks has a parameter"
+    for name in parameters:
+        require_known(ConfigError, no, name, sorted(declared))
 
 
 def _check_needs(jobs: Mapping[str, Job]) -> None:

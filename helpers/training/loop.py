@@ -19,7 +19,7 @@ from torchvision.transforms import v2
 from helpers.base.errors import ConfigError, DivergedError
 from helpers.data.batches import Batches
 from helpers.data.splits import Splits
-from helpers.models.heads import class_logits
+from helpers.models.heads import class_logits, heads_of
 from helpers.training.checkpoint import read_checkpoint, resuming, write_checkpoint
 from helpers.training.config import TrainConfig, changed
 from helpers.training.device import choose_arithmetic, choose_device
@@ -92,6 +92,9 @@ class TrainingRun:
         self.forward: Callable[[Tensor], Tensor] = self.model
         if is_compiled(config, self.device, len(splits.train)):
             self.forward = compiled(self.model)
+        heads, factors = heads_of(self.model), splits.factors
+        if heads and factors and [*heads.factors.items()] != [*factors.items()]:
+            raise ConfigError(f"heads are {heads.factors}, not {factors}, in order.")
         self.classes = torch.arange(len(splits.classes), device=self.device)
         self._load(splits)
         self.objective = make_objective(self.model, config).to(self.device)

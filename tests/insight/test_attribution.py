@@ -243,7 +243,7 @@ def test_layers_without_places_are_refused_with_those_that_have_them(
         (True, 6, "no class 6: there are 6"),
         (False, 4, "no class 4: there are 4"),
         (False, -1, "no class -1"),
-        (False, "color", "a single head"),
+        (False, "color", "no head 'color': known are none"),
     ],
 )
 def test_unknown_targets_are_refused(

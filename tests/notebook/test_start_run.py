@@ -204,6 +204,7 @@ def test_every_generator_is_seeded() -> None:
         return torch.rand(1).item(), np.random.rand()  # noqa: NPY002
 
     assert draw(1) == draw(1) != draw(2)
+    assert draw(-1) != draw(1)
 
 
 def test_results_are_summarised_and_written_at_once() -> None:
@@ -283,7 +284,7 @@ def test_a_run_on_two_sets_is_as_real_as_both_are() -> None:
     }
     run.ask("1", "any", 1.0, at_least=0.5)
     assert verdicts(run) == ["not judged"]
-    with pytest.raises(NotebookError, match="uses 2 data sets"):
+    with pytest.raises(NotebookError, match="has 2 data sets"):
         run.save(make_point())
     run.save(make_point(), data=real, name="model_toy")
     run.finish()

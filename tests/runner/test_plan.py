@@ -102,7 +102,7 @@ def test_a_parameter_goes_to_the_notebooks_that_declare_it(
     assert [job.parameters for job in plan] == [{"epochs": 2}, {}]
     with pytest.raises(
         ConfigError,
-        match=r"None of these notebooks has a parameter epoch\. Known: epochs\.",
+        match=r"None of these notebooks has a parameter 'epoch': known are epochs\.",
     ):
         make_plan(parameters={"epoch": "2"})
     with pytest.raises(

@@ -127,6 +127,15 @@ def test_a_multi_head_network_is_trained_and_judged_head_by_head(
     assert joint.loss == pytest.approx(both, rel=1e-3)
 
 
+def test_heads_in_another_order_than_the_labels_are_refused(
+    quadrants: Splits, tmp_path: Path
+) -> None:
+    turned = dict(reversed(quadrants.factors.items()))
+    experiment = Experiment("multi_head_cnn", TrainConfig(epochs=1), {"heads": turned})
+    with pytest.raises(ConfigError, match=r"heads are .*, not .*, in order"):
+        run_experiments({"heads": experiment}, quadrants, seeds=1, folder=tmp_path)
+
+
 def test_learned_weights_are_resumed_with_the_rest(
     quadrants: Splits, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
