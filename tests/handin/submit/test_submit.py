@@ -461,7 +461,7 @@ def test_pages_side_by_side_lead_to_each_other(
 
 def test_an_unknown_assignment_lists_the_known_ones() -> None:
     with pytest.raises(
-        ExportError, match="Known: caltech101, cifar10, lines, artists_faces, clipart"
+        ExportError, match="known are caltech101, cifar10, lines, artists_faces, clip"
     ):
         submit("mnist")
 
