@@ -14,7 +14,7 @@ class History:
     """One row per epoch: epoch (from 1), lr, seconds (by the clock, also where others
     train beside it), loss and accuracy on each split.
 
-    The training loss is the one that is minimised, the others are cross-entropy. With
+    The training loss is what is minimised, less ``l1``; others are cross-entropy. With
     several heads these are about the combined classes, and ``valid_loss_<head>``,
     ``valid_accuracy_<head>`` and ``weight_<head>`` (of its loss) stand beside them.
 
