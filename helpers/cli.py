@@ -26,7 +26,9 @@ class _Commands(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
-        except HelpersError as error:
+        except BrokenPipeError:
+            raise
+        except (HelpersError, OSError) as error:
             click.echo(f"error: {' '.join(str(error).split())}", err=True)
             ctx.exit(1)
 
@@ -47,13 +49,6 @@ some_names = click.argument("names", nargs=-1, required=True)
 output_option = click.option(
     "-o", "--output", required=True, type=FILE, help="The file to write."
 )
-formats_option = click.option(
-    "--formats",
-    default="html,pdf",
-    show_default=True,
-    type=click.Choice(("html", "pdf", "html,pdf")),
-    help="The documents to make.",
-)
 quick_option = flag("--quick", help="The quick runs in exports/quick, not the others.")
 
 
@@ -68,6 +63,11 @@ def main() -> None:
     A NAME is an assignment (caltech101) or one of its notebooks (caltech101/01_lenet5,
     or 01_lenet5).
     """
+    # A machine that is shut down or a terminal that is closed: end as after Ctrl-C.
+    for name in {"SIGTERM", "SIGHUP"} & set(dir(signal)):
+        number = getattr(signal, name)
+        if signal.getsignal(number) != signal.SIG_IGN:  # as nohup has it
+            signal.signal(number, signal.default_int_handler)
 
 
 @main.command("list")
@@ -157,14 +157,12 @@ def data_check(names: Sequence[str]) -> None:
     help="Train on a Ray cluster: auto, local or HOST:PORT (CLUSTER.md).",
 )
 @flag("--whole", help="With --ray: send whole notebooks, not the points they train.")
-@formats_option
 @flag("--no-export", help="Make no documents.")
 def run(
     names: Sequence[str],
     *,
     ray: str | None,
     no_export: bool,
-    formats: str,
     **options: Any,
 ) -> None:
     """Run notebooks (all, or NAMES) and export them.
@@ -183,12 +181,7 @@ def run(
             pass
     elif options["whole"]:
         raise click.UsageError("--whole needs --ray: which cluster?")
-    # A machine that is shut down or a terminal that is closed: end as after Ctrl-C.
-    for name in {"SIGTERM", "SIGHUP"} & set(dir(signal)):
-        number = getattr(signal, name)
-        if signal.getsignal(number) != signal.SIG_IGN:  # as nohup has it
-            signal.signal(number, signal.default_int_handler)
-    export = None if no_export else partial(export_notebook, formats=formats.split(","))
+    export = None if no_export else export_notebook
     outcomes = run_notebooks(names, export=export, **options)
     click.echo(f"\n{report(outcomes)}")
     sys.exit(not all(outcome.ok for outcome in outcomes))
@@ -196,9 +189,8 @@ def run(
 
 @main.command()
 @any_names
-@formats_option
 @quick_option
-def export(names: Sequence[str], *, formats: str, quick: bool) -> None:
+def export(names: Sequence[str], *, quick: bool) -> None:
     """Export executed notebooks again.
 
     NAMES may also be paths of .ipynb files; without NAMES: every run there is.
@@ -206,7 +198,7 @@ def export(names: Sequence[str], *, formats: str, quick: bool) -> None:
     from helpers.export.pages import export_notebook
 
     for path in executed_notebooks(names, quick=quick):
-        for file in export_notebook(path, formats=formats.split(",")):
+        for file in export_notebook(path):
             click.echo(file)
 
 

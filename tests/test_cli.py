@@ -43,7 +43,7 @@ def notebooks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         nbformat.v4.new_code_cell("1 / 0"),
     ]
     nbformat.write(nbformat.v4.new_notebook(cells=cells), folder / "course/01_a.ipynb")
-    for module in ("base.declared", "runner.plan", "handin.reference"):
+    for module in ("base.declared", "base.runs", "runner.plan", "handin.reference"):
         monkeypatch.setattr(f"helpers.{module}.notebooks_dir", lambda: folder)
     for module in ("reference", "gallery"):
         place = f"helpers.handin.{module}.REFERENCE"
@@ -255,8 +255,6 @@ def test_run_refuses_what_it_does_not_know(
         ["run", "-p", "=2"],
         ["run", "--jobs", "0"],
         ["run", "--minutes", "0"],
-        ["run", "--formats", "docx"],
-        ["export", "--formats", ""],
         ["predict", "model.pt"],
         ["data", "fetch"],
         ["no-such"],
@@ -286,21 +284,6 @@ def test_export_takes_names_and_paths(
             0,
             f"{executed.with_suffix('.html')}\n{executed.with_suffix('.pdf')}\n",
         )
-
-
-def test_only_the_documents_that_are_asked_for_are_made(
-    call: Call, tmp_path: Path, notebooks: Path
-) -> None:
-    path = notebooks / "course/01_a.ipynb"
-    result = call("export", path, "--formats", "html")
-    assert result.stdout == f"{path.with_suffix('.html')}\n"
-    assert not path.with_suffix(".pdf").exists()
-    notebook = nbformat.read(path, as_version=4)
-    notebook.cells[-1].source = FINISH
-    nbformat.write(notebook, path)
-    assert call("run", "01_a", "--formats", "html").exit_code == 0
-    left = {file.name for file in (tmp_path / "exports/course/01_a").iterdir()}
-    assert left == {"metrics.json", "notebook.html", "notebook.ipynb", "run.log"}
 
 
 def test_predict_reports_one_line(call: Call, tmp_path: Path) -> None:

@@ -74,10 +74,11 @@ class DeclaredNotebook:
                     f"Notebook {self.name} has no parameter {name}. Its parameters: "
                     f"{', '.join(known) or 'none'}."
                 )
-        return {
-            name: parse_value(self.parameters[name], value)
-            for name, value in values.items()
-        }
+        parsed = {n: parse_value(self.parameters[n], v) for n, v in values.items()}
+        for name in filter(_amount, parsed):
+            if (value := parsed[name]) is not None and value < 1:
+                raise ConfigError(f"{name} is {value}: expected at least 1.")
+        return parsed
 
     def reductions(self, values: Mapping[str, Any]) -> list[str]:
         """The parameters that make the experiment smaller than by default: fewer
@@ -86,8 +87,8 @@ class DeclaredNotebook:
         return [
             name
             for name, parameter in self.parameters.items()
-            if (name == "size" or name.rpartition("_")[2] in AMOUNTS)
-            and values.get(name) is not None  # None is no limit
+            if _amount(name)
+            and isinstance(values.get(name), int | float)  # None is no limit
             and (parameter.default is None or values[name] < parameter.default)
         ]
 
@@ -101,6 +102,10 @@ def find_notebooks() -> list[DeclaredNotebook]:
         except NotebookError as error:
             found.append(DeclaredNotebook(_name(path), path, fault=str(error)))
     return found
+
+
+def _amount(name: str) -> bool:
+    return name == "size" or name.rpartition("_")[2] in AMOUNTS
 
 
 def _name(path: Path) -> str:

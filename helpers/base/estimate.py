@@ -62,8 +62,8 @@ class Estimate:
     def _digits(self, mean: float, half: float) -> int:
         rounded = {
             "seconds": mean >= 10,
-            "number": mean >= 1000 or mean.is_integer(),
-            "count": mean.is_integer() and not half,
+            "number": mean >= 1000 or mean % 1 == 0,
+            "count": mean % 1 == 0 and not half,
         }
         usual = {"nats": 2, "number": 3}.get(self.unit, 1)
         digits = 0 if rounded.get(self.unit) else usual

@@ -54,7 +54,8 @@ def side_by_side(
 def print_anything() -> None:
     """Has ``?`` printed for a character that the terminal or file cannot hold."""
     for stream in (sys.stdout, sys.stderr):
-        stream.reconfigure(errors="replace")  # type: ignore[union-attr]
+        if stream:  # none, where it is closed
+            stream.reconfigure(errors="replace")  # type: ignore[union-attr]
 
 
 def this_process() -> dict[str, Any]:

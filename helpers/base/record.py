@@ -25,7 +25,7 @@ VERDICTS = (
     "contradicted",
     "not judged",
 )
-AGAIN = "Move its folder away, and run its notebook again."
+AGAIN = "Move it away, and run its notebook again or `git checkout` it."
 Status = Literal["running", "complete", "failed", "killed", "timeout", "interrupted"]
 _HALF = {"type": ["number", "null"], "minimum": 0}
 _BOUND = {"type": ["number", "null"]}

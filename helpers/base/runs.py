@@ -7,15 +7,17 @@ exports/README.md says.
 import os
 import shutil
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from pathlib import Path
 
-from helpers.base.declared import find_notebooks, resolve
+from helpers.base.declared import find_notebooks, read_checked_in, resolve
 from helpers.base.errors import NotebookError
-from helpers.base.files import ROOT, exports_dir, write_atomic
+from helpers.base.files import ROOT, exports_dir, notebooks_dir, write_atomic
 from helpers.base.record import RunRecord
 
 GIVEN = "CNN_RUN_FOLDER"  # the folder that the runner gives to the kernel
 REFERENCE = ROOT / "exports" / "reference"  # of real runs that count, kept in git
+FREE = {"source", "jobs", "backbone", "layer", "weights"}
 TRIAL, LESSER, QUICK = "trial", "lesser", "quick"
 
 
@@ -57,20 +59,21 @@ def place(folder: Path, root: Path, name: str) -> Path:
     """Moves a finished run to its place below ``root``, and says where that is.
 
     What was there before goes, unless it is worth more: a run on real data more than
-    one on drawn images, the whole experiment more than a reduced one, one with its
-    networks more than one without.
+    one on drawn images, the whole experiment more than a reduced one, the notebook's
+    own values more than others, one with its networks more than one without.
     """
     target = root / name
     if root.name != QUICK and _worth(target) > _worth(folder):
         target = root / LESSER / name
-    if target == folder:  # its last cell was run twice
+    target = target.resolve()  # a link may lead to another disk
+    if target == folder.resolve():  # its last cell was run twice
         return folder
     target.parent.mkdir(parents=True, exist_ok=True)
     old = folder.with_name(f"{folder.name}.old")
     shutil.rmtree(old, ignore_errors=True)
     if target.exists():
-        target.rename(old)
-    folder.rename(target)
+        shutil.move(target, old)
+    shutil.move(folder, target)
     shutil.rmtree(old, ignore_errors=True)
     return target
 
@@ -144,13 +147,31 @@ def _complete(folder: Path) -> RunRecord | None:
     return record if record and record.status == "complete" else None
 
 
-def _worth(folder: Path) -> tuple[bool, bool, bool]:
-    """Whether a run is complete and a result, whole, and with its networks."""
+def other_values(record: RunRecord) -> list[str]:
+    """The parameters that make a run neither the notebook's own experiment nor a
+    reduced form of it.
+    """
+    declared = read_checked_in(notebooks_dir() / f"{record.notebook}.ipynb")
+    own = {name: parameter.default for name, parameter in declared.parameters.items()}
+    # A run from before a default was raised is smaller as well, but does not say so.
+    reduced = set(record.reduced).intersection(declared.reductions(record.parameters))
+    return [
+        name
+        for name in sorted({*own, *record.parameters} - FREE - reduced)
+        if record.parameters.get(name, ...) != own.get(name, ...)
+    ]
+
+
+def _worth(folder: Path) -> tuple[bool, ...]:
+    """Whether a run is complete and a result, whole, as written, with its networks."""
     record = _complete(folder)
     if not record:
-        return False, False, False
+        return (False,)
     result = not (record.drawn or record.untrained)
-    return result, not record.reduced, any(folder.glob("*.pt"))
+    own = True
+    with suppress(NotebookError):  # it may be gone
+        own = not other_values(record)
+    return result, not record.reduced, own, any(folder.glob("*.pt"))
 
 
 def _saved_in_jupyterlab(name: str, notebook: Path) -> Path:

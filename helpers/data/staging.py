@@ -9,6 +9,7 @@ from tempfile import TemporaryDirectory
 from typing import TypeVar
 
 from helpers.base.errors import DataError, HelpersError
+from helpers.base.files import writing
 
 MAX_RATIO, ALWAYS_ALLOWED = 100, 64 << 20  # unpacked; pictures hardly get smaller
 Member = TypeVar("Member", zipfile.ZipInfo, tarfile.TarInfo)
@@ -20,10 +21,9 @@ def staged(folder: Path) -> Iterator[Path]:
 
     When another process was faster, its folder stays: both were to hold the same.
 
-    Raises:
-        DataError: the disk is full or not writable.
+    Raises as ``writing``.
     """
-    try:
+    with writing(folder):
         folder.parent.mkdir(parents=True, exist_ok=True)
         with _beside(folder) as temporary:
             made = Path(temporary) / folder.name
@@ -34,11 +34,6 @@ def staged(folder: Path) -> Iterator[Path]:
             except OSError:
                 if not folder.exists():  # else another process came first
                     raise
-    except OSError as error:
-        raise DataError(
-            f"{folder} could not be written ({error}); nothing half-made was left "
-            "there. Free some space, or set CNN_DATA to a folder on another disk."
-        ) from error
 
 
 def is_clutter(name: str) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,7 +13,7 @@ if TYPE_CHECKING:
     from nbformat import NotebookNode
 
 
-def export_notebook(path: Path, formats: Sequence[str] = ("html", "pdf")) -> list[Path]:
+def export_notebook(path: Path) -> list[Path]:
     """Writes a notebook, with whatever outputs it has, as page and PDF beside it.
 
     Raises:
@@ -26,11 +25,10 @@ def export_notebook(path: Path, formats: Sequence[str] = ("html", "pdf")) -> lis
     from helpers.export.typst import html_to_pdf  # noqa: PLC0415
 
     html = notebook_to_html(notebook, path)
-    files = [path.with_suffix(f".{name}") for name in formats]
-    for file in files:
-        pdf = file.suffix == ".pdf"
-        write_export(file, html_to_pdf(html) if pdf else html.encode())
-    return files
+    made = {".html": html.encode(), ".pdf": html_to_pdf(html)}
+    for suffix, content in made.items():
+        write_export(path.with_suffix(suffix), content)
+    return [path.with_suffix(suffix) for suffix in made]
 
 
 def read_notebook(path: Path) -> NotebookNode:

@@ -1,5 +1,6 @@
 """What goes into one archive: taken from the runs and looked at, faults listed."""
 
+import re
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,12 +11,11 @@ import yaml
 from helpers.base.errors import ModelError
 from helpers.base.files import ROOT, notebooks_dir
 from helpers.base.record import RunRecord
-from helpers.base.runs import QUICK, load_records, run_command
+from helpers.base.runs import QUICK, load_records, other_values, run_command
 from helpers.export.pages import read_notebook
 from helpers.handin.authors import Team
 from helpers.handin.caveats import caveats_of
 from helpers.handin.courses import Part
-from helpers.handin.reference import other_values
 from helpers.handin.report import make_report, read_pdf, signed
 from helpers.runner.plan import read_quick_settings
 
@@ -176,7 +176,8 @@ def _add_report(found: Gathered, exports: Path, team: Team) -> Iterator[str]:
     found.files[part.report] = pdf
     pages, author = read_pdf(pdf)
     names = ", ".join(author["name"] for author in team.authors)
-    if part.paper and author != names:
+    # pandoc sets quotes and dashes its own way.
+    if part.paper and re.findall(r"\w+", author) != re.findall(r"\w+", names):
         yield f"{part.report} names {author or 'nobody'}, hand-in.toml {names}: {again}"
     least, most = part.pages or (1, 1000)
     if not least <= pages <= most:

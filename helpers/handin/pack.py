@@ -4,7 +4,7 @@ import zipfile
 from pathlib import Path
 
 from helpers.base.declared import find_notebooks
-from helpers.base.errors import ExportError, explained
+from helpers.base.errors import ExportError
 from helpers.base.files import write_atomic, writing
 from helpers.base.record import RunRecord
 from helpers.base.runs import exports_root, load_records, place
@@ -23,7 +23,9 @@ def pack_results(path: Path, *, models: bool = False) -> list[str]:
     parts = PARTS if models else PARTS - {".pt"}
     with (
         write_atomic(path) as temporary,
-        zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as archive,
+        zipfile.ZipFile(
+            temporary, "w", zipfile.ZIP_DEFLATED, strict_timestamps=False
+        ) as archive,
     ):
         for name in names:
             for file in sorted((root / name).rglob("*")):
@@ -40,13 +42,10 @@ def unpack_results(path: Path) -> list[Path]:
             notebooks that are known here; or the disk is full.
     """
     root = exports_root(quick=False)
-    advice = "Expected what `python -m helpers results pack` writes."
     with writing(root):
         root.mkdir(parents=True, exist_ok=True)
         with unpacked(path, beside=root / path.name) as folder:
-            with explained(ExportError, f"{path} was not unpacked", advice):
-                names = _check(folder)
-            return [place(folder / name, root, name) for name in names]
+            return [place(folder / name, root, name) for name in _check(folder)]
 
 
 def _check(folder: Path) -> list[str]:

@@ -16,7 +16,7 @@ from helpers.base.declared import read_checked_in
 from helpers.base.errors import ExportError
 from helpers.base.files import ROOT, exports_dir, notebooks_dir
 from helpers.base.record import RunRecord
-from helpers.base.runs import REFERENCE, run_command
+from helpers.base.runs import REFERENCE, other_values, run_command
 from helpers.base.terminal import say
 from helpers.export.pages import read_notebook, write_export
 from helpers.handin.caveats import own_caveats
@@ -24,7 +24,6 @@ from helpers.handin.courses import PREDICTIONS
 
 # Neither of the first two changes what is trained; of the others, the table of results
 # says which pretrained network was at hand.
-FREE = {"source", "jobs", "backbone", "layer", "weights"}
 LOCAL_PATH = re.compile(rf'"(?:/|[^"]*{re.escape(str(ROOT))})[^"]*"')
 MOST_BYTES = 600_000  # of a page
 THUMBNAIL = 480  # pixels along the figure's longer side
@@ -65,21 +64,6 @@ def save_reference(record: RunRecord) -> Path:
         write_export(path.with_name(PREDICTIONS), predictions.read_bytes())
     record.save(path)
     return path
-
-
-def other_values(record: RunRecord) -> list[str]:
-    """The parameters that make a run neither the notebook's own experiment nor a
-    reduced form of it.
-    """
-    declared = read_checked_in(notebooks_dir() / f"{record.notebook}.ipynb")
-    own = {name: parameter.default for name, parameter in declared.parameters.items()}
-    # A run from before a default was raised is smaller as well, but does not say so.
-    reduced = set(record.reduced).intersection(declared.reductions(record.parameters))
-    return [
-        name
-        for name in sorted({*own, *record.parameters} - FREE - reduced)
-        if record.parameters.get(name, ...) != own.get(name, ...)
-    ]
 
 
 def _faults(record: RunRecord) -> Iterator[str]:

@@ -2,7 +2,6 @@
 to a named one.
 """
 
-import re
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +23,6 @@ HALVES = ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
 # evaluation mode: a batch's statistics would undo what was learned.
 FOLDED = "b56ae799"
 WRAPPERS = ("state_dict", "model", "model_state_dict")
-PREFIX = re.compile(r"^(?:module\.|_orig_mod\.)+|\b_orig_mod\.")
 
 
 def load_backbone(name: str, weights: str | None) -> tuple[nn.Module, str]:
@@ -70,17 +68,9 @@ def load_backbone(name: str, weights: str | None) -> tuple[nn.Module, str]:
 
 
 def _plain_state(content: Any) -> Any:
-    """The state dict of the network itself: out of a checkpoint that holds it as
-    ``state_dict`` or ``model``, without the prefixes of DDP and ``torch.compile``.
-    """
-    while isinstance(content, dict):
-        wrapped = [
-            content[key] for key in WRAPPERS if isinstance(content.get(key), dict)
-        ]
-        if not wrapped:
-            return {PREFIX.sub("", str(name)): w for name, w in content.items()}
-        content = wrapped[0]
-    return content
+    """The state dict, out of a checkpoint that holds it under one of ``WRAPPERS``."""
+    held = content.get if isinstance(content, dict) else {}.get
+    return next(filter(None, map(held, WRAPPERS)), content)
 
 
 def features(network: nn.Module, layer: str) -> nn.Sequential:

@@ -136,7 +136,7 @@ def _run(
     ready: Sequence[Job],
     start: Callable[..., list[Outcome]],
 ) -> list[Outcome]:
-    busy = "another process is running it (if none is, delete {})"
+    busy = "another process is running it (if none is, move {} away)"
     why = {
         j.name: busy.format(j.folder) if is_running(j) else j.notebook.fault
         for j in ready

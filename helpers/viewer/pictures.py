@@ -101,6 +101,8 @@ def write_picture(
             f"{output} is no picture that can be written: name a {', '.join(SUFFIXES)} "
             "file."
         )
+    if output == options.get("image"):
+        raise ExportError(f"{output} is the image itself: name another file.")
     mpl.use("Agg")  # there may be no screen
     use_style()
     path = find_model(model, quick=quick)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from PIL import Image
 from torch import Tensor
 
 from helpers.base.errors import DataError, ExportError
@@ -63,8 +64,10 @@ def predict_images(
 
     Raises:
         ModelError: as ``find_model`` and ``read_image``.
-        DataError: there are no images, or two have the same identifier.
+        DataError: there are no images, two have one identifier, or ``besides`` is one.
     """
+    if besides and besides.suffix.lower() in Image.registered_extensions():
+        raise DataError(f"{besides} would be an image: name a text file.")
     files = [images]
     if images.is_dir():
         own = besides and besides.resolve()

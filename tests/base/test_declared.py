@@ -71,6 +71,9 @@ def test_unknown_parameters_are_an_error_that_lists_the_known_ones(
         match=r"no parameter epoch\. Its parameters: epochs \(int\), rate \(float\)",
     ):
         notebook.parse({"epoch": "2"})
+    for name in ("epochs", "limit"):
+        with pytest.raises(ConfigError, match=f"{name} is 0: expected at least 1"):
+            notebook.parse({name: "0"})
 
 
 @pytest.mark.parametrize(

@@ -58,6 +58,18 @@ def test_a_file_where_a_folder_should_be_is_named(tmp_path: Path) -> None:
         pass
 
 
+@pytest.mark.parametrize("name", ["pipe", "folder", "."])
+def test_what_is_no_file_is_not_written_over(tmp_path: Path, name: str) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "folder").mkdir()
+    with (
+        pytest.raises(WriteError, match=r"no file is there.*See what is in the way"),
+        write_atomic(tmp_path / name),
+    ):
+        pass
+    assert (tmp_path / "pipe").is_fifo()
+
+
 def test_trouble_with_another_file_is_not_mistaken_for_it(tmp_path: Path) -> None:
     elsewhere = PermissionError(errno.EACCES, "denied", "/elsewhere/source")
     with pytest.raises(PermissionError) as caught, write_atomic(tmp_path / "a"):

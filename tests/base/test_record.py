@@ -217,7 +217,7 @@ def test_what_is_no_record_is_refused_in_one_sentence(
     ) as e:
         RunRecord.load(path)
     assert len(str(e.value)) < 600 + len(str(path))
-    assert str(e.value).endswith("Move its folder away, and run its notebook again.")
+    assert str(e.value).endswith("run its notebook again or `git checkout` it.")
 
 
 @pytest.mark.parametrize("depth", [900, 200_000])

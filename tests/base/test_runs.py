@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import nbformat
 import pytest
 
 from helpers.base.errors import ExportError
@@ -49,6 +50,35 @@ def test_a_run_that_is_in_its_place_stays_there(tmp_path: Path) -> None:
     for _ in range(2):
         assert place(there, tmp_path, NAME) == there
     assert (there / "model.pt").is_file()
+
+
+def test_an_exercise_does_not_replace_the_notebooks_own_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "notebooks"
+    monkeypatch.setattr("helpers.base.runs.notebooks_dir", lambda: folder)
+    cell = nbformat.v4.new_code_cell("lr: float = 0.1", id="a")
+    cell.metadata.tags = ["parameters"]
+    path = folder / f"{NAME}.ipynb"
+    path.parent.mkdir(parents=True)
+    nbformat.write(nbformat.v4.new_notebook(cells=[cell]), path)
+    for lr, where in ((5.0, ""), (0.1, ""), (3.0, "lesser"), (0.1, "")):
+        made = make_run(unfinished(tmp_path, NAME))
+        RunRecord(NAME, "complete", {"source": "real"}, {"lr": lr}).save(
+            made / "metrics.json"
+        )
+        assert place(made, tmp_path, NAME) == tmp_path / where / NAME
+
+
+def test_a_run_folder_may_be_a_link(tmp_path: Path) -> None:
+    (tmp_path / "disk/01").mkdir(parents=True)
+    (tmp_path / NAME).parent.mkdir()
+    (tmp_path / NAME).symlink_to(tmp_path / "disk/01")
+    for _ in range(2):
+        place(make_run(unfinished(tmp_path, NAME)), tmp_path, NAME)
+        assert (tmp_path / "disk/01/model.pt").is_file()
+        assert (tmp_path / NAME).is_symlink()
+    assert not list((tmp_path / ".unfinished").rglob("*.old"))
 
 
 def test_a_run_that_has_not_ended_is_in_nobodys_way(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from official import official_archive, write_cifar10, write_mnist
 
-from helpers.base.errors import DataError
+from helpers.base.errors import DataError, WriteError
 from helpers.base.files import data_dir
 from helpers.data import download
 from helpers.data.catalogue import CATALOGUE, load_data
@@ -186,7 +186,7 @@ def test_a_full_disk_leaves_nothing_but_the_download(
 
     with monkeypatch.context() as patch:
         patch.setattr(caltech101, "_shrink", shrink)
-        with pytest.raises(DataError, match=r"could not be written .*No space left"):
+        with pytest.raises(WriteError, match=r"cannot be written .*No space left"):
             fetch("caltech101")
     assert left_behind() == []
     fetch("caltech101")

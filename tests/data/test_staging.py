@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from helpers.base.errors import DataError
+from helpers.base.errors import WriteError
 from helpers.data.staging import staged
 
 
@@ -32,7 +32,7 @@ def test_a_failure_leaves_nothing(tmp_path: Path, failure: BaseException) -> Non
 
 def test_a_full_disk_is_explained_and_leaves_nothing(tmp_path: Path) -> None:
     with (
-        pytest.raises(DataError, match=r"set could not be written \(.*No space left"),
+        pytest.raises(WriteError, match=r"set cannot be written \(.*No space left"),
         staged(tmp_path / "set"),
     ):
         raise OSError(errno.ENOSPC, "No space left on device")
@@ -42,7 +42,7 @@ def test_a_full_disk_is_explained_and_leaves_nothing(tmp_path: Path) -> None:
 def test_the_data_folder_cannot_be_made(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with (
-        pytest.raises(DataError, match="could not be written"),
+        pytest.raises(WriteError, match="cannot be written"),
         staged(tmp_path / "file" / "set"),
     ):
         pass

@@ -451,4 +451,4 @@ def test_a_notebook_with_a_byte_order_mark_is_read(tmp_path: Path) -> None:
     path = tmp_path / "marked.ipynb"
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell("# T")])
     path.write_text(nbformat.writes(notebook), encoding="utf-8-sig")
-    assert export_notebook(path, formats=["html"]) == [path.with_suffix(".html")]
+    assert export_notebook(path)[0] == path.with_suffix(".html")

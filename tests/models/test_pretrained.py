@@ -92,18 +92,11 @@ def test_files_that_are_not_there_or_hold_no_weights(squeezenet_state: State) ->
         load_backbone("vgg19", "random")
 
 
-@pytest.mark.parametrize(
-    "prefix", ["", "module.", "_orig_mod.", "_orig_mod.module.", "module._orig_mod."]
-)
-@pytest.mark.parametrize(
-    "keys", [[], ["state_dict"], ["model"], ["model", "state_dict"]]
-)
-def test_weights_are_taken_out_of_checkpoints_of_ddp_and_compile(
-    squeezenet_state: State, prefix: str, keys: list[str]
+@pytest.mark.parametrize("key", ["state_dict", "model", "model_state_dict"])
+def test_weights_are_taken_out_of_checkpoints(
+    squeezenet_state: State, key: str
 ) -> None:
-    content: Any = {prefix + name: w for name, w in squeezenet_state.items()}
-    for key in keys:
-        content = {key: content, "epoch": 3}
+    content: Any = {"epoch": 3, key: squeezenet_state}
     network, _ = load_backbone("squeezenet1_1", str(saved(content)))
     for name, weights in network.state_dict().items():
         assert torch.equal(weights, squeezenet_state[name])

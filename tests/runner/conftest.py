@@ -27,7 +27,7 @@ def notebooks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "notebooks"
     folder.mkdir()
     (folder / "quick.yaml").write_text("{}")
-    for module in ("base.declared", "runner.plan"):
+    for module in ("base.declared", "base.runs", "runner.plan"):
         monkeypatch.setattr(f"helpers.{module}.notebooks_dir", lambda: folder)
     return folder
 

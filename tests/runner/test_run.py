@@ -403,7 +403,7 @@ def test_a_damaged_record_stops_the_run_that_would_replace_it(
     record.write_text("{")
     [outcome] = run_notebooks()
     assert outcome.status == "failed"
-    assert "Move its folder away, and run" in outcome.reason
+    assert "Move it away, and run" in outcome.reason
     assert record.read_text() == "{"
     [outcome] = run_notebooks(quick=True)
     assert outcome.ok
@@ -434,6 +434,6 @@ def test_a_notebook_that_another_process_runs_is_left_alone(
     RunRecord("course/01_a").save(record)  # by this process, which lives
     [outcome] = run_notebooks()
     assert (outcome.status, outcome.ok) == ("skipped", False)
-    busy = f"another process is running it (if none is, delete {record.parent})"
+    busy = f"another process is running it (if none is, move {record.parent} away)"
     assert outcome.reason == busy
     assert record.is_file()

@@ -120,6 +120,10 @@ def test_the_output_is_none_of_the_images(
     for output in (Path("labels.csv"), images / "labels.csv"):
         predict_images(str(model), images, besides=output).write(output)
         assert len(output.read_text().splitlines()) == 4
+    before = (images / "10.png").read_bytes()
+    result = predicted(str(model), images, "-o", images / "10.png")
+    assert (result.exit_code, result.output.count("would be an image")) == (1, 1)
+    assert (images / "10.png").read_bytes() == before
 
 
 def predicted(*arguments: object) -> Result:

@@ -93,6 +93,7 @@ def test_other_formats_go_by_the_suffix(
         ),
         (["model.pt", "-o", "a.png"], "cannot be read as an image"),
         (["-o", "a.gif"], "name a .png, .pdf, .svg file"),
+        (["photo.png", "-o", "photo.png"], "is the image itself"),
         (["-o", "photo.png/a.png"], "cannot be written"),
     ],
 )
