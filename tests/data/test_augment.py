@@ -162,7 +162,7 @@ def test_erasing_leaves_the_rest_alone(images: Tensor) -> None:
         ({"rotate": -1}, "rotate must be bigger than or equal to 0, but is -1"),
         ({"scale": math.nan}, "scale must be a finite number, not nan"),
         ({"erase": "0.5"}, "erase must be number, but is '0.5'"),
-        ({"crop": 1.5}, "crop must be integer, but is 1.5"),
+        ({"crop": 1.5}, "crop must be a whole number, not 1.5"),
         ({"padding": "wrap"}, "padding must be one of .*zeros.*, but is 'wrap'"),
     ],
 )

@@ -24,7 +24,7 @@ def notebooks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """
     folder = tmp_path / "notebooks"
     folder.mkdir()
-    for module in ("base.declared", "handin.reference"):
+    for module in ("base.declared", "base.runs", "handin.reference"):
         monkeypatch.setattr(f"helpers.{module}.notebooks_dir", lambda: folder)
     return folder
 
