@@ -17,6 +17,8 @@ from helpers.base.record import RunRecord
 
 GIVEN = "CNN_RUN_FOLDER"  # the folder that the runner gives to the kernel
 REFERENCE = ROOT / "exports" / "reference"  # of real runs that count, kept in git
+# The first two change nothing that is trained; of the others, the table of results
+# says which pretrained network was at hand.
 FREE = {"source", "jobs", "backbone", "layer", "weights"}
 TRIAL, LESSER, QUICK = "trial", "lesser", "quick"
 
@@ -166,7 +168,7 @@ def _worth(folder: Path) -> tuple[bool, ...]:
     """Whether a run is complete and a result, whole, as written, with its networks."""
     record = _complete(folder)
     if not record:
-        return (False,)
+        return (False,) * 4
     result = not (record.drawn or record.untrained)
     own = True
     with suppress(NotebookError):  # it may be gone

@@ -22,8 +22,6 @@ from helpers.export.pages import read_notebook, write_export
 from helpers.handin.caveats import own_caveats
 from helpers.handin.courses import PREDICTIONS
 
-# Neither of the first two changes what is trained; of the others, the table of results
-# says which pretrained network was at hand.
 LOCAL_PATH = re.compile(rf'"(?:/|[^"]*{re.escape(str(ROOT))})[^"]*"')
 MOST_BYTES = 600_000  # of a page
 THUMBNAIL = 480  # pixels along the figure's longer side
