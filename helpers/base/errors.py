@@ -64,6 +64,8 @@ def explained(kind: type[HelpersError], what: str, advice: str) -> Iterator[None
     """
     try:
         yield
+    except WriteError:
+        raise
     except Exception as error:
         why = shorten(str(error) or repr(error), 400, placeholder=" …")
         raise kind(f"{what} ({why}). {advice}") from error

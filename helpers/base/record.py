@@ -206,7 +206,9 @@ class RunRecord:
         return json.dumps(kept, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 
-def summarize(values: Iterable[float], over: str = "seeds") -> dict[str, Any]:
+def summarize(
+    values: Iterable[float], over: str = "seeds", shared: float = 0.0
+) -> dict[str, Any]:
     """The mean of several values and how sure it is, as a record keeps it.
 
     Returns:
@@ -215,7 +217,7 @@ def summarize(values: Iterable[float], over: str = "seeds") -> dict[str, Any]:
         ``over``, where they are not of seeds.
     """
     numbers = [float(value) for value in values]
-    found = estimate(numbers, over=over)
+    found = estimate(numbers, over=over, shared=shared)
     std = statistics.stdev(numbers) if len(numbers) > 1 else 0.0
     summary = {"mean": found.mean, "std": std, "ci95": found.ci95, "values": numbers}
     return summary if over == "seeds" else summary | {"over": over}

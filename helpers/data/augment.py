@@ -37,7 +37,7 @@ class Augment:
         translate: largest translation along each axis, as a fraction of the side.
         crop: largest translation in whole pixels: a random crop after padding.
         shear: largest shear along x either way, in degrees.
-        elastic: standard deviation of a smooth random displacement of every pixel, as a
+        elastic: standard deviation of a smooth random displacement, at its nodes, as a
             fraction of the side (Simard, Steinkraus and Platt 2003).
         padding: what comes in from outside: ``zeros`` (the mean colour, since images
             are normalised), ``border`` or ``reflection``.

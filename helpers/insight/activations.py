@@ -63,7 +63,7 @@ def capture(
     Args:
         model: any network; it is left as it was.
         layers: names as ``named_modules`` gives them.
-        before_relu: of an ``nn.ReLU`` take the input in place of the output.
+        before_relu: of a ReLU take the input in place of the output.
     """
     found = _Captured(model)
     modules = {layer: find_layer(model, layer) for layer in layers}
@@ -76,7 +76,7 @@ def capture(
     with ExitStack() as stack:
         stack.enter_context(evaluation_mode(model))
         for layer, module in modules.items():
-            early = before_relu and isinstance(module, nn.ReLU)
+            early = before_relu and isinstance(module, (nn.ReLU, nn.ReLU6))
             when = "forward_pre" if early else "forward"
             hook = getattr(module, f"register_{when}_hook")
             stack.callback(hook(partial(keep, layer)).remove)

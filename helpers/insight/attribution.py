@@ -157,5 +157,5 @@ def _check_maps(model: nn.Module, images: Tensor, layer: str) -> None:
     others = ", ".join(name for name in shapes if has_positions(shapes[name]))
     raise ModelError(
         f"Layer {layer!r} has no map of several positions, so there is no place in the "
-        f"image to show: choose {others}."
+        f"image to show: choose {others or 'saliency'}."
     )

@@ -87,7 +87,9 @@ class ReceptiveField:
         return replace(self, size=end - start, start=start, seen=seen)
 
 
-def receptive_field(model: nn.Module, layer: str, image_size: int) -> ReceptiveField:
+def receptive_field(
+    model: nn.Module, layer: str, image_size: int, channels: int = 3
+) -> ReceptiveField:
     """The receptive field of a layer or block, at its last use in a pass.
 
     The forward pass is followed operation by operation. Convolutions and pooling with
@@ -98,7 +100,8 @@ def receptive_field(model: nn.Module, layer: str, image_size: int) -> ReceptiveF
     Raises:
         ModelError: the model has no such layer, or the forward pass does not reach it.
     """
-    images = torch.zeros(1, 3, image_size, image_size, device=device_of(model))
+    shape = 1, channels, image_size, image_size
+    images = torch.zeros(shape, device=device_of(model))
     fields = WeakTensorKeyDictionary()
     fields[images] = ReceptiveField(1, 1, 0, units=image_size, seen=(0, image_size))
     with torch.no_grad(), capture(model, [layer]) as outputs, _Trace(fields):
@@ -149,7 +152,9 @@ def _after(
     return field.window(*window[0], units)
 
 
-def gradient_footprint(model: nn.Module, layer: str, image_size: int) -> Tensor:
+def gradient_footprint(
+    model: nn.Module, layer: str, image_size: int, channels: int = 3
+) -> Tensor:
     """How much each pixel matters to the middle unit of a layer's map: the gradient at
     a copy of the network in which nothing hides a path.
 
@@ -163,7 +168,8 @@ def gradient_footprint(model: nn.Module, layer: str, image_size: int) -> Tensor:
     linear = copy.deepcopy(model).to("cpu", torch.float32)
     _open_all_paths(linear)
     # Close to zero, where ReLU6 and its like are not yet saturated.
-    images = torch.full((1, 3, image_size, image_size), 1e-6, requires_grad=True)
+    shape = 1, channels, image_size, image_size
+    images = torch.full(shape, 1e-6, requires_grad=True)
     with torch.enable_grad(), capture(linear, [layer]) as outputs:
         linear(images)
     output = outputs[layer]  # (1, maps, h, w) or (1, units)

@@ -100,12 +100,12 @@ class Page:
         """Shows training images and their classes, some ``without`` being shown."""
         hidden = torch.tensor([name in without for name in splits.classes])
         kept = splits.train.subset((~hidden[splits.train.labels]).nonzero().flatten())
-        shown = kept.take(count, seed=seed)
+        shown = kept.take(min(count, len(kept)), seed=seed)
         titles = [splits.classes[label] for label in shown.labels]
         self.figure(
             plot_image_grid(shown.images, titles=titles, columns=columns),
             name,
-            alt=f"{count} training images of {splits.name} with their classes",
+            alt=f"{len(shown)} training images of {splits.name} with their classes",
         )
 
     def show_class_counts(self, splits: Splits) -> None:

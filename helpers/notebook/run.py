@@ -290,12 +290,21 @@ class Run(Page):
             self._keep(row, study.summaries())
         return Comparison(name, studies, self, groups=groups)
 
-    def record(self, model: str, *, over: str = "seeds", **metrics: ArrayLike) -> None:
+    def record(
+        self,
+        model: str,
+        *,
+        over: str = "seeds",
+        shared: float = 0.0,
+        **metrics: ArrayLike,
+    ) -> None:
         """Keeps results of a model that no study has measured, and writes them at once:
         ``run.record("cnn", valid_accuracy=[0.84, 0.85])``, one value for each of
-        ``over``.
+        ``over``; ``shared`` as of ``estimate``.
         """
-        found = {m: summarize(np.atleast_1d(v), over) for m, v in metrics.items()}
+        found = {
+            m: summarize(np.atleast_1d(v), over, shared) for m, v in metrics.items()
+        }
         self._keep(model, found)
 
     def ask(

@@ -66,7 +66,7 @@ def plot_class_accuracy(
         quantity: what the values are.
     """
     known = pd.Series(accuracy.tolist(), [*map(plain, classes)]).dropna()
-    shown = known.sort_index().sort_values(kind="stable")[:15]
+    shown = known.sort_index().nsmallest(15)
     ax = new_axes(PAGE_WIDTH, 0.8 + 0.2 * len(shown))
     bars = ax.barh(shown.index, shown, color=COLORS[0], height=0.7)
     percents = [f"{100 * value:.0f}" for value in shown]

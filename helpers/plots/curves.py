@@ -178,6 +178,7 @@ def plot_sweep(
     *,
     quantity: str,
     chance: float,
+    shared: float = 0.0,
     ax: Axes | None = None,
 ) -> Axes:
     """Accuracy on several splits by a setting: means with 95 % t-intervals.
@@ -187,11 +188,12 @@ def plot_sweep(
             value in ascending order: shares (0–1), one per seed.
         quantity: what the setting is.
         chance: what guessing reaches, marked by a horizontal line.
+        shared: as of ``estimate``.
         ax: where to draw; None makes axes.
     """
     ax = ax or new_axes(5.0, 3.0)
     for split, response in curves.items():
-        found = [estimate(values) for values in response.values()]
+        found = [estimate(values, shared=shared) for values in response.values()]
         ax.errorbar(
             list(response),
             [one.mean for one in found],

@@ -125,8 +125,8 @@ def run_experiments(
     A finished point is taken from ``folder`` the next time; one that was interrupted
     goes on from its checkpoint; one that another process trains is waited for. What
     has other data, settings, code of network, augmentation, loss or loop, other first
-    weights, or is trained in other arithmetic (of a GPU or CPU, its precision,
-    compiled) is another point.
+    weights, or is trained in other arithmetic (another PyTorch, of a GPU or CPU, its
+    precision, compiled) is another point.
 
     Args:
         experiments: by name.
@@ -221,6 +221,7 @@ def _train(
     model = experiment.build(splits, seed)
     settings = {
         "version": VERSION,
+        "torch": torch.__version__,
         "model": experiment.model,
         "arguments": experiment.model_arguments(splits),
         "data": data,

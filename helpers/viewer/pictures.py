@@ -101,7 +101,8 @@ def write_picture(
             f"{output} is no picture that can be written: name a {', '.join(SUFFIXES)} "
             "file."
         )
-    if output == options.get("image"):
+    image = options.get("image")
+    if image and output.resolve() == image.resolve():
         raise ExportError(f"{output} is the image itself: name another file.")
     mpl.use("Agg")  # there may be no screen
     use_style()
