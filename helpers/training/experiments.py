@@ -221,7 +221,7 @@ def _train(
     model = experiment.build(splits, seed)
     settings = {
         "version": VERSION,
-        "torch": torch.__version__,
+        "torch": str(torch.__version__),
         "model": experiment.model,
         "arguments": experiment.model_arguments(splits),
         "data": data,
