@@ -156,14 +156,9 @@ def data_check(names: Sequence[str]) -> None:
     metavar="ADDRESS",
     help="Train on a Ray cluster: auto, local or HOST:PORT (CLUSTER.md).",
 )
-@flag("--whole", help="With --ray: send whole notebooks, not the points they train.")
 @flag("--no-export", help="Make no documents.")
 def run(
-    names: Sequence[str],
-    *,
-    ray: str | None,
-    no_export: bool,
-    **options: Any,
+    names: Sequence[str], *, ray: str | None, no_export: bool, **options: Any
 ) -> None:
     """Run notebooks (all, or NAMES) and export them.
 
@@ -179,8 +174,6 @@ def run(
 
         with connected():  # or else say why not, before anything runs
             pass
-    elif options["whole"]:
-        raise click.UsageError("--whole needs --ray: which cluster?")
     export = None if no_export else export_notebook
     outcomes = run_notebooks(names, export=export, **options)
     click.echo(f"\n{report(outcomes)}")
@@ -340,9 +333,9 @@ def results(*, quick: bool, write: bool) -> None:
         click.echo(f"written: README.md, RESULTS.md, {write_gallery(kept=True)}")
         return
     records = load_records(exports_root(quick=quick))
-    if not records and not quick:
-        records, kept = collect_reference(), "kept in exports/reference are:"
-        click.echo(f"note: nothing was run here; {kept}", err=True)
+    if not records and not quick and (records := collect_reference()):
+        note = "note: nothing was run here; kept in exports/reference are:"
+        click.echo(note, err=True)
     if not records:
         option = " --quick" if quick else ""
         raise ExportError(f"There are no results yet: python -m helpers run{option}")

@@ -28,7 +28,7 @@ def commit() -> str:
 def git(folder: Path, *command: str) -> bytes:
     """What git answers in a folder; nothing where it cannot."""
     try:
-        done = subprocess.run(["git", *command], cwd=folder, capture_output=True)  # noqa: PLW1510, S603, S607
+        done = subprocess.run(["git", *command], cwd=folder, capture_output=True)  # noqa: PLW1510
     except OSError:
         return b""
     return b"" if done.returncode else done.stdout

@@ -83,6 +83,8 @@ class Estimate:
 
 def exact(value: float, unit: Unit | None = None) -> Estimate:
     """A number without chance in it: counted, or computed."""
+    if not math.isfinite(value):
+        raise ConfigError(f"A result needs a finite number, not {value}.")
     usual: Unit = "count" if float(value).is_integer() else "number"
     return Estimate(float(value), 0.0, unit=unit or usual, over="")
 
@@ -117,14 +119,14 @@ def estimate(
     mean, count = statistics.fmean(numbers), len(numbers)
     if count == 1:
         return Estimate(mean, None, 1, unit, over)
-    from scipy.special import stdtrit  # noqa: PLC0415  # the command line starts fast
+    from scipy.special import stdtrit  # the command line starts fast
 
     quantile = float(stdtrit(count - 1, (1 + level) / 2))
     half = quantile * statistics.stdev(numbers) * math.sqrt(1 / count + shared)
     return Estimate(mean, half, count, unit, over)
 
 
-def welch(one: Estimate, other: Estimate, unit: Unit) -> Estimate:
+def unpaired(one: Estimate, other: Estimate, unit: Unit) -> Estimate:
     """How far one mean lies above another that has nothing in common with it."""
     ci95 = None
     if one.ci95 is not None and other.ci95 is not None:
@@ -172,5 +174,5 @@ def judge(
     if high < least or most < low:
         return "contradicted"
     # What was counted has no interval that could hold the bound: reaching it is enough.
-    exactly = not found.over and least <= found.mean <= most
+    exactly = not found.over and least <= found.mean <= most and (least or found.mean)
     return "supported" if exactly else "not shown"

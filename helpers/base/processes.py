@@ -31,7 +31,7 @@ def side_by_side(
     Raises:
         HelpersError: one of these processes was killed.
     """
-    from joblib import Parallel, delayed  # noqa: PLC0415  # half a second
+    from joblib import Parallel, delayed  # half a second
 
     workers = {"initializer": _start_worker, "initargs": (os.getpid(),)}
     calls = (delayed(call)(*values) for values in arguments)

@@ -28,7 +28,6 @@ VERDICTS = (
 AGAIN = "Move it away, and run its notebook again or `git checkout` it."
 Status = Literal["running", "complete", "failed", "killed", "timeout", "interrupted"]
 _HALF = {"type": ["number", "null"], "minimum": 0}
-_BOUND = {"type": ["number", "null"]}
 _ESTIMATE = {"mean": NUMBER, "ci95": _HALF, "count": SIZE, "over": TEXT}
 _SUMMARY = {"mean": NUMBER, "std": NUMBER, "ci95": _HALF, "values": many(NUMBER, 1)}
 _FINDING = {
@@ -54,7 +53,7 @@ SCHEMA = fields(
         "parameters": OBJECT,
         "results": each(each(fields(_SUMMARY, {"over": TEXT}, more=True))),
         "findings": many(
-            fields(_FINDING, {"at_least": _BOUND, "at_most": _BOUND}, more=True)
+            fields(_FINDING, {"at_least": NUMBER, "at_most": NUMBER}, more=True)
         ),
         "environment": OBJECT,
         "seconds": NUMBER | {"minimum": 0},
@@ -122,7 +121,7 @@ class RunRecord:
         if not record or problem:
             raise ExportError(f"{path} is of another version: {problem}. {AGAIN}")
         if record.status == "running" and not lives(record.process):
-            record.status, record.error = "interrupted", "its process was killed"
+            record.status, record.error = "interrupted", "its process has ended"
         return record
 
     def values(self, model: str, metric: str) -> list[float]:
@@ -177,7 +176,9 @@ class RunRecord:
         taken: list[float] = [
             seconds for one in dict.fromkeys(map(tuple, lists)) for seconds in one
         ]
-        return max(self.seconds, sum(taken) / max(min(self.jobs, len(taken)), 1))
+        jobs = -1 if "cluster" in self.environment else self.jobs
+        jobs = min(jobs, len(taken)) if jobs > 0 else len(taken)
+        return max(self.seconds, sum(taken) / max(jobs, 1))
 
     @property
     def reduction(self) -> str:

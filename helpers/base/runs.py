@@ -11,7 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from helpers.base.declared import find_notebooks, read_checked_in, resolve
-from helpers.base.errors import NotebookError
+from helpers.base.errors import ExportError, NotebookError
 from helpers.base.files import ROOT, exports_dir, notebooks_dir, write_atomic
 from helpers.base.record import RunRecord
 
@@ -38,15 +38,27 @@ def unfinished_dir(root: Path, name: str) -> Path:
     return root / ".unfinished" / name
 
 
+def busy(folder: Path) -> str:
+    """Says so where another process fills a run folder."""
+    with suppress(ExportError):  # there is no record
+        run = RunRecord.load(folder / "metrics.json")
+        if run.status == "running" and run.process.get("pid") != os.getpid():
+            return f"another process is running it (if none is, move {folder} away)"
+    return ""
+
+
 def unfinished(root: Path, name: str) -> Path:
     """That folder, emptied for a new run, to be moved by ``place``.
 
     Raises:
-        ExportError: the record of the run that it would replace cannot be read.
+        ExportError: the record of the run that it would replace cannot be read, or
+            another process is at work there.
     """
-    if root.name != QUICK:
+    if root != exports_root(quick=True):
         _complete(root / name)
     folder = unfinished_dir(root, name)
+    if why := busy(folder):
+        raise ExportError(f"{name}: {why}.")
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     return folder
@@ -65,17 +77,19 @@ def place(folder: Path, root: Path, name: str) -> Path:
     own values more than others, one with its networks more than one without.
     """
     target = root / name
-    if root.name != QUICK and _worth(target) > _worth(folder):
+    if root != exports_root(quick=True) and _worth(target) > _worth(folder):
         target = root / LESSER / name
     target = target.resolve()  # a link may lead to another disk
     if target == folder.resolve():  # its last cell was run twice
         return folder
     target.parent.mkdir(parents=True, exist_ok=True)
-    old = folder.with_name(f"{folder.name}.old")
-    shutil.rmtree(old, ignore_errors=True)
+    new, old = (target.with_name(f".{target.name}.{what}") for what in ("new", "old"))
+    for left in (new, old):
+        shutil.rmtree(left, ignore_errors=True)
+    shutil.move(folder, new)  # file by file, where that is another disk
     if target.exists():
-        shutil.move(target, old)
-    shutil.move(folder, target)
+        target.rename(old)
+    new.rename(target)
     shutil.rmtree(old, ignore_errors=True)
     return target
 
@@ -91,7 +105,8 @@ def find_run(name: str, *, source: str | None = None) -> Path:
     kinds = ("",) if GIVEN in os.environ else ("", TRIAL, LESSER, QUICK)
     places = [root / kind / name for kind in kinds]
     found = {place: run for place in places if (run := _complete(place))}
-    fit = [place for place, run in found.items() if run.data.get("source") == source]
+    wanted = source or "real"
+    fit = [path for path, run in found.items() if run.data.get("source") == wanted]
     return [*fit, *found, *places][0]
 
 

@@ -117,7 +117,7 @@ _ALL = (
         archives={
             "https://data.caltech.edu/records/mzrjq-6wc02/files/caltech-101.zip": (
                 "331234750fc7f77520e50d9565e8b6907b03565e30320da1401130db08c61f91"
-            ),
+            )
         },
     ),
     DataSet(
@@ -132,7 +132,7 @@ _ALL = (
         archives={
             "https://www.cs.toronto.edu/~kriz/cifar-10-python.tar.gz": (
                 "6d958be074577803d12ecdefd02955f39262c83c16fe9348329d7fe0b5c001ce"
-            ),
+            )
         },
     ),
     DataSet(

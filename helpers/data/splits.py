@@ -74,10 +74,7 @@ class Split:
         return self.subset(chosen.sort().values)
 
     def share_out(
-        self,
-        counts: Callable[[int], Sequence[int]],
-        *,
-        groups: Tensor | None = None,
+        self, counts: Callable[[int], Sequence[int]], *, groups: Tensor | None = None
     ) -> list[Split]:
         """Deals the images of each class out into parts, by ids alone.
 

@@ -61,7 +61,7 @@ def notebook_to_html(notebook: NotebookNode, path: Path) -> str:
         ExportError: an image file is not there, or outside the notebook's folder.
     """
     folder = path.resolve().parent
-    exporter = TemplateExporter(  # type: ignore[no-untyped-call]
+    exporter = TemplateExporter(
         template_name="cnn_html",
         template_extension=".html.j2",
         extra_template_basedirs=[str(TEMPLATES)],

@@ -27,8 +27,7 @@ TOLERANCE = 5.0  # points that a line may stick out: under two millimetres are n
 ERROR = re.compile(r"^(?:\./)?paper\.tex:\d+: .+|^! .+", re.MULTILINE)
 PAGES = re.compile(r"^Output written on .*?\((\d+) pages?", re.MULTILINE)
 OVERFULL = re.compile(
-    r"^Overfull \\hbox \(([\d.]+)pt too wide\).*?( at lines? [\d-]+)?$",
-    re.MULTILINE,
+    r"^Overfull \\hbox \(([\d.]+)pt too wide\).*?( at lines? [\d-]+)?$", re.MULTILINE
 )
 # What else TeX only notes, and what it means.
 FAULTS = {
@@ -100,7 +99,7 @@ def _latex(folder: Path) -> str:
 
 
 def _call(folder: Path, *command: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(  # the programs are our own choice  # noqa: S603
+    return subprocess.run(
         command,
         cwd=folder,
         env=os.environ | SETTINGS,

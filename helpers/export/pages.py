@@ -21,8 +21,8 @@ def export_notebook(path: Path) -> list[Path]:
             cannot be written to.
     """
     notebook = read_notebook(path)
-    from helpers.export.html import notebook_to_html  # noqa: PLC0415
-    from helpers.export.typst import html_to_pdf  # noqa: PLC0415
+    from helpers.export.html import notebook_to_html
+    from helpers.export.typst import html_to_pdf
 
     html = notebook_to_html(notebook, path)
     made = {".html": html.encode(), ".pdf": html_to_pdf(html)}
@@ -33,7 +33,7 @@ def export_notebook(path: Path) -> list[Path]:
 
 def read_notebook(path: Path) -> NotebookNode:
     """Reads a notebook and checks its form."""
-    import nbformat  # noqa: PLC0415
+    import nbformat
 
     if not path.is_file():
         raise ExportError(f"There is no notebook {path}.")
@@ -42,8 +42,8 @@ def read_notebook(path: Path) -> NotebookNode:
         content = json.loads(path.read_text(encoding="utf-8-sig"))
         # A half of a surrogate pair can be written in JSON, and in no page.
         text = json.dumps(content, ensure_ascii=False).encode(errors="replace")
-        read = nbformat.reader.reads(text.decode())  # type: ignore[no-untyped-call]
-        notebook: NotebookNode = nbformat.convert(read, 4)  # type: ignore[no-untyped-call]
+        read = nbformat.reader.reads(text.decode())
+        notebook: NotebookNode = nbformat.convert(read, 4)
         # What a later version knows, such as ids of cells, does no harm in an older.
         nbformat.validate(notebook, relax_add_props=True)
     return notebook

@@ -41,10 +41,10 @@ def markdown_of(cell: NotebookNode) -> str:
 
 def pandoc(*arguments: str | Path, text: str, folder: Path | None = None) -> str:
     """What pandoc makes of a text, called with ``arguments`` in a ``folder``."""
-    import pypandoc  # noqa: PLC0415
+    import pypandoc
 
     try:
-        done = subprocess.run(  # noqa: S603
+        done = subprocess.run(
             [pypandoc.get_pandoc_path(), *map(str, arguments)],
             input=text,
             capture_output=True,

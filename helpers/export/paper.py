@@ -17,18 +17,8 @@ from nbformat import NotebookNode
 from helpers.base.errors import ExportError
 from helpers.export.latex import faults_of, set_with_latex
 from helpers.export.marks import LEFT_OUT, is_left_out, labelled_text, marks_for_latex
-from helpers.export.pages import (
-    outputs_of,
-    read_notebook,
-    source_folders,
-    write_export,
-)
-from helpers.export.pandoc import (
-    PAPER_MARKDOWN,
-    TEMPLATES,
-    find_bibliography,
-    pandoc,
-)
+from helpers.export.pages import outputs_of, read_notebook, source_folders, write_export
+from helpers.export.pandoc import PAPER_MARKDOWN, TEMPLATES, find_bibliography, pandoc
 
 EXAMPLE = '{"bibliography": "….bib", "pages": [6, 8]}'
 KEYS = {"bibliography", "pages"}

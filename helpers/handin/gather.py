@@ -72,6 +72,8 @@ def gather(part: Part, exports: Path, team: Team) -> Gathered:
                 found.missing.append(f"{name}: {text} {real}")
             else:
                 found.notes.append(f"{name}: {text}")
+        if other := own[name].replaced:
+            found.notes.append(f"{name}: {other}")
         if changed := other_values(own[name]):
             values = ", ".join(changed)
             found.notes.append(f"{name}: not the notebook's own values of {values}")
@@ -201,5 +203,5 @@ def _cleared(path: Path) -> bytes:
 def _written(notebook: Any) -> bytes:
     import nbformat
 
-    text = nbformat.writes(notebook)  # type: ignore[no-untyped-call]
+    text = nbformat.writes(notebook)
     return f"{text}\n".encode()

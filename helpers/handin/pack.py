@@ -11,6 +11,7 @@ from helpers.base.runs import exports_root, load_records, place
 from helpers.data.staging import unpacked
 
 PARTS = {".json", ".ipynb", ".html", ".pdf", ".png", ".csv", ".txt", ".log", ".pt"}
+PARTS |= {".tex", ".sty", ".bib"}  # of a paper
 
 
 def pack_results(path: Path, *, models: bool = False) -> list[str]:

@@ -50,6 +50,8 @@ def save_reference(record: RunRecord) -> Path:
         )
     path, run = REFERENCE / f"{record.notebook}.json", exports_dir() / record.notebook
     source = run / "notebook.ipynb"
+    for suffix in (".html", ".pdf", ".png"):  # of an earlier run
+        path.with_suffix(suffix).unlink(missing_ok=True)
     if source.is_file() and "facescrub" not in record.data.get("name", ""):
         _keep_pages(source, path)
         declared = read_checked_in(notebooks_dir() / f"{record.notebook}.ipynb")
@@ -70,6 +72,9 @@ def _faults(record: RunRecord) -> Iterator[str]:
             yield text.rstrip(".")
     if changed := other_values(record):
         yield f"it did not run with the notebook's own values of {', '.join(changed)}"
+    kept = REFERENCE / f"{record.notebook}.json"
+    if record.reduced and kept.is_file() and not RunRecord.load(kept).reduced:
+        yield f"{kept} is of a whole run, this one is reduced: {record.reduction}"
     if local := LOCAL_PATH.search(json.dumps(record.content(), ensure_ascii=False)):
         yield f"it holds the path {local[0]}, which is of this machine only"
 

@@ -151,8 +151,6 @@ def _emphasised(verdict: str) -> str:
     return verdict.replace(name, f"**{name}**") if name in EMPHASISED else verdict
 
 
-def _by_assignment(
-    records: Mapping[str, RunRecord],
-) -> dict[str, dict[str, RunRecord]]:
+def _by_assignment(records: Mapping[str, RunRecord]) -> dict[str, dict[str, RunRecord]]:
     groups = groupby(records, lambda name: name.partition("/")[0])
     return {assignment: {n: records[n] for n in names} for assignment, names in groups}

@@ -10,13 +10,7 @@ from torch import Tensor, nn
 
 from helpers.base.errors import ModelError
 from helpers.models.building import register
-from helpers.models.pretrained import (
-    FOLDED,
-    HALVES,
-    IMAGENET,
-    features,
-    load_backbone,
-)
+from helpers.models.pretrained import FOLDED, HALVES, IMAGENET, features, load_backbone
 
 
 class FeatureNet(nn.Module):

@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from helpers.base.errors import NotebookError
-from helpers.base.estimate import Estimate, estimate, welch
+from helpers.base.estimate import Estimate, estimate, unpaired
 from helpers.base.files import ROOT
 from helpers.base.record import FINDING, RunRecord, finding_rows
 from helpers.base.runs import find_run, load_records, run_command
@@ -26,14 +26,14 @@ class Reports(dict[str, RunRecord]):
         """How far one result lies above another: notebook, model and metric of each.
 
         Paired where both have the same number of seeds in the same notebook, else by
-        Welch's interval of the difference of two means.
+        both intervals, added in squares.
         """
         first, second = (self[of].estimate(*what) for of, *what in (one, other))
         unit = "points" if first.unit == "percent" else first.unit
         own, its = self[one[0]].values(*one[1:]), self[other[0]].values(*other[1:])
         if one[0] == other[0] and len(own) == len(its) and first.over == "seeds":
             return estimate([a - b for a, b in zip(own, its, strict=True)], unit)
-        return welch(first, second, unit)
+        return unpaired(first, second, unit)
 
     def findings(self, *notebooks: str) -> pd.DataFrame:
         """What was asked of these notebooks and what they claim."""

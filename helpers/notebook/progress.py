@@ -65,7 +65,7 @@ class Live:
     """
 
     def __init__(self, points: int, epochs: int, jobs: int) -> None:
-        self._points, self._epochs, self._jobs = points, epochs, jobs
+        self._points, self._epochs, self._jobs = points, epochs, max(jobs, 1)
         self._heard: dict[str, tuple[History, int]] = {}
         self._last = ""
         self._next = 0.0

@@ -25,14 +25,7 @@ from helpers.base.errors import ConfigError, DivergedError, NotebookError
 from helpers.base.estimate import Estimate, estimate, exact, judge
 from helpers.base.files import exports_dir, notebooks_dir
 from helpers.base.record import RunRecord, summarize
-from helpers.base.runs import (
-    GIVEN,
-    TRIAL,
-    kind_of,
-    place,
-    unfinished,
-    work_dir,
-)
+from helpers.base.runs import GIVEN, TRIAL, kind_of, place, unfinished, work_dir
 from helpers.base.terminal import say
 from helpers.data.splits import Splits
 from helpers.models.saved import SavedModel, find_model, load_model, save_model
@@ -84,7 +77,7 @@ def start_run(name: str) -> Run:
     values = {key: p.default for key, p in declared.parameters.items()} | given
     reduced = checked_in.reductions(values)
     shorten_errors()
-    run = Run(name, values, reduced=reduced)
+    run = Run(name, values, reduced=reduced, namespace=namespace)
     if reduced:
         own = {key: checked_in.parameters[key].default or "all" for key in reduced}
         smaller = [f"{key} {values[key]} (of {own[key]})" for key in own]
@@ -99,14 +92,19 @@ class Run(Page):
     """
 
     def __init__(
-        self, name: str, parameters: Mapping[str, Any], *, reduced: Sequence[str] = ()
+        self,
+        name: str,
+        parameters: Mapping[str, Any],
+        *,
+        reduced: Sequence[str] = (),
+        namespace: Mapping[str, Any] | None = None,
     ) -> None:
         given = os.environ.get(GIVEN)
         trial = exports_dir() / TRIAL
         super().__init__(Path(given) if given else unfinished(trial, name))
         self._started = time.perf_counter()
         self.name = name
-        self.parameters = dict(parameters)
+        self.parameters, self._namespace = dict(parameters), namespace or {}
         self.device = choose_device()
         self._data: tuple[Splits, ...] = ()
         seed = self.parameters.get("seed", 0)
@@ -190,12 +188,7 @@ class Run(Page):
             self.warn(f"{name}: {UNTRAINED}", "RANDOM WEIGHTS")
 
     def train(
-        self,
-        name: str,
-        experiment: Experiment,
-        splits: Splits,
-        *,
-        seeds: int,
+        self, name: str, experiment: Experiment, splits: Splits, *, seeds: int
     ) -> Study:
         """Trains an experiment with several seeds (0, 1, …), and records what they
         reach.
@@ -392,8 +385,13 @@ class Run(Page):
         """Marks the run as complete, and shows all findings once more.
 
         In JupyterLab or a script it takes its place among the trials now; headless, the
-        runner moves it when its documents are made.
+        runner moves it.
         """
+        now = self._namespace
+        if changed := [k for k, v in self.parameters.items() if now.get(k, v) != v]:
+            raise NotebookError(
+                f"{', '.join(changed)} changed after start_run: run all cells again."
+            )
         self._record.status = "complete"
         self._save()
         if self._record.findings:
@@ -461,6 +459,7 @@ def _environment(device: torch.device) -> dict[str, Any]:
         "torch": torch.__version__,
         "torchvision": torchvision.__version__,
         "python": platform.python_version(),
+        "cluster": os.environ.get("RAY_ADDRESS", ""),
         "commit": commit(),
     }
     return {name: value for name, value in environment.items() if value != ""}

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TextIO
@@ -61,7 +60,6 @@ def execute(
         with writing(job.exports):
             return _execute(job, timeout, export)
     except ExportError as error:
-        close_records([job], "failed", str(error))
         return not_run(job, "failed", str(error))
 
 
@@ -69,23 +67,6 @@ def not_run(job: Job, status: Literal["failed", "skipped"], why: str) -> Outcome
     """The outcome of a job for which something else is in the way."""
     hint = f"then: {run_command(job.name, quick=job.quick)}"
     return Outcome(job.name, job.folder, status, why, hint)
-
-
-def is_running(job: Job) -> bool:
-    """Whether another process is running it."""
-    with suppress(ExportError):  # there is no record
-        return RunRecord.load(job.folder / "metrics.json").status == "running"
-    return False
-
-
-def close_records(jobs: Sequence[Job], status: Status, reason: str) -> None:
-    """Says in the records of runs that were broken off how they ended."""
-    for job in jobs:
-        with suppress(ExportError):  # it had not begun, or the disk is full
-            record = RunRecord.load(path := job.folder / "metrics.json")
-            if record.status in ("running", "interrupted"):
-                record.status, record.error = status, reason
-                record.save(path)
 
 
 def _execute(job: Job, timeout: float, export: Export | None) -> Outcome:
@@ -128,8 +109,8 @@ def _run(
 ) -> tuple[Status, str, str]:
     """How it ended and, if it failed, why and what to do about it."""
     # They take a second to import, which no other command should wait for.
-    from nbclient.exceptions import CellTimeoutError, DeadKernelError  # noqa: PLC0415
-    from papermill.exceptions import PapermillExecutionError  # noqa: PLC0415
+    from nbclient.exceptions import CellTimeoutError, DeadKernelError
+    from papermill.exceptions import PapermillExecutionError
 
     status: Status = "failed"
     try:
@@ -158,12 +139,12 @@ def _run(
 
 
 def _papermill(job: Job, folder: Path, timeout: float, log: TextIO) -> None:
-    import papermill  # noqa: PLC0415
-    from jupyter_client.kernelspec import KernelSpecManager  # noqa: PLC0415
-    from jupyter_client.manager import AsyncKernelManager  # noqa: PLC0415
-    from papermill.iorw import LocalHandler, papermill_io  # noqa: PLC0415
-    from papermill.log import logger  # noqa: PLC0415
-    from traitlets import Unicode  # noqa: PLC0415
+    import papermill
+    from jupyter_client.kernelspec import KernelSpecManager
+    from jupyter_client.manager import AsyncKernelManager
+    from papermill.iorw import LocalHandler, papermill_io
+    from papermill.log import logger
+    from traitlets import Unicode
 
     class WholeFiles(LocalHandler):  # type: ignore[misc]
         def write(self, buf: str, path: str) -> None:
@@ -225,17 +206,17 @@ def _cell(index: int, job: Job) -> str:
 
 def _broken_off(folder: Path, status: Status, reason: str) -> int:
     """Says ``reason`` in the cell within which the kernel ended; returns its index."""
-    import nbformat  # noqa: PLC0415
+    import nbformat
 
     path = folder / "notebook.ipynb"
-    notebook = nbformat.read(path, as_version=4)  # type: ignore[no-untyped-call]
+    notebook = nbformat.read(path, as_version=4)
     last = max(
         place
         for place, cell in enumerate(notebook.cells)
         if cell.metadata.papermill.start_time
     )
     error = {"ename": status, "evalue": reason, "traceback": [reason]}
-    notebook.cells[last].outputs.append(nbformat.v4.new_output("error", **error))  # type: ignore[no-untyped-call]
+    notebook.cells[last].outputs.append(nbformat.v4.new_output("error", **error))
     with write_atomic(path) as temporary:
-        nbformat.write(notebook, temporary)  # type: ignore[no-untyped-call]
+        nbformat.write(notebook, temporary)
     return last

@@ -2,7 +2,6 @@
 
 import math
 import os
-import platform
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -10,19 +9,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from helpers.base.errors import ConfigError, ExportError
+from helpers.base.errors import ExportError
 from helpers.base.processes import side_by_side
 from helpers.base.record import RunRecord
-from helpers.base.runs import REFERENCE
+from helpers.base.runs import REFERENCE, busy
 from helpers.base.terminal import say
-from helpers.runner.execute import (
-    Export,
-    Outcome,
-    close_records,
-    execute,
-    is_running,
-    not_run,
-)
+from helpers.runner.execute import Export, Outcome, execute, not_run
 from helpers.runner.plan import Job, make_plan
 from helpers.runner.progress import say_remaining
 
@@ -33,7 +25,6 @@ def run_notebooks(
     jobs: int = 1,
     export: Export | None = None,
     minutes: float | None = None,
-    whole: bool = False,
     **options: Any,
 ) -> list[Outcome]:
     """Runs notebooks, each after those that it needs, and exports them; returns their
@@ -52,7 +43,6 @@ def run_notebooks(
         jobs: notebooks that run side by side.
         export: makes documents of each complete notebook.
         minutes: for all of it; None for no limit.
-        whole: whether each is a task on the Ray cluster, with all that it trains.
         options: as of ``make_plan``, which also says what is raised.
     """
     plan = make_plan(names, **options)
@@ -79,8 +69,7 @@ def run_notebooks(
         if missing.isdisjoint(job.notebook.needs) and took.get(name, 0.0) < _left(end)
     ]:
         run = partial(execute, timeout=_left(end), export=export)
-        start = partial(_spread if whole else side_by_side, jobs=jobs, done=done)
-        for outcome in _run(run, ready[:1] if minutes else ready, start):
+        for outcome in _run(run, ready[:1] if minutes else ready, jobs, done):
             if outcome.status != "timeout":
                 del waiting[outcome.name]
                 outcomes.append(outcome)
@@ -134,46 +123,14 @@ def _whole(records: Mapping[str, RunRecord], name: str) -> bool:
 def _run(
     run: Callable[[Job], Outcome],
     ready: Sequence[Job],
-    start: Callable[..., list[Outcome]],
+    jobs: int,
+    done: Callable[[Outcome], None],
 ) -> list[Outcome]:
-    busy = "another process is running it (if none is, move {} away)"
-    why = {
-        j.name: busy.format(j.folder) if is_running(j) else j.notebook.fault
-        for j in ready
-    }
+    why = {job.name: busy(job.folder) or job.notebook.fault for job in ready}
     free = [job for job in ready if not why[job.name]]
-    try:
-        ended = start(run, [(job,) for job in free]) if free else []
-    except KeyboardInterrupt:
-        close_records(free, "interrupted", "the run was interrupted")
-        raise
-    except Exception as error:
-        close_records(free, "failed", f"the runner stopped: {error!r}")
-        raise
+    ended = side_by_side(run, [(job,) for job in free], jobs, done)
     others = [job for job in ready if why[job.name]]
     return ended + [not_run(job, "skipped", why[job.name]) for job in others]
-
-
-def _spread(
-    run: Callable[[Job], Outcome], jobs_to_run: Sequence[tuple[Job]], **how: Any
-) -> list[Outcome]:
-    from helpers.training.cluster import spread  # noqa: PLC0415
-
-    [first], *_ = jobs_to_run
-    call = partial(_elsewhere, run)
-    return spread(call, jobs_to_run, device="auto", folder=first.exports, **how)
-
-
-def _elsewhere(run: Callable[[Job], Outcome], job: Job, *, shared: bool) -> Outcome:
-    """On a node of the cluster: a notebook."""
-    checkout = job.notebook.path.parents[2]
-    if not (shared and job.notebook.path.is_file()):
-        raise ConfigError(
-            f"{platform.node()} does not see {job.exports} and {checkout}: share both, "
-            "or leave --whole out."
-        )
-    os.environ["PYTHONPATH"] = str(checkout)  # for the kernel
-    return run(job)
 
 
 def _shown(path: Path) -> Path:

@@ -146,12 +146,12 @@ class Comparison(dict[str, Study]):
         first), and as a ``table`` of paired differences; its ``caption`` goes before
         what holds for all tables.
         """
-        found = self[self.baseline][self.metric]
+        first = self[self.baseline]
         self.show_figure(ranked=ranked)
-        paired_by = "seed" if found.over == "seeds" else "fold"
+        paired_by = "seed" if first.over == "seeds" else "fold"
         text = f"{caption.rstrip('.')}: " if caption else ""
         text += (
-            f"mean of {found.count} {found.over} with 95 % interval; differences to "
+            f"mean of {first.many} with 95 % interval; differences to "
             f"{self.baseline}, paired by {paired_by}; significance after Holm."
         )
         text = text[0].upper() + text[1:]

@@ -115,7 +115,10 @@ class Study:
 
     def per_epoch(self, value: Callable[[History], float], unit: Any) -> Estimate:
         """What ``value`` finds in the history of each network, with its interval."""
-        return estimate(map(value, self.histories), unit, self.over)
+        found = estimate(
+            map(value, self.histories), unit, self.over, shared=self.shared
+        )
+        return replace(found, count=len(self.metrics["train_seconds"]))
 
     @property
     def first(self) -> Trained:
@@ -179,7 +182,7 @@ class Study:
             row = rows.setdefault(measure.replace("_", " "), {})
             row[SPLIT_NAMES.get(split, split)] = self[metric].number
         table = pd.DataFrame(rows).T.fillna("").rename_axis("measure").reset_index()
-        self._table(table, "results", caption or f"{self.name}, mean of {self._many}")
+        self._table(table, "results", caption or f"{self.name}, mean of {self.many}")
 
     def show_confusions(self, *, worst: int = 10) -> None:
         """The confusion matrix, and the pairs of classes confused most often.
@@ -187,7 +190,7 @@ class Study:
         Of several heads, a matrix for each.
         """
         for head, classes, judged in self._by_head():
-            place = f"{self.judged_split} images, {self._many} pooled"
+            place = f"{self.judged_split} images, {self.many} pooled"
             answers = judged.labels, judged.predictions
             self._figure(
                 plot_confusion_matrix(*answers, classes),
@@ -217,7 +220,7 @@ class Study:
         names = ["precision", "recall", "F-score"]
         table[names] = table[names].map(lambda share: f"{100 * share:.2f} %")
         table = table.replace("nan %", "–")
-        caption = f"Scores by class, {self.judged_split} images, {self._many} pooled."
+        caption = f"Scores by class, {self.judged_split} images, {self.many} pooled."
         self._table(table, "scores", caption)
 
     def show_errors(self, count: int = 16, *, columns: int = 8) -> None:
@@ -240,7 +243,8 @@ class Study:
         )
 
     @property
-    def _many(self) -> str:
+    def many(self) -> str:
+        """How many values a metric has: ``3 seeds``."""
         count = len(next(iter(self.metrics.values())))
         return f"{count} {self.over if count > 1 else self.over.removesuffix('s')}"
 

@@ -1,4 +1,4 @@
-"""Work sent to a Ray cluster: points of a training, or whole notebooks, as tasks."""
+"""Points of a training sent to a Ray cluster, as tasks."""
 
 import os
 import platform

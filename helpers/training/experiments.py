@@ -173,7 +173,7 @@ def train_points(
 
     train = partial(_train, report=report)
     if os.environ.get("RAY_ADDRESS"):
-        from helpers.training.cluster import spread, train_there  # noqa: PLC0415
+        from helpers.training.cluster import spread, train_there
 
         call = partial(train_there, partial(run_alone, train), folder)
         device = points[0][1].config.device

@@ -77,8 +77,14 @@ def _methods(kind: type) -> str:
     """The code of a class that no module of ``network_modules`` or library holds."""
     if kind.__module__.startswith((MODELS, "torch", "builtins")):
         return ""
-    functions = filter(inspect.isfunction, vars(kind).values())
-    return "".join(essence(dedent(inspect.getsource(one))) for one in functions)
+    found = ""
+    for name, value in vars(kind).items():
+        part = getattr(value, "__func__", getattr(value, "fget", value))
+        if inspect.isfunction(part):
+            found += essence(dedent(inspect.getsource(part)))
+        elif name[0] != "_" and isinstance(part, float | int | str | tuple):
+            found += f"{name}={part!r}"
+    return found
 
 
 @cache

@@ -43,11 +43,7 @@ Report = Callable[[str, History, int], None]
 
 
 def fit(
-    model: nn.Module,
-    splits: Splits,
-    config: TrainConfig,
-    *,
-    folder: Path | None = None,
+    model: nn.Module, splits: Splits, config: TrainConfig, *, folder: Path | None = None
 ) -> History:
     """Trains ``model`` in place and leaves it in evaluation mode.
 
@@ -56,8 +52,9 @@ def fit(
         splits: learns from ``train``, is watched on ``valid``.
         config: every setting.
         folder: where ``checkpoint.pt`` is kept: a killed run goes on there and, on a
-            CPU, ends with the same bits; on a GPU up to the last 20 s are lost. It is
-            of one network and its data: only settings are compared. None keeps nothing.
+            CPU, ends with the same bits; on a GPU up to 20 s and an epoch are lost.
+            It is of one network and its data: only settings are compared. None keeps
+            nothing.
 
     Raises:
         DivergedError: the loss is not a number.
@@ -79,11 +76,7 @@ class TrainingRun:
     """All that changes from epoch to epoch, and how."""
 
     def __init__(
-        self,
-        model: nn.Module,
-        splits: Splits,
-        config: TrainConfig,
-        folder: Path | None,
+        self, model: nn.Module, splits: Splits, config: TrainConfig, folder: Path | None
     ) -> None:
         self.config = config
         self.device = choose_device(config.device)

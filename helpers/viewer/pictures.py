@@ -9,7 +9,7 @@ import torch
 from matplotlib.figure import Figure
 from torch import Tensor, nn
 
-from helpers.base.errors import ExportError, ModelError
+from helpers.base.errors import ExportError, ModelError, require_known
 from helpers.base.files import write_atomic
 from helpers.insight.activations import (
     activations,
@@ -69,6 +69,7 @@ def draw_picture(
         DataError: as ``read_image``.
         ModelError: the layer, head or class is unknown, or the layer does not suit.
     """
+    require_known(ModelError, "There is no kind", kind, KINDS)
     target, notes, used = parse_target(saved, target), [], KINDS[kind]
     if saved.trained_on != "real":
         notes.append("It was trained on drawn stand-in images.")
@@ -118,6 +119,7 @@ def suitable_layers(saved: SavedModel, kind: str) -> list[str]:
     """The layers that do something in prediction and suit a picture of that kind, in
     the order of their definition.
     """
+    require_known(ModelError, "There is no kind", kind, KINDS)
     if "layer" not in KINDS[kind]:
         return []
     fits = has_positions if kind == "heatmap" else lambda shape: len(shape) in (1, 3)

@@ -5,7 +5,7 @@ import math
 import pytest
 
 from helpers.base.errors import ConfigError
-from helpers.base.estimate import Estimate, estimate, exact, judge, unit_of, welch
+from helpers.base.estimate import Estimate, estimate, exact, judge, unit_of, unpaired
 
 
 def test_the_interval_is_students() -> None:
@@ -91,13 +91,21 @@ def test_what_was_counted_needs_no_seeds() -> None:
     assert judge(exact(0), at_most=0, asked=True) == "met"
     assert judge(exact(0), at_most=0, asked=False) == "supported"
     assert judge(exact(1), at_most=0, asked=False) == "contradicted"
+    # A tie is no lead; a share that was computed may reach its bound.
+    assert judge(exact(0.0, "points"), at_least=0, asked=False) == "not shown"
+    assert judge(exact(1.0, "percent"), at_least=1, asked=False) == "supported"
     # Two seeds that happen to agree are no count.
     same = estimate([0.0, 0.0])
     assert judge(same, at_most=0.5, asked=True) == "met on average"
 
 
+def test_what_is_not_finite_is_no_result() -> None:
+    with pytest.raises(ConfigError, match="finite number, not nan"):
+        exact(math.nan)
+
+
 def test_independent_means_differ_by_both_intervals() -> None:
     one, other = Estimate(0.9, 0.03, 3), Estimate(0.8, 0.04, 5)
-    found = welch(one, other, "points")
+    found = unpaired(one, other, "points")
     assert (found.mean, found.ci95) == pytest.approx((0.1, 0.05))
     assert found.count == 3

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from helpers.base.errors import WriteError
+from helpers.base.errors import DataError, WriteError, explained
 from helpers.base.files import ROOT, data_dir, exports_dir, write_atomic
 
 
@@ -94,3 +94,11 @@ def test_what_a_killed_process_left_half_written_goes_and_no_more(
         temporary.touch()
     left = {path.name for path in tmp_path.iterdir()}
     assert left == {"a", *others}
+
+
+def test_a_full_disk_is_not_taken_for_a_damaged_file() -> None:
+    with (
+        pytest.raises(WriteError, match="is full"),
+        explained(DataError, "a.gz cannot be read", "Move it away."),
+    ):
+        raise WriteError("The disk is full.")

@@ -51,7 +51,7 @@ def test_a_run_whose_process_is_gone_is_interrupted(tmp_path: Path) -> None:
         record = RunRecord.load(path)
         assert (record.status, record.error) == (
             "interrupted",
-            "its process was killed",
+            "its process has ended",
         )
     elsewhere = {"process": {"host": "another", "pid": 1, "started": 0}}
     path.write_text(json.dumps(content | elsewhere))

@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+import json
+import os
 from pathlib import Path
 
 import nbformat
+import psutil
 import pytest
 
 from helpers.base.errors import ExportError
@@ -118,3 +121,56 @@ def test_no_run_starts_that_could_not_take_its_place(tmp_path: Path) -> None:
     (tmp_path / NAME / "metrics.json").write_text("{")
     with pytest.raises(ExportError, match="damaged or cut short"):
         unfinished(tmp_path, NAME)
+
+
+def test_the_folder_of_another_process_is_left_alone(tmp_path: Path) -> None:
+    record = unfinished(tmp_path, NAME) / "metrics.json"
+    RunRecord(NAME).save(record)
+    content = json.loads(record.read_text())
+    parent = psutil.Process(os.getppid())
+    content["process"] |= {"pid": parent.pid, "started": parent.create_time()}
+    record.write_text(json.dumps(content))
+    with pytest.raises(ExportError, match="another process is running it"):
+        unfinished(tmp_path, NAME)
+    assert record.is_file()
+
+
+def test_a_run_that_does_not_reach_its_place_whole_replaces_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    there = place(make_run(unfinished(tmp_path, NAME)), tmp_path, NAME)
+
+    def interrupted(source: Path, target: Path) -> None:  # on another disk: by file
+        target.mkdir()
+        (target / "metrics.json").touch()
+        raise KeyboardInterrupt
+
+    new = make_run(unfinished(tmp_path, NAME))
+    with monkeypatch.context() as patch:
+        patch.setattr("shutil.move", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            place(new, tmp_path, NAME)
+    assert (there / "model.pt").is_file()
+    assert (new / "model.pt").is_file()
+    assert [path.name for path in place(new, tmp_path, NAME).parent.iterdir()] == [
+        "01_a"
+    ]
+
+
+def test_a_folder_for_all_runs_may_be_called_quick(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = tmp_path / "quick"
+    monkeypatch.setenv("CNN_EXPORTS", str(root))
+    place(make_run(unfinished(root, NAME)), root, NAME)
+    lesser = place(make_run(unfinished(root, NAME), reduced=True), root, NAME)
+    assert lesser == root / "lesser" / NAME
+
+
+def test_real_runs_go_before_stand_ins_whoever_asks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CNN_EXPORTS", str(tmp_path))
+    make_run(tmp_path / NAME, source="synthetic")
+    trial = make_run(tmp_path / "trial" / NAME)
+    assert find_run(NAME) == find_run(NAME, source="real") == trial

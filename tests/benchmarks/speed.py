@@ -175,7 +175,7 @@ def main(
         if not (data.present or quick):
             raise click.ClickException(
                 f"{data.title} is not there: looked for {data.path}. First "
-                f"{data.how_to_get}."
+                f"{data.advice}."
             )
     if quick:
         rounds, seconds = 1, 0.0

@@ -134,3 +134,21 @@ def test_what_is_no_evidence_is_refused(
     ):
         save(real_run(**changes))
     assert not kept.exists()
+
+
+def test_a_reduced_run_does_not_replace_a_whole_one(
+    save: Save, real_run: RealRun
+) -> None:
+    path = save(real_run())
+    before = path.read_text()
+    smaller = real_run(reduced=["epochs"], parameters={"epochs": 1, "source": "auto"})
+    with pytest.raises(ExportError, match="is of a whole run, this one is reduced"):
+        save(smaller)
+    assert path.read_text() == before
+
+
+def test_pages_of_an_earlier_run_do_not_stay(save: Save, real_run: RealRun) -> None:
+    path = save(real_run())
+    for suffix in (".html", ".pdf", ".png"):
+        path.with_suffix(suffix).touch()
+    assert list(save(real_run()).parent.iterdir()) == [path]

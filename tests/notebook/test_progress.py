@@ -51,6 +51,11 @@ def test_time_left_follows_the_epochs_so_far(texts: list[str]) -> None:
     assert texts[-1] == "2 of 2 trained, 01:10 of training"
 
 
+def test_what_goes_wrong_before_there_is_a_point_is_said(texts: list[str]) -> None:
+    with pytest.raises(ConfigError, match="seeds is 0"), Live(0, 0, 0):
+        raise ConfigError("seeds is 0: expected at least 1.")
+
+
 def test_side_by_side_the_rest_takes_half_as_long(texts: list[str]) -> None:
     with Live(3, 12, 2) as report:
         report("a", history(4), 4)

@@ -142,6 +142,14 @@ def test_a_smaller_run_than_the_notebooks_own_says_so(
         assert "REDUCED" not in capsys.readouterr().out
 
 
+def test_what_changes_after_the_start_is_not_finished_as_what_was_started() -> None:
+    names = call_start_run(epochs=60)
+    names["epochs"] = 2  # its cell is run again, that of start_run is not
+    with pytest.raises(NotebookError, match="epochs changed after start_run"):
+        names["run"].finish()
+    assert record_of(names["run"])["status"] == "running"
+
+
 def test_an_edited_cell_of_parameters_is_another_experiment(
     toy_notebook: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import nbformat
+import psutil
 import pytest
 
 from helpers.base.errors import ExportError
@@ -275,9 +276,8 @@ def test_an_interrupted_runner_leaves_a_true_record(
         assert runner.wait(60) != 0
     finally:
         runner.kill()
-    record = json.loads((log.parent / "metrics.json").read_text())
-    ended = ("interrupted", "the run was interrupted")
-    assert (record["status"], record["error"]) == ended
+    record = RunRecord.load(log.parent / "metrics.json")
+    assert (record.status, record.error) == ("interrupted", "its process has ended")
     with pytest.raises(ProcessLookupError):
         os.kill(kernel, 0)
 
@@ -431,7 +431,11 @@ def test_a_notebook_that_another_process_runs_is_left_alone(
 ) -> None:
     write_notebook("01_a")
     record = exports / ".unfinished/course/01_a/metrics.json"
-    RunRecord("course/01_a").save(record)  # by this process, which lives
+    RunRecord("course/01_a").save(record)
+    content = json.loads(record.read_text())
+    parent = psutil.Process(os.getppid())
+    content["process"] |= {"pid": parent.pid, "started": parent.create_time()}
+    record.write_text(json.dumps(content))
     [outcome] = run_notebooks()
     assert (outcome.status, outcome.ok) == ("skipped", False)
     busy = f"another process is running it (if none is, move {record.parent} away)"

@@ -86,6 +86,9 @@ def test_cross_validation_speaks_of_repeats_and_corrects_its_interval(
     half = 2.570582 * folds.std().item() * (1 / 6 + 1.25) ** 0.5
     assert wider["valid_accuracy"].ci95 == pytest.approx(half, rel=1e-5)
 
+    many = study.per_epoch(lambda history: history.seconds, "seconds")
+    assert (many.over, many.count) == ("repeats", 3)
+
 
 def test_names_of_files() -> None:
     assert file_name("+ weight decay", "curves") == "weight_decay_curves"

@@ -13,17 +13,13 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-import nbformat
 import pytest
 import torch
 from click.testing import CliRunner
 
-from helpers.base.declared import DeclaredNotebook
 from helpers.base.errors import ConfigError, HelpersError, TrainingError
 from helpers.cli import main
 from helpers.data.splits import Splits
-from helpers.runner import run as runner
-from helpers.runner.plan import Job
 from helpers.training import Experiment, TrainConfig, experiments, run_experiments
 
 ray = pytest.importorskip("ray", reason="needs requirements-cluster.txt")
@@ -107,7 +103,7 @@ def test_a_point_whose_worker_dies_goes_on_after_its_last_epoch(
     plain = experiments._train
 
     def dying(*point: Any, folder: Path, **options: Any) -> Any:
-        from helpers.training.loop import TrainingRun  # noqa: PLC0415  # there
+        from helpers.training.loop import TrainingRun  # there
 
         whole = TrainingRun.one_epoch
         first = not any(folder.glob("*/checkpoint.pt"))
@@ -251,46 +247,3 @@ def test_a_connection_is_closed_whatever_happens(asked: list[str]) -> None:
     with pytest.raises(KeyboardInterrupt), cluster.connected():
         raise KeyboardInterrupt
     assert asked == ["init", "shutdown"]
-
-
-FINISH = """\
-import os, pathlib
-from helpers.base.record import RunRecord
-assert "RAY_ADDRESS" not in os.environ
-path = pathlib.Path(os.environ["CNN_RUN_FOLDER"]) / "metrics.json"
-record = RunRecord.load(path)
-record.status = "complete"
-record.save(path)
-"""
-
-
-@pytest.fixture
-def jobs(tmp_path: Path) -> list[Job]:
-    """A notebook, and one that needs what it makes."""
-    made = []
-    for name, needs in (("01_a", ()), ("02_b", ("course/01_a",))):
-        path = tmp_path / "notebooks/course" / f"{name}.ipynb"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        cells = [nbformat.v4.new_code_cell(FINISH)]
-        nbformat.write(nbformat.v4.new_notebook(cells=cells), path)
-        notebook = DeclaredNotebook(f"course/{name}", path, needs=needs)
-        made.append(Job(notebook, {}, tmp_path / "exports"))
-    return made
-
-
-@pytest.mark.usefixtures("on_cluster")
-def test_whole_notebooks_run_by_what_they_need(
-    jobs: list[Job], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(runner, "make_plan", lambda *_, **__: jobs[::-1])
-    outcomes = runner.run_notebooks(whole=True)
-    assert [(one.name, one.status) for one in outcomes] == [
-        ("course/01_a", "complete"),
-        ("course/02_b", "complete"),
-    ]
-    assert all((one.folder / "run.log").is_file() for one in outcomes)
-
-
-def test_a_node_that_does_not_see_the_notebooks_says_so(jobs: list[Job]) -> None:
-    with pytest.raises(ConfigError, match=r"does not see .*exports and .*--whole"):
-        runner._elsewhere(lambda _: pytest.fail("it ran"), jobs[0], shared=False)

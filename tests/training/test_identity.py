@@ -63,6 +63,24 @@ def test_the_code_of_a_network_outside_the_library_counts() -> None:
     assert code_digest(Mine(4)) == before
 
 
+def test_whatever_a_class_of_a_notebook_is_made_of_counts() -> None:
+    class Mine(StrokeNet):
+        slope = 0.1
+
+        @staticmethod
+        def scale() -> int:
+            return 1
+
+    found = {code_digest(Mine(4))}
+    Mine.slope = 0.3
+    found.add(code_digest(Mine(4)))
+    Mine.scale = staticmethod(lambda: 2)  # type: ignore[method-assign]  # edited
+    found.add(code_digest(Mine(4)))
+    assert len(found) == 3
+    Mine.__doc__ = "Documented."
+    assert code_digest(Mine(4)) in found
+
+
 def test_other_weights_have_another_digest() -> None:
     model = nn.BatchNorm1d(2)
     before = weights_digest(model)

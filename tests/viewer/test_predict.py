@@ -76,7 +76,7 @@ def test_rows_are_sorted_by_identifier(
 
 
 def test_labels_are_the_models(model: Path, images: Path, tmp_path: Path) -> None:
-    from helpers.data.images import load_image  # noqa: PLC0415
+    from helpers.data.images import load_image
 
     predict_images(str(model), images / "10.png").write(tmp_path / "one.csv")
     image = load_image(images / "10.png", size=16, channels=3)

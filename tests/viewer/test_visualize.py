@@ -108,6 +108,16 @@ def test_what_cannot_be_done_is_one_line_and_leaves_nothing(
     assert sorted(in_folder.iterdir()) == before
 
 
+def test_a_photograph_is_not_replaced_however_its_path_is_spelt(
+    in_folder: Path, model: Path, photo: Path
+) -> None:
+    before = photo.read_bytes()
+    there = in_folder / photo.name
+    result = visualize(model, photo.name, "--kind", "heatmap", "-o", there)
+    assert "is the image itself" in result.output
+    assert photo.read_bytes() == before
+
+
 def test_a_notebook_that_has_not_run_is_named(tmp_path: Path) -> None:
     result = visualize(
         "lines/01_foundations", "--kind", "filters", "-o", tmp_path / "a.png"
