@@ -50,15 +50,17 @@ def save_reference(record: RunRecord) -> Path:
         )
     path, run = REFERENCE / f"{record.notebook}.json", exports_dir() / record.notebook
     source = run / "notebook.ipynb"
-    for suffix in (".html", ".pdf", ".png"):  # of an earlier run
-        path.with_suffix(suffix).unlink(missing_ok=True)
+    pages: dict[str, bytes] = {}
     if source.is_file() and "facescrub" not in record.data.get("name", ""):
-        _keep_pages(source, path)
+        pages = _small_pages(source, path)
         declared = read_checked_in(notebooks_dir() / f"{record.notebook}.ipynb")
         picture = run / "figures" / f"{declared.figure}.png"
         if picture.is_file():
-            small = _reduce(picture.read_bytes(), "png", 128, THUMBNAIL)
-            write_export(path.with_suffix(".png"), small)
+            pages[".png"] = _reduce(picture.read_bytes(), "png", 128, THUMBNAIL)
+    for suffix in (".html", ".pdf", ".png"):
+        path.with_suffix(suffix).unlink(missing_ok=True)  # of an earlier run
+        if page := pages.get(suffix):
+            write_export(path.with_suffix(suffix), page)
     predictions = run / PREDICTIONS
     if predictions.is_file():
         write_export(path.with_name(PREDICTIONS), predictions.read_bytes())
@@ -79,8 +81,8 @@ def _faults(record: RunRecord) -> Iterator[str]:
         yield f"it holds the path {local[0]}, which is of this machine only"
 
 
-def _keep_pages(source: Path, kept: Path) -> None:
-    """Keeps the pages of a notebook beside the record ``kept``."""
+def _small_pages(source: Path, kept: Path) -> dict[str, bytes]:
+    """The pages of a notebook, as they lie beside the record ``kept``; by suffix."""
     from helpers.export.html import notebook_to_html
     from helpers.export.typst import html_to_pdf
 
@@ -96,9 +98,8 @@ def _keep_pages(source: Path, kept: Path) -> None:
                 break
         else:
             say(f"{source}: its pages are too large")
-            return
-    for suffix, page in pages.items():
-        write_export(kept.with_suffix(suffix), page)
+            return {}
+    return pages
 
 
 def _embed_smaller(way: tuple[Any, ...], embedded: re.Match[str]) -> str:
