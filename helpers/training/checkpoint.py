@@ -20,11 +20,9 @@ def write_checkpoint(path: Path, state: dict[str, Any]) -> None:
     """Writes ``state``, whole or not at all.
 
     Raises:
-        TrainingError: it cannot be written; the previous checkpoint is intact.
+        WriteError: it cannot be written; the previous checkpoint is intact.
     """
-    intact = "The one before is intact: training goes on from there."
-    with explained(TrainingError, f"The checkpoint {path} was not written", intact):
-        write_tensors(path, state)
+    write_tensors(path, state)
 
 
 def resuming(path: Path) -> AbstractContextManager[None]:

@@ -58,8 +58,8 @@ def fit(
 
     Raises:
         DivergedError: the loss is not a number.
-        TrainingError: the checkpoint is damaged, of other settings, or cannot be
-            written.
+        TrainingError: the checkpoint is damaged, or of other settings.
+        WriteError: it cannot be written; the one before is intact.
     """
     return run_alone(TrainingRun(model, splits, config, folder).all_epochs)
 

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 from training.conftest import stop_before_epoch
 
-from helpers.base.errors import ConfigError, TrainingError
+from helpers.base.errors import ConfigError, TrainingError, WriteError
 from helpers.data import Augment
 from helpers.data.splits import Splits
 from helpers.models import ImprovedCNN, LeNet5, StrokeNet
@@ -381,7 +381,7 @@ def test_a_full_disk_leaves_the_previous_checkpoint(
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(torch, "save", full)
-    with pytest.raises(TrainingError, match="No space left on device"):
+    with pytest.raises(WriteError, match="No space left on device"):
         write_checkpoint(tmp_path / "checkpoint.pt", {})
     assert (tmp_path / "checkpoint.pt").read_bytes() == before
     assert [path.name for path in tmp_path.iterdir()] == ["checkpoint.pt"]
