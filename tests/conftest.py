@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
+import psutil
 import pytest
 
 # Before torch is imported anywhere, and inherited by every process that a test starts.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 from helpers.base.files import ROOT, data_dir
+from helpers.base.record import RunRecord
 from helpers.data.staging import staged
 
 PACKED = ROOT.parent / "shared" / "datasets"
@@ -101,3 +105,17 @@ def real_mnist(own_folders: None) -> Path:
     for file in (PACKED / "mnist").iterdir():
         shutil.copy(file, raw)
     return raw
+
+
+@pytest.fixture
+def run_elsewhere() -> Callable[[str, Path], None]:
+    """Writes the record of a run of a notebook that another process has begun."""
+
+    def write(name: str, record: Path) -> None:
+        RunRecord(name).save(record)
+        content = json.loads(record.read_text())
+        parent = psutil.Process(os.getppid())
+        content["process"] |= {"pid": parent.pid, "started": parent.create_time()}
+        record.write_text(json.dumps(content))
+
+    return write

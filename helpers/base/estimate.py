@@ -173,6 +173,7 @@ def judge(
         return "supported"
     if high < least or most < low:
         return "contradicted"
-    # What was counted has no interval that could hold the bound: reaching it is enough.
+    # What was counted has no interval that could hold the bound: reaching it is enough,
+    # but no difference is no lead.
     exactly = not found.over and least <= found.mean <= most and (least or found.mean)
     return "supported" if exactly else "not shown"

@@ -176,8 +176,8 @@ class RunRecord:
         taken: list[float] = [
             seconds for one in dict.fromkeys(map(tuple, lists)) for seconds in one
         ]
-        jobs = -1 if "cluster" in self.environment else self.jobs
-        jobs = min(jobs, len(taken)) if jobs > 0 else len(taken)
+        all_at_once = self.jobs < 0 or "cluster" in self.environment
+        jobs = len(taken) if all_at_once else min(self.jobs, len(taken))
         return max(self.seconds, sum(taken) / max(jobs, 1))
 
     @property

@@ -10,8 +10,8 @@ from helpers.base.record import RunRecord
 from helpers.base.runs import exports_root, load_records, place
 from helpers.data.staging import unpacked
 
-PARTS = {".json", ".ipynb", ".html", ".pdf", ".png", ".csv", ".txt", ".log", ".pt"}
-PARTS |= {".tex", ".sty", ".bib"}  # of a paper
+_PARTS = ".json .ipynb .html .pdf .png .csv .txt .log .pt .tex .sty .bib"
+PARTS = frozenset(_PARTS.split())
 
 
 def pack_results(path: Path, *, models: bool = False) -> list[str]:

@@ -69,8 +69,9 @@ def load_backbone(name: str, weights: str | None) -> tuple[nn.Module, str]:
 
 def _plain_state(content: Any) -> Any:
     """The state dict, out of a checkpoint that holds it under one of ``WRAPPERS``."""
-    held = content.get if isinstance(content, dict) else {}.get
-    return next(filter(None, map(held, WRAPPERS)), content)
+    if not isinstance(content, dict):
+        return content
+    return next(filter(None, map(content.get, WRAPPERS)), content)
 
 
 def features(network: nn.Module, layer: str) -> nn.Sequential:

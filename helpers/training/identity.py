@@ -79,6 +79,7 @@ def _methods(kind: type) -> str:
         return ""
     found = ""
     for name, value in vars(kind).items():
+        # Of a static or class method, or of a property, its function.
         part = getattr(value, "__func__", getattr(value, "fget", value))
         if inspect.isfunction(part):
             found += essence(dedent(inspect.getsource(part)))

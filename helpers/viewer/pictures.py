@@ -69,8 +69,7 @@ def draw_picture(
         DataError: as ``read_image``.
         ModelError: the layer, head or class is unknown, or the layer does not suit.
     """
-    require_known(ModelError, "There is no kind", kind, KINDS)
-    target, notes, used = parse_target(saved, target), [], KINDS[kind]
+    target, notes, used = parse_target(saved, target), [], _used(kind)
     if saved.trained_on != "real":
         notes.append("It was trained on drawn stand-in images.")
     for name, given in (("image", image), ("layer", layer), ("target", target)):
@@ -119,14 +118,19 @@ def suitable_layers(saved: SavedModel, kind: str) -> list[str]:
     """The layers that do something in prediction and suit a picture of that kind, in
     the order of their definition.
     """
-    require_known(ModelError, "There is no kind", kind, KINDS)
-    if "layer" not in KINDS[kind]:
+    if "layer" not in _used(kind):
         return []
     fits = has_positions if kind == "heatmap" else lambda shape: len(shape) in (1, 3)
     blank = saved.normalise(read_image(saved, None)[None])
     shapes = output_shapes(saved.model, blank)
     modules = {name: saved.model.get_submodule(name) for name in shapes}
     return [n for n in shapes if fits(shapes[n]) and not isinstance(modules[n], IDLE)]
+
+
+def _used(kind: str) -> Sequence[str]:
+    """What a kind depends on; a ModelError says that there is none of that name."""
+    require_known(ModelError, "There is no kind", kind, KINDS)
+    return KINDS[kind]
 
 
 def _main_layers(saved: SavedModel, kind: str) -> list[str]:

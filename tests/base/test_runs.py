@@ -1,11 +1,9 @@
 from __future__ import annotations
 
-import json
-import os
+from collections.abc import Callable
 from pathlib import Path
 
 import nbformat
-import psutil
 import pytest
 
 from helpers.base.errors import ExportError
@@ -123,13 +121,11 @@ def test_no_run_starts_that_could_not_take_its_place(tmp_path: Path) -> None:
         unfinished(tmp_path, NAME)
 
 
-def test_the_folder_of_another_process_is_left_alone(tmp_path: Path) -> None:
+def test_the_folder_of_another_process_is_left_alone(
+    tmp_path: Path, run_elsewhere: Callable[[str, Path], None]
+) -> None:
     record = unfinished(tmp_path, NAME) / "metrics.json"
-    RunRecord(NAME).save(record)
-    content = json.loads(record.read_text())
-    parent = psutil.Process(os.getppid())
-    content["process"] |= {"pid": parent.pid, "started": parent.create_time()}
-    record.write_text(json.dumps(content))
+    run_elsewhere(NAME, record)
     with pytest.raises(ExportError, match="another process is running it"):
         unfinished(tmp_path, NAME)
     assert record.is_file()

@@ -11,7 +11,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import nbformat
-import psutil
 import pytest
 
 from helpers.base.errors import ExportError
@@ -427,15 +426,14 @@ def test_a_damaged_notebook_is_named_and_the_others_run(
 
 
 def test_a_notebook_that_another_process_runs_is_left_alone(
-    notebooks: Path, exports: Path, write_notebook: WriteNotebook
+    notebooks: Path,
+    exports: Path,
+    write_notebook: WriteNotebook,
+    run_elsewhere: Callable[[str, Path], None],
 ) -> None:
     write_notebook("01_a")
     record = exports / ".unfinished/course/01_a/metrics.json"
-    RunRecord("course/01_a").save(record)
-    content = json.loads(record.read_text())
-    parent = psutil.Process(os.getppid())
-    content["process"] |= {"pid": parent.pid, "started": parent.create_time()}
-    record.write_text(json.dumps(content))
+    run_elsewhere("course/01_a", record)
     [outcome] = run_notebooks()
     assert (outcome.status, outcome.ok) == ("skipped", False)
     busy = f"another process is running it (if none is, move {record.parent} away)"
