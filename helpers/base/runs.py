@@ -43,7 +43,9 @@ def busy(folder: Path) -> str:
     with suppress(ExportError):  # there is no record
         run = RunRecord.load(folder / "metrics.json")
         if run.status == "running" and run.process.get("pid") != os.getpid():
-            return f"another process is running it (if none is, move {folder} away)"
+            return (
+                f"another kernel or command is at it (if none is, move {folder} away)"
+            )
     return ""
 
 

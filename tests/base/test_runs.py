@@ -126,7 +126,7 @@ def test_the_folder_of_another_process_is_left_alone(
 ) -> None:
     record = unfinished(tmp_path, NAME) / "metrics.json"
     run_elsewhere(NAME, record)
-    with pytest.raises(ExportError, match="another process is running it"):
+    with pytest.raises(ExportError, match="another kernel or command is at it"):
         unfinished(tmp_path, NAME)
     assert record.is_file()
 

@@ -34,7 +34,7 @@ START = """\
 from helpers.data import load_data
 from helpers.notebook import start_run
 from helpers.training import Experiment, TrainConfig
-run = start_run("caltech101/01_lenet5")
+run = start_run("caltech101/NOTEBOOK")
 splits = load_data("caltech101", "synthetic").limit(train=64, valid=16)
 run.use_data(splits)"""
 TRAIN = """\
@@ -48,7 +48,7 @@ run.finish()"""
 BROWSE = """\
 from helpers.viewer import NetworkBrowser
 run = start_run("caltech101/03_activations")
-NetworkBrowser(run.load_model("caltech101/01_lenet5"), splits.valid, layer="relu1")"""
+NetworkBrowser(run.load_model("caltech101/04_resnet18"), splits.valid, layer="relu1")"""
 
 OpenNotebook = Callable[..., "api.Page"]
 
@@ -169,7 +169,8 @@ def saved_notebook(page: api.Page, path: Path, text: str) -> str:
 
 
 def test_training_is_watched_stopped_and_taken_up(open_notebook: OpenNotebook) -> None:
-    page = open_notebook("train.ipynb", START, TRAIN)
+    start = START.replace("NOTEBOOK", "01_lenet5")
+    page = open_notebook("train.ipynb", start, TRAIN)
     run_cell(page, 0).get_by_text("[1]:").wait_for()  # its output moves the others
     cell = run_cell(page, 1)
     cell.get_by_role("progressbar").wait_for()
@@ -188,11 +189,15 @@ def test_training_is_watched_stopped_and_taken_up(open_notebook: OpenNotebook) -
     epochs = [int(re.findall(r"epoch +(\d+)", text)[0]) for text in (said, line)]
     assert epochs[0] < epochs[1]
 
+    second = open_notebook("second.ipynb", start)  # beside a kernel that is not done
+    run_cell(second, 0).get_by_text("another kernel or command is at it").wait_for()
+
 
 def test_a_finished_run_leaves_one_line_and_a_network_to_browse(
     open_notebook: OpenNotebook, folder: Path
 ) -> None:
-    page = open_notebook("finish.ipynb", START, FINISH, BROWSE)
+    start = START.replace("NOTEBOOK", "04_resnet18")
+    page = open_notebook("finish.ipynb", start, FINISH, BROWSE)
     run_cell(page, 0).get_by_text("[1]:").wait_for()  # its output moves the others
     cell = run_cell(page, 1)
     cell.get_by_text(re.compile("2 of 2 trained, .* of training")).wait_for()

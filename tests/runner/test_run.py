@@ -436,6 +436,6 @@ def test_a_notebook_that_another_process_runs_is_left_alone(
     run_elsewhere("course/01_a", record)
     [outcome] = run_notebooks()
     assert (outcome.status, outcome.ok) == ("skipped", False)
-    busy = f"another process is running it (if none is, move {record.parent} away)"
+    busy = f"another kernel or command is at it (if none is, move {record.parent} away)"
     assert outcome.reason == busy
     assert record.is_file()
