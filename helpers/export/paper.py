@@ -15,13 +15,13 @@ from typing import Any
 from nbformat import NotebookNode
 
 from helpers.base.errors import ExportError
+from helpers.base.schema import SIZE, TEXT, fields, many, misfit
 from helpers.export.latex import faults_of, set_with_latex
 from helpers.export.marks import LEFT_OUT, is_left_out, labelled_text, marks_for_latex
 from helpers.export.pages import outputs_of, read_notebook, source_folders, write_export
 from helpers.export.pandoc import PAPER_MARKDOWN, TEMPLATES, find_bibliography, pandoc
 
-EXAMPLE = '{"bibliography": "….bib", "pages": [6, 8]}'
-KEYS = {"bibliography", "pages"}
+SCHEMA = fields({}, {"bibliography": TEXT, "pages": {**many(SIZE, 2), "maxItems": 2}})
 TITLE = re.compile(r"^# +(.+?) *#*$", re.MULTILINE)
 
 
@@ -118,10 +118,10 @@ def read_manuscript(notebook: NotebookNode) -> tuple[str, dict[str, Any]]:
         notebook's entry ``paper``, with ``title`` and ``abstract``.
     """
     paper = notebook.metadata.get("paper")
-    if not isinstance(paper, dict) or not paper.keys() <= KEYS:
+    if problem := misfit(paper, SCHEMA):
         raise ExportError(
-            f'The notebook\'s metadata need an entry "paper" such as {EXAMPLE}; they '
-            f"have {paper!r}. Authors stand in hand-in.toml."
+            'The notebook\'s metadata need an entry "paper" such as {"bibliography": '
+            f'"….bib", "pages": [6, 8]}}: {problem}. Authors stand in hand-in.toml.'
         )
     texts: dict[bool, list[str]] = {True: [], False: []}
     for number, cell in enumerate(notebook.cells, start=1):

@@ -19,13 +19,7 @@ from helpers.handin.courses import Part
 from helpers.handin.report import make_report, read_pdf, signed
 from helpers.runner.plan import read_quick_settings
 
-PROJECT = (
-    "LICENSE",
-    "pyproject.toml",
-    "requirements.txt",
-    "constraints.txt",
-    "data/README.md",
-)
+PROJECT = "LICENSE pyproject.toml requirements.txt constraints.txt data/README.md"
 # What else lies about among the code is nobody's.
 CODE = {".py", ".j2", ".css", ".lua", ".typ", ".tex", ".sty"}
 
@@ -50,12 +44,8 @@ class Gathered:
 
 
 def gather(part: Part, exports: Path, team: Team) -> Gathered:
-    """Gathers what there is for an archive, and what there is not.
-
-    Args:
-        part: which archive.
-        exports: the folder of run folders.
-        team: whom its pages name.
+    """Gathers what the run folders in ``exports`` have for an archive, whose pages name
+    ``team``, and what is not there.
     """
     records = load_records(exports, part.needed)
     own = {name: records[name] for name in part.notebooks if name in records}
@@ -94,7 +84,7 @@ def code_files(names: Collection[str]) -> dict[str, bytes]:
         for path in (ROOT / "helpers").rglob("*")
         if path.suffix in CODE and "/." not in path.relative_to(ROOT).as_posix()
     ]
-    paths += [ROOT / name for name in PROJECT]
+    paths += [ROOT / name for name in PROJECT.split()]
     for beside in {path.parent for path in sources}:
         paths += beside.glob("[!.]*.bib")
     contents = {path: path.read_bytes() for path in paths}
@@ -203,5 +193,4 @@ def _cleared(path: Path) -> bytes:
 def _written(notebook: Any) -> bytes:
     import nbformat
 
-    text = nbformat.writes(notebook)
-    return f"{text}\n".encode()
+    return f"{nbformat.writes(notebook)}\n".encode()

@@ -44,8 +44,7 @@ def submit(assignment: str, *, draft: bool = False, quick: bool = False) -> Subm
     Raises:
         ExportError: the assignment is unknown, or one of its runs is damaged.
     """
-    no = "There is no assignment"
-    require_known(ExportError, no, assignment, COURSES)
+    require_known(ExportError, "There is no assignment", assignment, COURSES)
     team, course, exports = read_team(), COURSES[assignment], exports_root(quick=quick)
     gathered = [gather(part, exports, team) for part in course.parts]
     missing = ["the real runs: these are quick ones"] if quick else []
@@ -113,14 +112,10 @@ def _archive(files: Mapping[str, bytes], about: Mapping[str, Any]) -> bytes:
     """A ZIP archive of files by path and of ``MANIFEST.json``, which lists them: of the
     same files always the same, byte for byte.
     """
-    listed = [
-        {
-            "path": path,
-            "bytes": len(content),
-            "sha256": hashlib.sha256(content).hexdigest(),
-        }
-        for path, content in sorted(files.items())
-    ]
+    listed = []
+    for path, content in sorted(files.items()):
+        digest = hashlib.sha256(content).hexdigest()
+        listed.append({"path": path, "bytes": len(content), "sha256": digest})
     manifest = json.dumps({**about, "files": listed}, indent=2, ensure_ascii=False)
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:

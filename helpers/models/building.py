@@ -34,6 +34,11 @@ def model_names() -> list[str]:
     return sorted(_BUILDERS)
 
 
+def is_known_elsewhere(name: str) -> bool:
+    """Whether another process can build it, too: not what a notebook registers."""
+    return getattr(_BUILDERS.get(name), "__module__", "") != "__main__"
+
+
 def create_model(name: str, /, **arguments: Any) -> nn.Module:
     """Builds a network with fresh random weights.
 

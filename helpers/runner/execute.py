@@ -123,10 +123,7 @@ def _run(
         hint = "it goes on from its last checkpoint if it is run again"
     except DeadKernelError:
         status, reason = "killed", "its kernel was killed"
-        hint = (
-            "mostly the memory ran out: take fewer jobs, a smaller batch or a "
-            "larger machine"
-        )
+        hint = "mostly for want of memory: take fewer jobs or a smaller batch"
     except RuntimeError as error:
         reason = f"its kernel did not start: {error}"
         hint = "is ipykernel there? pip install -r requirements.txt"

@@ -158,9 +158,8 @@ class Study:
 
     def show_curves(self, *, caption: str = "") -> None:
         """Loss and accuracy over the epochs; of several heads, those of each too."""
-        both = plot_learning_curves(self.histories)
         alt = f"Loss and accuracy of {self.name} over the epochs"
-        self._figure(both, "curves", alt, caption)
+        self._figure(plot_learning_curves(self.histories), "curves", alt, caption)
         if self.heads is not None:
             for measure, unit in (("accuracy", ""), ("loss", " (nats)")):
                 columns = {h: f"valid_{measure}_{h}" for h in self.heads.factors}
@@ -274,8 +273,7 @@ class Study:
         self._out.table(table, file_name(self.name, kind), caption=caption)
 
     def _require(self, metric: str) -> None:
-        no = f"{self.name} has no metric"
-        require_known(ConfigError, no, metric, self.metrics)
+        require_known(ConfigError, f"{self.name} has no metric", metric, self.metrics)
 
 
 class CrossStudy(Study):

@@ -7,22 +7,13 @@ from typing import Any
 
 from helpers.base.errors import TrainingError, explained
 from helpers.base.schema import NUMBER, OBJECT, each, fields, many, misfit
-from helpers.base.tensors import UnreadableError, read_tensors, write_tensors
+from helpers.base.tensors import UnreadableError, read_tensors
 
 ROW = dict.fromkeys(("epoch", "seconds", "valid_loss", "valid_accuracy"), NUMBER)
 WEIGHTS = {"type": ["object", "null"]}
 HISTORY = {"rows": many({**fields(ROW), **each(NUMBER)}, 1), "best_weights": WEIGHTS}
 SCHEMA = fields({"config": OBJECT, "history": fields(HISTORY)}, more=True)
 ELSEWHERE = "Move it away to train from the start, or give this run another folder."
-
-
-def write_checkpoint(path: Path, state: dict[str, Any]) -> None:
-    """Writes ``state``, whole or not at all.
-
-    Raises:
-        WriteError: it cannot be written; the previous checkpoint is intact.
-    """
-    write_tensors(path, state)
 
 
 def resuming(path: Path) -> AbstractContextManager[None]:

@@ -24,15 +24,16 @@ from torch import nn
 from helpers.base.errors import ConfigError, DivergedError
 from helpers.base.files import writing
 from helpers.base.processes import side_by_side
+from helpers.base.tensors import write_tensors
 from helpers.data.splits import Split, Splits
-from helpers.models.building import create_model
-from helpers.training.checkpoint import read_checkpoint, resuming, write_checkpoint
+from helpers.models.building import create_model, is_known_elsewhere
+from helpers.training.checkpoint import read_checkpoint, resuming
 from helpers.training.config import TrainConfig, changed
 from helpers.training.device import choose_arithmetic, choose_device
 from helpers.training.evaluate import Evaluation, evaluate
 from helpers.training.history import History
 from helpers.training.identity import code_digest, weights_digest
-from helpers.training.launch import is_compiled
+from helpers.training.launch import is_compiled, say_once
 from helpers.training.loop import VERSION, Report, TrainingRun
 from helpers.training.turns import Steps, run_alone, take_turns
 
@@ -165,14 +166,15 @@ def train_points(
         for name, experiment in experiments.items()
         for seed, splits in enumerate(data)
     ]
-    labels = (_label(name, seed) for name, _, seed, *_ in points)
+    labels = (f"{name} seed {seed}" for name, _, seed, *_ in points)
 
     def done(point: Trained) -> None:
         if report:
             report(next(labels), point.history, len(point.history))
 
     train = partial(_train, report=report)
-    if os.environ.get("RAY_ADDRESS"):
+    elsewhere = all(is_known_elsewhere(one.model) for one in experiments.values())
+    if os.environ.get("RAY_ADDRESS") and elsewhere:
         from helpers.training.cluster import spread, train_there
 
         call = partial(train_there, partial(run_alone, train), folder)
@@ -185,6 +187,9 @@ def train_points(
         for point in found:
             done(point)
     else:
+        if jobs > 1 and not elsewhere:
+            jobs = 1
+            say_once("Trained one by one", "only one process has a notebook's network")
         with warnings.catch_warnings():
             # Freed memory that a worker keeps looks like a leak to joblib; that tasks
             # are cancelled is what Stop is for.
@@ -194,10 +199,6 @@ def train_points(
             found = side_by_side(alone, points, jobs, done)
     trained = iter(found)
     return {name: list(islice(trained, len(data))) for name in experiments}
-
-
-def _label(name: str, seed: int) -> str:
-    return f"{name} seed {seed}"
 
 
 def _shares_a_gpu(experiments: Mapping[str, Experiment]) -> bool:
@@ -234,7 +235,7 @@ def _train(
     key = hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:12]
     unfinished = folder / f"{NO_NAME.sub('_', name)}-seed{seed}-{key}"
     path = Path(f"{unfinished}.pt")
-    label = _label(name, seed)
+    label = f"{name} seed {seed}"
     with nullcontext() if path.is_file() else _alone(unfinished, label):
         kept = read_checkpoint(path, settings)
         if kept is None:
@@ -245,7 +246,7 @@ def _train(
                 error.row = name
                 raise
             kept = {"config": settings, "history": vars(history)}
-            write_checkpoint(path, {**kept, "model": model.state_dict()})
+            write_tensors(path, {**kept, "model": model.state_dict()})
             shutil.rmtree(unfinished, ignore_errors=True)
         else:
             with resuming(path):

@@ -17,10 +17,11 @@ from torch.optim.swa_utils import AveragedModel
 from torchvision.transforms import v2
 
 from helpers.base.errors import ConfigError, DivergedError
+from helpers.base.tensors import write_tensors
 from helpers.data.batches import Batches
 from helpers.data.splits import Splits
 from helpers.models.heads import class_logits, heads_of
-from helpers.training.checkpoint import read_checkpoint, resuming, write_checkpoint
+from helpers.training.checkpoint import read_checkpoint, resuming
 from helpers.training.config import TrainConfig, changed
 from helpers.training.device import choose_arithmetic, choose_device
 from helpers.training.evaluate import images_per_pass, judge
@@ -300,7 +301,7 @@ class TrainingRun:
     def _keep(self, path: Path) -> None:
         states = {name: part.state_dict() for name, part in self.parts.items()}
         kept = {"config": self._settings(), "history": vars(self.history)}
-        write_checkpoint(path, {**kept, **states})
+        write_tensors(path, {**kept, **states})
 
     def _resume(self, path: Path) -> None:
         state = read_checkpoint(path, self._settings())

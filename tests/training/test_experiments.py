@@ -9,14 +9,17 @@ from typing import Any
 import pytest
 import torch
 from joblib import Parallel, delayed
+from torch import nn
 
 from helpers.base.errors import ConfigError
 from helpers.data.splits import Splits
+from helpers.models import ImprovedCNN, building
 from helpers.training import (
     Experiment,
     TrainConfig,
     device,
     experiments,
+    launch,
     run_experiments,
 )
 
@@ -135,6 +138,24 @@ def test_points_side_by_side_are_the_points_one_after_the_other(
             b.model.state_dict()["fc.weight"],
             atol=1e-5,
         )
+
+
+def test_a_network_of_a_notebook_is_trained_with_any_number_of_jobs(
+    corners: Splits,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def own(num_classes: int, in_channels: int) -> nn.Module:
+        return ImprovedCNN(num_classes, in_channels, widths=(4, 8))
+
+    own.__module__ = "__main__"
+    monkeypatch.setitem(building._BUILDERS, "own", own)
+    rows = {"own": Experiment("own", CONFIG), "small": SMALL}
+    launch.say_once.cache_clear()
+    run_experiments(rows, corners, seeds=2, folder=tmp_path, jobs=2)
+    assert len(list(tmp_path.glob("*.pt"))) == 4
+    assert capsys.readouterr().out.startswith("Trained one by one: only")
 
 
 def test_a_list_is_the_tuple_that_it_was(corners: Splits, tmp_path: Path) -> None:

@@ -18,11 +18,11 @@ from torch import Tensor, nn
 from training.conftest import stop_before_epoch
 
 from helpers.base.errors import ConfigError, TrainingError, WriteError
+from helpers.base.tensors import write_tensors
 from helpers.data import Augment
 from helpers.data.splits import Splits
 from helpers.models import ImprovedCNN, LeNet5, StrokeNet
 from helpers.training import TrainConfig, evaluate, fit, loop
-from helpers.training.checkpoint import write_checkpoint
 from helpers.training.loop import TrainingRun
 from helpers.training.turns import run_alone
 
@@ -382,7 +382,7 @@ def test_a_full_disk_leaves_the_previous_checkpoint(
 
     monkeypatch.setattr(torch, "save", full)
     with pytest.raises(WriteError, match="No space left on device"):
-        write_checkpoint(tmp_path / "checkpoint.pt", {})
+        write_tensors(tmp_path / "checkpoint.pt", {})
     assert (tmp_path / "checkpoint.pt").read_bytes() == before
     assert [path.name for path in tmp_path.iterdir()] == ["checkpoint.pt"]
 
@@ -512,7 +512,7 @@ def test_a_checkpoint_of_other_threads_says_that_they_give_other_bits(
     fit(small_net(), corners, QUICK, folder=tmp_path)
     state = torch.load(tmp_path / "checkpoint.pt", weights_only=True)
     state["config"]["threads"] = 12
-    write_checkpoint(tmp_path / "checkpoint.pt", state)
+    write_tensors(tmp_path / "checkpoint.pt", state)
     with pytest.raises(TrainingError, match=r"other bits: set OMP_NUM_THREADS=12"):
         fit(small_net(), corners, QUICK, folder=tmp_path)
 
