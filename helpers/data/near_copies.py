@@ -1,4 +1,4 @@
-"""Near copies: the same picture in another size, cut or quality."""
+"""Near copies: pictures that look alike at 28×28 gray pixels."""
 
 import torch
 import torch.nn.functional as F
