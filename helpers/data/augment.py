@@ -39,9 +39,9 @@ class Augment:
         shear: largest shear along x either way, in degrees.
         elastic: standard deviation of a smooth random displacement, at its nodes, as a
             fraction of the side (Simard, Steinkraus and Platt 2003).
-        padding: what comes in from outside: ``zeros`` (the mean colour, since images
-            are normalised), ``border`` or ``reflection``.
-        brightness: largest shift of all values, in standard deviations.
+        padding: what comes in from outside: ``zeros`` (the normalisation's mean),
+            ``border`` or ``reflection``.
+        brightness: largest shift of all values, in the normalisation's deviations.
         contrast: largest relative change of the contrast around each image's mean.
         saturation: likewise of the distance of each pixel from its own gray.
         grayscale: probability that an image loses its colours.

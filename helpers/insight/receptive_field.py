@@ -7,8 +7,6 @@ first one. A convolution or pooling with kernel k, dilation d, stride s and padd
 makes of them
 
     size + (k - 1) · d · stride,    stride · s,    start - p · stride.
-
-Where branches meet, a unit sees what it sees along any of them.
 """
 
 from __future__ import annotations

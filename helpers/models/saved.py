@@ -115,8 +115,7 @@ def load_model(source: Path | str, *, trained_on: str | None = None) -> SavedMod
     if trained_on not in (None, content["trained_on"]):
         raise ModelError(
             f"{path} was trained on {content['trained_on']} data, but is to be used on "
-            f"{trained_on} data. Run the notebook that saves it again, on the same "
-            "data."
+            f"{trained_on} data. Run the notebook that saves it again on those."
         )
     arguments = dict(content["arguments"])
     if "weights" in arguments:

@@ -237,10 +237,11 @@ class Run(Page):
         *,
         seeds: int,
         factors: Sequence[float] = (1 / 3, 1, 3),
+        show: bool = True,
     ) -> dict[str, Experiment]:
         """Each experiment with the learning rate that is best on validation.
 
-        These ``factors`` of its own are tried, and shown as the comparison ``name``.
+        These ``factors`` of its own are tried, and ``show`` draws the comparison.
         One at which training diverges is out, unless all are.
         """
         grid: dict[str, dict[str, Experiment]] = {row: {} for row in experiments}
@@ -258,7 +259,8 @@ class Run(Page):
                 if not rates:
                     raise
                 self.say(f"{error.row} is out. {error}")
-        tried.show_figure()
+        if show:
+            tried.show_figure()
         return {row: rates[tried.best_of(rates)] for row, rates in grid.items()}
 
     def cross_validate(

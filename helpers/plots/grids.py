@@ -107,7 +107,7 @@ def plot_heatmaps(
     """For each image a block: the image, then what each layer says about it.
 
     Args:
-        images: (N, C, H, W) with one or three channels; ``uint8`` 0–255 or float 0–1.
+        images: (N, C, H, W), as of ``plot_image_grid``.
         heat: by layer, or by method: (N, H, W), 0–1.
         titles: N headings, such as the class that is explained.
         label: what the heat is, at the scale of colours.

@@ -84,7 +84,7 @@ class Comparison(dict[str, Study]):
     def leads(self, row: str, among: Sequence[str]) -> Estimate:
         """How far a row, claimed to be best, lies above the best other one ``among``
         some: by Bonferroni's wider interval, since which comes second is not known
-        before. Combinations of others are best left out.
+        before.
         """
         rivals = [rival for rival in among if rival != row]
         second = self.best_of(rivals)

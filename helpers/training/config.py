@@ -34,7 +34,7 @@ SCHEMA = fields(
         "ema": {**PART, "type": ["number", "null"]},
         "clip_norm": {**POSITIVE, "type": ["number", "null"]},
         "patience": {**SIZE, "type": ["integer", "null"]},
-        "start_size": {"type": ["integer", "null"], "minimum": 8},
+        "start_size": {"type": ["integer", "null"], "minimum": 8, "multipleOf": 8},
         "head_weights": {
             "type": ["object", "string", "null"],
             "pattern": f"^{LEARNED}$",
@@ -73,8 +73,8 @@ class TrainConfig:
             it rises over the first steps, as (1 + t) / (10 + t). None is off.
         augment: applied to training batches only.
         start_size: side in pixels of the training images in the first epoch, from where
-            it grows to their own in the last, by multiples of 8 (Tan and Le 2021); None
-            is full size throughout.
+            it grows to their own in the last, in multiples of 8 (Tan and Le 2021), for
+            networks that take any size; None is full size throughout.
         patience: epochs without a better validation accuracy before training stops, at
             the weights of the best epoch; None leaves those of the last.
         keep_best: whether the history holds the weights of the best epoch too.

@@ -136,11 +136,8 @@ def keep_freed_memory() -> None:
     By default it maps each large block anew, and the kernel clears every page of it: in
     small networks that takes longer than the arithmetic.
     """
-    if not sys.platform.startswith("linux"):
-        return
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
-    if mallopt is None:
-        return
-    # From <malloc.h>: M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_THRESHOLD.
-    for option, value in ((-1, 2**31 - 1), (-2, 2**26), (-3, 2**30)):
-        mallopt(option, value)
+    library = ctypes.CDLL(None) if sys.platform.startswith("linux") else None
+    if mallopt := getattr(library, "mallopt", None):
+        # From <malloc.h>: M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_THRESHOLD.
+        for option, value in ((-1, 2**31 - 1), (-2, 2**26), (-3, 2**30)):
+            mallopt(option, value)

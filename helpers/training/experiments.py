@@ -136,8 +136,8 @@ def run_experiments(
         folder: where finished points and checkpoints are kept.
         jobs: points trained side by side: processes on a CPU, on a GPU turns in one.
         report: called with the point's name, history and ``config.epochs`` after each
-            epoch, and once more for a finished point with the length of its history. A
-            copy of it goes to another process. None prints lines.
+            epoch, and once more for a finished point with the length of its history.
+            None prints lines.
 
     Returns:
         For each name one ``Trained`` per seed.
@@ -232,7 +232,8 @@ def _train(
         "code": code_digest(model),
         "weights": weights_digest(model),
     }
-    key = hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:12]
+    text = json.dumps(settings, sort_keys=True, default=repr)  # a class, say
+    key, settings = hashlib.sha256(text.encode()).hexdigest()[:12], json.loads(text)
     unfinished = folder / f"{NO_NAME.sub('_', name)}-seed{seed}-{key}"
     path = Path(f"{unfinished}.pt")
     label = f"{name} seed {seed}"

@@ -22,7 +22,7 @@ def extract_features(model: nn.Module, splits: Splits) -> Splits:
     """The data set with each image replaced by what ``model`` makes of it.
 
     The features are kept in ``data/.cache``, by the images and their normalisation, the
-    model's layers, settings, code and weights, and the precision.
+    model's layers, code and weights, and the precision.
 
     Args:
         model: images (B, C, H, W), normalised as ``splits`` says, to maps (B, C', h, w)
@@ -31,15 +31,10 @@ def extract_features(model: nn.Module, splits: Splits) -> Splits:
 
     Returns:
         The same splits, labels and ids; images are float32 (N, C', h, w), or (N, D, 1,
-        1) for features without a map, which ``fit`` and ``evaluate`` take as they are.
+        1) for features without a map.
     """
     arithmetic = choose_arithmetic(choose_device(), "auto")
-    plain = int, float, str, tuple, type(None)
-    own = [
-        {k: v for k, v in vars(one).items() if isinstance(v, plain) and k != "training"}
-        for one in model.modules()
-    ]
-    made_by = model, own, code_digest(model), weights_digest(model)
+    made_by = code_digest(model), weights_digest(model)
     seen = repr((splits.fingerprint(), arithmetic.dtype, *made_by))
     key = hashlib.blake2b(seen.encode(), digest_size=12).hexdigest()
     model = model.to(arithmetic.device)

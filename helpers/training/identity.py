@@ -28,13 +28,20 @@ TRAINING = (
 
 
 def code_digest(model: nn.Module) -> str:
-    """A hash of the code that ``model`` consists of and is trained by.
+    """A hash of the layers of ``model``, and of the code that it consists of and is
+    trained by.
 
-    Comments, docstrings and formatting do not count; a class of a notebook does.
+    Comments, docstrings and formatting do not count; a class of a notebook does, but no
+    function that it calls.
     """
     names = (*network_modules(model), *TRAINING)
     own = (_methods(kind) for kind in _classes(model))
-    return _hash("".join([*map(_source_digest, names), *own]))
+    plain = int, float, str, tuple, type(None)
+    settings = [
+        {k: v for k, v in vars(one).items() if isinstance(v, plain) and k != "training"}
+        for one in model.modules()
+    ]
+    return _hash("".join([f"{model}{settings}", *map(_source_digest, names), *own]))
 
 
 def network_modules(model: nn.Module) -> list[str]:

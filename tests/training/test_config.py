@@ -37,6 +37,7 @@ from helpers.training.loop import VERSION, image_size
         ({"ema": 1.0}, "smaller than 1"),
         ({"patience": 0}, "bigger than or equal to 1"),
         ({"start_size": 4}, "bigger than or equal to 8"),
+        ({"start_size": 20}, "multiple of 8"),
         ({"head_weights": {"angle": 0.0}}, "head_weights.angle must be bigger than 0"),
         ({"head_weights": {"angle": math.nan}}, "head_weights.angle must be a finite"),
         ({"head_weights": "taught"}, "must match pattern .*learned"),
@@ -63,7 +64,7 @@ def test_images_grow_evenly_to_full_size() -> None:
     assert sizes == sorted(sizes)
     assert all(size % 8 == 0 for size in sizes)
     assert image_size(TrainConfig(epochs=9), 0, 64) == 64
-    assert image_size(replace(config, start_size=20), 8, 50) == 50
+    assert image_size(replace(config, start_size=24), 8, 50) == 50
 
 
 def test_a_run_is_known_by_the_settings_that_are_not_at_their_defaults() -> None:

@@ -158,6 +158,24 @@ def test_a_network_of_a_notebook_is_trained_with_any_number_of_jobs(
     assert capsys.readouterr().out.startswith("Trained one by one: only")
 
 
+def test_an_argument_may_be_a_class(
+    corners: Splits,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def own(num_classes: int, in_channels: int, act: type[nn.Module]) -> nn.Module:
+        network = ImprovedCNN(num_classes, in_channels, widths=(4, 8))
+        return nn.Sequential(network, act())
+
+    monkeypatch.setitem(building._BUILDERS, "own", own)
+    for act in (nn.GELU, nn.SiLU, nn.GELU):
+        row = {"own": Experiment("own", CONFIG, {"act": act})}
+        run_experiments(row, corners, seeds=1, folder=tmp_path)
+    assert len(list(tmp_path.glob("*.pt"))) == 2
+    assert capsys.readouterr().out.count("trained before") == 1
+
+
 def test_a_list_is_the_tuple_that_it_was(corners: Splits, tmp_path: Path) -> None:
     for widths in ((4, 8), [4, 8]):
         one = replace(SMALL, arguments={"widths": widths})

@@ -81,6 +81,18 @@ def test_whatever_a_class_of_a_notebook_is_made_of_counts() -> None:
     assert code_digest(Mine(4)) in found
 
 
+def test_layers_without_weights_count() -> None:
+    class Pooled(nn.Module):
+        def __init__(self, side: int) -> None:
+            super().__init__()
+            self.side = side
+
+    blocks = nn.ReLU(), nn.Sigmoid(), nn.MaxPool2d(2), nn.AvgPool2d(2), nn.MaxPool2d(3)
+    own = (Pooled(side) for side in (1, 2))
+    digests = {code_digest(nn.Sequential(block)) for block in (*blocks, *own)}
+    assert len(digests) == len(blocks) + 2
+
+
 def test_other_weights_have_another_digest() -> None:
     model = nn.BatchNorm1d(2)
     before = weights_digest(model)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from torch import Tensor
 
-from helpers.base.errors import DataError
+from helpers.base.errors import DataError, explained
 from helpers.data.images import (
     class_folders,
     decode,
@@ -92,7 +92,8 @@ def _names(path: Path, count: int) -> tuple[str, ...]:
     """The classes' names in ``classes.txt``, or their numbers where it is not there."""
     if not path.is_file():
         return tuple(map(str, range(count)))
-    lines = path.read_text(encoding="utf-8-sig").splitlines()
+    with explained(DataError, f"{path} cannot be read", "Save it as UTF-8."):
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
     names = tuple(filter(None, map(str.strip, lines)))
     if not len(names) == len(set(names)) == count:
         raise DataError(
