@@ -104,10 +104,7 @@ def data_fetch(names: Sequence[str]) -> None:
 @click.argument("name")
 @click.argument("source", type=FILE)
 def data_convert(name: str, source: Path) -> None:
-    """Lay out NAME of what you have downloaded: SOURCE, an archive or a folder.
-
-    For clipart: Office-Home's archive, or the course's own.
-    """
+    """Lay out NAME of what you have downloaded: SOURCE, an archive or a folder."""
     from helpers.data.download import convert
 
     click.echo(f"{name}: {convert(name, source)}")
@@ -226,6 +223,8 @@ def report(names: Sequence[str], output: Path, *, quick: bool, compact: bool) ->
     from helpers.handin.report import make_report, read_pdf
 
     by, paths = str(read_team()), executed_notebooks(names, quick=quick)
+    if output.suffix != ".pdf":
+        raise ExportError(f"{output} would be a PDF: name it .pdf.")
     pdf = make_report(paths, by=by, compact=compact)
     write_export(output, pdf)
     click.echo(f"{output}: {read_pdf(pdf)[0]} pages")

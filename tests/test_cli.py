@@ -198,6 +198,9 @@ def test_a_report_is_written_and_its_pages_counted(
     nbformat.write(nbformat.v4.new_notebook(cells=cells), path)
     assert call("report", path, "-o", output).stdout == f"{output}: 1 pages\n"
     assert output.read_bytes().startswith(b"%PDF-")
+    before = path.read_bytes()
+    assert "name it .pdf" in call("report", path, "-o", path).stderr
+    assert path.read_bytes() == before
 
 
 def test_run_reports_a_failure_in_short(call: Call, tmp_path: Path) -> None:

@@ -43,12 +43,13 @@ def fetch(name: str) -> Path:
 
 
 def convert(name: str, source: Path) -> Path:
-    """Lays out a data set from a download, unless its folder is there; returns that.
+    """Lays out a data set from a download; returns its folder.
 
     ``source`` is an archive, or the folder it unpacks to; it stays as it is.
 
     Raises:
-        DataError: the set is not made of a download, or cannot be laid out of this one.
+        DataError: the set is not made of a download, cannot be laid out of this one, or
+            is there.
     """
     data_set = find_data_set(name)
     if data_set.convert is None or data_set.archives:
@@ -60,9 +61,10 @@ def convert(name: str, source: Path) -> Path:
             f"{source} is not there. Expected the downloaded archive, or the folder it "
             "unpacks to."
         )
-    if not data_set.present:
-        with staged(data_set.path) as folder:
-            data_set.convert(source, folder)
+    if data_set.present:
+        raise DataError(f"{data_set.path} is there already: move it away first.")
+    with staged(data_set.path) as folder:
+        data_set.convert(source, folder)
     return data_set.path
 
 

@@ -34,13 +34,11 @@ def write_paper(path: Path, authors: Sequence[Mapping[str, str]] = ()) -> Path:
             ``affiliation`` and ``email``; a paper without authors is a draft.
 
     Raises:
-        ExportError: the notebook makes no paper, or one with faults: then what was set
-            is ``paper/draft.pdf``, and an earlier ``paper.pdf`` is gone.
+        ExportError: the notebook makes no paper, or one with faults: only then what was
+            set is ``paper/draft.pdf``, and an earlier ``paper.pdf`` is gone.
     """
     target, folder = path.with_name("paper.pdf"), path.with_name("paper")
     draft = folder / "draft.pdf"
-    for stale in (target, draft):
-        stale.unlink(missing_ok=True)
     notebook = read_notebook(path)
     with TemporaryDirectory(prefix="paper-") as name:
         work = Path(name)
@@ -48,6 +46,8 @@ def write_paper(path: Path, authors: Sequence[Mapping[str, str]] = ()) -> Path:
         for file in filter(Path.is_file, work.rglob("*")):
             write_export(folder / file.relative_to(work), file.read_bytes())
         pdf, log = set_with_latex(work)
+    for stale in (target, draft):
+        stale.unlink(missing_ok=True)
     faults = faults_of(log, notebook.metadata["paper"].get("pages"))
     if not authors:
         faults.append("it names nobody: write hand-in.toml, as README shows")

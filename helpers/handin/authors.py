@@ -8,7 +8,7 @@ from helpers.base.files import hand_in_file
 from helpers.base.schema import TEXT, fields, many, misfit
 
 AUTHOR = fields(
-    {"name": TEXT | {"minLength": 1}},
+    {"name": TEXT | {"pattern": r"\S"}},
     dict.fromkeys(("number", "affiliation", "email"), TEXT),
 )
 GROUP = {"type": "string", "pattern": r"^[\w-]{0,64}\Z"}  # is part of a file's name
@@ -35,7 +35,7 @@ def read_team() -> Team:
     if not path.exists():
         return Team([], "")
     with explained(ConfigError, f"{path} does not say who hands in", EXPECTED):
-        content = tomllib.loads(path.read_text("utf-8"))
+        content = tomllib.loads(path.read_text("utf-8-sig"))
         if problem := misfit(content, SCHEMA):
             raise ValueError(problem)
     return Team(content.get("authors", []), content.get("group", ""))

@@ -37,8 +37,8 @@ def own_caveats(record: RunRecord) -> Iterator[Caveat]:
         text = "The run does not say what data it is about. Not a result."
         yield Caveat("stand-in", text)
     elif record.drawn:
-        drawn = f"drawn images in place of {record.data['name']}"
-        yield Caveat("stand-in", f"Synthetic data: {drawn}. Not a result.")
+        text = f"Synthetic data: drawn images among {record.data['name']}."
+        yield Caveat("stand-in", f"{text} Not a result.")
     if record.untrained:
         text = "Random weights in place of pretrained ones. Not a result."
         yield Caveat("stand-in", text)

@@ -122,7 +122,7 @@ def choose_arithmetic(device: torch.device, precision: str) -> Arithmetic:
 
 
 def has_fast_bf16(device: torch.device) -> bool:
-    """Whether the device has bfloat16 in hardware; emulated, it is slower than fp32."""
+    """Whether the device has bfloat16 in hardware: emulated, it is slow."""
     if device.type == "cuda":
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     by_onednn = torch.backends.mkldnn.is_available()

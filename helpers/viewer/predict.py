@@ -66,8 +66,8 @@ def predict_images(
         ModelError: as ``find_model`` and ``read_image``.
         DataError: there are no images, two have one identifier, or ``besides`` is one.
     """
-    if besides and besides.suffix.lower() in Image.registered_extensions():
-        raise DataError(f"{besides} would be an image: name a text file.")
+    if besides and besides.suffix.lower() in {*Image.registered_extensions(), ".pt"}:
+        raise DataError(f"{besides} would be no text: name a .csv or .txt file.")
     files = [images]
     if images.is_dir():
         own = besides and besides.resolve()
@@ -112,7 +112,8 @@ def training_of(path: Path, saved: SavedModel) -> str:
     said = [f"{path} was trained on {saved.trained_on} data"]
     with suppress(ExportError):  # a model by itself knows no more
         run = RunRecord.load(path.with_name("metrics.json"))
-        said[0] += f" ({run.data.get('name', 'unknown')})"
+        name = run.data.get("name", "unknown").replace(", ", " or ")
+        said[0] += f" ({name})"
         said += [f"reduced to {run.reduction}"] if run.reduced else []
     said += [] if saved.trained_on == "real" else ["so what it says means nothing"]
     return ", ".join(said)

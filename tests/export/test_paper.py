@@ -142,7 +142,7 @@ def test_the_bibliography_beside_the_source_is_found(
 def test_without_tex_the_source_is_written_and_the_cure_named(
     saved: Saved, folder: Path, no_tex: None
 ) -> None:
-    (folder / "paper.pdf").write_bytes(b"of an earlier run")
+    (folder / "paper.pdf").write_bytes(b"made elsewhere")
     with pytest.raises(ExportError) as raised:
         write_paper(saved(), AUTHORS)
     message = str(raised.value)
@@ -153,17 +153,19 @@ def test_without_tex_the_source_is_written_and_the_cure_named(
         "paper.tex",
         "references.bib",
     ]
-    assert not (folder / "paper.pdf").exists()
+    assert (folder / "paper.pdf").read_bytes() == b"made elsewhere"
 
 
 @needs_tex
 def test_a_paper_of_the_wrong_length_is_there_to_be_looked_at(
     saved: Saved, folder: Path
 ) -> None:
+    (folder / "paper.pdf").write_bytes(b"of an earlier run")
     with pytest.raises(
         ExportError, match=re.escape(str(folder / "paper" / "draft.pdf"))
     ):
         write_paper(saved(pages=[6, 8]), AUTHORS)
+    assert not (folder / "paper.pdf").exists()
     assert (folder / "paper" / "draft.pdf").read_bytes().startswith(b"%PDF-")
     write_paper(saved(pages=[1, 8]), AUTHORS)
     assert not (folder / "paper" / "draft.pdf").exists()

@@ -23,7 +23,7 @@ def test_nobody_hands_in_where_there_is_no_file() -> None:
 def test_the_example_of_readme_is_read(hand_in: Path) -> None:
     readme = Path(__file__).parents[2] / "README.md"
     example = readme.read_text("utf-8").partition("```toml\n")[2].partition("```")[0]
-    hand_in.write_text(example, "utf-8")
+    hand_in.write_text(example, "utf-8-sig")  # as some editors write it
     team = read_team()
     assert team.group == "13"
     assert str(team) == (
@@ -40,6 +40,7 @@ def test_the_example_of_readme_is_read(hand_in: Path) -> None:
         ('authors = ["Ada"]', "Expected: group"),
         ("[[authors]]\nnumber = '1'", "Expected: group"),
         ("[[authors]]\nname = ''", "Expected: group"),
+        ("[[authors]]\nname = '  '", "Expected: group"),
         ("[[authors]]\nname = 'A'\nnumber = 1", "Expected: group"),
         ("[[authors]]\nname = 'A'\nmail = 'a@b'", "Expected: group"),
         ("[[authors]", r"who hands in \(.*line 1.*\)\. Expected: group"),

@@ -121,8 +121,9 @@ def test_the_output_is_none_of_the_images(
         predict_images(str(model), images, besides=output).write(output)
         assert len(output.read_text().splitlines()) == 4
     before = (images / "10.png").read_bytes()
-    result = predicted(str(model), images, "-o", images / "10.png")
-    assert (result.exit_code, result.output.count("would be an image")) == (1, 1)
+    for output in (images / "10.png", model):
+        result = predicted(str(model), images, "-o", output)
+        assert (result.exit_code, result.output.count("would be no text")) == (1, 1)
     assert (images / "10.png").read_bytes() == before
 
 

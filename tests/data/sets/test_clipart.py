@@ -75,6 +75,12 @@ def test_names_that_do_not_fit_are_refused(course: Path, text: str) -> None:
         load_data("clipart", size=16)
 
 
+def test_names_in_another_encoding_are_refused(course: Path) -> None:
+    (course / "classes.txt").write_text("Café\n", encoding="utf-16")
+    with pytest.raises(DataError, match=r"classes\.txt cannot be read .* UTF-8"):
+        load_data("clipart", size=16)
+
+
 @pytest.mark.parametrize("name", ["12x", "13", "05"])
 def test_folders_that_are_not_the_numbers_are_named(course: Path, name: str) -> None:
     for split in ("train", "valid"):
@@ -168,6 +174,8 @@ def test_archive_and_folder_give_the_same(office_home: Path, tmp_path: Path) -> 
                 file, f"OfficeHomeDataset_10072016/{file.relative_to(office_home)}"
             )
     first = contents(convert("clipart", tmp_path / "office.zip"))
+    with pytest.raises(DataError, match="is there already: move it away first"):
+        convert("clipart", office_home / "Clipart")
     shutil.rmtree(data_dir() / "clipart")
     assert contents(convert("clipart", office_home / "Clipart")) == first
 

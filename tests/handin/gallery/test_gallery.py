@@ -116,7 +116,7 @@ def test_a_complete_run_shows_number_figure_findings_and_files(build: Build) -> 
     [
         (
             "course/01_drawn",
-            "Synthetic data: drawn images in place of shapes. Not a result.",
+            "Synthetic data: drawn images among shapes. Not a result.",
         ),
         (
             "course/02_random",

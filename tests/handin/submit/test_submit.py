@@ -236,7 +236,7 @@ def test_all_that_is_missing_is_listed_and_nothing_is_written(
         ),
         "1.zip: models/listed_mnist.pt: There is no model file ",
         (
-            "1.zip: lines/02_own_network: Synthetic data: drawn images in place of "
+            "1.zip: lines/02_own_network: Synthetic data: drawn images among "
             "lines. Not a result."
         ),
         "2.zip: lines/03_multi_head has not been run: ",
