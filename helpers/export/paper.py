@@ -46,11 +46,10 @@ def write_paper(path: Path, authors: Sequence[Mapping[str, str]] = ()) -> Path:
         for file in filter(Path.is_file, work.rglob("*")):
             write_export(folder / file.relative_to(work), file.read_bytes())
         pdf, log = set_with_latex(work)
-    for stale in (target, draft):
-        stale.unlink(missing_ok=True)
     faults = faults_of(log, notebook.metadata["paper"].get("pages"))
     if not authors:
         faults.append("it names nobody: write hand-in.toml, as README shows")
+    (target if faults else draft).unlink(missing_ok=True)
     if faults:
         write_export(draft, pdf)
         raise ExportError(

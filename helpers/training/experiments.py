@@ -166,7 +166,7 @@ def train_points(
         for name, experiment in experiments.items()
         for seed, splits in enumerate(data)
     ]
-    labels = (f"{name} seed {seed}" for name, _, seed, *_ in points)
+    labels = (_label(name, seed) for name, _, seed, *_ in points)
 
     def done(point: Trained) -> None:
         if report:
@@ -199,6 +199,10 @@ def train_points(
             found = side_by_side(alone, points, jobs, done)
     trained = iter(found)
     return {name: list(islice(trained, len(data))) for name in experiments}
+
+
+def _label(name: str, seed: int) -> str:
+    return f"{name} seed {seed}"
 
 
 def _shares_a_gpu(experiments: Mapping[str, Experiment]) -> bool:
@@ -236,7 +240,7 @@ def _train(
     key, settings = hashlib.sha256(text.encode()).hexdigest()[:12], json.loads(text)
     unfinished = folder / f"{NO_NAME.sub('_', name)}-seed{seed}-{key}"
     path = Path(f"{unfinished}.pt")
-    label = f"{name} seed {seed}"
+    label = _label(name, seed)
     with nullcontext() if path.is_file() else _alone(unfinished, label):
         kept = read_checkpoint(path, settings)
         if kept is None:

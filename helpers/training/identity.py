@@ -28,8 +28,7 @@ TRAINING = (
 
 
 def code_digest(model: nn.Module) -> str:
-    """A hash of the layers of ``model``, and of the code that it consists of and is
-    trained by.
+    """A hash of the layers of ``model``, its code and what trains it.
 
     Comments, docstrings and formatting do not count; a class of a notebook does, but no
     function that it calls.
