@@ -34,11 +34,10 @@ def fields(
     more: bool = False,
 ) -> dict[str, Any]:
     """The schema of an object with these fields; ``more`` allows others as well."""
-    known = {**required, **(optional or {})}
     return {
         **OBJECT,
         "required": list(required),
-        "properties": known,
+        "properties": required | (optional or {}),
         "additionalProperties": more,
     }
 

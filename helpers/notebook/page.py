@@ -38,7 +38,7 @@ class Page:
         Args:
             picture: it is closed afterwards.
             name: letters, digits, hyphens and underscores.
-            alt: what the figure shows, for those who do not see it. Mandatory.
+            alt: what the figure shows, for those who do not see it.
             caption: Markdown below the figure; a paper needs one.
         """
         figure = cast("Figure", picture.get_figure(root=True))

@@ -71,8 +71,7 @@ def start_run(name: str) -> Run:
     names = [*declared.parameters, *_injected(namespace)]
     given = declared.parse({key: namespace[key] for key in names if key in namespace})
     namespace.update(given)
-    # What is reduced is judged by the experiment as it is checked in: an edited cell
-    # of parameters is another one, wherever the run comes from.
+    # An edited cell of parameters is another experiment than the one checked in.
     checked_in = read_checked_in(declared.path)
     values = {key: p.default for key, p in declared.parameters.items()} | given
     reduced = checked_in.reductions(values)
@@ -113,8 +112,12 @@ class Run(Page):
         torch.manual_seed(seed)
         use_style()
         environment = _environment(self.device)
-        self._record = RunRecord(name, parameters=self.parameters)
-        self._record.environment, self._record.reduced = environment, list(reduced)
+        self._record = RunRecord(
+            name,
+            parameters=self.parameters,
+            environment=environment,
+            reduced=list(reduced),
+        )
         self._save()
         say(" · ".join(f"{key} {value}" for key, value in environment.items()))
 
@@ -144,7 +147,7 @@ class Run(Page):
             self.warn(f"{', '.join(drawn)}: {STAND_IN}", "SYNTHETIC DATA")
 
     def use_results(self, *notebooks: str) -> Reports:
-        """What other notebooks have measured, for a run that reports on them.
+        """What other notebooks have measured.
 
         Says so loudly if any of them ran on drawn images, with random weights for
         pretrained ones, or in reduced form. Raises as ``completed_runs``.
@@ -190,10 +193,8 @@ class Run(Page):
     def train(
         self, name: str, experiment: Experiment, splits: Splits, *, seeds: int
     ) -> Study:
-        """Trains an experiment with several seeds (0, 1, …), and records what they
-        reach.
-
-        ``name`` is that of the study in ``metrics.json`` and in files.
+        """Trains an experiment with seeds 0, 1, …, and records what they reach as
+        ``name``.
         """
         one = {name: experiment}
         trained = self._train(run_experiments, seeds, one, splits, seeds=seeds)
@@ -315,7 +316,7 @@ class Run(Page):
         """Judges a result by what the course, or the project's own goal, asks.
 
         ``run.ask("1(b)", "accuracy of at least 71 %", study["valid_accuracy"],
-        at_least=0.71)``: reaching a bound is enough; ``exactly`` is both at once. The
+        at_least=0.71)``: reaching a bound is enough; ``exactly`` is both. The
         section of a goal is ``1(b), goal``. A plain number is one that was counted or
         computed.
         """

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TextIO
+from uuid import uuid4
 
 import click
 
@@ -153,6 +155,9 @@ def _papermill(job: Job, folder: Path, timeout: float, log: TextIO) -> None:
         kernel_spec = KernelSpecManager(kernel_dirs=[]).get_kernel_spec("python3")
         # A killed runner leaves nothing outside its folder.
         connection_file = Unicode(str(folder / "kernel.json"))
+        if sys.platform == "linux":
+            # A free port may be taken before the kernel binds it.
+            transport, ip = Unicode("ipc"), Unicode(f"@{uuid4()}")
 
     Kernel.kernel_spec.env = {"CNN_EXPORTS": str(job.exports), GIVEN: str(folder)}
     papermill_io.register(str(folder), WholeFiles())
@@ -176,7 +181,7 @@ def _papermill(job: Job, folder: Path, timeout: float, log: TextIO) -> None:
         shutdown_kernel="immediate",
         # A kernel that runs has read it.
         on_cell_start=lambda **_: (folder / "kernel.json").unlink(missing_ok=True),
-        # The kernel's own warnings would go to the terminal.
+        # Its own warnings would go to the terminal.
         extra_arguments=["--log-level=ERROR"],
         # papermill's own limit is for each cell.
         timeout_func=left,

@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -60,16 +61,22 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def lab(folder: Path, drawn_data: Path) -> Iterator[str]:
+def runtime() -> Iterator[Path]:
+    """Where its kernels have their sockets: a path of at most 107 bytes."""
+    with tempfile.TemporaryDirectory() as folder:
+        yield Path(folder)
+
+
+@pytest.fixture(scope="module")
+def lab(folder: Path, runtime: Path, drawn_data: Path) -> Iterator[str]:
     """The address of a JupyterLab of its own."""
     own = {
         "CNN_DATA": str(drawn_data),
         "CNN_EXPORTS": str(folder / "exports"),
         "PYTHONPATH": str(ROOT),
-        **{
-            f"JUPYTER_{kind}_DIR": str(folder / f".{kind}")
-            for kind in ("CONFIG", "DATA", "RUNTIME")
-        },
+        "JUPYTER_CONFIG_DIR": str(folder / ".config"),
+        "JUPYTER_DATA_DIR": str(folder / ".data"),
+        "JUPYTER_RUNTIME_DIR": str(runtime),
         "JUPYTERLAB_SETTINGS_DIR": str(folder / ".settings"),
         "JUPYTERLAB_WORKSPACES_DIR": str(folder / ".workspaces"),
     }
@@ -79,22 +86,24 @@ def lab(folder: Path, drawn_data: Path) -> Iterator[str]:
         "ServerApp.port": 0,
         "ServerApp.allow_root": True,
         "LabApp.news_url": "",
+        # A free port may be taken before a kernel binds it.
+        "KernelManager.transport": "ipc",
     }
     command = [sys.executable, "-m", "jupyterlab", "--no-browser"]
     command += [f"--{name}={value}" for name, value in options.items()]
     with (folder / "server.log").open("w") as log:
         server = subprocess.Popen(command, env=os.environ | own, stdout=log, stderr=log)
     try:
-        yield address_of(server, folder)
+        yield address_of(server, folder, runtime)
     finally:
         server.kill()  # its kernels end with it
         server.wait()
 
 
-def address_of(server: subprocess.Popen[bytes], folder: Path) -> str:
+def address_of(server: subprocess.Popen[bytes], folder: Path, runtime: Path) -> str:
     """Where it answers, as soon as it does."""
     while server.poll() is None:
-        for file in (folder / ".RUNTIME").glob("jpserver-*.json"):
+        for file in runtime.glob("jpserver-*.json"):
             try:
                 url = json.loads(file.read_text())["url"]
                 with urlopen(f"{url}api") as answer:  # noqa: S310

@@ -1,14 +1,16 @@
 from __future__ import annotations
 
 import pickle
+import tempfile
 from collections.abc import Iterator
 from typing import Any
+from uuid import uuid4
 
 import matplotlib.pyplot as plt
 import psutil
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
-from jupyter_client.manager import KernelManager, start_new_kernel
+from jupyter_client.manager import KernelManager
 
 from helpers.base.errors import ConfigError
 from helpers.base.runs import GIVEN
@@ -175,8 +177,15 @@ run.compare("rows", rows, splits, seeds=1)"""
 
 @pytest.fixture
 def kernel(own_folders: None) -> Iterator[tuple[KernelManager, Any]]:
-    manager, client = start_new_kernel(kernel_name="python3")
+    # A free port may be taken before the kernel binds it.
+    sockets = f"{tempfile.gettempdir()}/{uuid4()}"
+    manager = KernelManager(kernel_name="python3", transport="ipc", ip=sockets)
+    manager.start_kernel()
+    client = manager.client()
+    client.start_channels()
+    client.wait_for_ready(timeout=60)
     yield manager, client
+    client.stop_channels()
     manager.shutdown_kernel(now=True)
 
 

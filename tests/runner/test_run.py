@@ -61,6 +61,21 @@ def test_a_complete_run_leaves_notebook_record_and_log(
     assert (len(lines), terminal.err) == (3, "")
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="needs Linux's names of sockets")
+def test_no_other_program_can_take_a_port_of_the_kernel(
+    notebooks: Path, write_notebook: WriteNotebook
+) -> None:
+    code = """\
+import psutil
+names = {c.laddr for c in psutil.Process().net_connections("unix") if c.laddr}
+print(sorted(name[-2:] for name in names if name.startswith("@")))"""
+    write_notebook("01_a", code)
+    [outcome] = run_notebooks()
+    assert (outcome.folder / "run.log").read_text() == str(
+        ["-1", "-2", "-3", "-4", "-5"]
+    ) + "\n"
+
+
 def test_another_kernel_called_python3_runs_nothing(
     notebooks: Path,
     write_notebook: WriteNotebook,
