@@ -75,7 +75,7 @@ class DeclaredNotebook:
                     f"{', '.join(known) or 'none'}."
                 )
         parsed = {n: parse_value(self.parameters[n], v) for n, v in values.items()}
-        for name in filter(_amount, parsed):
+        for name in filter(is_amount, parsed):
             if (value := parsed[name]) is not None and value < 1:
                 raise ConfigError(f"{name} is {value}: expected at least 1.")
         return parsed
@@ -87,7 +87,7 @@ class DeclaredNotebook:
         return [
             name
             for name, parameter in self.parameters.items()
-            if _amount(name)
+            if is_amount(name)
             and isinstance(values.get(name), int | float)  # None is no limit
             and (parameter.default is None or values[name] < parameter.default)
         ]
@@ -104,7 +104,8 @@ def find_notebooks() -> list[DeclaredNotebook]:
     return found
 
 
-def _amount(name: str) -> bool:
+def is_amount(name: str) -> bool:
+    """Whether an experiment is smaller where the parameter ``name`` is."""
     return name == "size" or name.rpartition("_")[2] in AMOUNTS
 
 

@@ -139,7 +139,7 @@ def unit_of(metric: str) -> Unit:
     """The unit of a metric by its name, ``<split>_<measure>``."""
     if "loss" in metric:
         return "nats"
-    if "seconds" in metric and "per_second" not in metric:
+    if "seconds" in metric:
         return "seconds"
     shares = ("accuracy", "_f1", "share", "agreement")
     return "percent" if any(word in metric for word in shares) else "number"

@@ -4,13 +4,14 @@ A run is written in ``.unfinished/`` and moved as a whole once it has ended, to 
 exports/README.md says.
 """
 
+import math
 import os
 import shutil
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from helpers.base.declared import find_notebooks, read_checked_in, resolve
+from helpers.base.declared import find_notebooks, is_amount, read_checked_in, resolve
 from helpers.base.errors import ExportError, NotebookError
 from helpers.base.files import ROOT, exports_dir, notebooks_dir, write_atomic
 from helpers.base.record import RunRecord
@@ -76,7 +77,8 @@ def place(folder: Path, root: Path, name: str) -> Path:
 
     What was there before goes, unless it is worth more: a run on real data more than
     one on drawn images, the whole experiment more than a reduced one, the notebook's
-    own values more than others, one with its networks more than one without.
+    own values more than others, a larger one more than a smaller one, one with its
+    networks more than one without.
     """
     target = root / name
     if root != exports_root(quick=True) and _worth(target) > _worth(folder):
@@ -181,16 +183,28 @@ def other_values(record: RunRecord) -> list[str]:
     ]
 
 
-def _worth(folder: Path) -> tuple[bool, ...]:
-    """Whether a run is complete and a result, whole, as written, with its networks."""
+def amount(record: RunRecord) -> float:
+    """How large an experiment was: the product of its epochs, seeds, images, pixels."""
+    return math.prod(
+        value or 1e9  # None is no limit
+        for name, value in record.parameters.items()
+        if is_amount(name)
+    )
+
+
+def _worth(folder: Path) -> tuple[float, ...]:
+    """Whether a run is complete and a result, whole, as written, how large it is, and
+    whether it has its networks.
+    """
     record = _complete(folder)
     if not record:
-        return (False,) * 4
+        return (0,) * 5
     result = not (record.drawn or record.untrained)
     own = True
     with suppress(NotebookError):  # it may be gone
         own = not other_values(record)
-    return result, not record.reduced, own, any(folder.glob("*.pt"))
+    networks = any(folder.glob("*.pt"))
+    return result, not record.reduced, own, amount(record), networks
 
 
 def _saved_in_jupyterlab(name: str, notebook: Path) -> Path:

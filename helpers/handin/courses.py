@@ -135,7 +135,7 @@ COURSES = {
     "artists_faces": Course(
         "Artists and faces",
         "COMP541 Deep Learning, Assignment 2, Koç University, 2022",
-        "one PDF of 6 to 8 pages without code, and the code",
+        "one PDF of 6 to 8 pages, without code",
         (
             Part(
                 "artists_faces",

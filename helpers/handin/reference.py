@@ -16,7 +16,7 @@ from helpers.base.declared import read_checked_in
 from helpers.base.errors import ExportError
 from helpers.base.files import ROOT, exports_dir, notebooks_dir
 from helpers.base.record import RunRecord
-from helpers.base.runs import REFERENCE, other_values, run_command
+from helpers.base.runs import REFERENCE, amount, other_values, run_command
 from helpers.base.terminal import say
 from helpers.export.pages import read_notebook, write_export
 from helpers.handin.caveats import own_caveats
@@ -75,8 +75,9 @@ def _faults(record: RunRecord) -> Iterator[str]:
     if changed := other_values(record):
         yield f"it did not run with the notebook's own values of {', '.join(changed)}"
     kept = REFERENCE / f"{record.notebook}.json"
-    if record.reduced and kept.is_file() and not RunRecord.load(kept).reduced:
-        yield f"{kept} is of a whole run, this one is reduced: {record.reduction}"
+    smaller = kept.is_file() and amount(RunRecord.load(kept)) > amount(record)
+    if record.reduced and smaller:
+        yield f"{kept} is of a larger run, this one is reduced: {record.reduction}"
     if local := LOCAL_PATH.search(json.dumps(record.content(), ensure_ascii=False)):
         yield f"it holds the path {local[0]}, which is of this machine only"
 

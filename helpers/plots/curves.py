@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import cycle
+from statistics import fmean
 from typing import Any, Literal
 
 import matplotlib.pyplot as plt
@@ -128,7 +129,7 @@ def _draw_curves(
 def plot_comparison(
     results: Mapping[str, Sequence[float]],
     *,
-    halves: Mapping[str, float | None] | None = None,
+    halves: Mapping[str, float | None],
     quantity: str = "validation accuracy",
     share: bool = True,
     reference: tuple[str, float] | None = None,
@@ -139,8 +140,7 @@ def plot_comparison(
 
     Args:
         results: values by the variant's name, one per seed; the first is drawn on top.
-        halves: by name half the width of the intervals; None takes the values for
-            independent ones.
+        halves: by name half the width of the intervals.
         quantity: as of ``plot_curves``.
         share: likewise.
         reference: name and value of what to compare with, drawn as a vertical line.
@@ -150,9 +150,7 @@ def plot_comparison(
     ax = ax or new_axes(PAGE_WIDTH, 1.0 + 0.3 * len(results))
     style: dict[str, Any] = {"fmt": "D", "color": COLORS[0], "ms": 4.5, "capsize": 3}
     for row, (name, values) in enumerate(results.items()):
-        found = estimate(values)
-        half = found.ci95 if halves is None else halves[name]
-        mean = ax.errorbar(found.mean, row, xerr=half, **style)
+        mean = ax.errorbar(fmean(values), row, xerr=halves[name], **style)
         below = [row + 0.25] * len(values)
         (seeds,) = ax.plot(values, below, "o", color="black", alpha=0.6, ms=3, mew=0)
     handles: list[Artist | Container] = [mean, seeds]

@@ -300,6 +300,9 @@ class CrossStudy(Study):
         self.shared = 1 / (len(rounds[0].folds) - 1) / (1 - watch)
         folds = [fold for one in rounds for fold in one.folds]
         self._by_fold = {f"valid_{m}": [getattr(f, m) for f in folds] for m in MEASURES}
+        self._by_fold["train_accuracy"] = [
+            a for one in rounds for a in one.train_accuracy
+        ]
         points = [point for one in rounds for point in one.points]
         super().__init__(name, points, replace(splits, test=None), out)
 
@@ -311,19 +314,10 @@ class CrossStudy(Study):
         return replace(found, ci95=by_fold.ci95)
 
     def samples(self, metric: str) -> list[float]:
-        """The values that differences are computed from: one per fold; of what is known
-        of a repeat as a whole, such as ``train_accuracy``, one per repeat.
+        """The values that differences are computed from: one per fold; of seconds, one
+        per repeat.
         """
         return self._by_fold.get(metric) or super().samples(metric)
-
-    def difference(self, metric: str, other: str) -> Estimate:
-        """As of ``Study``, by fold; a repeat's one value stands for all its folds."""
-        folds = len(self.rounds[0].folds)
-        own, its = (
-            self._by_fold.get(m) or [v for v in self.samples(m) for _ in range(folds)]
-            for m in (metric, other)
-        )
-        return self.paired(metric, own, its)
 
     @property
     def judged_images(self) -> Split:
@@ -334,7 +328,7 @@ class CrossStudy(Study):
         self.judged_split = "held-out"
         self.evaluations = [one.held_out for one in self.rounds]
         return {
-            "train_accuracy": [one.train_accuracy for one in self.rounds],
+            "train_accuracy": [fmean(one.train_accuracy) for one in self.rounds],
             "train_seconds": [
                 sum(point.history.seconds for point in one.points)
                 for one in self.rounds

@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from statistics import fmean
 
 import torch
 from sklearn.model_selection import RepeatedStratifiedKFold
@@ -38,13 +37,13 @@ class CrossValidated:
         points: a network for each fold, trained on images of the others.
         held_out: every image as judged by the network that has not seen it, in the
             order of the pooled images.
-        train_accuracy: on each network's own training images, mean over the folds.
+        train_accuracy: of each network on its own training images.
         folds: the judgements of ``held_out``, fold by fold.
     """
 
     points: tuple[Trained, ...]
     held_out: Evaluation
-    train_accuracy: float
+    train_accuracy: tuple[float, ...]
     folds: tuple[Evaluation, ...]
 
 
@@ -152,7 +151,5 @@ def _gather(folds: Sequence[Fold], points: Sequence[Trained]) -> CrossValidated:
         labels=torch.cat([one.labels for one in judged])[order],
         loss=sum(one.loss * len(one.labels) for one in judged) / len(order),
     )
-    train_accuracy = fmean(
-        point.evaluate(fold.splits.train).accuracy for fold, point in pairs
-    )
-    return CrossValidated(tuple(points), held_out, train_accuracy, tuple(judged))
+    learned = (point.evaluate(fold.splits.train).accuracy for fold, point in pairs)
+    return CrossValidated(tuple(points), held_out, tuple(learned), tuple(judged))

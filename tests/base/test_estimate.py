@@ -59,7 +59,6 @@ def test_the_unit_follows_from_the_name_of_a_metric() -> None:
         "test_f1_macro_angle": "percent",
         "train_loss_angle": "nats",
         "train_seconds": "seconds",
-        "train_images_per_second": "number",
     }
     assert {name: unit_of(name) for name in names} == names
 

@@ -13,11 +13,14 @@ from helpers.base.runs import GIVEN, find_run, kind_of, place, unfinished
 NAME = "course/01_a"
 
 
-def make_run(folder: Path, *, source: str = "real", reduced: bool = False) -> Path:
-    record = RunRecord(NAME, "complete", {"source": source}, {"epochs": 1})
+def make_run(
+    folder: Path, *, source: str = "real", reduced: bool = False, epochs: int = 9
+) -> Path:
+    values = {"epochs": epochs, "seeds": 3, "train_limit": None}
+    record = RunRecord(NAME, "complete", {"source": source}, values)
     record.reduced = ["epochs"] if reduced else []
     record.save(folder / "metrics.json")
-    (folder / "model.pt").write_text(f"{source} {reduced}")
+    (folder / "model.pt").write_text(f"{source} {reduced} {epochs}")
     return folder
 
 
@@ -28,6 +31,8 @@ def make_run(folder: Path, *, source: str = "real", reduced: bool = False) -> Pa
         ({"reduced": True}, {"source": "synthetic"}, True),
         ({}, {}, False),
         ({"reduced": True}, {}, False),
+        ({"reduced": True}, {"reduced": True, "epochs": 1}, True),
+        ({"reduced": True}, {"reduced": True, "epochs": 20}, False),
         ({"source": "synthetic"}, {"reduced": True}, False),
     ],
 )

@@ -26,6 +26,7 @@ from helpers.base.files import ROOT, data_dir, exports_dir, notebooks_dir
 from helpers.base.markdown import markdown_table
 from helpers.base.record import RunRecord, reached, said
 from helpers.base.runs import REFERENCE
+from helpers.handin.caveats import own_caveats
 from helpers.handin.reference import collect_reference
 from helpers.handin.results import describe_data
 
@@ -34,9 +35,10 @@ PAGE = ROOT / "EXERCISES.md"
 HEAD = """\
 # Exercises, measured
 
-What the notebooks' exercises come to: on the left as the notebook is, on the right with
-the parameter. Of both, what is asked and claimed, with the 95 % interval and the
-verdict; what is the same for both is left out. Predict before you look. Written by
+What the notebooks' exercises come to in numbers (what has to be looked at, the page of
+the run shows): on the left as the notebook is, on the right with the parameter. Of
+both, what is asked and claimed, with the 95 % interval and the verdict; what is the
+same for both is left out. Predict before you look. Written by
 `python tests/exercises/measure.py` from [exports/reference](exports/reference); what is
 not here has not been measured yet.
 """
@@ -105,12 +107,14 @@ def _sections(reference: Mapping[str, RunRecord]) -> Iterator[str]:
         if name != before:
             before = name
             yield f"## [{name}](notebooks/{name}.ipynb)\n"
-        text, _ = exercises(name)[number]
+        text, values = exercises(name)[number]
         rows = [row for row in _rows(reference[name], record) if row[1] != row[2]]
-        table = markdown_table(("measured", "as it is", "with the parameter"), rows)
-        device = record.environment["device"]
+        table = markdown_table(("measured", "as it is", f"`{' '.join(values)}`"), rows)
+        about = [describe_data(record), record.environment["device"]]
+        caveats = own_caveats(record)
+        about += [text.lower() for kind, text in caveats if kind == "earlier run"]
         yield f"**{number}.** {text}\n\n{table}\n"
-        yield f"*{describe_data(record)}, {device}.*\n"
+        yield f"*{', '.join(about).rstrip('.')}.*\n"
 
 
 def _rows(own: RunRecord, other: RunRecord) -> Iterator[tuple[str, ...]]:

@@ -142,7 +142,7 @@ def test_a_reduced_run_does_not_replace_a_whole_one(
     path = save(real_run())
     before = path.read_text()
     smaller = real_run(reduced=["epochs"], parameters={"epochs": 1, "source": "auto"})
-    with pytest.raises(ExportError, match="is of a whole run, this one is reduced"):
+    with pytest.raises(ExportError, match="is of a larger run, this one is reduced"):
         save(smaller)
     assert path.read_text() == before
 

@@ -65,7 +65,7 @@ def cross_validated(*right: int) -> CrossValidated:
     points = [Point(count) for count in right]
     folds = [p.evaluate(half) for p, half in zip(points, halves, strict=True)]
     held_out = Point(sum(right)).evaluate(images)
-    return CrossValidated(tuple(points), held_out, 1.0, tuple(folds))  # type: ignore[arg-type]
+    return CrossValidated(tuple(points), held_out, (1.0, 1.0), tuple(folds))  # type: ignore[arg-type]
 
 
 def test_cross_validation_speaks_of_repeats_and_corrects_its_interval(
@@ -85,6 +85,10 @@ def test_cross_validation_speaks_of_repeats_and_corrects_its_interval(
     wider = CrossStudy("net", rounds, make_splits(), shown, watch=0.2)
     half = 2.570582 * folds.std().item() * (1 / 6 + 1.25) ** 0.5
     assert wider["valid_accuracy"].ci95 == pytest.approx(half, rel=1e-5)
+
+    gap = study.difference("train_accuracy", "valid_accuracy")
+    assert (gap.mean, gap.count) == (pytest.approx(1 - found.mean), 3)
+    assert gap.ci95 == pytest.approx(found.ci95)
 
     many = study.per_epoch(lambda history: history.seconds, "seconds")
     assert (many.over, many.count) == ("repeats", 3)
