@@ -27,7 +27,7 @@ exports: .venv/.installed  ## the same, or with FULL=1 for real
 
 reference: .venv/.installed  ## the real experiments, kept as reference; resumes what was interrupted
 	$(BIN)/python -m helpers run -p source=real $(if $(MINUTES),--minutes $(MINUTES)) $(NAMES); ran=$$?; $(BIN)/python -m helpers results save $(NAMES); saved=$$?; \
-	$(BIN)/python -m helpers results --write && exit $$((ran + saved))
+	$(BIN)/python -m helpers results --write && exit $$((ran + $(if $(MINUTES),0,saved)))
 
 reference-gpu: reference  ## the same on a GPU box: the device is found by itself, and trains four at a time
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import statistics
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -29,7 +28,7 @@ AGAIN = "Move it away, and run its notebook again or `git checkout` it."
 Status = Literal["running", "complete", "failed", "killed", "timeout", "interrupted"]
 _HALF = {"type": ["number", "null"], "minimum": 0}
 _ESTIMATE = {"mean": NUMBER, "ci95": _HALF, "count": SIZE, "over": TEXT}
-_SUMMARY = {"mean": NUMBER, "std": NUMBER, "ci95": _HALF, "values": many(NUMBER, 1)}
+_SUMMARY = {"mean": NUMBER, "ci95": _HALF, "values": many(NUMBER, 1)}
 _FINDING = {
     "section": TEXT,
     "text": TEXT,
@@ -214,13 +213,11 @@ def summarize(
 
     Returns:
         ``mean`` and ``ci95``, as of ``estimate``, which also says what it raises;
-        ``std``, the sample's standard deviation (0 for one value); the ``values``;
-        ``over``, where they are not of seeds.
+        the ``values``; ``over``, where they are not of seeds.
     """
     numbers = [float(value) for value in values]
     found = estimate(numbers, over=over, shared=shared)
-    std = statistics.stdev(numbers) if len(numbers) > 1 else 0.0
-    summary = {"mean": found.mean, "std": std, "ci95": found.ci95, "values": numbers}
+    summary = {"mean": found.mean, "ci95": found.ci95, "values": numbers}
     return summary if over == "seeds" else summary | {"over": over}
 
 

@@ -1,7 +1,6 @@
 """Where runs lie, which of them a user means, and how a finished one takes its place.
 
-A run is written in ``.unfinished/`` and moved as a whole once it has ended, to where
-exports/README.md says.
+A run is written in ``.unfinished/`` and moved as a whole once it has ended.
 """
 
 import math
@@ -18,8 +17,7 @@ from helpers.base.record import RunRecord
 
 GIVEN = "CNN_RUN_FOLDER"  # the folder that the runner gives to the kernel
 REFERENCE = ROOT / "exports" / "reference"  # of real runs that count, kept in git
-# The first two change nothing that is trained; of the others, the table of results
-# says which pretrained network was at hand.
+# What changes no training, and which pretrained network was at hand.
 FREE = {"source", "jobs", "backbone", "layer", "weights"}
 TRIAL, LESSER, QUICK = "trial", "lesser", "quick"
 
@@ -208,10 +206,13 @@ def _worth(folder: Path) -> tuple[float, ...]:
 
 
 def _saved_in_jupyterlab(name: str, notebook: Path) -> Path:
-    """A trial run's copy of a notebook that was saved with its outputs."""
-    path = exports_dir() / TRIAL / name / "notebook.ipynb"
+    """The latest trial run's copy of a notebook that was saved with its outputs."""
+    root = exports_dir() / TRIAL
+    runs = list(root.glob(f"**/{name}/metrics.json"))  # it may be a lesser one
+    last = max(runs, key=os.path.getmtime, default=root / name / "-")
+    path = last.with_name("notebook.ipynb")
     text = notebook.read_text(encoding="utf-8")
-    if path.parent.is_dir() and '"output_type"' in text:
+    if runs and '"output_type"' in text:
         with write_atomic(path) as temporary:
             temporary.write_text(text, encoding="utf-8")
     return path

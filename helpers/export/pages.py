@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from helpers.base.errors import ExportError, explained
-from helpers.base.files import write_atomic
+from helpers.base.files import notebooks_dir, write_atomic
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode
@@ -63,11 +63,12 @@ def outputs_of(cell: NotebookNode, number: int) -> list[NotebookNode]:
 
 
 def source_folders(notebook: NotebookNode, folder: Path) -> list[Path]:
-    """Where relative paths of a notebook in ``folder`` start: there, or beside the
-    notebook that papermill ran.
+    """Where relative paths of a notebook in ``folder`` start: there, beside what
+    papermill ran or, of a run that was moved or a kept page, beside our notebook.
     """
-    source = notebook.metadata.get("papermill", {}).get("input_path")
-    return [folder, Path(source).parent] if source else [folder]
+    source = notebook.metadata.get("papermill", {}).get("input_path", folder / "-")
+    ours = (notebooks_dir() / one.name for one in (folder.parent, folder))
+    return [folder, Path(source).parent, *ours]
 
 
 def write_export(target: Path, content: bytes) -> None:

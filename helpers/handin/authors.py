@@ -26,7 +26,9 @@ class Team(NamedTuple):
     group: str
 
     def __str__(self) -> str:
-        return "; ".join(", ".join(author.values()) for author in self.authors)
+        return "; ".join(
+            ", ".join(filter(None, author.values())) for author in self.authors
+        )
 
 
 def read_team() -> Team:

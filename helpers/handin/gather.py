@@ -9,7 +9,7 @@ from typing import Any
 import yaml
 
 from helpers.base.errors import ModelError
-from helpers.base.files import ROOT, notebooks_dir
+from helpers.base.files import ROOT, hand_in_file, notebooks_dir
 from helpers.base.record import RunRecord
 from helpers.base.runs import QUICK, load_records, other_values, run_command
 from helpers.export.pages import read_notebook
@@ -20,7 +20,6 @@ from helpers.handin.report import make_report, read_pdf, signed
 from helpers.runner.plan import read_quick_settings
 
 PROJECT = "LICENSE pyproject.toml requirements.txt constraints.txt data/README.md"
-# What else lies about among the code is nobody's.
 CODE = {".py", ".j2", ".css", ".lua", ".typ", ".tex", ".sty"}
 
 
@@ -129,17 +128,17 @@ def _executed(run: Path, team: Team) -> dict[str, bytes]:
 
 def _add_result(found: Gathered, path: str, file: Path) -> Iterator[str]:
     """A model, or predictions for the test set."""
-    again = run_command("/".join(file.parts[-3:-1]))
+    name = "/".join(file.parts[-3:-1])
     if file.suffix == ".pt":
         from helpers.models.saved import load_model
 
         try:
             load_model(file, trained_on="real")
         except ModelError as error:
-            yield f"{path}: {str(error).rstrip('.')}: {again}"
+            yield f"{path}: {str(error).rstrip('.')}: {run_command(name)}"
     elif not file.is_file():
-        where = "put the test set where data/README.md says"
-        yield f"{path} is not there: {where}, then {again}"
+        again = f"python -m helpers predict {name} TEST_FOLDER -o {file}"
+        yield f"{path} is not there: {again}"
     if file.is_file():
         found.files[path] = file.read_bytes()
 
@@ -168,9 +167,12 @@ def _add_report(found: Gathered, exports: Path, team: Team) -> Iterator[str]:
     found.files[part.report] = pdf
     pages, author = read_pdf(pdf)
     names = ", ".join(author["name"] for author in team.authors)
+    edited = hand_in_file().stat().st_mtime if names else 0
     # pandoc sets quotes and dashes its own way.
     if part.paper and re.findall(r"\w+", author) != re.findall(r"\w+", names):
         yield f"{part.report} names {author or 'nobody'}, hand-in.toml {names}: {again}"
+    elif part.paper and edited > paper.stat().st_mtime:
+        yield f"{part.report} is older than hand-in.toml: {again}"
     least, most = part.pages or (1, 1000)
     if not least <= pages <= most:
         yield (

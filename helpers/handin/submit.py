@@ -70,9 +70,8 @@ def submit(assignment: str, *, draft: bool = False, quick: bool = False) -> Subm
     folder = exports / "submit" / assignment
     for name, content in files.items():
         write_export(folder / name, content)
-    for path in folder.glob("*-draft.*"):  # what an earlier draft lacked may be there
-        if path.name not in files:
-            path.unlink()
+        # What an earlier draft lacked may be there.
+        (folder / name.replace(".", "-draft.")).unlink(missing_ok=True)
     return Submission(tuple(folder / name for name in files), tuple(missing), notes)
 
 

@@ -157,7 +157,7 @@ def find_model(
     names = [notebook.name for notebook in resolve("/".join(named))]
     if len(names) > 1:
         raise NotebookError(
-            f"{source} has several models: choose one of {', '.join(names)}."
+            f"{source} is several notebooks: name one of {', '.join(names)}."
         )
     name = names[0]
     if quick:

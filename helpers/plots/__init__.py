@@ -25,10 +25,9 @@ from helpers.plots.grids import (
     plot_heatmaps,
     plot_image_grid,
 )
-from helpers.plots.style import COLORS, PAGE_WIDTH, use_style
+from helpers.plots.style import PAGE_WIDTH, use_style
 
 __all__ = [
-    "COLORS",
     "PAGE_WIDTH",
     "most_confused",
     "plot_activation_layers",

@@ -61,7 +61,7 @@ def execute(
     try:
         with writing(job.exports):
             return _execute(job, timeout, export)
-    except ExportError as error:
+    except (ExportError, OSError) as error:
         return not_run(job, "failed", str(error))
 
 
@@ -101,7 +101,7 @@ def _execute(job: Job, timeout: float, export: Export | None) -> Outcome:
             outcome.reason = f"not exported: {error}"
             outcome.hint = (
                 "the run itself is safe; once this is settled: python -m helpers "
-                f"export {name}{' --quick' if job.quick else ''}"
+                f"export {outcome.folder / 'notebook.ipynb'}"
             )
     return outcome
 
@@ -110,7 +110,6 @@ def _run(
     job: Job, folder: Path, timeout: float, log: TextIO
 ) -> tuple[Status, str, str]:
     """How it ended and, if it failed, why and what to do about it."""
-    # They take a second to import, which no other command should wait for.
     from nbclient.exceptions import CellTimeoutError, DeadKernelError
     from papermill.exceptions import PapermillExecutionError
 
@@ -121,8 +120,7 @@ def _run(
         reason, hint = _cause(error, job)
         log.write(click.unstyle("\n".join(["", *error.traceback])))
     except CellTimeoutError:
-        status, reason = "timeout", f"it took longer than {timeout:g} s"
-        hint = "it goes on from its last checkpoint if it is run again"
+        status, reason, hint = "timeout", f"it took longer than {timeout:g} s", ""
     except DeadKernelError:
         status, reason = "killed", "its kernel was killed"
         hint = "mostly for want of memory: take fewer jobs or a smaller batch"

@@ -33,7 +33,7 @@ KINDS = {
     "heatmap": ("image", "layer", "target"),
     "saliency": ("image", "target"),
 }
-IDLE = (nn.Identity, nn.Dropout, nn.Dropout2d, nn.Flatten)  # outside training
+IDLE = (nn.Identity, nn.Dropout)  # outside training
 SUFFIXES = (".png", ".pdf", ".svg")
 FEW = 8  # maps or filters of one layer of many
 MOST_FILTERS = 64  # of one layer

@@ -124,7 +124,7 @@ def test_a_missing_record_is_a_clear_error(tmp_path: Path) -> None:
 
 
 def test_one_seed_has_no_interval() -> None:
-    assert summarize([0.5]) == {"mean": 0.5, "std": 0.0, "ci95": None, "values": [0.5]}
+    assert summarize([0.5]) == {"mean": 0.5, "ci95": None, "values": [0.5]}
 
 
 def test_a_result_says_what_its_values_are_of() -> None:

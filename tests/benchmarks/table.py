@@ -58,7 +58,7 @@ def format_table(
         "precision",
         "images/s, median [min–max]",
         "of the limit",
-        "× best rival",
+        "× best rival at defaults",
         "peak memory, MiB",
     ]
     rows = [header + ["on the GPU, MiB"] * with_gpu]
@@ -98,7 +98,7 @@ def format_verdict(
             _promise(
                 ratio(ours, results[best.key]),
                 RIVAL_TARGET,
-                f"× the best rival ({best.title})",
+                f"× the best rival at its defaults ({best.title})",
             )
         )
     return "This library: " + "; ".join(parts) + "." if parts else ""

@@ -139,6 +139,21 @@ def test_the_bibliography_beside_the_source_is_found(
     assert "references.bib" in made(work)[0]
 
 
+def test_the_bibliography_of_a_run_that_was_moved_is_found(
+    notebook: nbformat.NotebookNode,
+    folder: Path,
+    work: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    ours = folder / "notebooks" / folder.parent.name
+    ours.mkdir(parents=True)
+    (folder / "references.bib").rename(ours / "references.bib")
+    monkeypatch.setattr("helpers.export.pages.notebooks_dir", lambda: ours.parent)
+    notebook.metadata["papermill"] = {"input_path": "/elsewhere/08_report.ipynb"}
+    make_source(notebook, folder, work, AUTHORS)
+    assert "references.bib" in made(work)[0]
+
+
 def test_without_tex_the_source_is_written_and_the_cure_named(
     saved: Saved, folder: Path, no_tex: None
 ) -> None:

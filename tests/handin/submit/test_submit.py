@@ -11,6 +11,7 @@ import os
 import re
 import subprocess
 import sys
+import time
 import zipfile
 from collections.abc import Callable
 from dataclasses import replace
@@ -279,7 +280,10 @@ def test_models_and_predictions_are_looked_at(
     assert a.startswith("models/A.pt: ")
     assert "models/B.pt: " in b
     assert "was trained on synthetic data" in b
-    assert predictions.startswith("test_predictions.txt is not there: put the test set")
+    assert predictions.startswith(
+        "test_predictions.txt is not there: python -m helpers predict "
+        "clipart/02_own_network TEST_FOLDER -o "
+    )
 
 
 def test_only_code_is_in_the_code(
@@ -337,7 +341,9 @@ def test_an_earlier_draft_is_gone_once_all_is_there(
     make_run("cifar10/01_convnet")
     [draft] = submit("cifar10", draft=True).files
     all_runs("cifar10")
+    (draft.parent / "thesis-draft.docx").touch()  # the user's own
     [file] = submit("cifar10").files
+    (draft.parent / "thesis-draft.docx").unlink()
     assert (draft.name, file.name) == ("cifar10-draft.zip", "cifar10.zip")
     assert [path.name for path in (exports / "submit/cifar10").iterdir()] == [
         "cifar10.zip"
@@ -427,6 +433,17 @@ def test_a_draft_holds_the_draft_of_the_paper(all_runs: AllRuns, exports: Path) 
     assert fault == f"report.pdf is a draft with faults: {command}"
     _, report = submit("artists_faces", draft=True).files
     assert report.read_bytes() == (folder / "paper/draft.pdf").read_bytes()
+
+
+def test_a_paper_from_before_the_authors_changed_is_made_again(
+    all_runs: AllRuns, hand_in: Path
+) -> None:
+    all_runs("artists_faces")
+    hand_in.write_text(f'{hand_in.read_text("utf-8")}affiliation = "B"\n', "utf-8")
+    later = time.time() + 60
+    os.utime(hand_in, (later, later))
+    [fault] = submit("artists_faces").missing
+    assert fault.startswith("report.pdf is older than hand-in.toml: python -m helpers")
 
 
 def test_a_paper_by_others_is_made_again(all_runs: AllRuns, hand_in: Path) -> None:
