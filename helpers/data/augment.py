@@ -5,7 +5,6 @@ Flip, rotation, scale, translation, crop and shear are one affine map: one resam
 
 import math
 from dataclasses import dataclass
-from functools import partial
 
 import torch
 import torch.nn.functional as F
@@ -95,9 +94,9 @@ class Augment:
         """One map (B, 2, 3) per image, from new places to old, in -1…1."""
         uniform = _Uniform(len(images), generator)
         height, width = images.shape[-2:]
-        angle = uniform(self.rotate) * (math.pi / 180)
+        angle = uniform(math.radians(self.rotate))
         size = torch.exp(uniform(math.log1p(self.scale)))
-        shear = torch.tan(uniform(self.shear) * (math.pi / 180))
+        shear = torch.tan(uniform(math.radians(self.shear)))
         mirror = 1 - 2 * uniform.happens(self.flip)
         shift_x, shift_y = (
             2 * uniform(self.translate) + (2 / side) * uniform.whole(self.crop)
@@ -171,24 +170,23 @@ class _Uniform:
     """Random numbers (B, 1, 1, 1), one per image, from one generator."""
 
     def __init__(self, count: int, generator: Generator) -> None:
-        shape, device = (count, 1, 1, 1), generator.device
-        self._draw = partial(torch.rand, shape, generator=generator, device=device)
-        self._none = torch.zeros(shape, device=device)  # nothing is drawn for it
+        self._none = torch.zeros((count, 1, 1, 1), device=generator.device)
+        self._from = {"generator": generator}
 
     def __call__(self, limit: float) -> Tensor:
-        """Uniform in -limit…limit."""
+        """Uniform in -limit…limit; nothing is drawn for 0, here and below."""
         if not limit:
             return self._none
-        return self._draw().mul(2 * limit).sub(limit)
+        return torch.empty_like(self._none).uniform_(-limit, limit, **self._from)
 
     def happens(self, probability: float) -> Tensor:
         """1.0 with this probability, else 0.0."""
         if not probability:
             return self._none
-        return (self._draw() < probability).float()
+        return torch.empty_like(self._none).bernoulli_(probability, **self._from)
 
     def whole(self, limit: int) -> Tensor:
         """A whole number from -limit to limit, each as likely."""
         if not limit:
             return self._none
-        return torch.floor(self._draw() * (2 * limit + 1)) - limit
+        return torch.empty_like(self._none).random_(-limit, limit + 1, **self._from)

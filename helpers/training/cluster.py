@@ -139,7 +139,6 @@ def _finished(
                     known = isinstance(error.cause, HelpersError)
                     raise (error.cause if known else error) from None
                 except ray.exceptions.RayError as error:
-                    # Ray's own retries would not say so.
                     lost = f"Task {index + 1}: {str(error).splitlines()[0]}"
                     if attempt == ATTEMPTS:
                         raise HelpersError(

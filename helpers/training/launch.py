@@ -1,4 +1,4 @@
-"""Two launches per training step: on a GPU each is captured once and replayed.
+"""One launch per training step: on a GPU it is captured once and replayed.
 
 A step of a small network is some hundred kernels, which a processor launches more
 slowly than a GPU computes them. A CUDA graph holds them all.
@@ -39,7 +39,7 @@ def compiled(model: nn.Module) -> Callable[[Tensor], Tensor]:
 
 
 class OneLaunch:
-    """A part of a training step on a GPU, replayed from a CUDA graph.
+    """A training step on a GPU, or a part around mixup, from a CUDA graph.
 
     The first calls with tensors of a shape run kernel by kernel: they compile, and make
     the optimizer's state. Numbers stay as they were captured, but for the learning
@@ -52,16 +52,14 @@ class OneLaunch:
         self,
         step: Step,
         device: torch.device,
-        *,
-        optimizer: Optimizer | None = None,
-        generator: torch.Generator | None = None,
+        optimizer: Optimizer,
+        generator: torch.Generator,
     ) -> None:
         self._step, self._optimizer, self._device = step, optimizer, device
         self._generator = generator
         self._stream = torch.cuda.Stream(device)
-        if optimizer is not None:
-            # PyTorch would warn that the first steps are not captured.
-            vars(optimizer)["_warned_capturable_if_run_uncaptured"] = True
+        # PyTorch would warn that the first steps are not captured.
+        vars(optimizer)["_warned_capturable_if_run_uncaptured"] = True
         self._kind: object = None
         self._calls, self._fails = 0, False
         self._rates: list[Tensor] = []
@@ -101,10 +99,9 @@ class OneLaunch:
 
     def _capture(self, step: Step, given: tuple[Tensor, ...]) -> None:
         self._graph = torch.cuda.CUDAGraph()
-        generators = [torch.cuda.default_generators[self._stream.device_index]]
-        if self._generator is not None:
-            self._graph.register_generator_state(self._generator)
-            generators.append(self._generator)
+        self._graph.register_generator_state(self._generator)
+        usual = torch.cuda.default_generators[self._stream.device_index]
+        generators = usual, self._generator
         before = [(one, one.clone_state()) for one in generators]
         self._given = [one.clone() for one in given]
         try:
@@ -118,7 +115,7 @@ class OneLaunch:
     @contextmanager
     def _rates_on_device(self) -> Iterator[None]:
         """Within the block the optimizer finds its learning rates as tensors."""
-        groups = [] if self._optimizer is None else self._optimizer.param_groups
+        groups = self._optimizer.param_groups
         numbers = [group["lr"] for group in groups]
         if not self._rates:
             self._rates = [torch.zeros((), device=self._device) for _ in groups]

@@ -99,11 +99,11 @@ class TrainingRun:
             self.average = _MovingAverage(self.model, config.ema)
         self.mix = _make_mix(config)
         self.take: Step = self._take
-        self.update: Step = self._update
+        self.update: Step = self._update if self.mix else self._whole
         if self.device.type == "cuda":
-            drawn = self.train_batches.generator
-            self.take = OneLaunch(self._take, self.device, generator=drawn)
-            self.update = OneLaunch(self._update, self.device, optimizer=self.optimizer)
+            own = self.device, self.optimizer, self.train_batches.generator
+            self.take = OneLaunch(self.take, *own)
+            self.update = OneLaunch(self.update, *own)
         self.history = History()
         # What has a state, by its name in a checkpoint.
         self.parts: dict[str, Any] = {
@@ -230,15 +230,13 @@ class TrainingRun:
         The training images with these indices (B,), augmented to ``side`` pixels, give
         the mean loss and the number of correct predictions.
         """
-        images, targets = self.take(chosen, size=side)
-        if self.mix is not None:
-            images, targets = self.mix(images, targets)  # by numbers of the host
-        try:
-            return self.update(images, targets)
-        except TorchDynamoException as error:  # no weight has changed yet
-            say_once("The network is not compiled", str(error))
-            self.forward = self.model
-            return self.update(images, targets)
+        if self.mix is None:
+            return self.update(chosen, size=side)
+        mixed = self.mix(*self.take(chosen, size=side))  # by numbers of the host
+        return self.update(*mixed)
+
+    def _whole(self, chosen: Tensor, *, size: int) -> tuple[Tensor, ...]:
+        return self._update(*self._take(chosen, size=size))
 
     def _take(self, chosen: Tensor, *, size: int) -> tuple[Tensor, ...]:
         """Augmented images (B, C, H, W) and soft targets (B, K)."""
@@ -248,6 +246,14 @@ class TrainingRun:
 
     def _update(self, images: Tensor, targets: Tensor) -> tuple[Tensor, ...]:
         """As ``step``, of soft targets (B, K): what a GPU does without the host."""
+        try:
+            return self._descend(images, targets)
+        except TorchDynamoException as error:  # no weight has changed yet
+            say_once("The network is not compiled", str(error))
+            self.forward = self.model
+            return self._descend(images, targets)
+
+    def _descend(self, images: Tensor, targets: Tensor) -> tuple[Tensor, ...]:
         with self.arithmetic.in_use():
             outputs = self.forward(images)
         outputs = outputs.float()

@@ -52,6 +52,8 @@ def sweep(task: Task) -> tuple[str, Callable[[Window], None]]:
     ]
 
     def train(window: Window) -> None:
+        window.warmup *= task.jobs  # it counts the steps of all
+
         def counted(run: TrainingRun) -> Steps[None]:
             for _ in endless(run):
                 if window.step():

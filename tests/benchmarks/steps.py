@@ -16,8 +16,10 @@ from typing import Any
 
 import click
 import torch
+import torch.nn.functional as F
 from contender import CIFAR
 from ours import endless
+from torch import Tensor, nn
 
 from helpers.base.environment import commit
 from helpers.data.splits import Split, Splits
@@ -30,6 +32,35 @@ from helpers.training.turns import Steps, take_turns
 
 SMALL = {"hidden_sizes": (8, 8, 8, 8, 8)}
 WARM = 8  # steps: more than are run before a capture
+
+
+class _Halve(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, maps: Tensor) -> Tensor:
+        halved, places = F.max_pool2d(maps, 2, return_indices=True)
+        ctx.save_for_backward(places)
+        ctx.width = maps.shape[-1]
+        return halved
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> Tensor:
+        places, gradient = (
+            one[:, :, :, None, :, None] for one in (*ctx.saved_tensors, *gradients)
+        )
+        two = torch.arange(2, device=places.device)
+        column, row = places % 2 == two, places // ctx.width % 2 == two[:, None, None]
+        return torch.where(row & column, gradient, 0).flatten(4).flatten(2, 3)
+
+
+class Halving(nn.Module):
+    """Max pooling to half the size, whose gradient is chosen where it is used: that of
+    PyTorch's own, once compiled, is added up in memory. Of even sides only.
+    """
+
+    def forward(self, maps: Tensor) -> Tensor:
+        """Maps (B, C, H, W) to (B, C, H / 2, W / 2)."""
+        halved: Tensor = _Halve.apply(maps)
+        return halved
 
 
 class Probe:
@@ -51,7 +82,12 @@ class Probe:
         self.network = dict(CIFAR.network) | (SMALL if quick else {})
 
     def make(
-        self, *, seed: int = 0, dropout: float = 0.0, **settings: Any
+        self,
+        *,
+        seed: int = 0,
+        dropout: float = 0.0,
+        halving: bool = False,
+        **settings: Any,
     ) -> TrainingRun:
         """A training that has not begun."""
         config = replace(self.config, seed=seed, **settings)
@@ -59,6 +95,9 @@ class Probe:
         network = create_model(
             "conv_net", num_classes=CIFAR.classes, dropout=dropout, **self.network
         )
+        for name, _ in network.features.named_children() if halving else ():
+            if name.startswith("pool"):
+                network.features.set_submodule(name, Halving())
         return TrainingRun(network, self.splits, config, None)
 
     def rate(self, *runs: TrainingRun) -> float:
@@ -70,7 +109,7 @@ class Probe:
 
     def epochs(self, runs: list[TrainingRun]) -> float:
         """Images per second of whole epochs, validation included."""
-        self._turns(runs, lambda run: _steps(run, WARM))
+        self._turns(runs, TrainingRun.one_epoch)  # with the first evaluation
         seconds = self._turns(runs, _two_epochs)
         return 2 * len(runs) * len(self.splits.train) / seconds
 
@@ -124,13 +163,20 @@ def measure(probe: Probe) -> Iterator[tuple[str, str]]:
     yield "one training", _rate(probe.rate(run))
     captured = isinstance(run.update, OneLaunch)  # on a GPU
     if captured:
-        yield "– its launch that draws a batch", probe.launch(run.take)
-        yield "– its launch that updates", probe.launch(run.update)
+        yield "– its launch", probe.launch(run.update)
+        draws = OneLaunch(
+            run._take, probe.device, run.optimizer, run.train_batches.generator
+        )
+        chosen = torch.arange(run.config.batch_size, device=probe.device)
+        for _ in range(WARM):
+            draws(chosen, size=32)
+        yield "– of it, drawing a batch", probe.launch(draws)
     variants: dict[str, dict[str, Any]] = {
         "Adam": {"optimizer": "adam"},
         "moving average": {"ema": 0.99},
         "dropout of 0.3": {"dropout": 0.3},
         "batches of 1,000": {"batch_size": 1000},
+        "pooling's gradient chosen where it is used": {"halving": True},
     }
     for name, settings in variants.items() if captured else ():
         run = probe.make(**settings)
@@ -139,6 +185,9 @@ def measure(probe: Probe) -> Iterator[tuple[str, str]]:
     for jobs in (2,) if probe.quick else (2, 3, 4, 6, 8):
         runs = [probe.make(seed=seed) for seed in range(jobs)]
         yield f"{jobs} trainings side by side", _rate(probe.rate(*runs))
+    runs = [probe.make(seed=seed, halving=True) for seed in range(2 + 2 * captured)]
+    what = f"{len(runs)} side by side, that gradient chosen where it is used"
+    yield what, _rate(probe.rate(*runs))
     for jobs in (1, 2) if probe.quick else (1, 4):
         runs = [probe.make(seed=seed) for seed in range(jobs)]
         yield f"whole epochs, {jobs} at a time", _rate(probe.epochs(runs))

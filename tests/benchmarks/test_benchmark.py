@@ -5,7 +5,10 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
+import torch.nn.functional as F
 from speed import Benchmark
+from steps import Halving
 from table import Contender, Measured, format_table, format_verdict
 
 OURS = Contender("ours", "auto", "this library")
@@ -43,6 +46,17 @@ def test_the_steps_of_a_network_are_timed_one_by_one() -> None:
     )
     assert done.returncode == 0, done.stderr
     assert "| 2 trainings side by side |" in done.stdout
+
+
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+def test_halving_is_max_pooling_to_the_bit(layout: torch.memory_format) -> None:
+    maps = torch.randint(-3, 4, (3, 5, 8, 6)).float().contiguous(memory_format=layout)
+    gradient = torch.randn(3, 5, 4, 3)
+    own, usual = (maps.clone().requires_grad_() for _ in range(2))
+    halved, pooled = Halving()(own), F.max_pool2d(usual, 2)
+    halved.backward(gradient), pooled.backward(gradient)
+    assert torch.equal(halved, pooled)
+    assert torch.equal(own.grad, usual.grad)  # many are the largest of their four
 
 
 def test_a_contender_that_fails_is_named_and_the_others_go_on(

@@ -111,13 +111,11 @@ class Stream:
 
 
 class Generator:
-    """The CPU's, which has no states of its own."""
+    """A CPU's, which has no states of its own."""
 
-    def clone_state(self) -> Tensor:
-        return torch.get_rng_state()
-
-    def graphsafe_set_state(self, state: Tensor) -> None:
-        torch.set_rng_state(state)
+    def __init__(self, own: torch.Generator = torch.default_generator) -> None:
+        self.clone_state = self.get_state = own.get_state
+        self.graphsafe_set_state = self.set_state = own.set_state
 
 
 @pytest.fixture
@@ -158,9 +156,10 @@ def trained(run: TrainingRun) -> dict[str, Tensor]:
 
 
 def launch_at_once(run: TrainingRun) -> None:
-    drawn = run.train_batches.generator
-    run.take = OneLaunch(run._take, CPU, generator=drawn)
-    run.update = OneLaunch(run._update, CPU, optimizer=run.optimizer)
+    drawn: Any = Generator(run.train_batches.generator)
+    run.take, run.update = (
+        OneLaunch(part, CPU, run.optimizer, drawn) for part in (run.take, run.update)
+    )
 
 
 class SGDOnGPU(torch.optim.SGD):
@@ -186,22 +185,27 @@ def as_on_a_gpu(
 
 @pytest.mark.parametrize("schedule", ["one_cycle", "cosine", "step"])
 @pytest.mark.parametrize("start_size", [None, 8])
+@pytest.mark.parametrize("mixes", [True, False])
 def test_a_replayed_step_computes_what_the_step_computes(
     corners: Splits,
     graphs: list[Graph],
     monkeypatch: pytest.MonkeyPatch,
+    *,
     schedule: str,
     start_size: int | None,
+    mixes: bool,
 ) -> None:
+    unmixed = {} if mixes else {"mixup": 0.0, "cutmix": 0.0}
     config = replace(
-        EVERYTHING, schedule=schedule, start_size=start_size, step_epochs=1
+        EVERYTHING, schedule=schedule, start_size=start_size, step_epochs=1, **unmixed
     )
     monkeypatch.setattr(loop, "make_optimizer", as_on_a_gpu)
     plain, captured = small_run(corners, config), small_run(corners, config)
     launch_at_once(captured)
     expected, found = trained(plain), trained(captured)
     sizes = {image_size(config, epoch, 16) for epoch in range(config.epochs)}
-    assert len(graphs) == 2 * len(sizes)  # one capture for each, of batch and update
+    # One capture for each or, around mixup, of batch and update.
+    assert len(graphs) == len(sizes) * (2 if mixes else 1)
     for name, value in expected.items():
         torch.testing.assert_close(found[name], value, msg=name, rtol=1e-4, atol=1e-5)
     losses = [run.history.frame["train_loss"].tolist() for run in (plain, captured)]
@@ -229,7 +233,8 @@ def test_an_error_of_the_step_itself_is_raised(graphs: list[Graph]) -> None:
     def step(_images: Tensor, _targets: Tensor) -> tuple[Tensor, ...]:
         raise RuntimeError("out of memory")
 
-    launch = OneLaunch(step, CPU, optimizer=torch.optim.SGD([weight], lr=0.1))
+    optimizer = torch.optim.SGD([weight], lr=0.1)
+    launch = OneLaunch(step, CPU, optimizer, torch.Generator())
     with pytest.raises(RuntimeError, match="out of memory"):
         launch(torch.ones(2), torch.ones(2))
 
@@ -241,7 +246,8 @@ def test_what_is_returned_is_not_overwritten_by_the_next_step(
     launch = OneLaunch(
         lambda images, targets: (images + targets,),
         CPU,
-        optimizer=torch.optim.SGD([weight], lr=0.1),
+        torch.optim.SGD([weight], lr=0.1),
+        torch.Generator(),
     )
     made = [launch(torch.full((2,), k), torch.ones(2))[0] for k in range(EAGER + 3)]
     assert [one[0].item() for one in made] == [k + 1 for k in range(EAGER + 3)]
@@ -277,7 +283,8 @@ def test_a_gpu_replays_what_it_would_compute_step_by_step(
 ) -> None:
     config = replace(EVERYTHING, optimizer=name, lr=1e-3, device="cuda")
     plain, captured = small_run(corners, config), small_run(corners, config)
-    plain.take, plain.update = plain._take, plain._update
+    plain.take = plain._take
+    plain.update = plain._update if plain.mix else plain._whole
     assert isinstance(captured.update, OneLaunch)
     # Not weight by weight: where a gradient is all rounding, RMSprop makes much of it.
     trained(plain), trained(captured)
