@@ -184,7 +184,7 @@ def other_values(record: RunRecord) -> list[str]:
 def amount(record: RunRecord) -> float:
     """How large an experiment was: the product of its epochs, seeds, images, pixels."""
     return math.prod(
-        value or 1e9  # None is no limit
+        value or 5e4  # None is no limit: a large set
         for name, value in record.parameters.items()
         if is_amount(name)
     )
@@ -206,9 +206,10 @@ def _worth(folder: Path) -> tuple[float, ...]:
 
 
 def _saved_in_jupyterlab(name: str, notebook: Path) -> Path:
-    """The latest trial run's copy of a notebook that was saved with its outputs."""
+    """The last trial run's copy of a notebook that was saved with outputs."""
     root = exports_dir() / TRIAL
-    runs = list(root.glob(f"**/{name}/metrics.json"))  # it may be a lesser one
+    places = (root / kind / name / "metrics.json" for kind in ("", LESSER))
+    runs = [path for path in places if path.is_file()]
     last = max(runs, key=os.path.getmtime, default=root / name / "-")
     path = last.with_name("notebook.ipynb")
     text = notebook.read_text(encoding="utf-8")

@@ -75,8 +75,8 @@ def _faults(record: RunRecord) -> Iterator[str]:
     if changed := other_values(record):
         yield f"it did not run with the notebook's own values of {', '.join(changed)}"
     kept = REFERENCE / f"{record.notebook}.json"
-    smaller = kept.is_file() and amount(RunRecord.load(kept)) > amount(record)
-    if record.reduced and smaller:
+    reduced = record.reduced and kept.is_file()
+    if reduced and amount(RunRecord.load(kept)) > amount(record):
         yield f"{kept} is of a larger run, this one is reduced: {record.reduction}"
     if local := LOCAL_PATH.search(json.dumps(record.content(), ensure_ascii=False)):
         yield f"it holds the path {local[0]}, which is of this machine only"

@@ -49,7 +49,7 @@ def result_rows(records: Mapping[str, RunRecord]) -> list[tuple[str, ...]]:
 
 
 def describe_data(record: RunRecord) -> str:
-    """The data of a run, and the pretrained network that it starts from, in words."""
+    """The data of a run, and the pretrained network that it starts from."""
     data = record.data
     text = f"{data.get('source', 'unknown')} {data.get('name', '')}".strip()
     return f"{text}, {data['backbone']}" if data.get("backbone") else text

@@ -70,8 +70,10 @@ def submit(assignment: str, *, draft: bool = False, quick: bool = False) -> Subm
     folder = exports / "submit" / assignment
     for name, content in files.items():
         write_export(folder / name, content)
-        # What an earlier draft lacked may be there.
-        (folder / name.replace(".", "-draft.")).unlink(missing_ok=True)
+    drafts = {f"{assignment}-draft.zip", f"{assignment}-draft.pdf", "group-draft.zip"}
+    drafts |= {name.replace(".", "-draft.") for name in files}
+    for name in drafts - files.keys():  # what one lacked may be there
+        (folder / name).unlink(missing_ok=True)
     return Submission(tuple(folder / name for name in files), tuple(missing), notes)
 
 

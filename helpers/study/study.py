@@ -89,10 +89,7 @@ class Study:
         return self.metrics[metric]
 
     def difference(self, metric: str, other: str) -> Estimate:
-        """How far one metric lies above another, paired by seed.
-
-        The gap of ``train_accuracy`` to ``valid_accuracy`` is what overfitting costs.
-        """
+        """How far one metric lies above another, paired by seed or fold."""
         return self.paired(metric, self.samples(metric), self.samples(other))
 
     def paired(
@@ -122,12 +119,12 @@ class Study:
 
     @property
     def first(self) -> Trained:
-        """The network of the first seed, which is the one that is saved and drawn."""
+        """The network of the first seed, which is saved and drawn."""
         return self.points[0]
 
     @property
     def histories(self) -> list[History]:
-        """What happened in each epoch, one history per network."""
+        """What happened in each epoch, by network."""
         return [point.history for point in self.points]
 
     @property
@@ -142,7 +139,7 @@ class Study:
 
     @cached_property
     def pooled(self) -> Evaluation:
-        """The predictions of all networks on that split, one after the other."""
+        """The predictions of all networks, one after the other."""
         return Evaluation(
             torch.cat([one.probabilities for one in self.evaluations]),
             torch.cat([one.labels for one in self.evaluations]),
@@ -223,7 +220,7 @@ class Study:
         self._table(table, "scores", caption)
 
     def show_errors(self, count: int = 16, *, columns: int = 8) -> None:
-        """The images that the first network is most confident about, and wrong."""
+        """The images that the first network is most sure about, and wrong."""
         judged, split = self.evaluations[0], self.judged_images
         confidence = judged.probabilities.amax(1)
         confidence[judged.predictions == judged.labels] = -1
@@ -314,9 +311,7 @@ class CrossStudy(Study):
         return replace(found, ci95=by_fold.ci95)
 
     def samples(self, metric: str) -> list[float]:
-        """The values that differences are computed from: one per fold; of seconds, one
-        per repeat.
-        """
+        """What differences are of: one value per fold, of seconds one per repeat."""
         return self._by_fold.get(metric) or super().samples(metric)
 
     @property

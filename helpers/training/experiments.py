@@ -127,7 +127,7 @@ def run_experiments(
     goes on from its checkpoint; one that another process trains is waited for. What
     has other data, settings, code of network, augmentation, loss or loop, other first
     weights, or is trained in other arithmetic (another PyTorch, of a GPU or CPU, its
-    precision, to be compiled) is another point.
+    precision, compilation) is another point.
 
     Args:
         experiments: by name.

@@ -177,7 +177,7 @@ class TrainingRun:
                 yield from self.one_epoch()
                 (report or _print)(label, self.history, config.epochs)
         self._leave_weights()
-        # They hold the run, its data and its graphs.
+        # They hold the run and its graphs.
         del self.take, self.update
         return self.history
 

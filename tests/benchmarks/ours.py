@@ -91,7 +91,8 @@ def limit(task: Task) -> tuple[str, Callable[[Window], None]]:
         return (loss.detach(),)
 
     on_gpu = device.type == "cuda"
-    step = OneLaunch(plain, device, optimizer=optimizer) if on_gpu else plain
+    drawn = torch.Generator(device)
+    step = OneLaunch(plain, device, optimizer, drawn) if on_gpu else plain
 
     def train(window: Window) -> None:
         while True:

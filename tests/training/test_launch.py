@@ -41,6 +41,9 @@ EVERYTHING = replace(
 )
 
 
+UNMIXED = {"mixup": 0.0, "cutmix": 0.0}
+
+
 class Recording(TorchDispatchMode):
     """Stands for ``torch.cuda.graph``: what is computed within is kept, and has not
     happened afterwards.
@@ -185,7 +188,7 @@ def as_on_a_gpu(
 
 @pytest.mark.parametrize("schedule", ["one_cycle", "cosine", "step"])
 @pytest.mark.parametrize("start_size", [None, 8])
-@pytest.mark.parametrize("mixes", [True, False])
+@pytest.mark.parametrize("unmixed", [{}, UNMIXED])
 def test_a_replayed_step_computes_what_the_step_computes(
     corners: Splits,
     graphs: list[Graph],
@@ -193,9 +196,8 @@ def test_a_replayed_step_computes_what_the_step_computes(
     *,
     schedule: str,
     start_size: int | None,
-    mixes: bool,
+    unmixed: dict[str, float],
 ) -> None:
-    unmixed = {} if mixes else {"mixup": 0.0, "cutmix": 0.0}
     config = replace(
         EVERYTHING, schedule=schedule, start_size=start_size, step_epochs=1, **unmixed
     )
@@ -205,7 +207,7 @@ def test_a_replayed_step_computes_what_the_step_computes(
     expected, found = trained(plain), trained(captured)
     sizes = {image_size(config, epoch, 16) for epoch in range(config.epochs)}
     # One capture for each or, around mixup, of batch and update.
-    assert len(graphs) == len(sizes) * (2 if mixes else 1)
+    assert len(graphs) == len(sizes) * (1 if unmixed else 2)
     for name, value in expected.items():
         torch.testing.assert_close(found[name], value, msg=name, rtol=1e-4, atol=1e-5)
     losses = [run.history.frame["train_loss"].tolist() for run in (plain, captured)]
@@ -278,10 +280,11 @@ def test_a_network_is_compiled_on_a_gpu_where_that_pays() -> None:
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
 @pytest.mark.parametrize("name", ["sgd", "adam", "adamw", "rmsprop"])
+@pytest.mark.parametrize("unmixed", [{}, UNMIXED])
 def test_a_gpu_replays_what_it_would_compute_step_by_step(
-    corners: Splits, name: str
+    corners: Splits, name: str, unmixed: dict[str, float]
 ) -> None:
-    config = replace(EVERYTHING, optimizer=name, lr=1e-3, device="cuda")
+    config = replace(EVERYTHING, optimizer=name, lr=1e-3, device="cuda", **unmixed)
     plain, captured = small_run(corners, config), small_run(corners, config)
     plain.take = plain._take
     plain.update = plain._update if plain.mix else plain._whole
@@ -372,8 +375,11 @@ def test_between_the_draw_of_a_batch_and_the_next_the_host_waits_for_nothing(
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
-def test_a_gpus_own_alarm_is_silent_too(corners: Splits) -> None:
-    run = small_run(corners, replace(EVERYTHING, device="cuda"))
+@pytest.mark.parametrize("unmixed", [{}, UNMIXED])
+def test_a_gpus_own_alarm_is_silent_too(
+    corners: Splits, unmixed: dict[str, float]
+) -> None:
+    run = small_run(corners, replace(EVERYTHING, device="cuda", **unmixed))
     run.model.train()
     batches = run.train_batches.order(0)
     for _ in range(EAGER + 1):
