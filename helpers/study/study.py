@@ -220,7 +220,7 @@ class Study:
         self._table(table, "scores", caption)
 
     def show_errors(self, count: int = 16, *, columns: int = 8) -> None:
-        """The images that the first network is most sure about, and wrong."""
+        """The images that the first network is sure about, and wrong."""
         judged, split = self.evaluations[0], self.judged_images
         confidence = judged.probabilities.amax(1)
         confidence[judged.predictions == judged.labels] = -1

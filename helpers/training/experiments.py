@@ -182,8 +182,9 @@ def train_points(
         found = spread(call, points, device=device, jobs=jobs, folder=folder, done=done)
         for point in found:  # this machine may have no GPU, or one of its own
             point.model.to(choose_device("cpu" if device == "cpu" else "auto"))
-    elif jobs > 1 and _shares_a_gpu(experiments):
-        found = take_turns([train(*point, folder=folder) for point in points], jobs)
+    elif jobs > 1 and (gpu := _gpu_of(experiments)):
+        with torch.cuda.device(gpu):
+            found = take_turns([train(*point, folder=folder) for point in points], jobs)
         for point in found:
             done(point)
     else:
@@ -205,9 +206,9 @@ def _label(name: str, seed: int) -> str:
     return f"{name} seed {seed}"
 
 
-def _shares_a_gpu(experiments: Mapping[str, Experiment]) -> bool:
+def _gpu_of(experiments: Mapping[str, Experiment]) -> torch.device | None:
     devices = (choose_device(one.config.device) for one in experiments.values())
-    return any(device.type == "cuda" for device in devices)
+    return next((device for device in devices if device.type == "cuda"), None)
 
 
 def _train(

@@ -80,7 +80,6 @@ class NetworkBrowser(widgets.VBox):  # type: ignore[misc]
         return [(self._split.ids[i].rpartition("/")[2], i) for i in indices]
 
     def _offer_images(self, change: dict[str, Any]) -> None:
-        # This also picks the first of them, which is then shown.
         self.image_menu.options = self._images_of(change["new"])
 
     def _offer_layers(self, change: dict[str, Any]) -> None:

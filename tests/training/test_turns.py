@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import replace
 from itertools import starmap
 from pathlib import Path
@@ -86,8 +87,18 @@ def test_points_that_take_turns_are_the_points_one_after_the_other(
         return take_turns(starmap(counting, enumerate(trainings)), jobs)
 
     monkeypatch.setattr(experiments, "take_turns", counted)
-    monkeypatch.setattr(experiments, "_shares_a_gpu", lambda _rows: True)
+    second = torch.device("cuda:1")
+    used: list[torch.device] = []
+
+    class Chosen(nullcontext[None]):
+        def __init__(self, gpu: torch.device) -> None:
+            super().__init__()
+            used.append(gpu)
+
+    monkeypatch.setattr(experiments, "_gpu_of", lambda _rows: second)
+    monkeypatch.setattr(torch.cuda, "device", Chosen)
     together = weights("together", 4)
     assert all(torch.equal(a, b) for a, b in zip(alone, together, strict=True))
+    assert used == [second]  # where streams are made
     assert len(steps) == 4 * 2 * 8
     assert steps != sorted(steps)  # nobody trains to the end at once
