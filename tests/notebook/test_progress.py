@@ -1,16 +1,15 @@
 from __future__ import annotations
 
 import pickle
-import tempfile
 from collections.abc import Iterator
 from typing import Any
-from uuid import uuid4
 
 import matplotlib.pyplot as plt
 import psutil
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
 from jupyter_client.manager import KernelManager
+from sockets import own_sockets
 
 from helpers.base.errors import ConfigError
 from helpers.base.runs import GIVEN
@@ -177,9 +176,7 @@ run.compare("rows", rows, splits, seeds=1)"""
 
 @pytest.fixture
 def kernel(own_folders: None) -> Iterator[tuple[KernelManager, Any]]:
-    # A free port may be taken before the kernel binds it.
-    sockets = f"{tempfile.gettempdir()}/{uuid4()}"
-    manager = KernelManager(kernel_name="python3", transport="ipc", ip=sockets)
+    manager = KernelManager(kernel_name="python3", **own_sockets())
     manager.start_kernel()
     client = manager.client()
     client.start_channels()

@@ -6,15 +6,14 @@ import json
 import shutil
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import nbformat
 import pytest
 from nbclient import NotebookClient
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+from sockets import own_sockets
 from traitlets.config import Config
 
 from helpers.base.files import ROOT
@@ -60,13 +59,10 @@ def run_by_hand(path: Path) -> str:
     """Restart & Run All; what the cells have shown."""
     notebook = nbformat.read(path, as_version=4)
     where = {"metadata": {"path": str(path.parent)}}
-    # A free port may be taken before the kernel binds it.
-    sockets = f"{tempfile.gettempdir()}/{uuid4()}"
-    named = Config({"KernelManager": {"transport": "ipc", "ip": sockets}})
-    client = NotebookClient(
+    named = Config({"KernelManager": own_sockets()})
+    NotebookClient(
         notebook, resources=where, kernel_name="python3", config=named
-    )
-    client.execute()
+    ).execute()
     return json.dumps([cell.get("outputs") for cell in notebook.cells])
 
 
