@@ -4,8 +4,9 @@
 
 runs these notebooks once for each of their exercises that names parameters, or for the
 second alone, keeps the records in exports/reference/exercises, and writes the page.
-Without names it only writes the page. Others' models are taken from exports, and so is
-what has been trained; what is trained is kept there.
+Without names it only writes the page. A notebook of hours is measured smaller on a CPU,
+as it is and with the exercise (SMALLER). Others' models are taken from exports, and so
+is what has been trained; what is trained is kept there.
 """
 
 from __future__ import annotations
@@ -20,6 +21,9 @@ import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
+
+import torch
 
 from helpers.base.declared import find_notebooks, resolve, with_needs
 from helpers.base.files import ROOT, data_dir, exports_dir, notebooks_dir
@@ -38,10 +42,27 @@ HEAD = """\
 What the notebooks' exercises come to in numbers (what has to be looked at, the page of
 the run shows): on the left as the notebook is, on the right with the parameter. Of
 both, what is asked and claimed, with the 95 % interval and the verdict; what is the
-same for both is left out. Predict before you look. Written by
-`python tests/exercises/measure.py` from [exports/reference](exports/reference); what is
-not here has not been measured yet.
+same for both is left out. What takes hours was measured **smaller**, on both sides: the
+line below a table says how, and its numbers are not the notebook's. Predict before you
+look. Written by `python tests/exercises/measure.py` from
+[exports/reference](exports/reference).
 """
+# What makes a notebook short enough for two CPU cores, with the exercise and without.
+NARROW = {"hidden_sizes": [32, 128, 128, 128, 128], "train_limit": 4000}
+NARROWER = NARROW | {"hidden_sizes": [16, 64, 64, 64, 64], "valid_limit": 1000}
+SMALLER: dict[str, dict[str, Any]] = {
+    "artists_faces/03_architecture": {"repeats": 1},
+    "caltech101/02_improved_cnn": {"epochs": 16, "train_limit": 1500},
+    "caltech101/04_resnet18": {"epochs": 10, "train_limit": 1500},
+    "cifar10/01_convnet": NARROW | {"epochs": 10},
+    "cifar10/02_batch_norm": NARROWER | {"epochs": 12, "compared_epochs": 5},
+    "cifar10/03_augmentation": NARROWER | {"alone_epochs": 5, "epochs": 10},
+    "cifar10/04_dropout": NARROWER | {"epochs": 8},
+    "cifar10/05_pretrained_vgg": {"frozen_limit": 5000, "train_limit": 1000}
+    | {"epochs": 3, "seeds": 3},
+    "clipart/01_resnet50": {"size": 64, "train_limit": 1000},
+    "clipart/02_own_network": {"size": 96, "epochs": 10, "train_limit": 1000},
+}
 
 
 def exercises(name: str) -> dict[int, tuple[str, list[str]]]:
@@ -53,7 +74,7 @@ def exercises(name: str) -> dict[int, tuple[str, list[str]]]:
     for number, item in re.findall(r"^(\d+)\. (.*)", text, re.MULTILINE):
         named = re.search(r"`(-p [^`]+)`", item)
         values = shlex.split(named[1].replace("-p ", "")) if named else []
-        if all("=" in value for value in values):  # one leaves the value to the reader
+        if not any(value.endswith("=") for value in values):  # left to the reader
             found[int(number)] = item, values
     return found
 
@@ -61,14 +82,14 @@ def exercises(name: str) -> dict[int, tuple[str, list[str]]]:
 def measure(name: str, only: str) -> None:
     """Runs a notebook with the parameters of its exercises, and keeps the records."""
     needs = [need for need in with_needs([name], find_notebooks()) if need != name]
-    # With the pretrained network that the kept run had, and as much side by side.
-    own = collect_reference()[name].parameters
-    same = ("backbone", "layer", "weights", "jobs")
-    usual = {key: own[key] for key in same if key in own}
+    # As the kept run was, with the pretrained network that it had.
+    smaller = {} if torch.cuda.is_available() else SMALLER.get(name, {})
+    base = collect_reference()[name].parameters | smaller
+    asked = {n: given for n, (_, given) in exercises(name).items() if given}
     work = exports_dir() / ".work"
     work.mkdir(parents=True, exist_ok=True)
-    for number, (_, values) in exercises(name).items():
-        if not values or only not in ("", str(number)):
+    for number, values in (({0: []} if smaller else {}) | asked).items():
+        if only not in ("", str(number)):
             continue
         with TemporaryDirectory(prefix="exercise-") as folder:
             (Path(folder) / ".work").symlink_to(work)
@@ -76,13 +97,22 @@ def measure(name: str, only: str) -> None:
                 if not (exports_dir() / need).is_dir():
                     sys.exit(f"{name} takes models from {need}: run that first.")
                 shutil.copytree(exports_dir() / need, Path(folder) / need)
-            given = usual | dict(value.split("=", 1) for value in values)
-            options = [f"-p{key}={value}" for key, value in given.items()]
+            given = base | dict(value.split("=", 1) for value in values)
+            options = _options(name, given)
+            if "jobs" in given and not torch.cuda.is_available():
+                options.append("-pjobs=3")
             command = "-m", "helpers", "run", name, *options, "--no-export"
             env = os.environ | {"CNN_EXPORTS": folder, "CNN_DATA": str(data_dir())}
-            subprocess.run([sys.executable, *command], env=env, check=True)
+            done = subprocess.run([sys.executable, *command], check=False, env=env)
             record = RunRecord.load(Path(folder) / name / "metrics.json")
+        if done.returncode and not diverged(record):
+            sys.exit(f"{name} with {values}: {record.error or 'the run failed'}")
         record.save(KEPT / f"{name}-{number}.json")
+
+
+def diverged(record: RunRecord) -> bool:
+    """Whether its training left the numbers, which may be an exercise's answer."""
+    return "diverged" in (record.error or "")
 
 
 def kept() -> dict[Path, RunRecord]:
@@ -91,30 +121,67 @@ def kept() -> dict[Path, RunRecord]:
 
 
 def number_of(path: Path) -> int:
-    """Which of its notebook's exercises a kept record is of."""
+    """Which of its notebook's exercises a kept record is of; 0: as it is, smaller."""
     return int(path.stem.rpartition("-")[2])
+
+
+def base_of(record: RunRecord) -> RunRecord:
+    """What an exercise's record is compared with: the notebook's kept run, or that of
+    the notebook made smaller, whichever has more of its parameters.
+    """
+    name, file = record.notebook, KEPT / f"{record.notebook}-0.json"
+    bases = [collect_reference()[name]]
+    bases += [RunRecord.load(file)] if file.is_file() else []
+    return min(bases, key=lambda base: len(changes(base, record)))
+
+
+def changes(base: RunRecord, record: RunRecord) -> set[str]:
+    """The parameters in which two runs differ, but for how they were run."""
+    return {
+        key
+        for key, value in record.parameters.items()
+        if key not in ("source", "jobs") and value != base.parameters[key]
+    }
 
 
 def page() -> str:
     """EXERCISES.md."""
-    return "\n".join([HEAD, *_sections(collect_reference())])
+    return "\n".join([HEAD, *_sections()])
 
 
-def _sections(reference: Mapping[str, RunRecord]) -> Iterator[str]:
+def _sections() -> Iterator[str]:
     before = ""
     for path, record in kept().items():
-        name, number = record.notebook, number_of(path)
+        name, number, base = record.notebook, number_of(path), base_of(record)
+        if number == 0:
+            continue
         if name != before:
             before = name
             yield f"## [{name}](notebooks/{name}.ipynb)\n"
         text, values = exercises(name)[number]
-        rows = [row for row in _rows(reference[name], record) if row[1] != row[2]]
-        table = markdown_table(("measured", "as it is", f"`{' '.join(values)}`"), rows)
+        yield f"**{number}.** {text}\n"
+        if diverged(record):
+            yield f"{record.error}\n"
+        rows = [row for row in _rows(base, record) if row[1] != row[2]]
+        if rows:
+            header = "measured", "as it is", f"`{' '.join(values)}`"
+            yield f"{markdown_table(header, rows)}\n"
         about = [describe_data(record), record.environment["device"]]
-        caveats = own_caveats(record)
+        if given := _options(name, base.parameters):
+            about.append(f"both sides with `{shlex.join(given)}`")
+        caveats = own_caveats(base)
         about += [text.lower() for kind, text in caveats if kind == "earlier run"]
-        yield f"**{number}.** {text}\n\n{table}\n"
         yield f"*{', '.join(about).rstrip('.')}.*\n"
+
+
+def _options(name: str, values: Mapping[str, Any]) -> list[str]:
+    """What the command line has to say for these parameters of a notebook."""
+    [declared] = resolve(name)
+    return [
+        f"-p{key}={value}"
+        for key, value in values.items()
+        if key not in ("source", "jobs") and value != declared.parameters[key].default
+    ]
 
 
 def _rows(own: RunRecord, other: RunRecord) -> Iterator[tuple[str, ...]]:
