@@ -67,6 +67,8 @@ SMALLER: dict[str, dict[str, Any]] = {
 
 def exercises(name: str) -> dict[int, tuple[str, list[str]]]:
     """A notebook's exercises by number: the text, and the parameters that it names."""
+    [declared] = resolve(name)
+    known = declared.parameters
     notebook = json.loads((notebooks_dir() / f"{name}.ipynb").read_text("utf-8"))
     sources = ("".join(cell["source"]) for cell in notebook["cells"])
     text = next(source for source in sources if source.startswith("## Exercises"))
@@ -74,8 +76,10 @@ def exercises(name: str) -> dict[int, tuple[str, list[str]]]:
     for number, item in re.findall(r"^(\d+)\. (.*)", text, re.MULTILINE):
         named = re.search(r"`(-p [^`]+)`", item)
         values = shlex.split(named[1].replace("-p ", "")) if named else []
-        if not any(value.endswith("=") for value in values):  # left to the reader
-            found[int(number)] = item, values
+        own = all(value.partition("=")[0] in known for value in values)
+        # Some ask for a run of another notebook, or leave the value to the reader.
+        measured = own and not any(value.endswith("=") for value in values)
+        found[int(number)] = item, values if measured else []
     return found
 
 
@@ -85,7 +89,9 @@ def measure(name: str, only: str) -> None:
     # As the kept run was, with the pretrained network that it had.
     smaller = {} if torch.cuda.is_available() else SMALLER.get(name, {})
     base = collect_reference()[name].parameters | smaller
-    asked = {n: given for n, (_, given) in exercises(name).items() if given}
+    asked = {
+        number: values for number, (_, values) in exercises(name).items() if values
+    }
     work = exports_dir() / ".work"
     work.mkdir(parents=True, exist_ok=True)
     for number, values in (({0: []} if smaller else {}) | asked).items():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import measure
 import pytest
 
+from helpers.base.declared import find_notebooks
 from helpers.handin.caveats import own_caveats
 from helpers.handin.reference import collect_reference
 
@@ -13,6 +14,16 @@ KEPT = measure.kept()
 
 def test_the_page_is_made_of_the_records() -> None:
     assert measure.PAGE.read_text("utf-8") == measure.page()
+
+
+def test_every_exercise_that_names_parameters_is_measured() -> None:
+    there = {(record.notebook, measure.number_of(p)) for p, record in KEPT.items()}
+    assert not [
+        (one.name, number)
+        for one in find_notebooks()
+        for number, (_, values) in measure.exercises(one.name).items()
+        if values and (one.name, number) not in there
+    ]
 
 
 @pytest.mark.parametrize("path", KEPT, ids=lambda path: path.stem)
