@@ -90,17 +90,6 @@ class Comparison(dict[str, Study]):
         second = self.best_of(rivals)
         return self.gain(row, second, level=1 - SIGNIFICANCE / len(rivals))
 
-    def interaction(self, row: str, parts: Sequence[str]) -> Estimate:
-        """What a combination gains beyond the sum of what its parts gain alone."""
-        together, start, *alone = (
-            self[name].samples(self.metric) for name in (row, self.baseline, *parts)
-        )
-        expected = [
-            base + sum(own - base for own in others)
-            for base, *others in zip(start, *alone, strict=True)
-        ]
-        return self[row].paired(self.metric, together, expected)
-
     def significance(self) -> dict[str, str]:
         """Of each row but the baseline: better, worse or not significant.
 

@@ -59,8 +59,8 @@ class TrainConfig:
             AdamW.
         l1: L1 on the same weights, added to the loss.
         warmup: share of the steps in which ``cosine`` and ``one_cycle`` rise.
-        step_epochs: epochs between two drops of ``step``, or without progress before
-            one of ``plateau``.
+        step_epochs: epochs between two drops of ``step``, or without progress that
+            ``plateau`` bears before one.
         step_factor: factor of the learning rate at a drop.
         loss: over all classes, or of each head.
         head_weights: weight of each head's loss, by name; None is 1 for all;

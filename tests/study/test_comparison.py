@@ -35,11 +35,6 @@ def test_the_lead_is_over_the_best_rival_with_a_wider_interval(shown: Shown) -> 
     assert rows.leads("a", among=list(rows)).mean < 0  # d is ahead
 
 
-def test_a_combination_is_held_against_the_sum_of_its_parts(shown: Shown) -> None:
-    rows = compare(shown, plain=[2, 3, 4], a=[3, 4, 5], b=[4, 5, 6], both=[5, 6, 8])
-    assert rows.interaction("both", ["a", "b"]).mean == pytest.approx(0.1 / 3)
-
-
 def test_significance_is_corrected_for_the_number_of_rows(shown: Shown) -> None:
     # The difference of a alone passes 5 % (p = 0.035), that of b by far.
     plain = [1, 1, 1, 1]
