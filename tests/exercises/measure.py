@@ -49,19 +49,21 @@ look. Written by `python tests/exercises/measure.py` from
 """
 # What makes a notebook short enough for two CPU cores, with the exercise and without.
 NARROW = {"hidden_sizes": [32, 128, 128, 128, 128], "train_limit": 4000}
-NARROWER = NARROW | {"hidden_sizes": [16, 64, 64, 64, 64], "valid_limit": 1000}
+NARROWER = {"hidden_sizes": [16, 64, 64, 64, 64]}
+NARROWER |= {"train_limit": 2000, "valid_limit": 1000}
 SMALLER: dict[str, dict[str, Any]] = {
-    "artists_faces/03_architecture": {"repeats": 1},
-    "caltech101/02_improved_cnn": {"epochs": 16, "train_limit": 1500},
-    "caltech101/04_resnet18": {"epochs": 10, "train_limit": 1500},
+    "artists_faces/03_architecture": {"epochs": 40, "repeats": 1},
+    "artists_faces/05_face_mlp": {"epochs": 100, "seeds": 3},
+    "caltech101/02_improved_cnn": {"epochs": 10, "train_limit": 1000},
+    "caltech101/04_resnet18": {"epochs": 6, "train_limit": 1500},
     "cifar10/01_convnet": NARROW | {"epochs": 10},
     "cifar10/02_batch_norm": NARROWER | {"epochs": 12, "compared_epochs": 5},
-    "cifar10/03_augmentation": NARROWER | {"alone_epochs": 5, "epochs": 10},
-    "cifar10/04_dropout": NARROWER | {"epochs": 8},
+    "cifar10/03_augmentation": NARROWER | {"alone_epochs": 4, "epochs": 5},
+    "cifar10/04_dropout": NARROWER | {"epochs": 6},
     "cifar10/05_pretrained_vgg": {"frozen_limit": 5000, "train_limit": 1000}
     | {"epochs": 3, "seeds": 3},
     "clipart/01_resnet50": {"size": 64, "train_limit": 1000},
-    "clipart/02_own_network": {"size": 96, "epochs": 10, "train_limit": 1000},
+    "clipart/02_own_network": {"size": 96, "epochs": 8, "train_limit": 600},
 }
 
 
