@@ -218,7 +218,7 @@ def report(names: Sequence[str], output: Path, *, quick: bool, compact: bool) ->
 
     Of a notebook with cells tagged `report` it shows these.
     """
-    from helpers.export.pages import write_export
+    from helpers.base.files import write_whole
     from helpers.handin.authors import read_team
     from helpers.handin.report import make_report, read_pdf
 
@@ -226,7 +226,7 @@ def report(names: Sequence[str], output: Path, *, quick: bool, compact: bool) ->
     if output.suffix != ".pdf":
         raise ExportError(f"{output} would be a PDF: name it .pdf.")
     pdf = make_report(paths, by=by, compact=compact)
-    write_export(output, pdf)
+    write_whole(output, pdf)
     click.echo(f"{output}: {read_pdf(pdf)[0]} pages")
 
 

@@ -76,6 +76,12 @@ def write_atomic(path: Path) -> Iterator[Path]:
             temporary.unlink(missing_ok=True)
 
 
+def write_whole(path: Path, content: bytes) -> None:
+    """Writes a file, as ``write_atomic`` does."""
+    with write_atomic(path) as temporary:
+        temporary.write_bytes(content)
+
+
 @contextmanager
 def writing(path: Path) -> Iterator[None]:
     """Explains why a block cannot write the file or folder ``path``.

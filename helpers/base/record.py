@@ -11,7 +11,7 @@ from typing import Any, Literal, get_args
 
 from helpers.base.errors import ExportError
 from helpers.base.estimate import Estimate, Unit, estimate, unit_of
-from helpers.base.files import write_atomic
+from helpers.base.files import write_whole
 from helpers.base.processes import lives, this_process
 from helpers.base.schema import NUMBER, OBJECT, SIZE, TEXT, each, fields, many, misfit
 
@@ -192,9 +192,7 @@ class RunRecord:
     def save(self, path: Path) -> None:
         """Writes the record to ``path``, whole or not at all."""
         self.process = this_process() if self.status == "running" else {}
-        text = self._text()
-        with write_atomic(path) as temporary:
-            temporary.write_text(text, encoding="utf-8")
+        write_whole(path, self._text().encode())
 
     def content(self) -> dict[str, Any]:
         """What a file keeps of it."""

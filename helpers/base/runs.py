@@ -12,7 +12,7 @@ from pathlib import Path
 
 from helpers.base.declared import find_notebooks, is_amount, read_checked_in, resolve
 from helpers.base.errors import ExportError, NotebookError
-from helpers.base.files import ROOT, exports_dir, notebooks_dir, write_atomic
+from helpers.base.files import ROOT, exports_dir, notebooks_dir, write_whole
 from helpers.base.record import RunRecord
 
 GIVEN = "CNN_RUN_FOLDER"  # the folder that the runner gives to the kernel
@@ -214,6 +214,5 @@ def _saved_in_jupyterlab(name: str, notebook: Path) -> Path:
     path = last.with_name("notebook.ipynb")
     text = notebook.read_text(encoding="utf-8")
     if runs and '"output_type"' in text:
-        with write_atomic(path) as temporary:
-            temporary.write_text(text, encoding="utf-8")
+        write_whole(path, text.encode())
     return path

@@ -40,7 +40,7 @@ def read_tensors(path: Path) -> Any:
     """What ``write_tensors`` has written, on the CPU.
 
     Raises:
-        UnreadableError: the file is damaged, or holds more than that.
+        UnreadableError: the file is cut short, or holds more than that.
     """
     try:
         return torch.load(path, map_location="cpu", weights_only=True)
@@ -57,7 +57,7 @@ def read_tensors(path: Path) -> Any:
 def cached(key: str, make: Callable[[], Tensor]) -> Tensor:
     """The tensor kept as ``key`` in ``data/.cache``, or what ``make`` returns, kept.
 
-    A damaged file is made again; a full or read-only disk costs time, nothing else.
+    A file cut short is made again; a full or read-only disk costs time, nothing else.
     """
     path = data_dir() / ".cache" / f"{key}.pt"
     if path.is_file():

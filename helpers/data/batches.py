@@ -69,15 +69,12 @@ class Batches:
         Augmentation gives images of side ``size`` in pixels; None keeps their own.
         """
         # On a CPU, an index in brackets takes ten times as long.
-        images = self.normalised(self.images.index_select(0, chosen))
+        images = self.images.index_select(0, chosen)
+        images = (images - self._centre).div_(self._width)
         if self.augment is not None:
             images = self.augment(images, self.generator, size=size)
         images = images.contiguous(memory_format=torch.channels_last)
         return images, self.labels.index_select(0, chosen)
-
-    def normalised(self, images: Tensor) -> Tensor:
-        """A split's images (B, C, H, W) as float, with mean 0 and std 1 per channel."""
-        return (images - self._centre).div_(self._width)
 
 
 def augmented_views(

@@ -58,9 +58,11 @@ def extract(archive: Path, folder: Path) -> None:
             with tarfile.open(archive) as tar:
                 found = ((m, m.name, m.size) for m in tar)  # with a sparse one's holes
                 tar.extractall(folder, list(_wanted(archive, found)), filter="data")
-    except OSError:  # of the disk
-        raise
-    except Exception as error:  # tarfile's, lzma's, zlib's and zipfile's own
+                while tar.fileobj and tar.fileobj.read(2**20):
+                    pass  # to the checksum of gzip, behind what tar reads
+    except Exception as error:  # tarfile's, gzip's, lzma's, zlib's and zipfile's own
+        if getattr(error, "errno", None):  # of the disk
+            raise
         raise DataError(
             f"{archive} is not a whole zip or tar archive that can be unpacked here "
             f"({error}): download it again, or pack it anew as a plain zip."

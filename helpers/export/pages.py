@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from helpers.base.errors import ExportError, explained
-from helpers.base.files import notebooks_dir, write_atomic
+from helpers.base.files import notebooks_dir, write_whole
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode
@@ -27,7 +27,7 @@ def export_notebook(path: Path) -> list[Path]:
     html = notebook_to_html(notebook, path)
     made = {".html": html.encode(), ".pdf": html_to_pdf(html)}
     for suffix, content in made.items():
-        write_export(path.with_suffix(suffix), content)
+        write_whole(path.with_suffix(suffix), content)
     return [path.with_suffix(suffix) for suffix in made]
 
 
@@ -69,9 +69,3 @@ def source_folders(notebook: NotebookNode, folder: Path) -> list[Path]:
     source = notebook.metadata.get("papermill", {}).get("input_path", folder / "-")
     ours = (notebooks_dir() / one.name for one in (folder.parent, folder))
     return [folder, Path(source).parent, *ours]
-
-
-def write_export(target: Path, content: bytes) -> None:
-    """Writes a file, as ``write_atomic`` does."""
-    with write_atomic(target) as temporary:
-        temporary.write_bytes(content)

@@ -15,10 +15,11 @@ from typing import Any
 from nbformat import NotebookNode
 
 from helpers.base.errors import ExportError
+from helpers.base.files import write_whole
 from helpers.base.schema import SIZE, TEXT, fields, many, misfit
 from helpers.export.latex import faults_of, set_with_latex
 from helpers.export.marks import LEFT_OUT, is_left_out, labelled_text, marks_for_latex
-from helpers.export.pages import outputs_of, read_notebook, source_folders, write_export
+from helpers.export.pages import outputs_of, read_notebook, source_folders
 from helpers.export.pandoc import PAPER_MARKDOWN, TEMPLATES, find_bibliography, pandoc
 
 SCHEMA = fields({}, {"bibliography": TEXT, "pages": {**many(SIZE, 2), "maxItems": 2}})
@@ -44,18 +45,18 @@ def write_paper(path: Path, authors: Sequence[Mapping[str, str]] = ()) -> Path:
         work = Path(name)
         make_source(notebook, path.parent, work, authors)
         for file in filter(Path.is_file, work.rglob("*")):
-            write_export(folder / file.relative_to(work), file.read_bytes())
+            write_whole(folder / file.relative_to(work), file.read_bytes())
         pdf, log = set_with_latex(work)
     faults = faults_of(log, notebook.metadata["paper"].get("pages"))
     if not authors:
         faults.append("it names nobody: write hand-in.toml, as README shows")
     (target if faults else draft).unlink(missing_ok=True)
     if faults:
-        write_export(draft, pdf)
+        write_whole(draft, pdf)
         raise ExportError(
             f"The paper is not as it should be: {'; '.join(faults)}. See {draft}."
         )
-    write_export(target, pdf)
+    write_whole(target, pdf)
     return target
 
 

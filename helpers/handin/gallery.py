@@ -6,9 +6,9 @@ from typing import Any
 from urllib.parse import quote
 
 from helpers.base.declared import DeclaredNotebook, find_notebooks
+from helpers.base.files import write_whole
 from helpers.base.record import RunRecord, finding_rows, reached
 from helpers.base.runs import REFERENCE, exports_root, load_records, run_command
-from helpers.export.pages import write_export
 from helpers.handin.caveats import caveats_of
 from helpers.handin.courses import COURSES, subject_of
 from helpers.handin.reference import collect_reference
@@ -54,7 +54,7 @@ def write_gallery(*, quick: bool = False, kept: bool = False) -> Path:
         cards.append(card | _files(notebook, folder, layout, root))
     words = {word.__name__: word for word in WORDS}
     page = render("gallery.html.j2", cards=cards, courses=COURSES, quick=quick, **words)
-    write_export(root / "index.html", page.encode())
+    write_whole(root / "index.html", page.encode())
     return root / "index.html"
 
 

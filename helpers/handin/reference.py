@@ -14,11 +14,11 @@ from typing import Any
 
 from helpers.base.declared import read_checked_in
 from helpers.base.errors import ExportError
-from helpers.base.files import ROOT, exports_dir, notebooks_dir
+from helpers.base.files import ROOT, exports_dir, notebooks_dir, write_whole
 from helpers.base.record import RunRecord
 from helpers.base.runs import REFERENCE, amount, other_values, run_command
 from helpers.base.terminal import say
-from helpers.export.pages import read_notebook, write_export
+from helpers.export.pages import read_notebook
 from helpers.handin.caveats import own_caveats
 from helpers.handin.courses import PREDICTIONS
 
@@ -60,10 +60,10 @@ def save_reference(record: RunRecord) -> Path:
     for suffix in (".html", ".pdf", ".png"):
         path.with_suffix(suffix).unlink(missing_ok=True)  # of an earlier run
         if page := pages.get(suffix):
-            write_export(path.with_suffix(suffix), page)
+            write_whole(path.with_suffix(suffix), page)
     predictions = run / PREDICTIONS
     if predictions.is_file():
-        write_export(path.with_name(PREDICTIONS), predictions.read_bytes())
+        write_whole(path.with_name(PREDICTIONS), predictions.read_bytes())
     record.save(path)
     return path
 

@@ -6,10 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
-from helpers.base.files import ROOT
+from helpers.base.files import ROOT, write_whole
 from helpers.base.markdown import markdown_table
 from helpers.base.record import VERDICTS, RunRecord, finding_rows, reached
-from helpers.export.pages import write_export
 from helpers.handin.caveats import caveats_of
 from helpers.handin.courses import subject_of
 from helpers.handin.reference import collect_reference
@@ -128,8 +127,8 @@ def write_tables() -> None:
     table = f"{BEGIN}\n\n{readme_table(records)}\n\n{END}"
     text = readme.read_text("utf-8")
     text = re.sub(f"{BEGIN}.*{END}", lambda _: table, text, flags=re.DOTALL)
-    write_export(readme, text.encode())
-    write_export(ROOT / "RESULTS.md", results_page(records).encode())
+    write_whole(readme, text.encode())
+    write_whole(ROOT / "RESULTS.md", results_page(records).encode())
 
 
 def _device(record: RunRecord) -> str:

@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 
 from helpers.base.environment import commit
 from helpers.base.errors import ExportError, require_known
+from helpers.base.files import write_whole
 from helpers.base.runs import exports_root
-from helpers.export.pages import write_export
 from helpers.handin.authors import Team, read_team
 from helpers.handin.courses import COURSES
 from helpers.handin.gather import Gathered, gather
@@ -69,7 +69,7 @@ def submit(assignment: str, *, draft: bool = False, quick: bool = False) -> Subm
         return Submission((), tuple(missing), notes)
     folder = exports / "submit" / assignment
     for name, content in files.items():
-        write_export(folder / name, content)
+        write_whole(folder / name, content)
     drafts = {f"{assignment}-draft.zip", f"{assignment}-draft.pdf", "group-draft.zip"}
     drafts |= {name.replace(".", "-draft.") for name in files}
     for name in drafts - files.keys():  # what one lacked may be there

@@ -35,8 +35,8 @@ def model_names() -> list[str]:
 
 
 def is_known_elsewhere(name: str) -> bool:
-    """Whether another process can build it, too: not what a notebook registers."""
-    return getattr(_BUILDERS.get(name), "__module__", "") != "__main__"
+    """Whether another process can build it, too: not what others register."""
+    return getattr(_BUILDERS.get(name), "__module__", "").startswith("helpers.")
 
 
 def create_model(name: str, /, **arguments: Any) -> nn.Module:

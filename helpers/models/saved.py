@@ -150,7 +150,7 @@ def find_model(
         NotebookError: no notebook has this name, or several have.
         ModelError: the notebook has not saved it.
     """
-    source = Path(source)
+    source = Path(str(source).removeprefix("notebooks/").removesuffix(".ipynb"))
     if source.suffix in (".pt", ".pth"):
         return source
     *named, stem = source.parts if len(source.parts) > 2 else (*source.parts, "model")

@@ -139,5 +139,7 @@ def keep_freed_memory() -> None:
     library = ctypes.CDLL(None) if sys.platform.startswith("linux") else None
     if mallopt := getattr(library, "mallopt", None):
         # From <malloc.h>: M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_THRESHOLD.
-        for option, value in ((-1, 2**31 - 1), (-2, 2**26), (-3, 2**30)):
+        # Before 2.35 the last may be 2**25 at most, and stays at that.
+        options = (-1, 2**31 - 1), (-2, 2**26), (-3, 2**25), (-3, 2**30)
+        for option, value in options:
             mallopt(option, value)

@@ -110,18 +110,20 @@ def evaluate(
     """
     device = next(model.parameters()).device
     batches = Batches(
-        split, images_per_pass(device, split), device=device, mean=mean, std=std
+        split, images_per_pass(model, split), device=device, mean=mean, std=std
     )
     return judge(model, batches, choose_arithmetic(device, precision))
 
 
-def images_per_pass(device: torch.device, split: Split) -> int:
+def images_per_pass(model: nn.Module, split: Split) -> int:
     """How many images an evaluation gives the network at once.
 
     A GPU gets some 4,000 of 32×32 pixels, so that launches do not count.
     """
-    values = 0 if device.type == "cpu" else GPU_VALUES // split.images[0].numel()
-    return max(256, values)
+    on_cpu = next(model.parameters()).device.type == "cpu"
+    _, channels, _, side = split.images.shape
+    side = getattr(getattr(model, "features", None), "size", None) or side  # enlarged
+    return max(256, 0 if on_cpu else GPU_VALUES // (channels * side**2))
 
 
 def judge(model: nn.Module, batches: Batches, arithmetic: Arithmetic) -> Evaluation:

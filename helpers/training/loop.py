@@ -135,7 +135,7 @@ class TrainingRun:
             )
         names = ("valid", "test") if config.watch_test else ("valid",)
         self.watched = {
-            name: batches(split, images_per_pass(self.device, split))
+            name: batches(split, images_per_pass(self.model, split))
             for name, split in splits.parts.items()
             if name in names
         }
@@ -326,13 +326,12 @@ class _MovingAverage(AveragedModel):
     """
 
     def __init__(self, model: nn.Module, decay: float) -> None:
-        super().__init__(model, next(model.parameters()).device, use_buffers=True)
+        super().__init__(model, next(model.parameters()).device)
         self.decay = decay
-        torch._foreach_zero_(list(self.module.state_dict().values()))
 
     @torch.no_grad()
     def update_parameters(self, model: nn.Module) -> None:
-        """One step; the first, from zero, takes on the weights."""
+        """One step; the first takes on the weights."""
         steps = self.n_averaged
         kept = ((1 + steps) / (10 + steps)).clamp(max=self.decay) * (steps > 0)
         own = self.module.state_dict()

@@ -100,6 +100,15 @@ def test_a_broken_archive_is_named(
         extract(archive, tmp_path / "out")
 
 
+def test_one_wrong_byte_in_a_tar_is_found(tmp_path: Path) -> None:
+    archive = make_tar(tmp_path / "archive", "file.txt")
+    content = bytearray(archive.read_bytes())
+    content[-6] ^= 1  # of gzip's checksum, which stands for all bytes before
+    archive.write_bytes(content)
+    with pytest.raises(DataError, match=r"not a whole zip or tar archive.*CRC"):
+        extract(archive, tmp_path / "out")
+
+
 @pytest.mark.parametrize("content", [b"", b"<html>Not found</html>"])
 def test_something_else_is_named(tmp_path: Path, content: bytes) -> None:
     archive = tmp_path / "archive.zip"

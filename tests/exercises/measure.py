@@ -112,7 +112,8 @@ def measure(name: str, only: str) -> None:
             command = "-m", "helpers", "run", name, *options, "--no-export"
             env = os.environ | {"CNN_EXPORTS": folder, "CNN_DATA": str(data_dir())}
             done = subprocess.run([sys.executable, *command], check=False, env=env)
-            record = RunRecord.load(Path(folder) / name / "metrics.json")
+            run = Path(folder, ".unfinished" if done.returncode else "", name)
+            record = RunRecord.load(run / "metrics.json")
         if done.returncode and not diverged(record):
             sys.exit(f"{name} with {values}: {record.error or 'the run failed'}")
         record.save(KEPT / f"{name}-{number}.json")

@@ -50,7 +50,7 @@ def test_the_gallery_opens_from_a_clone(monkeypatch: pytest.MonkeyPatch) -> None
     assert {path.parent / unquote(str(target)) for target in targets} >= set(PAGES)
     assert all((path.parent / unquote(str(target))).is_file() for target in targets)
     made: dict[Path, bytes] = {}
-    monkeypatch.setattr("helpers.handin.gallery.write_export", made.__setitem__)
+    monkeypatch.setattr("helpers.handin.gallery.write_whole", made.__setitem__)
     anew = "write it anew: python -m helpers results --write"
     assert made[write_gallery(kept=True)].decode() == text, anew
 

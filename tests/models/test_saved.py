@@ -9,6 +9,7 @@ import torch
 
 from helpers.base.errors import ModelError
 from helpers.models import LeNet5, load_model, save_model
+from helpers.models.saved import find_model
 
 
 @pytest.fixture
@@ -163,3 +164,9 @@ def test_a_model_of_other_content_is_refused_in_one_sentence(
         load_model(saved_path)
     assert str(saved_path) in str(error.value)
     assert len(str(error.value)) < 1000
+
+
+@pytest.mark.parametrize("source", ["lines/03_multi_head", "notebooks/{}.ipynb"])
+def test_a_notebook_is_named_by_its_path_too(source: str) -> None:
+    with pytest.raises(ModelError, match=r"^lines/03_multi_head has saved no model"):
+        find_model(source.format("lines/03_multi_head"))

@@ -4,6 +4,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 from sklearn.metrics import precision_recall_fscore_support
+from torch import nn
 
 from helpers.data.splits import Split
 from helpers.training import Evaluation
@@ -71,7 +72,7 @@ def test_factors_are_judged_on_their_own(evaluation: Evaluation) -> None:
 
 
 def test_a_gpu_is_given_many_images_at_once_and_a_cpu_as_many_as_ever() -> None:
-    gpu, cpu = torch.device("cuda"), torch.device("cpu")
+    gpu = nn.Linear(1, 1, device="meta")  # of any accelerator
     sides = {
         side: Split(torch.zeros(1, 3, side, side), torch.zeros(1), ("0",))
         for side in (32, 64, 224)
@@ -81,4 +82,7 @@ def test_a_gpu_is_given_many_images_at_once_and_a_cpu_as_many_as_ever() -> None:
         1024,
         256,
     ]
-    assert {images_per_pass(cpu, split) for split in sides.values()} == {256}
+    assert {images_per_pass(nn.Linear(1, 1), one) for one in sides.values()} == {256}
+    gpu.features = nn.Module()
+    gpu.features.size = 64  # as FeatureNet has it, which enlarges its images
+    assert images_per_pass(gpu, sides[32]) == 1024

@@ -140,22 +140,26 @@ def test_points_side_by_side_are_the_points_one_after_the_other(
         )
 
 
+@pytest.mark.parametrize("module", ["__main__", "networks_of_mine"])
 def test_a_network_of_a_notebook_is_trained_with_any_number_of_jobs(
     corners: Splits,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
+    module: str,
 ) -> None:
     def own(num_classes: int, in_channels: int) -> nn.Module:
         return ImprovedCNN(num_classes, in_channels, widths=(4, 8))
 
-    own.__module__ = "__main__"
+    own.__module__ = module
     monkeypatch.setitem(building._BUILDERS, "own", own)
     rows = {"own": Experiment("own", CONFIG), "small": SMALL}
     launch.say_once.cache_clear()
     run_experiments(rows, corners, seeds=2, folder=tmp_path, jobs=2)
     assert len(list(tmp_path.glob("*.pt"))) == 4
     assert capsys.readouterr().out.startswith("Trained one by one: only")
+    names = set(building.model_names()) - {"own"}
+    assert all(map(building.is_known_elsewhere, names))
 
 
 def test_an_argument_may_be_a_class(

@@ -15,7 +15,7 @@ from torch import Tensor
 from torchvision.datasets.mnist import read_image_file, read_label_file
 
 from helpers.base.errors import DataError, explained
-from helpers.base.files import write_atomic
+from helpers.base.files import write_whole
 from helpers.data.splits import Split, Splits
 
 IMAGE_SIZE = 28
@@ -69,8 +69,8 @@ def _read_idx(folder: Path, name: str) -> Tensor:
         DataError, f"{path} cannot be read, or unpacked from its .gz", AGAIN
     ):
         if not path.is_file():
-            with gzip.open(f"{path}.gz") as packed, write_atomic(path) as temporary:
-                temporary.write_bytes(packed.read())
+            with gzip.open(f"{path}.gz") as packed:
+                write_whole(path, packed.read())
         values: Tensor = read(str(path))
         return values
 
