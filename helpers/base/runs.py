@@ -191,18 +191,19 @@ def amount(record: RunRecord) -> float:
 
 
 def _worth(folder: Path) -> tuple[float, ...]:
-    """Whether a run is complete and a result, whole, as written, how large it is, and
-    whether it has its networks.
+    """Whether a run is complete and a result, has measured something, is whole, as
+    written, how large it is, and whether it has its networks.
     """
     record = _complete(folder)
     if not record:
-        return (0,) * 5
+        return (0,) * 6
     result = not (record.drawn or record.untrained)
     own = True
     with suppress(NotebookError):  # it may be gone
         own = not other_values(record)
     networks = any(folder.glob("*.pt"))
-    return result, not record.reduced, own, amount(record), networks
+    found = bool(record.results)
+    return result, found, not record.reduced, own, amount(record), networks
 
 
 def _saved_in_jupyterlab(name: str, notebook: Path) -> Path:

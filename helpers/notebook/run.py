@@ -24,7 +24,7 @@ from helpers.base.environment import commit, cpu_name
 from helpers.base.errors import ConfigError, DivergedError, NotebookError
 from helpers.base.estimate import Estimate, estimate, exact, judge
 from helpers.base.files import exports_dir, notebooks_dir
-from helpers.base.record import RunRecord, summarize
+from helpers.base.record import RunRecord, Status, summarize
 from helpers.base.runs import GIVEN, TRIAL, kind_of, place, unfinished, work_dir
 from helpers.base.terminal import say
 from helpers.data.splits import Splits
@@ -133,9 +133,7 @@ class Run(Page):
         ]
         self._record.data |= sets[0] if len(sets) == 1 else as_one(sets)
         self._record.data["classes"] = [len(splits.classes) for splits in data]
-        if replaces:
-            self._record.data["replaces"] = replaces
-        self._save()
+        self._stands_in(replaces)
         for splits in data:
             images = ", ".join(f"{n:,} {part}" for part, n in splits.counts().items())
             self.say(
@@ -182,11 +180,8 @@ class Run(Page):
         another network than the one that the course names says so.
         """
         self._record.data |= {"backbone": name, "weights": weights}
-        if course and name != course:
-            said, this = self._record.replaced, f"{name} in place of {course}"
-            if this not in said:  # the data may be others than the course's as well
-                self._record.data["replaces"] = f"{said}; {this}" if said else this
-        self._save()
+        other = course and name != course
+        self._stands_in(f"{name} in place of {course}" if other else "")
         if self._record.untrained:
             self.warn(f"{name}: {UNTRAINED}", "RANDOM WEIGHTS")
 
@@ -390,13 +385,7 @@ class Run(Page):
         In JupyterLab or a script it takes its place among the trials now; headless, the
         runner moves it.
         """
-        now = self._namespace
-        if changed := [k for k, v in self.parameters.items() if now.get(k, v) != v]:
-            raise NotebookError(
-                f"{', '.join(changed)} changed after start_run: run all cells again."
-            )
-        self._record.status = "complete"
-        self._save()
+        self._save("complete")
         if self._record.findings:
             self.say(findings_table(self._record))
         text = f"{self.name}: complete after {self._record.seconds:.0f} s"
@@ -422,11 +411,23 @@ class Run(Page):
         with live(points, epochs, min(jobs, points)) as report:
             return train(rows, splits, **how, report=report)
 
+    def _stands_in(self, this: str) -> None:
+        said = self._record.replaced
+        if this not in said:  # the data and the backbone may both be others
+            self._record.data["replaces"] = f"{said}; {this}" if said else this
+        self._save()
+
     def _keep(self, model: str, summaries: Mapping[str, dict[str, Any]]) -> None:
         self._record.results.setdefault(model, {}).update(summaries)
         self._save()
 
-    def _save(self) -> None:
+    def _save(self, status: Status | None = None) -> None:
+        now = self._namespace
+        if changed := [k for k, v in self.parameters.items() if now.get(k, v) != v]:
+            raise NotebookError(
+                f"{', '.join(changed)} changed after start_run: run all cells again."
+            )
+        self._record.status = status or self._record.status
         self._record.seconds = round(time.perf_counter() - self._started, 3)
         self._record.save(self.folder / "metrics.json")
 

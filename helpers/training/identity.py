@@ -3,14 +3,19 @@
 import ast
 import hashlib
 import inspect
+import time
 from functools import cache
 from importlib import import_module
+from pathlib import Path
 from textwrap import dedent
 
 import torch
 from torch import nn
 
+from helpers.base.errors import TrainingError
+
 MODELS = "helpers.models"
+_IMPORTED = time.time()
 # What every training goes through: normalisation, order, augmentation, loss, optimizer,
 # loop, and how the best epoch is found.
 TRAINING = (
@@ -96,7 +101,10 @@ def _methods(kind: type) -> str:
 
 @cache
 def _source_digest(name: str) -> str:
-    return _hash(essence(inspect.getsource(import_module(name))))
+    module = import_module(name)
+    if Path(inspect.getfile(module)).stat().st_mtime > _IMPORTED:
+        raise TrainingError(f"{name} was edited after its import: restart the kernel.")
+    return _hash(essence(inspect.getsource(module)))
 
 
 @cache
