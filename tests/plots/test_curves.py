@@ -40,6 +40,8 @@ def test_history_of_seeds_is_mean_and_range_even_where_one_stopped_early() -> No
     ax = plot_history([make_history(0), make_history(2, epochs=10)])
     assert list(ax.lines[0].get_ydata())[8:12] == [10, 11, 11, 12]
     assert len(ax.collections) == 2
+    band = ax.collections[0].get_paths()[0].vertices
+    assert [band[band[:, 0] == 5, 1].min(), band[band[:, 0] == 5, 1].max()] == [5, 7]
     assert legend_texts(ax) == [
         "training",
         "validation",

@@ -20,6 +20,10 @@ def test_a_sweep_shows_each_split_with_its_intervals() -> None:
     assert valid.lines[0].get_xydata()[:, 1].tolist() == pytest.approx([0.55, 0.4])
     low, high = train.lines[2][0].get_segments()[0][:, 1]
     assert high - low == pytest.approx(2 * summarize(RESPONSE[0.0])["ci95"])
+    folds = plot_sweep({"valid": RESPONSE}, quantity="p", chance=0.1, shared=0.25)
+    low, high = folds.containers[0].lines[2][0].get_segments()[0][:, 1]
+    wider = summarize(RESPONSE[0.0], shared=0.25)["ci95"]
+    assert high - low == pytest.approx(2 * wider)
     labels = {text.get_text() for text in ax.get_legend().get_texts()}
     assert labels == {"training", "validation", "guessing"}
 

@@ -24,10 +24,13 @@ class Shown:
     figures: dict[str, str] = field(default_factory=dict)
     tables: dict[str, pd.DataFrame] = field(default_factory=dict)
     captions: dict[str, str] = field(default_factory=dict)
+    titles: dict[str, list[str]] = field(default_factory=dict)
 
     def figure(self, picture: Any, name: str, *, alt: str, caption: str = "") -> None:
         figure = picture if isinstance(picture, Figure) else picture.figure
         figure.canvas.draw()
+        titles = [ax.get_title() for ax in figure.axes]
+        self.titles[name] = [title for title in titles if title]
         self.figures[name], self.captions[name] = alt, caption
 
     def table(self, frame: pd.DataFrame, name: str, *, caption: str = "") -> None:
@@ -59,8 +62,8 @@ def make_splits(*, test: bool = False) -> Splits:
     images = torch.arange(12, dtype=torch.uint8).view(12, 1, 1, 1).expand(12, 3, 8, 8)
     ids = tuple("abcdefghijkl")
     split = Split(images, torch.arange(12) % 3, ids)
-    valid = split.subset(torch.arange(10))
-    return Splits("toy", "real", CLASSES, split, valid, valid if test else None)
+    valid, others = split.subset(torch.arange(10)), split.subset(torch.arange(8))
+    return Splits("toy", "real", CLASSES, split, valid, others if test else None)
 
 
 def make_study(

@@ -23,6 +23,10 @@ def test_a_loss_is_better_where_it_is_lower(shown: Shown) -> None:
     studies = {n: make_study(n, r, shown) for n, r in (("a", [4]), ("b", [6]))}
     rows = Comparison("ablation", studies, shown, metric="valid_loss")
     assert rows.ranked == ["b", "a"]
+    assert rows.best_of(["a", "b"]) == "b"
+    losses = {n: make_study(n, [r] * 3, shown) for n, r in (("a", 4), ("b", 6))}
+    rows = Comparison("ablation", losses, shown, metric="valid_loss", baseline="a")
+    assert rows.significance() == {"b": "better"}
 
 
 def test_the_lead_is_over_the_best_rival_with_a_wider_interval(shown: Shown) -> None:
@@ -31,7 +35,8 @@ def test_the_lead_is_over_the_best_rival_with_a_wider_interval(shown: Shown) -> 
     )
     lead, pair = rows.leads("a", among=["a", "b", "c"]), rows.gain("a", "b")
     assert lead.mean == pair.mean
-    assert (lead.ci95 or 0) > (pair.ci95 or 0) > 0
+    # Student's t of two degrees of freedom, at 1 - 0.05 / 2 for two rivals.
+    assert (lead.ci95 or 0) / (pair.ci95 or 1) == pytest.approx(6.205347 / 4.302653)
     assert rows.leads("a", among=list(rows)).mean < 0  # d is ahead
 
 
@@ -50,6 +55,13 @@ def test_significance_is_corrected_for_the_number_of_rows(shown: Shown) -> None:
         shown, plain=plain, a=[3, 2, 2, 2], **{f"r{i}": plain for i in range(9)}
     )
     assert many.significance()["a"] == "not significant"
+
+
+def test_what_passes_leaves_the_others_a_milder_level(shown: Shown) -> None:
+    rows = compare(shown, plain=[1, 1, 1, 1], a=[9, 9, 8, 9], b=[2, 3, 3, 5])
+    # p of b is 0.037: too much for one of two rows, not for the only one that is left.
+    assert rows.gain("b", level=1 - 0.05 / 2).interval[0] < 0
+    assert rows.significance() == {"a": "better", "b": "better"}
 
 
 def test_fewer_than_three_seeds_show_nothing(shown: Shown) -> None:

@@ -42,12 +42,16 @@ def test_it_shows_its_curves_results_and_errors(shown: Shown) -> None:
     kinds = ("curves", "confusion", "classes", "errors")
     assert set(shown.figures) == {f"my_net_{kind}" for kind in kinds}
     results = shown.tables["my_net_results"].set_index("measure")
-    assert results.loc["accuracy", "test"] == "55.0 ± 63.5 %"
+    assert results.loc["accuracy", "test"] == "68.8 ± 79.4 %"  # 5 and 6 of 8
+    assert results.loc["accuracy", "validation"] == "55.0 ± 63.5 %"
+    # Of the test images "abcdefgh", the first network has the last three wrong.
+    said = {"+ bee\n→ ant", "ant\n→ cup", "cup\n→ + bee"}
+    assert set(shown.titles["my_net_errors"]) == said
     assert results.loc["seconds", "training"] == "2.0 s"
     assert results.loc["seconds", "test"] == ""
     assert len(shown.tables["my_net_confused"]) == 2
     assert "test images, 2 seeds pooled" in shown.captions["my_net_confusion"]
-    assert shown.tables["my_net_scores"]["images"].sum() == 10
+    assert shown.tables["my_net_scores"]["images"].sum() == 8
 
 
 def test_a_study_without_errors_shows_none(shown: Shown) -> None:
@@ -90,8 +94,10 @@ def test_cross_validation_speaks_of_repeats_and_corrects_its_interval(
     assert (gap.mean, gap.count) == (pytest.approx(1 - found.mean), 3)
     assert gap.ci95 == pytest.approx(found.ci95)
 
-    many = study.per_epoch(lambda history: history.seconds, "seconds")
+    counts = iter([3, 4, 4, 5, 3, 5])
+    many = study.per_epoch(lambda _: next(counts) / 6, "seconds")
     assert (many.over, many.count) == ("repeats", 3)
+    assert many.ci95 == pytest.approx(found.ci95)
 
 
 def test_names_of_files() -> None:

@@ -21,6 +21,7 @@ from helpers.training import (
     deal_folds,
     evaluate,
     fit,
+    run_experiments,
 )
 from helpers.training.history import History
 
@@ -133,3 +134,13 @@ def test_a_fold_is_judged_by_the_network_that_has_not_seen_it(
         assert learned == point.evaluate(fold.splits.train).accuracy
         there = {image.numpy().tobytes() for image in fold.splits.train.images}
         assert not [i for i in fold.held_out.images if i.numpy().tobytes() in there]
+
+
+def test_seeds_differ_from_the_same_first_weights_too(
+    corners: Splits, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    build = Experiment.build
+    monkeypatch.setattr(Experiment, "build", lambda one, data, _: build(one, data, 0))
+    rows = {"small": Experiment("improved_cnn", PLAIN, {"widths": (4, 8)})}
+    points = run_experiments(rows, corners, seeds=2, folder=tmp_path)["small"]
+    assert not torch.equal(*(first_weights(point.model) for point in points))
