@@ -48,7 +48,8 @@ def packed(name: str) -> Path:
     if not (PACKED / f"{name}.tar").is_file():
         pytest.skip(f"needs the real {name}, packed in {PACKED}")
     folder = Path(tempfile.gettempdir()) / f"cnn-course-notebooks-{os.getuid()}" / name
-    if not folder.exists():
+    if not (folder / f".{name}.prepared").is_file():  # or a cleaner has been there
+        shutil.rmtree(folder, ignore_errors=True)
         with staged(folder) as temporary:
             subprocess.run(
                 [sys.executable, PACKED / "prepare.py", temporary, name], check=True

@@ -2,12 +2,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import nbformat
 import pytest
 
 from helpers.base.errors import ExportError
-from helpers.base.record import RunRecord
+from helpers.base.record import RunRecord, summarize
 from helpers.base.runs import GIVEN, find_run, kind_of, place, unfinished
 
 NAME = "course/01_a"
@@ -49,6 +50,27 @@ def test_a_lesser_run_never_replaces_a_greater_one(
     assert target == (tmp_path / "lesser" / NAME if stays else there)
     assert ((there / "model.pt").read_text() == before) == (stays or old == new)
     assert not folder.exists()
+
+
+def test_a_run_that_measured_nothing_replaces_none_that_did(tmp_path: Path) -> None:
+    def run(results: dict[str, dict[str, dict[str, Any]]]) -> Path:
+        folder = unfinished(tmp_path, NAME)
+        record = RunRecord(NAME, "complete", {"source": "real"}, results=results)
+        record.save(folder / "metrics.json")
+        return place(folder, tmp_path, NAME)
+
+    measured = {"net": {"valid_accuracy": summarize([0.5, 0.6, 0.7])}}
+    assert run(measured) == tmp_path / NAME
+    assert run({}) == tmp_path / "lesser" / NAME
+    assert run(measured) == tmp_path / NAME
+
+
+def test_networks_are_not_lost_to_a_run_without(tmp_path: Path) -> None:
+    there = place(make_run(unfinished(tmp_path, NAME)), tmp_path, NAME)
+    bare = make_run(unfinished(tmp_path, NAME))
+    (bare / "model.pt").unlink()
+    assert place(bare, tmp_path, NAME) == tmp_path / "lesser" / NAME
+    assert (there / "model.pt").is_file()
 
 
 def test_a_run_that_is_in_its_place_stays_there(tmp_path: Path) -> None:

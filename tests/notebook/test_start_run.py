@@ -148,6 +148,15 @@ def test_what_changes_after_the_start_is_not_finished_as_what_was_started() -> N
     with pytest.raises(NotebookError, match="epochs changed after start_run"):
         names["run"].finish()
     assert record_of(names["run"])["status"] == "running"
+    names["epochs"] = 60
+    run = names["run"]
+    run.record("net", valid_accuracy=0.9)
+    assert record_of(run)["status"] == "running"
+    run.finish()
+    names["epochs"] = 2  # and a cell of a complete run once more
+    with pytest.raises(NotebookError, match="epochs changed after start_run"):
+        run.record("net", valid_accuracy=0.1)
+    assert record_of(run)["results"]["net"]["valid_accuracy"]["values"] == [0.9]
 
 
 def test_an_edited_cell_of_parameters_is_another_experiment(
@@ -268,12 +277,16 @@ def test_a_verdict_says_what_stands_for_the_courses_own(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     run = start_run(NAME)
-    run.use_data(make_splits())
-    run.use_backbone("squeezenet1_1", "a file", course="alexnet")
+    for _ in range(2):  # cells may be run again
+        run.use_data(make_splits(), replaces="PACS")
+        run.use_backbone("squeezenet1_1", "a file", course="alexnet")
+    assert (
+        record_of(run)["data"]["replaces"] == "PACS; squeezenet1_1 in place of alexnet"
+    )
     run.ask("2.2", "accuracy of at least 95 %", 1.0, at_least=0.95)
     run.finding("It learns.", 1)
     shown = capsys.readouterr().out
-    assert "**met, squeezenet1_1 in place of alexnet** · 2.2" in shown
+    assert "**met, PACS; squeezenet1_1 in place of alexnet** · 2.2" in shown
     assert "**supported** · It learns" in shown
     assert verdicts(run) == ["met", "supported"]
 
@@ -609,11 +622,12 @@ def test_each_experiment_gets_the_learning_rate_that_validates_best() -> None:
         row: Experiment("lenet5", TrainConfig(lr=lr, **settings), {"image_size": 16})
         for row, lr in {"a": 1e-7, "b": 1e-5}.items()
     }
-    tuned = run.tune("rates", rows, splits, seeds=1, factors=(0.5, 1, 1e4))
+    tuned = run.tune("rates", rows, splits, seeds=1, factors=(0.5, 1e4, 1e-6))
     tried = record_of(run)["results"]
-    assert set(tried) == {f"a, {r}" for r in ("5e-08", "1e-07", "0.001")} | {
-        f"b, {r}" for r in ("5e-06", "1e-05", "0.1")
+    assert set(tried) == {f"a, {r}" for r in ("5e-08", "0.001", "1e-13")} | {
+        f"b, {r}" for r in ("5e-06", "0.1", "1e-11")
     }
+    assert {f"{one.config.lr:.2g}" for one in tuned.values()} != {"1e-13", "1e-11"}
     for row, one in tuned.items():
         chosen = tried[f"{row}, {one.config.lr:.2g}"]["valid_accuracy"]["mean"]
         own = [v["valid_accuracy"]["mean"] for k, v in tried.items() if k[0] == row]

@@ -124,6 +124,52 @@ def content_faults(notebook: NotebookNode) -> Iterator[str]:
         yield f"its metadata holds {sorted(unwanted)} of a run"
     for number, cell in enumerate(notebook.cells, start=1):
         yield from (f"cell {number} {fault}" for fault in cell_faults(cell))
+    yield from rerun_faults(notebook)
+
+
+def rerun_faults(notebook: NotebookNode) -> Iterator[str]:
+    """Cells that read something else when they are run a second time."""
+    before: set[str] = set()
+    cells = [names_of(c.source) for c in notebook.cells if c.cell_type == "code"]
+    for place, (read, bound) in enumerate(cells):
+        later = set().union(*(names for _, names in cells[place:]))
+        for name in sorted(read & before & later):
+            yield f"code cell {place + 1} reads {name}, bound anew there or later"
+        before |= bound
+
+
+def names_of(source: str) -> tuple[set[str], set[str]]:
+    """The names that a cell reads before it binds them, and those that it binds."""
+    read: set[str] = set()
+    bound: set[str] = set()
+    try:
+        body = ast.parse(source).body
+    except SyntaxError:
+        return read, bound
+    while body:
+        statement = body.pop(0)
+        if isinstance(statement, ast.If):
+            body[:0] = [ast.Expr(statement.test), *statement.body, *statement.orelse]
+            continue
+        nodes = list(ast.walk(statement))
+        names = [node for node in nodes if isinstance(node, ast.Name)]
+        loaded = {name.id for name in names if isinstance(name.ctx, ast.Load)}
+        stored = {name.id for name in names if isinstance(name.ctx, ast.Store)}
+        inner = {node.arg for node in nodes if isinstance(node, ast.arg)}
+        for node in nodes:
+            if isinstance(node, ast.comprehension):
+                targets = (n for n in ast.walk(node.target) if isinstance(n, ast.Name))
+                local = {name.id for name in targets}
+                inner, stored = inner | local, stored - local
+            if isinstance(node, ast.AugAssign) and isinstance(node.target, ast.Name):
+                loaded.add(node.target.id)
+        if isinstance(statement, ast.For | ast.With):
+            inner |= stored
+        if isinstance(statement, ast.FunctionDef | ast.ClassDef):
+            inner, stored = inner | stored, {statement.name}
+        read |= loaded - bound - inner
+        bound |= stored
+    return read, bound
 
 
 def cell_faults(cell: NotebookNode) -> Iterator[str]:
@@ -288,6 +334,7 @@ def replace(number: int, source: str) -> Callable[[NotebookNode], None]:
         (replace(0, "Title"), "no Markdown with a title"),
         (lambda notebook: notebook.cells[1].metadata.clear(), "not tagged parameters"),
         (replace(1, "epochs = 2  # passes"), "Expected annotated literals"),
+        (replace(4, "epochs = str(epochs)\nrun.finish()"), "reads epochs, bound anew"),
         (replace(1, "epochs: int = 2"), "epochs has no comment"),
         (replace(2, AWAY + 'run = start_run("course/02_b")'), "no start_run"),
         (replace(2, 'run = start_run("course/01_a")'), "nothing before its imports"),
