@@ -333,7 +333,7 @@ def results(*, quick: bool, write: bool) -> None:
         return
     records = load_records(exports_root(quick=quick))
     if not records and not quick and (records := collect_reference()):
-        note = "note: nothing was run here; kept in exports/reference are:"
+        note = "note: no full run is here; kept in exports/reference are:"
         click.echo(note, err=True)
     if not records:
         option = " --quick" if quick else ""

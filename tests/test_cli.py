@@ -309,7 +309,7 @@ def test_without_runs_the_kept_results_are_shown(
     shutil.rmtree(tmp_path / "exports")
     shown = call("results")
     assert "at least half" in shown.stdout
-    assert shown.stderr.startswith("note: nothing was run here")
+    assert shown.stderr.startswith("note: no full run is here")
 
 
 def test_no_results_is_told(call: Call) -> None:

@@ -96,7 +96,9 @@ class DeclaredNotebook:
 def find_notebooks() -> list[DeclaredNotebook]:
     """Every notebook of the project in reading order, with its fault if it has one."""
     found = []
-    for path in sorted(notebooks_dir().glob("[!.]*/[!.]*.ipynb")):
+    for path in sorted(notebooks_dir().glob("[!.]*/[0-9]*.ipynb")):
+        if "-" in path.stem:  # JupyterLab's copy
+            continue
         try:
             found.append(read_notebook(path))
         except NotebookError as error:

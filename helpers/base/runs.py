@@ -60,7 +60,8 @@ def unfinished(root: Path, name: str) -> Path:
     folder = unfinished_dir(root, name)
     if why := busy(folder):
         raise ExportError(f"{name}: {why}.")
-    shutil.rmtree(folder, ignore_errors=True)
+    if folder.exists():
+        shutil.rmtree(folder)
     folder.mkdir(parents=True)
     return folder
 
@@ -143,7 +144,7 @@ def executed_notebooks(names: Sequence[str], *, quick: bool = False) -> list[Pat
                 command = run_command(notebook.name, quick=quick)
                 raise NotebookError(f"{notebook.name} has not been run: {command}")
             found.append(path)
-    return found
+    return [*dict.fromkeys(found)]
 
 
 def load_records(

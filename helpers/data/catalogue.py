@@ -67,7 +67,7 @@ class DataSet:
     @property
     def present(self) -> bool:
         """Whether the real images are there."""
-        return self.path.exists()
+        return self.path.is_file() or any(self.path.glob("*"))
 
     @property
     def advice(self) -> str:

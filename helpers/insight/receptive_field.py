@@ -85,9 +85,7 @@ class ReceptiveField:
         return replace(self, size=end - start, start=start, seen=seen)
 
 
-def receptive_field(
-    model: nn.Module, layer: str, image_size: int, channels: int = 3
-) -> ReceptiveField:
+def receptive_field(model: nn.Module, layer: str, image_size: int) -> ReceptiveField:
     """The receptive field of a layer or block, at its last use in a pass.
 
     The forward pass is followed operation by operation. Convolutions and pooling with
@@ -98,7 +96,7 @@ def receptive_field(
     Raises:
         ModelError: the model has no such layer, or the forward pass does not reach it.
     """
-    shape = 1, channels, image_size, image_size
+    shape = 1, 3, image_size, image_size
     images = torch.zeros(shape, device=device_of(model))
     fields = WeakTensorKeyDictionary()
     fields[images] = ReceptiveField(1, 1, 0, units=image_size, seen=(0, image_size))
@@ -150,9 +148,7 @@ def _after(
     return field.window(*window[0], units)
 
 
-def gradient_footprint(
-    model: nn.Module, layer: str, image_size: int, channels: int = 3
-) -> Tensor:
+def gradient_footprint(model: nn.Module, layer: str, image_size: int) -> Tensor:
     """How much each pixel matters to the middle unit of a layer's map: the gradient at
     a copy of the network in which nothing hides a path.
 
@@ -166,7 +162,7 @@ def gradient_footprint(
     linear = copy.deepcopy(model).to("cpu", torch.float32)
     _open_all_paths(linear)
     # Close to zero, where ReLU6 and its like are not yet saturated.
-    shape = 1, channels, image_size, image_size
+    shape = 1, 3, image_size, image_size
     images = torch.full(shape, 1e-6, requires_grad=True)
     with torch.enable_grad(), capture(linear, [layer]) as outputs:
         linear(images)

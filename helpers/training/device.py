@@ -139,7 +139,7 @@ def keep_freed_memory() -> None:
     library = ctypes.CDLL(None) if sys.platform.startswith("linux") else None
     if mallopt := getattr(library, "mallopt", None):
         # From <malloc.h>: M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_THRESHOLD.
-        # Before 2.35 the last may be 2**25 at most, and stays at that.
+        # glibc before 2.35 refuses the last.
         options = (-1, 2**31 - 1), (-2, 2**26), (-3, 2**25), (-3, 2**30)
         for option, value in options:
             mallopt(option, value)

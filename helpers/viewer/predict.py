@@ -101,7 +101,7 @@ def write_labels(output: Path, ids: Iterable[str], labels: Iterable[int | str]) 
     known = (f" {label}" if isinstance(label, int) else label for label in labels)
     with (
         write_atomic(output) as temporary,
-        temporary.open("w", encoding="utf-8", newline="") as file,
+        temporary.open("w", encoding="utf-8", errors="replace", newline="") as file,
     ):
         table = csv.writer(file, lineterminator="\n")
         table.writerows([("id", "label"), *zip(ids, known, strict=True)])

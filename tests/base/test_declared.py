@@ -176,6 +176,8 @@ def test_names_resolve_to_notebooks(notebooks: Path) -> None:
         "b/01_one",
         "a/01_one",
         "a/.ipynb_checkpoints/01_one-checkpoint",
+        "a/01_one-Copy1",  # as JupyterLab calls them
+        "a/Untitled",
     ):
         write(notebooks, name)
     assert [n.name for n in find_notebooks()] == [

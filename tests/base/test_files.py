@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from helpers.base.errors import DataError, WriteError, explained
-from helpers.base.files import ROOT, data_dir, exports_dir, write_atomic
+from helpers.base.files import ROOT, data_dir, exports_dir, write_atomic, write_whole
 
 
 def test_a_relative_folder_starts_at_the_repository(
@@ -63,11 +63,20 @@ def test_what_is_no_file_is_not_written_over(tmp_path: Path, name: str) -> None:
     os.mkfifo(tmp_path / "pipe")
     (tmp_path / "folder").mkdir()
     with (
-        pytest.raises(WriteError, match=r"no file is there.*See what is in the way"),
+        pytest.raises(WriteError, match=r"it is no file.*See what is in the way"),
         write_atomic(tmp_path / name),
     ):
         pass
     assert (tmp_path / "pipe").is_fifo()
+
+
+def test_a_link_stays_one_and_what_it_leads_to_is_written(tmp_path: Path) -> None:
+    (tmp_path / "far").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "far" / "labels.txt")
+    for content in (b"a", b"b"):
+        write_whole(tmp_path / "link", content)
+        assert (tmp_path / "link").is_symlink()
+        assert (tmp_path / "far" / "labels.txt").read_bytes() == content
 
 
 def test_trouble_with_another_file_is_not_mistaken_for_it(tmp_path: Path) -> None:

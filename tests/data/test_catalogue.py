@@ -176,3 +176,10 @@ def test_the_real_caltech101(real_caltech101: Path) -> None:
         .sum()
     )
     assert gray >= 319  # as many files are grayscale
+
+
+@pytest.mark.parametrize("name", ["caltech101", "mnist", "cifar10", "clipart"])
+def test_an_empty_folder_holds_no_data_set(name: str) -> None:
+    CATALOGUE[name].path.mkdir(parents=True)
+    assert data_status(name).state == "absent"
+    assert load_data(name).source == "synthetic"
