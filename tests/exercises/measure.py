@@ -64,6 +64,8 @@ SMALLER: dict[str, dict[str, Any]] = {
     | {"epochs": 3, "seeds": 3},
     "clipart/01_resnet50": {"size": 64, "train_limit": 1000},
     "clipart/02_own_network": {"size": 96, "epochs": 8, "train_limit": 600},
+    "lines/02_own_network": {"variation_epochs": 1, "variation_seeds": 1}
+    | {"train_limit": 4800, "lines_epochs": 2, "mnist_epochs": 4, "seeds": 3},
 }
 
 
