@@ -56,9 +56,11 @@ SMALLER: dict[str, dict[str, Any]] = {
     "artists_faces/05_face_mlp": {"epochs": 100, "seeds": 3},
     "caltech101/02_improved_cnn": {"epochs": 10, "train_limit": 1000},
     "caltech101/04_resnet18": {"epochs": 6, "train_limit": 1500},
-    "cifar10/01_convnet": NARROW | {"epochs": 10},
-    "cifar10/02_batch_norm": NARROWER | {"epochs": 12, "compared_epochs": 5},
-    "cifar10/03_augmentation": NARROWER | {"alone_epochs": 4, "epochs": 5},
+    "cifar10/01_convnet": NARROW,
+    "cifar10/02_batch_norm": NARROW
+    | {"epochs": 12, "compared_epochs": 5, "seeds": 3, "valid_limit": 2000},
+    "cifar10/03_augmentation": NARROWER
+    | {"alone_epochs": 4, "alone_seeds": 3, "epochs": 5},
     "cifar10/04_dropout": NARROWER | {"epochs": 6},
     "cifar10/05_pretrained_vgg": {"frozen_limit": 5000, "train_limit": 1000}
     | {"epochs": 3, "seeds": 3},
@@ -179,7 +181,8 @@ def _sections() -> Iterator[str]:
             yield f"{markdown_table(header, rows)}\n"
         about = [describe_data(record), record.environment["device"]]
         if given := _options(name, base.parameters):
-            about.append(f"both sides with `{shlex.join(given)}`")
+            shown = (f"-p {shlex.quote(value[2:])}" for value in given)
+            about.append(f"both sides with `{' '.join(shown)}`")
         caveats = own_caveats(base)
         about += [text.lower() for kind, text in caveats if kind == "earlier run"]
         yield f"*{', '.join(about).rstrip('.')}.*\n"
