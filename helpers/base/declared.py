@@ -97,7 +97,7 @@ def find_notebooks() -> list[DeclaredNotebook]:
     """Every notebook of the project in reading order, with its fault if it has one."""
     found = []
     for path in sorted(notebooks_dir().glob("[!.]*/[0-9]*.ipynb")):
-        if "-" in path.stem:  # JupyterLab's copy
+        if "-Copy" in path.stem:
             continue
         try:
             found.append(read_notebook(path))

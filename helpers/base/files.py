@@ -55,10 +55,10 @@ def write_atomic(path: Path) -> Iterator[Path]:
     untouched. The bytes are on disk before the name changes. What processes that
     were killed on this machine have left of ``path`` goes. Raises as ``writing``.
     """
-    path = path.resolve()  # a link stays one
     with writing(path):
         if path.exists() and not path.is_file():
             raise FileExistsError(errno.EEXIST, "it is no file", str(path))
+    path = path.resolve()  # a link stays one
     own = f".{path.name}.{platform.node()}"
     name = f"{own}.{os.getpid()}.{secrets.token_hex(4)}.part"
     temporary = path.with_name(name)

@@ -24,7 +24,7 @@ from helpers.base.environment import commit, cpu_name
 from helpers.base.errors import ConfigError, DivergedError, NotebookError
 from helpers.base.estimate import Estimate, estimate, exact, judge
 from helpers.base.files import exports_dir, notebooks_dir
-from helpers.base.record import RunRecord, Status, summarize
+from helpers.base.record import RunRecord, summarize
 from helpers.base.runs import GIVEN, TRIAL, kind_of, place, unfinished, work_dir
 from helpers.base.terminal import say
 from helpers.data.splits import Splits
@@ -112,7 +112,7 @@ class Run(Page):
         torch.manual_seed(seed)
         use_style()
         environment = _environment(self.device)
-        self._record = RunRecord(
+        self._own = RunRecord(
             name,
             parameters=self.parameters,
             environment=environment,
@@ -385,7 +385,8 @@ class Run(Page):
         In JupyterLab or a script it takes its place among the trials now; headless, the
         runner moves it.
         """
-        self._save("complete")
+        self._record.status = "complete"
+        self._save()
         if self._record.findings:
             self.say(findings_table(self._record))
         text = f"{self.name}: complete after {self._record.seconds:.0f} s"
@@ -421,13 +422,16 @@ class Run(Page):
         self._record.results.setdefault(model, {}).update(summaries)
         self._save()
 
-    def _save(self, status: Status | None = None) -> None:
+    @property
+    def _record(self) -> RunRecord:
         now = self._namespace
         if changed := [k for k, v in self.parameters.items() if now.get(k, v) != v]:
             raise NotebookError(
                 f"{', '.join(changed)} changed after start_run: run all cells again."
             )
-        self._record.status = status or self._record.status
+        return self._own
+
+    def _save(self) -> None:
         self._record.seconds = round(time.perf_counter() - self._started, 3)
         self._record.save(self.folder / "metrics.json")
 

@@ -49,19 +49,19 @@ look. Written by `python tests/exercises/measure.py` from
 """
 # What makes a notebook short enough for two CPU cores, with the exercise and without.
 NARROW = {"hidden_sizes": [32, 128, 128, 128, 128], "train_limit": 4000}
-NARROWER = {"hidden_sizes": [16, 64, 64, 64, 64]}
-NARROWER |= {"train_limit": 2000, "valid_limit": 1000}
+NARROWER = {"hidden_sizes": [16, 64, 64, 64, 64], "valid_limit": 1000}
 SMALLER: dict[str, dict[str, Any]] = {
     "artists_faces/03_architecture": {"epochs": 40, "repeats": 1},
     "artists_faces/05_face_mlp": {"epochs": 100, "seeds": 3},
     "caltech101/02_improved_cnn": {"epochs": 10, "train_limit": 1000},
     "caltech101/04_resnet18": {"epochs": 6, "train_limit": 1500},
-    "cifar10/01_convnet": NARROW,
-    "cifar10/02_batch_norm": NARROW
-    | {"epochs": 12, "compared_epochs": 5, "seeds": 3, "valid_limit": 2000},
+    "cifar10/01_convnet": NARROW | {"epochs": 10},
+    "cifar10/02_batch_norm": NARROWER
+    | {"train_limit": 2000, "epochs": 12, "compared_epochs": 5, "seeds": 3},
     "cifar10/03_augmentation": NARROWER
-    | {"alone_epochs": 4, "alone_seeds": 3, "epochs": 5},
-    "cifar10/04_dropout": NARROWER | {"epochs": 6},
+    | {"train_limit": 2000, "alone_epochs": 4, "alone_seeds": 3, "epochs": 5},
+    "cifar10/04_dropout": NARROWER
+    | {"train_limit": 3000, "epochs": 15, "probabilities": [0.05, 0.1, 0.2, 0.3, 0.5]},
     "cifar10/05_pretrained_vgg": {"frozen_limit": 5000, "train_limit": 1000}
     | {"epochs": 3, "seeds": 3},
     "clipart/01_resnet50": {"size": 64, "train_limit": 1000},
@@ -101,7 +101,8 @@ def measure(name: str, only: str) -> None:
     work = exports_dir() / ".work"
     work.mkdir(parents=True, exist_ok=True)
     for number, values in (({0: []} if smaller else {}) | asked).items():
-        if only not in ("", str(number)):
+        there = (KEPT / f"{name}-{number}.json").is_file()
+        if only not in ("", str(number)) and (number or there):
             continue
         with TemporaryDirectory(prefix="exercise-") as folder:
             (Path(folder) / ".work").symlink_to(work)
@@ -180,7 +181,9 @@ def _sections() -> Iterator[str]:
             header = "measured", "as it is", f"`{' '.join(values)}`"
             yield f"{markdown_table(header, rows)}\n"
         about = [describe_data(record), record.environment["device"]]
-        if given := _options(name, base.parameters):
+        other = {value.partition("=")[0] for value in values}
+        both = {k: v for k, v in base.parameters.items() if k not in other}
+        if given := _options(name, both):
             shown = (f"-p {shlex.quote(value[2:])}" for value in given)
             about.append(f"both sides with `{' '.join(shown)}`")
         caveats = own_caveats(base)
@@ -199,15 +202,18 @@ def _options(name: str, values: Mapping[str, Any]) -> list[str]:
 
 
 def _rows(own: RunRecord, other: RunRecord) -> Iterator[tuple[str, ...]]:
-    """What both runs have measured: of the model in the gallery, and all that is judged
-    in both.
+    """What both runs have measured: of the model in the gallery, the validation
+    accuracy of every other one but for learning rates tried, and all that is judged.
     """
     [declared] = resolve(own.notebook)
     model = declared.headline[0] if declared.headline else ""
-    for metric in own.results.get(model, {}):
-        if metric.endswith(("accuracy", "loss")) and "_class_" not in metric:
-            values = (str(run.estimate(model, metric)) for run in (own, other))
-            yield f"{model}: {metric.replace('_', ' ')}", *values
+    for name, metrics in own.results.items():
+        for metric in filter(other.results.get(name, {}).__contains__, metrics):
+            measured = metric.endswith(("accuracy", "loss")) and "_class_" not in metric
+            tried = re.search(r", [\d.]+(e-?\d+)?$", name)
+            if measured if name == model else metric == "valid_accuracy" and not tried:
+                values = (str(run.estimate(name, metric)) for run in (own, other))
+                yield f"{name}: {metric.replace('_', ' ')}", *values
     there = {finding["text"]: finding for finding in other.findings}
     for finding in own.findings:
         if changed := there.get(finding["text"]):

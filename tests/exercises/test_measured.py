@@ -33,7 +33,9 @@ def test_a_record_is_of_its_exercise(path: measure.Path) -> None:
     own = collect_reference()[name]
     number = measure.number_of(path)
     if number == 0:
-        assert set(measure.SMALLER[name]) >= measure.changes(own, record)
+        smaller = measure.SMALLER[name]
+        assert smaller.items() <= record.parameters.items()
+        assert set(smaller) >= measure.changes(own, record)
     else:
         _, values = measure.exercises(name)[number]
         changed = measure.changes(measure.base_of(record), record)

@@ -156,6 +156,8 @@ def test_what_changes_after_the_start_is_not_finished_as_what_was_started() -> N
     names["epochs"] = 2  # and a cell of a complete run once more
     with pytest.raises(NotebookError, match="epochs changed after start_run"):
         run.record("net", valid_accuracy=0.1)
+    names["epochs"] = 60  # what was refused leaves nothing behind
+    run.finding("It learns.", 0.2)
     assert record_of(run)["results"]["net"]["valid_accuracy"]["values"] == [0.9]
 
 
