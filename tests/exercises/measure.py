@@ -61,7 +61,7 @@ SMALLER: dict[str, dict[str, Any]] = {
     "cifar10/03_augmentation": NARROWER
     | {"train_limit": 2000, "alone_epochs": 4, "alone_seeds": 3, "epochs": 5},
     "cifar10/04_dropout": NARROWER
-    | {"train_limit": 3000, "epochs": 15, "probabilities": [0.05, 0.1, 0.2, 0.3, 0.5]},
+    | {"train_limit": 3000, "epochs": 10, "probabilities": [0.05, 0.1, 0.2, 0.3, 0.5]},
     "cifar10/05_pretrained_vgg": {"frozen_limit": 5000, "train_limit": 1000}
     | {"epochs": 3, "seeds": 3},
     "clipart/01_resnet50": {"size": 64, "train_limit": 1000},
