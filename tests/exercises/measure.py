@@ -178,7 +178,8 @@ def _sections() -> Iterator[str]:
             yield f"{record.error}\n"
         rows = [row for row in _rows(base, record) if row[1] != row[2]]
         if rows:
-            header = "measured", "as it is", f"`{' '.join(values)}`"
+            smaller = ", smaller" if changes(collect_reference()[name], base) else ""
+            header = "measured", f"as it is{smaller}", f"`{' '.join(values)}`{smaller}"
             yield f"{markdown_table(header, rows)}\n"
         about = [describe_data(record), record.environment["device"]]
         other = {value.partition("=")[0] for value in values}
