@@ -183,10 +183,14 @@ def _sections() -> Iterator[str]:
             yield f"{markdown_table(header, rows)}\n"
         about = [describe_data(record), record.environment["device"]]
         other = {value.partition("=")[0] for value in values}
-        both = {k: v for k, v in base.parameters.items() if k not in other}
-        if given := _options(name, both):
-            shown = (f"-p {shlex.quote(value[2:])}" for value in given)
-            about.append(f"both sides with `{' '.join(shown)}`")
+        for side, keys in (
+            ("both sides", base.parameters.keys() - other),
+            ("the left side", other),
+        ):
+            given = {k: v for k, v in base.parameters.items() if k in keys}
+            if options := _options(name, given):
+                shown = (f"-p {shlex.quote(option[2:])}" for option in options)
+                about.append(f"{side} with `{' '.join(shown)}`")
         caveats = own_caveats(base)
         about += [text.lower() for kind, text in caveats if kind == "earlier run"]
         yield f"*{', '.join(about).rstrip('.')}.*\n"
