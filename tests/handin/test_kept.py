@@ -55,6 +55,19 @@ def test_the_gallery_opens_from_a_clone(monkeypatch: pytest.MonkeyPatch) -> None
     assert made[write_gallery(kept=True)].decode() == text, anew
 
 
+@pytest.mark.parametrize(
+    "page", [p for p in PAGES if p.suffix == ".html"], ids=lambda page: page.stem
+)
+def test_each_verdict_of_a_page_is_one_of_its_record(page: Path) -> None:
+    record = RunRecord.load(page.with_suffix(".json"))
+    claims = {f"{finding['text'].rstrip('.')}:" for finding in record.findings}
+    shown = BeautifulSoup(page.read_text(encoding="utf-8"), "html.parser")
+    for verdict in shown.select("div.result > p > strong:first-child"):
+        told = verdict.find_next_sibling(string=True)
+        if told and told.startswith(" · "):
+            assert any(claim in told for claim in claims), told
+
+
 def test_readme_links_every_page() -> None:
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     for page in PAGES:
