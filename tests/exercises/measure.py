@@ -19,6 +19,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
+from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -94,7 +95,7 @@ def measure(name: str, only: str) -> None:
     needs = [need for need in with_needs([name], find_notebooks()) if need != name]
     # As the kept run was, with the pretrained network that it had.
     smaller = {} if torch.cuda.is_available() else SMALLER.get(name, {})
-    base = collect_reference()[name].parameters | smaller
+    base = reference()[name].parameters | smaller
     asked = {
         number: values for number, (_, values) in exercises(name).items() if values
     }
@@ -111,9 +112,10 @@ def measure(name: str, only: str) -> None:
                     sys.exit(f"{name} takes models from {need}: run that first.")
                 shutil.copytree(exports_dir() / need, Path(folder) / need)
             given = base | dict(value.split("=", 1) for value in values)
-            options = _options(name, given)
+            settings = _settings(name, given)
             if "jobs" in given and not torch.cuda.is_available():
-                options.append("-pjobs=3")
+                settings.append("jobs=3")
+            options = (f"-p{setting}" for setting in settings)
             command = "-m", "helpers", "run", name, *options, "--no-export"
             env = os.environ | {"CNN_EXPORTS": folder, "CNN_DATA": str(data_dir())}
             done = subprocess.run([sys.executable, *command], check=False, env=env)
@@ -127,6 +129,12 @@ def measure(name: str, only: str) -> None:
 def diverged(record: RunRecord) -> bool:
     """Whether its training left the numbers, which may be an exercise's answer."""
     return "diverged" in (record.error or "")
+
+
+@cache
+def reference() -> Mapping[str, RunRecord]:
+    """The notebooks' own kept runs, read once."""
+    return collect_reference()
 
 
 def kept() -> dict[Path, RunRecord]:
@@ -144,7 +152,7 @@ def base_of(record: RunRecord) -> RunRecord:
     the notebook made smaller, whichever has more of its parameters.
     """
     name, file = record.notebook, KEPT / f"{record.notebook}-0.json"
-    bases = [collect_reference()[name]]
+    bases = [reference()[name]]
     bases += [RunRecord.load(file)] if file.is_file() else []
     return min(bases, key=lambda base: len(changes(base, record)))
 
@@ -178,7 +186,7 @@ def _sections() -> Iterator[str]:
             yield f"{record.error}\n"
         rows = [row for row in _rows(base, record) if row[1] != row[2]]
         if rows:
-            smaller = ", smaller" if changes(collect_reference()[name], base) else ""
+            smaller = ", smaller" if changes(reference()[name], base) else ""
             header = "measured", f"as it is{smaller}", f"`{' '.join(values)}`{smaller}"
             yield f"{markdown_table(header, rows)}\n"
         about = [describe_data(record), record.environment["device"]]
@@ -188,19 +196,19 @@ def _sections() -> Iterator[str]:
             ("the left side", other),
         ):
             given = {k: v for k, v in base.parameters.items() if k in keys}
-            if options := _options(name, given):
-                shown = (f"-p {shlex.quote(option[2:])}" for option in options)
+            if settings := _settings(name, given):
+                shown = (f"-p {shlex.quote(setting)}" for setting in settings)
                 about.append(f"{side} with `{' '.join(shown)}`")
         caveats = own_caveats(base)
         about += [text.lower() for kind, text in caveats if kind == "earlier run"]
         yield f"*{', '.join(about).rstrip('.')}.*\n"
 
 
-def _options(name: str, values: Mapping[str, Any]) -> list[str]:
-    """What the command line has to say for these parameters of a notebook."""
+def _settings(name: str, values: Mapping[str, Any]) -> list[str]:
+    """Those of a notebook's parameters that differ from its own, as ``epochs=3``."""
     [declared] = resolve(name)
     return [
-        f"-p{key}={value}"
+        f"{key}={value}"
         for key, value in values.items()
         if key not in ("source", "jobs") and value != declared.parameters[key].default
     ]

@@ -7,7 +7,6 @@ import pytest
 
 from helpers.base.declared import find_notebooks
 from helpers.handin.caveats import own_caveats
-from helpers.handin.reference import collect_reference
 
 KEPT = measure.kept()
 
@@ -30,7 +29,7 @@ def test_every_exercise_that_names_parameters_is_measured() -> None:
 def test_a_record_is_of_its_exercise(path: measure.Path) -> None:
     record, name = KEPT[path], f"{path.parent.name}/{path.stem.rpartition('-')[0]}"
     assert record.notebook == name
-    own = collect_reference()[name]
+    own = measure.reference()[name]
     number = measure.number_of(path)
     if number == 0:
         smaller = measure.SMALLER[name]
