@@ -7,7 +7,9 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partialmethod
 from pathlib import Path
+from subprocess import DEVNULL
 from typing import TYPE_CHECKING, Literal, TextIO
 from uuid import uuid4
 
@@ -156,6 +158,9 @@ def _papermill(job: Job, folder: Path, timeout: float, log: TextIO) -> None:
         if sys.platform == "linux":
             # A free port may be taken before the kernel binds it.
             transport, ip = Unicode("ipc"), Unicode(f"@{uuid4()}")
+
+        # What its worker processes print is among its messages, too.
+        start_kernel = partialmethod(AsyncKernelManager.start_kernel, stdout=DEVNULL)
 
     Kernel.kernel_spec.env = {"CNN_EXPORTS": str(job.exports), GIVEN: str(folder)}
     papermill_io.register(str(folder), WholeFiles())

@@ -61,6 +61,21 @@ def test_a_complete_run_leaves_notebook_record_and_log(
     assert (len(lines), terminal.err) == (3, "")
 
 
+def test_a_line_of_a_worker_process_is_shown_once(
+    notebooks: Path,
+    write_notebook: WriteNotebook,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.delenv("PYTEST_CURRENT_TEST")  # with it, ipykernel leaves them alone
+    line = "epoch 1/2  loss 3"
+    write_notebook("01_a", f"import subprocess; subprocess.run(['echo', '{line}'])")
+    [outcome] = run_notebooks()
+    assert outcome.ok
+    shown = [text for text in capfd.readouterr().out.splitlines() if line in text]
+    assert shown == [f"course/01_a  {line}"]
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="needs Linux's names of sockets")
 def test_no_other_program_can_take_a_port_of_the_kernel(
     notebooks: Path, write_notebook: WriteNotebook
