@@ -61,7 +61,7 @@ def main() -> None:
     """University assignments on convolutional networks.
 
     A NAME is an assignment (caltech101) or one of its notebooks (caltech101/01_lenet5,
-    or 01_lenet5).
+    caltech101/01 or 01_lenet5).
     """
     # A machine that is shut down or a terminal that is closed: end as after Ctrl-C.
     for name in {"SIGTERM", "SIGHUP"} & set(dir(signal)):

@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -120,18 +121,23 @@ def resolve(name: str) -> list[DeclaredNotebook]:
 
     Args:
         name: an assignment (``caltech101``), a notebook (``caltech101/01_lenet5``, or
-            ``01_lenet5`` where only one assignment has it), or a notebook's path below
-            the repository.
+            ``01_lenet5`` where only one assignment has it), the first words of one
+            (``caltech101/01``), or a notebook's path below the repository.
 
     Raises:
         NotebookError: nothing, or more than one notebook, has this name.
     """
     notebooks = find_notebooks()
     wanted = name.removeprefix("notebooks/").removesuffix(".ipynb").rstrip("/")
-    found = [n for n in notebooks if wanted in (n.name, *n.name.split("/"))]
+    called = {n.name: [n.name, *n.name.split("/")] for n in notebooks}
+    found = [
+        n
+        for n in notebooks
+        if any(f"{name}_".startswith(f"{wanted}_") for name in called[n.name])
+    ]
     if not found:
-        known = ", ".join(n.name for n in notebooks) or "none"
-        names = [part for n in notebooks for part in (n.name, *n.name.split("/"))]
+        known = ", ".join(called) or "none"
+        names = chain(*called.values())
         close = difflib.get_close_matches(wanted, names, 1)
         meant = f" Did you mean {close[0]}?" if close else ""
         raise NotebookError(

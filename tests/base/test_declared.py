@@ -191,14 +191,16 @@ def test_names_resolve_to_notebooks(notebooks: Path) -> None:
 
     assert names("b") == ["b/01_one", "b/02_two"]
     assert names("b/01_one") == names("notebooks/b/01_one.ipynb") == ["b/01_one"]
-    assert names("02_two") == ["b/02_two"]
+    assert names("02_two") == names("b/02") == names("02") == ["b/02_two"]
     with pytest.raises(NotebookError, match=r"a/01_one, b/01_one: give the assignment"):
         names("01_one")
     with pytest.raises(
         NotebookError,
-        match=r"no notebook or assignment 'c'.*a/01_one, b/01_one, b/02_two",
+        match=r"no notebook or assignment '02_tw'.*a/01_one, b/01_one, b/02_two",
     ):
-        names("c")
+        names("02_tw")
+    with pytest.raises(NotebookError, match="no notebook or assignment ''"):
+        names("")
     with pytest.raises(NotebookError, match=r"'02_tow'\. Did you mean 02_two\? Known"):
         names("02_tow")
 
