@@ -321,7 +321,9 @@ def visualize(model: str, kind: str, output: Path, **options: Any) -> None:
 @flag("--write", help="Write RESULTS.md, README's table and exports/index.html.")
 def results(*, quick: bool, write: bool) -> None:
     """Show what the runs have reached, or else those kept in exports/reference."""
-    if click.get_current_context().invoked_subcommand:
+    if command := click.get_current_context().invoked_subcommand:
+        if quick or write:
+            raise click.UsageError(f"results {command} takes no option of results.")
         return
     from helpers.handin import results as found
     from helpers.handin.gallery import write_gallery

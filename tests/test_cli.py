@@ -346,6 +346,13 @@ def test_results_save_wants_a_run(call: Call) -> None:
         )
 
 
+def test_results_and_its_commands_do_not_go_together(call: Call) -> None:
+    for option in "--quick", "--write":
+        result = call("results", option, "pack", "runs.zip")
+        assert result.exit_code == 2
+        assert "results pack takes no option of results" in result.stderr
+
+
 def test_data_commands_use_the_catalogue(
     call: Call, monkeypatch: pytest.MonkeyPatch
 ) -> None:
