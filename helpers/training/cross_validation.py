@@ -5,9 +5,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
-from sklearn.model_selection import RepeatedStratifiedKFold
+from sklearn.model_selection import RepeatedStratifiedKFold, train_test_split
 
-from helpers.base.errors import ConfigError
+from helpers.base.errors import ConfigError, explained
 from helpers.data.splits import Split, Splits
 from helpers.training.evaluate import Evaluation
 from helpers.training.experiments import Experiment, Trained, train_points
@@ -100,14 +100,14 @@ def deal_folds(
         splits: the data.
         folds: parts that the images are dealt into.
         repeats: how often they are dealt.
-        watch: share of each class's images in those folds that it is watched on
-            instead of learning from them; with 0 it is watched on the held-out fold.
+        watch: share of each class's images in those folds, drawn for each anew, that it
+            is watched on instead of learning from them; with 0 it is watched on the
+            held-out fold.
 
     Raises:
-        ConfigError: a class has fewer images than folds, or ``watch`` is no share.
+        ConfigError: a class has fewer images than folds, or ``watch`` is no share that
+            leaves images of each class on both sides.
     """
-    if not 0 <= watch < 1:
-        raise ConfigError(f"watch is {watch}: expected 0 or more, and less than 1.")
     if repeats < 1:
         raise ConfigError(f"repeats is {repeats}: expected at least 1.")
     pooled = pool(splits)
@@ -119,17 +119,22 @@ def deal_folds(
         )
 
     dealer = RepeatedStratifiedKFold(n_splits=folds, n_repeats=repeats, random_state=0)
-    dealt = []
-    for learned, held_out in dealer.split(pooled.labels, pooled.labels):
-        places = torch.from_numpy(held_out)
-        train = pooled.subset(torch.from_numpy(learned))
-        valid = judged = pooled.subset(places)
+    dealt: list[Fold] = []
+    for others, held_out in dealer.split(pooled.labels, pooled.labels):
+        learned, watched = others, held_out
         if watch:
-            valid, train = train.share_out(
-                lambda n: [min(max(1, round(watch * n)), n - 1)]
-            )
+            advice = "Expected a share, say 0.2."
+            with explained(ConfigError, f"watch is {watch}", advice):
+                learned, watched = train_test_split(
+                    others,
+                    test_size=watch,
+                    random_state=len(dealt),
+                    stratify=pooled.labels[others],
+                )
+        parts = map(torch.from_numpy, (learned, watched, held_out))
+        train, valid, judged = map(pooled.subset, parts)
         own = replace(splits, train=train, valid=valid, test=None, unlabelled={})
-        dealt.append(Fold(own, judged, places))
+        dealt.append(Fold(own, judged, torch.from_numpy(held_out)))
     return dealt
 
 
