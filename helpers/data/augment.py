@@ -22,7 +22,7 @@ SCHEMA = fields(
     | {"crop": {**SIZE, "minimum": 0}, "padding": {"enum": [*PADDINGS]}}
 )
 ELASTIC_CELLS = 6  # random displacements along a side, interpolated between
-ERASED_AREA = (0.02, 0.25)  # smallest and largest, as a fraction
+ERASED_AREA = (0.02, 0.25)  # as a fraction, before the edge cuts it
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -38,7 +38,7 @@ def plot_history(
     """Training, validation and, where it was recorded, test curve over the epochs: the
     mean of several networks, and a band from the lowest to the highest.
 
-    The loss is cross-entropy in nats, accuracy is in percent.
+    The loss is in nats (but squared errors), accuracy in percent.
     """
     curves = [
         (SPLIT_NAMES[split], f"{split}_{metric}", SPLIT_COLORS[split], look)
@@ -46,7 +46,7 @@ def plot_history(
     ]
     ax = _draw_curves(histories, curves, ax)
     loss = metric == "loss"
-    label_values(ax, "y", "cross-entropy (nats)" if loss else metric, share=not loss)
+    label_values(ax, "y", "loss (nats)" if loss else metric, share=not loss)
     return ax
 
 

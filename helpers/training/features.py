@@ -1,6 +1,5 @@
 """What a frozen network makes of a data set: computed once and kept on disk."""
 
-import hashlib
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -13,7 +12,7 @@ from helpers.data.batches import Batches
 from helpers.data.splits import Split, Splits
 from helpers.training.device import choose_arithmetic, choose_device
 from helpers.training.evaluate import predict
-from helpers.training.identity import code_digest, weights_digest
+from helpers.training.identity import code_digest, hashed, weights_digest
 
 BATCH_SIZE = 256  # moderate on a GPU too: the model may enlarge its images
 
@@ -35,8 +34,7 @@ def extract_features(model: nn.Module, splits: Splits) -> Splits:
     """
     arithmetic = choose_arithmetic(choose_device(), "auto")
     made_by = code_digest(model), weights_digest(model)
-    seen = repr((splits.fingerprint(), arithmetic.dtype, *made_by))
-    key = hashlib.blake2b(seen.encode(), digest_size=12).hexdigest()
+    key = hashed(repr((splits.fingerprint(), arithmetic.dtype, *made_by)))
     model = model.to(arithmetic.device)
     mean, std = splits.channel_stats()
 

@@ -3,6 +3,7 @@
 import ast
 import hashlib
 import inspect
+from contextlib import suppress
 from functools import cache
 from importlib import import_module
 from pathlib import Path
@@ -46,7 +47,7 @@ def code_digest(model: nn.Module) -> str:
         {k: v for k, v in vars(one).items() if isinstance(v, plain) and k != "training"}
         for one in model.modules()
     ]
-    return _hash("".join([f"{model}{settings}", *map(_source_digest, names), *own]))
+    return hashed("".join([f"{model}{settings}", *map(_source_digest, names), *own]))
 
 
 def network_modules(model: nn.Module) -> list[str]:
@@ -69,6 +70,11 @@ def weights_digest(model: nn.Module) -> str:
         values = tensor.detach().cpu().contiguous().flatten()
         digest.update(values.view(torch.uint8).numpy().data)
     return digest.hexdigest()
+
+
+def hashed(text: str) -> str:
+    """A hash that fits into a file's name."""
+    return hashlib.blake2b(text.encode(), digest_size=12).hexdigest()
 
 
 def essence(source: str) -> str:
@@ -94,7 +100,8 @@ def _methods(kind: type) -> str:
         # Of a static or class method, or of a property, its function.
         part = getattr(value, "__func__", getattr(value, "fget", value))
         if inspect.isfunction(part):
-            found += essence(dedent(inspect.getsource(part)))
+            with suppress(OSError):  # what `dataclass` has written has no source
+                found += essence(dedent(inspect.getsource(part)))
         elif name[0] != "_" and isinstance(part, float | int | str | tuple):
             found += f"{name}={part!r}"
     return found
@@ -102,7 +109,7 @@ def _methods(kind: type) -> str:
 
 @cache
 def _source_digest(name: str) -> str:
-    return _hash(essence(_source(name)))
+    return hashed(essence(_source(name)))
 
 
 def _source(name: str) -> str:
@@ -114,7 +121,3 @@ def _imports(name: str) -> frozenset[str]:
     tree = ast.parse(_source(name))
     nodes = [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
     return frozenset(node.module or "" for node in nodes)
-
-
-def _hash(text: str) -> str:
-    return hashlib.blake2b(text.encode(), digest_size=12).hexdigest()

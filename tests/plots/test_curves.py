@@ -66,7 +66,7 @@ def test_a_test_curve_is_drawn_where_there_is_one() -> None:
 def test_learning_curves_are_labelled_with_units() -> None:
     figure = plot_learning_curves([make_history(0)])
     assert [ax.get_ylabel() for ax in figure.axes] == [
-        "cross-entropy (nats)",
+        "loss (nats)",
         "accuracy (%)",
     ]
     assert figure.get_figwidth() == PAGE_WIDTH

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -79,6 +80,21 @@ def test_whatever_a_class_of_a_notebook_is_made_of_counts() -> None:
     assert len(found) == 3
     Mine.__doc__ = "Documented."
     assert code_digest(Mine(4)) in found
+
+
+def test_a_network_may_be_a_dataclass() -> None:
+    def written(start: int) -> type[nn.Module]:
+        @dataclass(eq=False)
+        class Net(nn.Module):
+            width: int = start
+
+            def __post_init__(self) -> None:
+                super().__init__()
+
+        return Net
+
+    assert code_digest(written(3)()) == code_digest(written(3)())
+    assert code_digest(written(3)()) != code_digest(written(4)())
 
 
 def test_layers_without_weights_count() -> None:
