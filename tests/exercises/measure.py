@@ -52,7 +52,7 @@ look. Written by `python tests/exercises/measure.py` from
 NARROW = {"hidden_sizes": [32, 128, 128, 128, 128], "train_limit": 4000}
 NARROWER = {"hidden_sizes": [16, 64, 64, 64, 64], "valid_limit": 1000}
 SMALLER: dict[str, dict[str, Any]] = {
-    "artists_faces/03_architecture": {"epochs": 40, "repeats": 1},
+    "artists_faces/03_architecture": {"epochs": 40},
     "artists_faces/05_face_mlp": {"epochs": 100, "seeds": 3},
     "caltech101/02_improved_cnn": {"epochs": 10, "train_limit": 1000},
     "caltech101/04_resnet18": {"epochs": 6, "train_limit": 1500},
