@@ -71,7 +71,9 @@ def record(tmp_path: Path, notebooks: Path) -> RunRecord:
     found = asdict(record.estimate("cnn", "valid_accuracy"))
     asked = {"section": "1", "text": "at least half", "at_least": 0.5}
     record.findings = [asked | {"estimate": found, "verdict": "met on average"}]
-    record.save(tmp_path / "exports/course/01_a/metrics.json")
+    folder = tmp_path / "exports/course/01_a"
+    record.save(folder / "metrics.json")
+    shutil.copy(notebooks / "course/01_a.ipynb", folder / "notebook.ipynb")
     return record
 
 
@@ -154,21 +156,37 @@ def test_output_in_a_narrow_encoding_goes_on(encoding: str) -> None:
     assert done.stderr.count(b"\n") == 1
 
 
-def test_a_notebook_that_is_no_paper_says_so(call: Call, notebooks: Path) -> None:
-    result = call("paper", notebooks / "course/01_a.ipynb")
+def test_a_file_of_the_project_stands_for_its_run(
+    call: Call, notebooks: Path, record: RunRecord, tmp_path: Path
+) -> None:
+    file = notebooks / "course/01_a.ipynb"
+    result = call("export", file)
+    page = tmp_path / "exports/course/01_a/notebook.html"
+    assert str(page) in result.stdout
+    assert [*file.parent.iterdir()] == [file]
+    shutil.rmtree(page.parent)
+    assert "course/01_a has not been run" in call("export", file).stderr
+
+
+@pytest.mark.usefixtures("record")
+def test_a_notebook_that_is_no_paper_says_so(call: Call) -> None:
+    result = call("paper", "course/01_a")
     assert (result.exit_code, result.stdout) == (1, "")
     assert result.stderr.startswith(
         'error: The notebook\'s metadata need an entry "paper" such as'
     )
 
 
-def test_what_is_missing_is_listed_line_by_line() -> None:
+def test_what_is_missing_is_listed_line_by_line(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("CNN_HAND_IN", "/none.toml")
     result = CliRunner().invoke(main, ["submit", "lines"])
     assert (result.exit_code, result.stdout) == (1, "")
     first, *faults, last = result.stderr.splitlines()
     assert first == "error: lines cannot be handed in yet. Missing:"
     assert faults[:2] == [
-        "  - who hands it in: write hand-in.toml, as README shows",
+        "  - who hands it in: write /none.toml, as README shows",
         "  - the group, which names the archive: write it in hand-in.toml",
     ]
     assert (

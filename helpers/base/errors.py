@@ -60,8 +60,6 @@ def require_known(
 def explained(kind: type[HelpersError], what: str, advice: str) -> Iterator[None]:
     """Whatever goes wrong in the block is an error of this kind, which also says why; a
     WriteError stays one.
-
-    For what libraries make of a damaged file.
     """
     try:
         yield

@@ -74,10 +74,9 @@ def work_dir(name: str) -> Path:
 def place(folder: Path, root: Path, name: str) -> Path:
     """Moves a finished run to its place below ``root``, and says where that is.
 
-    What was there before goes, unless it is worth more: a run on real data more than
-    one on drawn images, the whole experiment more than a reduced one, the notebook's
-    own values more than others, a larger one more than a smaller one, one with its
-    networks more than one without.
+    What was there before goes, unless it is worth more: a run on real data, of any
+    results, of the whole experiment, with the notebook's own values, of more epochs,
+    seeds or images, with its networks, in this order.
     """
     target = root / name
     if root != exports_root(quick=True) and _worth(target) > _worth(folder):
@@ -133,10 +132,13 @@ def executed_notebooks(names: Sequence[str], *, quick: bool = False) -> list[Pat
         return sorted(root.glob("*/*/notebook.ipynb"))
     found = []
     for name in names:
-        if name.endswith(".ipynb") and Path(name).is_file():
-            found.append(Path(name))
-            continue
-        for notebook in resolve(name):
+        meant, file = name, Path(name).resolve()
+        if file.suffix == ".ipynb" and file.is_file():
+            if not file.is_relative_to(notebooks_dir()):
+                found.append(Path(name))
+                continue
+            meant = "/".join(file.parts[-2:])  # its run
+        for notebook in resolve(meant):
             path = root / notebook.name / "notebook.ipynb"
             if not path.is_file() and not quick:
                 path = _saved_in_jupyterlab(notebook.name, notebook.path)
@@ -192,9 +194,7 @@ def amount(record: RunRecord) -> float:
 
 
 def _worth(folder: Path) -> tuple[float, ...]:
-    """Whether a run is complete and a result, has measured something, is whole, as
-    written, how large it is, and whether it has its networks.
-    """
+    """What makes a run worth more than another, in order."""
     record = _complete(folder)
     if not record:
         return (0,) * 6

@@ -144,7 +144,7 @@ def load_folder_split(folder: Path, *, classes: Sequence[str], size: int) -> Spl
     """
     found = set(class_folders(folder))
     wrong = {"missing": {*classes} - found, "not expected": found - {*classes}}
-    if parts := [f"{a}: {', '.join(sorted(b)[:5])}" for a, b in wrong.items() if b]:
+    if parts := [f"{a}: {', '.join(sorted(b))}" for a, b in wrong.items() if b]:
         raise DataError(
             f"The class folders of {folder} are not the expected ones "
             f"({'; '.join(parts)}). Expected the same {len(classes)} in every split."

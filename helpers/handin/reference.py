@@ -41,7 +41,8 @@ def save_reference(record: RunRecord) -> Path:
     Raises:
         ExportError: it is no evidence: a stand-in, another experiment than the
             notebook's own (another backbone may be used, and fewer epochs, seeds or
-            images: the table says so), or it holds a path of this machine.
+            images: the table says so), it holds a path of this machine, or its executed
+            notebook is not there.
     """
     if fault := next(_faults(record), None):
         raise ExportError(
@@ -51,7 +52,7 @@ def save_reference(record: RunRecord) -> Path:
     path, run = REFERENCE / f"{record.notebook}.json", exports_dir() / record.notebook
     source = run / "notebook.ipynb"
     pages: dict[str, bytes] = {}
-    if source.is_file() and "facescrub" not in record.data.get("name", ""):
+    if "facescrub" not in record.data.get("name", ""):
         pages = _small_pages(source, path)
         declared = read_checked_in(notebooks_dir() / f"{record.notebook}.ipynb")
         picture = run / "figures" / f"{declared.figure}.png"

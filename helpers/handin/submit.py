@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from helpers.base.environment import commit
 from helpers.base.errors import ExportError, require_known
-from helpers.base.files import write_whole
+from helpers.base.files import hand_in_file, write_whole
 from helpers.base.runs import exports_root
 from helpers.handin.authors import Team, read_team
 from helpers.handin.courses import COURSES
@@ -49,7 +49,7 @@ def submit(assignment: str, *, draft: bool = False, quick: bool = False) -> Subm
     gathered = [gather(part, exports, team) for part in course.parts]
     missing = ["the real runs: these are quick ones"] if quick else []
     if not team.authors:
-        missing.append("who hands it in: write hand-in.toml, as README shows")
+        missing.append(f"who hands it in: write {hand_in_file()}, as README shows")
     if course.bundled and not team.group:
         missing.append("the group, which names the archive: write it in hand-in.toml")
     for item in gathered:

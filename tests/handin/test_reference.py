@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -23,12 +24,17 @@ PRETRAINED = {
 
 
 @pytest.fixture
-def save(write_notebook: Callable[..., Path], kept: Path) -> Callable[..., Path]:
+def save(
+    write_notebook: Callable[..., Path], exports: Path, kept: Path
+) -> Callable[..., Path]:
     """Keeps a run of a notebook with these parameters."""
+    executed = exports / "course/01_a/notebook.ipynb"
+    executed.parent.mkdir(parents=True)
     own = 'epochs: int = 60  # passes\nsource: str = "real"  # which data'
 
     def saved(record: RunRecord, *parameters: str) -> Path:
-        write_notebook("course/01_a", parameters="\n".join(parameters) or own)
+        path = write_notebook("course/01_a", parameters="\n".join(parameters) or own)
+        shutil.copy(path, executed)
         return save_reference(record)
 
     return saved
@@ -44,12 +50,11 @@ def test_predictions_are_kept_beside_the_record(
     save: Save, real_run: RealRun, exports: Path, kept: Path
 ) -> None:
     save(real_run())
-    assert [path.name for path in (kept / "course").iterdir()] == ["01_a.json"]
+    beside = kept / "course/test_predictions.txt"
+    assert not beside.exists()
     written = exports / "course/01_a/test_predictions.txt"
-    written.parent.mkdir(parents=True)
     written.write_text("id,label\n0001, 2\n")
     save(real_run())
-    beside = kept / "course/test_predictions.txt"
     assert beside.read_bytes() == written.read_bytes()
 
 
@@ -147,8 +152,17 @@ def test_a_reduced_run_does_not_replace_a_whole_one(
     assert path.read_text() == before
 
 
-def test_pages_of_an_earlier_run_do_not_stay(save: Save, real_run: RealRun) -> None:
+def test_pages_of_an_earlier_run_do_not_stay(
+    save: Save, real_run: RealRun, exports: Path
+) -> None:
     path = save(real_run())
-    for suffix in (".html", ".pdf", ".png"):
-        path.with_suffix(suffix).touch()
-    assert list(save(real_run()).parent.iterdir()) == [path]
+    pages = [path.with_suffix(suffix) for suffix in (".html", ".pdf")]
+    assert {*path.parent.iterdir()} == {path, *pages}
+    before = path.read_text(), pages[0].read_text()
+    (exports / "course/01_a/notebook.ipynb").unlink()
+    with pytest.raises(ExportError, match=r"There is no notebook .*01_a/notebook"):
+        save_reference(real_run(seconds=1.0))  # whose pages cannot be made
+    assert (path.read_text(), pages[0].read_text()) == before
+    path.with_suffix(".png").touch()
+    save_reference(real_run(data={"name": "facescrub", "source": "real"}))
+    assert [*path.parent.iterdir()] == [path]

@@ -419,7 +419,7 @@ def test_who_hands_in_is_in_everything(
     assert "Ada Müller, 0123" in report
     hand_in.unlink()
     assert submit("cifar10").missing == (
-        "who hands it in: write hand-in.toml, as README shows",
+        f"who hands it in: write {hand_in}, as README shows",
     )
 
 
