@@ -4,7 +4,7 @@ CONSTRAINTS ?= constraints.txt  # empty (make run CONSTRAINTS=) takes the newest
 NAMES ?=  # notebooks or assignments of `make reference` and `make exports`; none means all
 MINUTES ?=  # make reference MINUTES=12 starts nothing that it cannot finish in that time
 FULL ?=  # make exports FULL=1 runs the real experiments
-QUICK := $(if $(filter 1,$(FULL)),,--quick)
+QUICK := $(if $(filter-out 0,$(FULL)),,--quick)
 BIN := .venv/bin
 
 .PHONY: run test lint lab exports reference reference-gpu benchmark clean

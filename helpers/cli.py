@@ -183,11 +183,13 @@ def run(
 def export(names: Sequence[str], *, quick: bool) -> None:
     """Export executed notebooks again.
 
-    NAMES may also be paths of .ipynb files; without NAMES: every run there is.
+    NAMES may also be paths of .ipynb files; without NAMES: every full run there is.
     """
     from helpers.export.pages import export_notebook
 
-    for path in executed_notebooks(names, quick=quick):
+    if not (paths := executed_notebooks(names, quick=quick)):
+        raise ExportError("There is no run to export: python -m helpers run")
+    for path in paths:
         for file in export_notebook(path):
             click.echo(file)
 

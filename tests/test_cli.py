@@ -330,6 +330,14 @@ def test_without_runs_the_kept_results_are_shown(
     assert shown.stderr.startswith("note: no full run is here")
 
 
+def test_nothing_to_export_is_told(call: Call) -> None:
+    result = call("export")
+    assert result.exit_code == 1
+    assert result.stderr == (
+        "error: There is no run to export: python -m helpers run\n"
+    )
+
+
 def test_no_results_is_told(call: Call) -> None:
     result = call("results", "--quick")
     assert result.exit_code == 1

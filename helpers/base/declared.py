@@ -194,9 +194,7 @@ def read_notebook(path: Path, content: bytes | None = None) -> DeclaredNotebook:
     if problem:
         raise NotebookError(
             f"{path} is not a notebook of this project: {problem}. Save it in "
-            'JupyterLab, with "needs" and "gallery" in its metadata, if at all, such '
-            'as ["caltech101/01_lenet5"] and {"figure": "lenet5_curves", "headline": '
-            '["lenet5", "valid_accuracy"]}.'
+            "JupyterLab; CONTRIBUTING.md says what its metadata may hold."
         )
     metadata, text, tagged = notebook["metadata"], "", []
     for cell in notebook["cells"]:

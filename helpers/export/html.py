@@ -168,7 +168,6 @@ def _lead_to_pages(page: BeautifulSoup, path: Path) -> None:
 
 
 def _embed_images(page: BeautifulSoup, folders: Sequence[Path]) -> None:
-    """Puts image files into the page; an image on the network becomes a link to it."""
     for image in page("img"):
         source = str(image.get("src", ""))
         if not source:
@@ -198,7 +197,6 @@ def _data_url(source: str, folders: Sequence[Path]) -> str:
 
 
 def _highlight_code(page: BeautifulSoup) -> None:
-    """Marks up code in languages that pygments knows; the style has the colours."""
     colours = HtmlFormatter(nowrap=True)
     for code in page.select("pre[class] > code"):
         language = code.parent["class"][0]  # type: ignore[index]

@@ -83,7 +83,6 @@ def faults_of(log: str, limits: Sequence[int] | None) -> list[str]:
 
 
 def _latex(folder: Path) -> str:
-    """Runs XeLaTeX once and returns its log."""
     options = ("-interaction=nonstopmode", "-halt-on-error", "-file-line-error")
     done = _call(folder, "xelatex", *options, "paper.tex")
     path = folder / "paper.log"

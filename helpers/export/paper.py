@@ -144,7 +144,6 @@ def read_manuscript(notebook: NotebookNode) -> tuple[str, dict[str, Any]]:
 
 
 def _shown(output: NotebookNode, number: int) -> Iterator[str]:
-    """One output as Markdown."""
     match output.data:
         case {"application/vnd.jupyter.widget-view+json": _}:
             return

@@ -75,7 +75,6 @@ def _files(
 
 
 def _headline(notebook: DeclaredNotebook, record: RunRecord) -> tuple[str, str] | None:
-    """The number that stands for a run, and what it is."""
     model, metric = notebook.headline or ("", "")
     if metric in record.results.get(model, {}):
         label = f"{metric.replace('_', ' ')} of {model}"

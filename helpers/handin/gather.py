@@ -1,6 +1,7 @@
 """What goes into one archive: taken from the runs and looked at, faults listed."""
 
 import re
+import shlex
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -8,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from helpers.base.errors import ModelError
+from helpers.base.errors import ExportError, ModelError
 from helpers.base.files import ROOT, hand_in_file, notebooks_dir
 from helpers.base.record import RunRecord
 from helpers.base.runs import QUICK, load_records, other_values, run_command
@@ -67,7 +68,7 @@ def gather(part: Part, exports: Path, team: Team) -> Gathered:
             values = ", ".join(changed)
             found.notes.append(f"{name}: not the notebook's own values of {values}")
         if not part.report:
-            found.files |= _executed(exports / name, team)
+            found.missing += _add_pages(found, name, exports / name, team)
     for path, source in part.results.items():
         found.missing += _add_result(found, path, exports / source)
     if part.report:
@@ -97,7 +98,10 @@ def code_files(names: Collection[str]) -> dict[str, bytes]:
     }
 
 
-def _executed(run: Path, team: Team) -> dict[str, bytes]:
+# Each of these adds what there is, and yields what is missing.
+
+
+def _add_pages(found: Gathered, name: str, run: Path, team: Team) -> Iterator[str]:
     """An executed notebook, without this machine's paths, and its pages, signed."""
     from bs4 import BeautifulSoup
 
@@ -105,42 +109,46 @@ def _executed(run: Path, team: Team) -> dict[str, bytes]:
     from helpers.export.typst import html_to_pdf
 
     path = run / "notebook.ipynb"
-    notebook = read_notebook(path)
-    page = BeautifulSoup(notebook_to_html(notebook, path), "html.parser")
+    try:
+        notebook = read_notebook(path)
+        page = BeautifulSoup(notebook_to_html(notebook, path), "html.parser")
+    except ExportError as error:
+        yield f"{name}: {error} {run_command(name)}"
+        return
     for link in page.select('a[href^="../"][href*="/notebook.html"]'):
         # There the pages lie side by side.
-        *_, name, file = str(link["href"]).split("/")
-        link["href"] = file.replace("notebook", name, 1)
+        *_, beside, file = str(link["href"]).split("/")
+        link["href"] = file.replace("notebook", beside, 1)
     for link in page.select('a[href="../../index.html"]'):
         link.unwrap()
     html = signed(page, str(team))
     for key in ("input_path", "output_path"):
         notebook.metadata.get("papermill", {}).pop(key, None)
-    return {
+    found.files |= {
         f"{run.name}.ipynb": _written(notebook),
         f"{run.name}.html": html.encode(),
         f"{run.name}.pdf": html_to_pdf(html),
     }
 
 
-# Each of these adds what there is, and yields what is missing.
-
-
 def _add_result(found: Gathered, path: str, file: Path) -> Iterator[str]:
-    """A model, or predictions for the test set."""
-    name = "/".join(file.parts[-3:-1])
-    if file.suffix == ".pt":
+    name, is_model = "/".join(file.parts[-3:-1]), file.suffix == ".pt"
+    again = run_command(name)
+    if not is_model:
+        again = (
+            f"python -m helpers predict {name} TEST_FOLDER -o {shlex.quote(str(file))}"
+        )
+    if not file.is_file():
+        yield f"{path} is not there: {again}"
+        return
+    if is_model:
         from helpers.models.saved import load_model
 
         try:
             load_model(file, trained_on="real")
         except ModelError as error:
-            yield f"{path}: {str(error).rstrip('.')}: {run_command(name)}"
-    elif not file.is_file():
-        again = f"python -m helpers predict {name} TEST_FOLDER -o {file}"
-        yield f"{path} is not there: {again}"
-    if file.is_file():
-        found.files[path] = file.read_bytes()
+            yield f"{path}: {str(error).rstrip('.')}: {again}"
+    found.files[path] = file.read_bytes()
 
 
 def _add_report(found: Gathered, exports: Path, team: Team) -> Iterator[str]:
@@ -160,19 +168,24 @@ def _add_report(found: Gathered, exports: Path, team: Team) -> Iterator[str]:
     elif found.records:
         done = [exports / name / "notebook.ipynb" for name in found.records]
         compact = part.pages is not None
-        pdf = make_report(done, title=part.title, by=str(team), compact=compact)
+        try:
+            pdf = make_report(done, title=part.title, by=str(team), compact=compact)
+        except ExportError as error:
+            yield f"{part.report} cannot be made: {error}"
+            return
     else:
         yield f"{part.report} has no run to report on"
         return
     found.files[part.report] = pdf
     pages, author = read_pdf(pdf)
     names = ", ".join(author["name"] for author in team.authors)
-    edited = hand_in_file().stat().st_mtime if names else 0
+    later = [exports / name / "metrics.json" for name in found.records]
+    later += [hand_in_file()] if names else []
     # pandoc sets quotes and dashes its own way.
     if part.paper and re.findall(r"\w+", author) != re.findall(r"\w+", names):
         yield f"{part.report} names {author or 'nobody'}, hand-in.toml {names}: {again}"
-    elif part.paper and edited > paper.stat().st_mtime:
-        yield f"{part.report} is older than hand-in.toml: {again}"
+    elif part.paper and paper.stat().st_mtime < max(f.stat().st_mtime for f in later):
+        yield f"{part.report} is older than hand-in.toml or a run: {again}"
     least, most = part.pages or (1, 1000)
     if not least <= pages <= most:
         yield (

@@ -111,5 +111,9 @@ def _page(path: Path) -> BeautifulSoup:
 
     from helpers.export.html import notebook_to_html
 
-    html = notebook_to_html(without_code(read_notebook(path)), path)
+    notebook = read_notebook(path)
+    try:
+        html = notebook_to_html(without_code(notebook), path)
+    except ExportError as error:
+        raise ExportError(f"{path}: {error}") from error
     return BeautifulSoup(html, "html.parser")

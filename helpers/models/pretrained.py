@@ -68,7 +68,6 @@ def load_backbone(name: str, weights: str | None) -> tuple[nn.Module, str]:
 
 
 def _plain_state(content: Any) -> Any:
-    """The state dict, out of a checkpoint that holds it under one of ``WRAPPERS``."""
     if not isinstance(content, dict):
         return content
     return next(filter(None, map(content.get, WRAPPERS)), content)

@@ -169,5 +169,5 @@ def find_model(
         others = ", ".join(sorted(other.stem for other in folder.glob("*.pt")))
         but = f", but {others}" if others else ""
         command = run_command(name, quick=quick or exports_dir().name == QUICK)
-        raise ModelError(f"{name} has saved no {stem} yet{but}: {command}")
+        raise ModelError(f"{name} has left no {stem}{but}. If it saves one: {command}")
     return path

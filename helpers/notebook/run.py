@@ -403,7 +403,6 @@ class Run(Page):
         splits: Splits,
         **how: Any,
     ) -> T:
-        """Trains every row so many times, and keeps the points, to resume from."""
         usual = 1 if os.environ.get("RAY_ADDRESS") else self._record.jobs
         jobs = effective_n_jobs(self.parameters.get("jobs") or usual)
         epochs = times * sum(row.config.epochs for row in rows.values())

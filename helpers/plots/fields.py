@@ -58,7 +58,6 @@ def plot_footprint(footprint: Tensor, box: Box, *, ax: Axes) -> Axes:
 def _frame(
     ax: Axes, box: Box, *, color: tuple[float, float, float], line: str, name: str
 ) -> None:
-    """Draws a box along the outer edge of its pixels."""
     top, left, bottom, right = box
     height, width = bottom - top, right - left
     label = f"{name}: {height} × {width}"

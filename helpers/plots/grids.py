@@ -191,6 +191,5 @@ def _mosaic(pictures: NDArray[np.float32], columns: int) -> NDArray[np.float32]:
 
 
 def _head(figure: Figure, first: Axes, text: str, above: float) -> None:
-    """Writes ``text`` above the first frame of a block."""
     box, up = first.get_position(), (above + 0.05) / figure.get_figheight()
     figure.text(box.x0, box.y1 + up, text, fontsize=SMALL + 1)

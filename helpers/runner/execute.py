@@ -18,7 +18,7 @@ import click
 from helpers.base.errors import ExportError
 from helpers.base.files import write_atomic, writing
 from helpers.base.record import RunRecord, Status
-from helpers.base.runs import GIVEN, place, run_command, unfinished
+from helpers.base.runs import GIVEN, place, unfinished
 from helpers.base.terminal import say
 from helpers.runner.plan import Job
 from helpers.runner.progress import LogStream
@@ -69,8 +69,7 @@ def execute(
 
 def not_run(job: Job, status: Literal["failed", "skipped"], why: str) -> Outcome:
     """The outcome of a job for which something else is in the way."""
-    hint = f"then: {run_command(job.name, quick=job.quick)}"
-    return Outcome(job.name, job.folder, status, why, hint)
+    return Outcome(job.name, job.folder, status, why, "then run it again")
 
 
 def _execute(job: Job, timeout: float, export: Export | None) -> Outcome:
@@ -192,7 +191,6 @@ def _papermill(job: Job, folder: Path, timeout: float, log: TextIO) -> None:
 
 
 def _cause(error: PapermillExecutionError, job: Job) -> tuple[str, str]:
-    """Why a cell raised, and what the user can do about it."""
     message, *_ = str(error.evalue).strip().splitlines() or [""]
     if error.ename == "ModuleNotFoundError":
         hint = "install what is missing: pip install -r requirements.txt"

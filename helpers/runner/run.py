@@ -94,8 +94,8 @@ def report(outcomes: Sequence[Outcome]) -> str:
         lines += [f"  {_shown(file)}" for file in outcome.files]
         if not outcome.ok:
             lines.append(f"  why:    {outcome.reason}")
-            if outcome.status != "skipped":
-                lines.append(f"  output: {_shown(outcome.folder / 'notebook.ipynb')}")
+            if (output := outcome.folder / "notebook.ipynb").is_file():
+                lines.append(f"  output: {_shown(output)}")
             lines.append(f"  hint:   {outcome.hint}")
     if failed := sum(not outcome.ok for outcome in outcomes):
         lines.append(f"{failed} of {len(outcomes)} notebooks failed")

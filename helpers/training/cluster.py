@@ -153,7 +153,6 @@ def _finished(
 
 
 def _needs(device: str, jobs: int) -> dict[str, float]:
-    """What a task takes of a node, if one has it."""
     nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
     cpus, gpus = (max(n.get(kind, 0) for n in nodes) for kind in ("CPU", "GPU"))
     if device == "cpu" or (device == "auto" and not gpus):
@@ -170,7 +169,6 @@ def _needs(device: str, jobs: int) -> dict[str, float]:
 
 
 def _there(about: Any, *given: Any) -> Any:
-    """On a node: a call."""
     call, mark, threads, version = about
     if version != TORCH:
         raise ConfigError(

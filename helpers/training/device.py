@@ -52,7 +52,6 @@ class _IdleTapsInFloat32(TorchFunctionMode):
         args: tuple[Any, ...] = (),
         kwargs: Mapping[str, Any] | None = None,
     ) -> Any:
-        """Looks at one call of PyTorch's functions."""
         call = partial(func, **(kwargs or {}))
         if func is not F.conv2d or not _has_idle_taps(*args, **call.keywords):
             return call(*args)

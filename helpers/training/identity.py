@@ -87,7 +87,6 @@ def essence(source: str) -> str:
 
 
 def _classes(model: nn.Module) -> list[type]:
-    """Of its modules and their bases."""
     return [*dict.fromkeys(k for one in model.modules() for k in type(one).__mro__)]
 
 

@@ -105,15 +105,15 @@ class NetworkBrowser(widgets.VBox):  # type: ignore[misc]
             "target": self.target_menu.value,
         }
         try:
-            picture = draw_picture(
+            figure, notes = draw_picture(
                 self._saved, kind, **{name: given[name] for name in KINDS[kind]}
             )
         except HelpersError as error:
             self._notes.value, self._picture.value = escape(str(error)), b""
             return
-        self._picture.value = _png(picture.figure.savefig, dpi=110)
-        plt.close(picture.figure)
-        self._notes.value = "<br>".join(map(escape, picture.notes))
+        self._picture.value = _png(figure.savefig, dpi=110)
+        plt.close(figure)
+        self._notes.value = "<br>".join(map(escape, notes))
 
 
 def _menu(description: str, options: list[Any], value: Any) -> widgets.Dropdown:
@@ -125,7 +125,6 @@ def _layer_options(layers: list[str]) -> list[tuple[str, str | None]]:
 
 
 def _png(save: Callable[..., Any], **options: Any) -> bytes:
-    """What the method of a picture writes."""
     buffer = BytesIO()
     save(buffer, format="png", **options)
     return buffer.getvalue()

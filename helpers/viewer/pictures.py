@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import matplotlib as mpl
 import torch
@@ -39,13 +39,6 @@ FEW = 8  # maps or filters of one layer of many
 MOST_FILTERS = 64  # of one layer
 
 
-class Picture(NamedTuple):
-    """A figure, to be closed after use, and what is to be known of it."""
-
-    figure: Figure
-    notes: tuple[str, ...]
-
-
 def draw_picture(
     saved: SavedModel,
     kind: str,
@@ -53,8 +46,8 @@ def draw_picture(
     image: Path | Tensor | None = None,
     layer: str | None = None,
     target: Target = None,
-) -> Picture:
-    """Draws what a network does.
+) -> tuple[Figure, list[str]]:
+    """Draws what a network does: a figure, to be closed after use, and notes on it.
 
     Args:
         saved: the network.
@@ -86,7 +79,7 @@ def draw_picture(
         figure = _draw_filters(saved, pixels, layers)
     else:
         figure = _draw_heat(saved, pixels, layers, target)
-    return Picture(figure, tuple(notes))
+    return figure, notes
 
 
 def write_picture(
@@ -108,10 +101,10 @@ def write_picture(
     use_style()
     path = find_model(model, quick=quick)
     saved = load_model(path)
-    picture = draw_picture(saved, kind, **options)
+    figure, notes = draw_picture(saved, kind, **options)
     with write_atomic(output) as temporary:
-        picture.figure.savefig(temporary, format=output.suffix[1:].lower(), dpi=150)
-    return training_of(path, saved), *picture.notes
+        figure.savefig(temporary, format=output.suffix[1:].lower(), dpi=150)
+    return training_of(path, saved), *notes
 
 
 def suitable_layers(saved: SavedModel, kind: str) -> list[str]:
@@ -134,7 +127,6 @@ def _used(kind: str) -> Sequence[str]:
 
 
 def _main_layers(saved: SavedModel, kind: str) -> list[str]:
-    """The convolutions, or the fully connected layers of a network without any."""
     modules = {n: saved.model.get_submodule(n) for n in suitable_layers(saved, kind)}
     for family in (nn.Conv2d, nn.Linear):
         if layers := [n for n, module in modules.items() if isinstance(module, family)]:
@@ -148,7 +140,6 @@ def _main_layers(saved: SavedModel, kind: str) -> list[str]:
 def _draw_activations(
     saved: SavedModel, pixels: Tensor, layers: Sequence[str]
 ) -> Figure:
-    """All maps of one layer, the strongest of several."""
     found = activations(saved.model, saved.normalise(pixels[None]), layers)
     shown, columns = {}, 8
     for name, (out,) in found.items():
@@ -168,7 +159,6 @@ def _draw_activations(
 
 
 def _draw_filters(saved: SavedModel, blank: Tensor, layers: Sequence[str]) -> Figure:
-    """The first filters of each layer, with their mean response."""
     most = MOST_FILTERS if len(layers) == 1 else FEW
     pictures, titles = {}, {}
     images = saved.normalise(blank[None])

@@ -133,7 +133,7 @@ def test_anything_else_that_stands_for_a_notebook_is_refused(
 ) -> None:
     with pytest.raises(
         NotebookError,
-        match=r"01_first\.ipynb is not .*: it\.metadata\.gallery.* must .*_curves",
+        match=r"01_first\.ipynb is not .*: it\.metadata\.gallery.* must .*CONTRIBUTING",
     ):
         read_notebook(write(tmp_path, gallery=gallery))
 

@@ -168,5 +168,5 @@ def test_a_model_of_other_content_is_refused_in_one_sentence(
 
 @pytest.mark.parametrize("source", ["lines/03_multi_head", "notebooks/{}.ipynb"])
 def test_a_notebook_is_named_by_its_path_too(source: str) -> None:
-    with pytest.raises(ModelError, match=r"^lines/03_multi_head has saved no model"):
+    with pytest.raises(ModelError, match=r"^lines/03_multi_head has left no model"):
         find_model(source.format("lines/03_multi_head"))

@@ -41,8 +41,8 @@ def test_every_network_is_drawn_from_nothing_but_itself_and_is_left_alone(
         name: value.clone() for name, value in any_network.model.state_dict().items()
     }
     picture = draw_picture(any_network, kind)
-    assert picture.figure.axes
-    assert len(picture.notes) == ("image" in KINDS[kind])
+    assert picture[0].axes
+    assert len(picture[1]) == ("image" in KINDS[kind])
     after = any_network.model.state_dict()
     assert all(torch.equal(after[name], value) for name, value in before.items())
     assert not any_network.model.training
@@ -53,13 +53,13 @@ def test_every_network_is_drawn_from_nothing_but_itself_and_is_left_alone(
 
 
 def test_a_blank_image_is_said(lenet: SavedModel) -> None:
-    (note,) = draw_picture(lenet, "heatmap").notes
+    (note,) = draw_picture(lenet, "heatmap")[1]
     assert "No image was given: a blank one is used" in note
-    assert draw_picture(lenet, "heatmap", image=some_image(lenet)).notes == ()
+    assert draw_picture(lenet, "heatmap", image=some_image(lenet))[1] == []
 
 
 def test_without_a_layer_a_heatmap_shows_the_convolutions(lenet: SavedModel) -> None:
-    frames = draw_picture(lenet, "heatmap").figure.axes[:-1]
+    frames = draw_picture(lenet, "heatmap")[0].axes[:-1]
     assert [ax.get_title() for ax in frames] == ["image", "conv1", "conv2"]
 
 
@@ -67,26 +67,24 @@ def test_what_is_of_no_use_is_said(lenet: SavedModel) -> None:
     filters_of = draw_picture(
         lenet, "filters", image=some_image(lenet), layer="fc3", target="top left"
     )
-    assert "The image is not used" in " ".join(filters_of.notes)
-    assert "The target is not used" in " ".join(filters_of.notes)
+    assert "The image is not used" in " ".join(filters_of[1])
+    assert "The target is not used" in " ".join(filters_of[1])
     saliency_of = draw_picture(lenet, "saliency", layer="conv1")
-    assert "The layer is not used" in " ".join(saliency_of.notes)
-    assert saliency_of.figure.axes[1].get_title() == "saliency"
+    assert "The layer is not used" in " ".join(saliency_of[1])
+    assert saliency_of[0].axes[1].get_title() == "saliency"
 
 
 def test_a_single_layer_shows_all_its_maps_and_filters(lenet: SavedModel) -> None:
-    maps = draw_picture(
-        lenet, "activations", image=some_image(lenet), layer="relu1"
-    ).figure
+    maps = draw_picture(lenet, "activations", image=some_image(lenet), layer="relu1")[0]
     assert maps.axes[0].get_title("left").startswith("relu1: all maps")
-    found = draw_picture(lenet, "filters", layer="conv1").figure
+    found = draw_picture(lenet, "filters", layer="conv1")[0]
     assert [ax.get_title().split(":")[0] for ax in found.axes] == [
         str(i) for i in range(32)
     ]
     units = draw_picture(lenet, "filters", layer="fc1")
-    assert len(units.figure.axes) == pictures.MOST_FILTERS
+    assert len(units[0].axes) == pictures.MOST_FILTERS
     assert (
-        units.figure.texts[0].get_text()
+        units[0].texts[0].get_text()
         == "fc1: 64 of 1021 units, with their mean response"
     )
 
@@ -105,7 +103,7 @@ def test_a_head_a_class_of_it_and_a_combination_can_be_explained(
 ) -> None:
     figure = draw_picture(
         multi_head, "heatmap", image=some_image(multi_head), target=target
-    ).figure
+    )[0]
     assert figure.texts[0].get_text().startswith(heading)
 
 
@@ -142,11 +140,11 @@ def test_a_class_that_a_head_lacks_is_refused(multi_head: SavedModel) -> None:
 def test_a_network_without_maps_shows_its_units_and_has_no_heatmap(
     perceptron: SavedModel,
 ) -> None:
-    figure = draw_picture(perceptron, "activations").figure
+    figure = draw_picture(perceptron, "activations")[0]
     headings = [ax.get_title("left").partition("   ")[0] for ax in figure.axes]
     assert headings == ["fc1: all units", "fc2: all units"]
-    assert draw_picture(perceptron, "filters").figure.axes
-    assert draw_picture(perceptron, "saliency").figure.axes
+    assert draw_picture(perceptron, "filters")[0].axes
+    assert draw_picture(perceptron, "saliency")[0].axes
     with pytest.raises(
         ModelError,
         match="no convolution with maps, so there is no heatmap: ask for saliency",
@@ -157,5 +155,5 @@ def test_a_network_without_maps_shows_its_units_and_has_no_heatmap(
 def test_a_model_of_stand_in_images_says_so(lenet: SavedModel) -> None:
     assert (
         "stand-in"
-        in draw_picture(replace(lenet, trained_on="synthetic"), "saliency").notes[0]
+        in draw_picture(replace(lenet, trained_on="synthetic"), "saliency")[1][0]
     )

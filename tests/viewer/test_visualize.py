@@ -123,6 +123,6 @@ def test_a_notebook_that_has_not_run_is_named(tmp_path: Path) -> None:
         "lines/01_foundations", "--kind", "filters", "-o", tmp_path / "a.png"
     )
     assert (
-        "lines/01_foundations has saved no model yet: python -m helpers run "
-        "lines/01_foundations" in result.output
+        "lines/01_foundations has left no model. If it saves one: python -m helpers "
+        "run lines/01_foundations" in result.output
     )

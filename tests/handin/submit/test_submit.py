@@ -235,7 +235,10 @@ def test_all_that_is_missing_is_listed_and_nothing_is_written(
             "lines/01_foundations has not been run: python -m helpers run "
             "lines/01_foundations"
         ),
-        "1.zip: models/listed_mnist.pt: There is no model file ",
+        (
+            "1.zip: models/listed_mnist.pt is not there: python -m helpers run "
+            "lines/01_foundations"
+        ),
         (
             "1.zip: lines/02_own_network: Synthetic data: drawn images among "
             "lines. Not a result."
@@ -435,15 +438,35 @@ def test_a_draft_holds_the_draft_of_the_paper(all_runs: AllRuns, exports: Path) 
     assert report.read_bytes() == (folder / "paper/draft.pdf").read_bytes()
 
 
-def test_a_paper_from_before_the_authors_changed_is_made_again(
-    all_runs: AllRuns, hand_in: Path
+def test_a_paper_from_before_authors_or_runs_changed_is_made_again(
+    all_runs: AllRuns, hand_in: Path, exports: Path
 ) -> None:
     all_runs("artists_faces")
     hand_in.write_text(f'{hand_in.read_text("utf-8")}affiliation = "B"\n', "utf-8")
     later = time.time() + 60
     os.utime(hand_in, (later, later))
     [fault] = submit("artists_faces").missing
-    assert fault.startswith("report.pdf is older than hand-in.toml: python -m helpers")
+    again = "report.pdf is older than hand-in.toml or a run: python -m helpers paper"
+    assert fault.startswith(again)
+    os.utime(hand_in, (0, 0))
+    assert submit("artists_faces").missing == ()
+    os.utime(exports / "artists_faces/05_face_mlp/metrics.json", (later, later))
+    [fault] = submit("artists_faces").missing
+    assert fault.startswith(again)
+
+
+def test_a_notebook_that_cannot_be_read_is_one_of_the_faults(
+    all_runs: AllRuns, exports: Path
+) -> None:
+    for assignment, name, found in (
+        ("caltech101", "01_lenet5", "caltech101/01_lenet5: There is no notebook"),
+        ("cifar10", "01_convnet", "report.pdf cannot be made: There is no notebook"),
+    ):
+        all_runs(assignment)
+        (exports / assignment / name / "notebook.ipynb").unlink()
+        [fault] = submit(assignment).missing
+        assert fault.startswith(found)
+        assert submit(assignment, draft=True).files
 
 
 def test_a_paper_by_others_is_made_again(all_runs: AllRuns, hand_in: Path) -> None:
