@@ -26,13 +26,16 @@ PACKED = ROOT.parent / "shared" / "datasets"
 
 @pytest.fixture(autouse=True)
 def own_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No test reads or writes the data and exports of the person who runs it, uses
-    their cluster, or knows who that is.
+    """No test reads or writes the data, exports and repositories of the person who runs
+    it, uses their cluster or proxy, or knows who that is.
     """
     monkeypatch.setenv("CNN_DATA", str(tmp_path / "data"))
     monkeypatch.setenv("CNN_EXPORTS", str(tmp_path / "exports"))
     monkeypatch.setenv("CNN_HAND_IN", str(tmp_path / "hand-in.toml"))
-    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    for name in ("RAY_ADDRESS", "GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE"):
+        monkeypatch.delenv(name, raising=False)  # git sets its own for hooks
+    for name in ("NO_PROXY", "no_proxy"):
+        monkeypatch.setenv(name, "127.0.0.1,localhost")
 
 
 @pytest.fixture(scope="session")

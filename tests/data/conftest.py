@@ -46,7 +46,6 @@ def small_caltech101(write_image: WriteImage) -> Path:
 @pytest.fixture
 def website(monkeypatch: pytest.MonkeyPatch) -> Iterator[Website]:
     """A website on this machine, asked directly, which passes for one elsewhere."""
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     monkeypatch.setattr(facescrub_fetch, "_is_private", lambda _: False)
     monkeypatch.setattr(facescrub_fetch, "PAUSES", (0, 0))
     with serve() as site:

@@ -188,3 +188,26 @@ def test_grayscale_takes_the_colours_of_about_half(images: Tensor) -> None:
     kept = (changed - images).abs().amax((1, 2, 3)) < 1e-5
     assert (gray ^ kept).all()
     assert 16 < gray.sum() < 48
+
+
+def test_shear_slants_along_the_rows_within_its_limit() -> None:
+    maps = Augment(shear=30).affine(torch.zeros(1000, 3, 16, 16), generator())
+    straight = torch.tensor([1.0, 0, 0, 0, 1, 0]).expand(1000, -1)
+    slants = maps[:, 0, 1]
+    torch.testing.assert_close(
+        maps.flatten(1).index_fill(1, torch.tensor(1), 0), straight
+    )
+    assert slants.abs().max() == pytest.approx(math.tan(math.radians(30)), rel=0.02)
+    assert slants.min() < 0 < slants.max()
+
+
+@pytest.mark.parametrize(
+    ("padding", "corner"), [("zeros", 0.0), ("border", 1.0), ("reflection", 4.0)]
+)
+def test_what_comes_in_from_outside(padding: Any, corner: float) -> None:
+    ramp = torch.arange(1.0, 9).expand(200, 1, 8, 8)  # 1 to 8 from left to right
+    moved = Augment(crop=4, padding=padding)(ramp, generator())
+    # Of those moved by four pixels, the left edge is four outside.
+    furthest = moved[moved[:, 0, 4, 4] == 1]
+    assert len(furthest)
+    assert furthest[0, 0, 4, 0].item() == pytest.approx(corner, abs=1e-4)

@@ -59,7 +59,6 @@ def server(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Server]:
             target=http.serve_forever, kwargs={"poll_interval": 0.01}
         )
         thread.start()
-        monkeypatch.setenv("NO_PROXY", "127.0.0.1")
         monkeypatch.setattr(
             "pooch.core.time.sleep", lambda _: None
         )  # no pause before another attempt
@@ -141,7 +140,6 @@ def test_an_archive_that_is_gone(server: Server) -> None:
 
 def test_no_network(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("pooch.core.time.sleep", lambda _: None)
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     expect(monkeypatch, "http://127.0.0.1:9/caltech-101.zip", b"")
     with pytest.raises(
         DataError,

@@ -53,3 +53,9 @@ def test_a_perplexity_that_does_not_fit_is_refused(perplexity: float) -> None:
 def test_features_that_would_crash_are_refused(features: Tensor) -> None:
     with pytest.raises(ConfigError, match="cannot be embedded: expected at least two"):
         embed(features)
+
+
+def test_the_perplexity_counts() -> None:
+    features, _ = clouds()
+    few, many = (embed(features, perplexity=p).points for p in (3, 18))
+    assert not torch.allclose(few, many)

@@ -102,6 +102,7 @@ def test_dropout_leaves_the_mean_as_it_is_and_evaluation_alone(
 
 
 def test_all_probabilities_of_dropout_are_one_compilation() -> None:
+    torch._dynamo.reset()  # whatever was compiled before
     compiled: list[object] = []
 
     def backend(graph: torch.fx.GraphModule, _inputs: object) -> object:

@@ -173,7 +173,6 @@ def server(
             target=http.serve_forever, kwargs={"poll_interval": 0.01}
         )
         thread.start()
-        monkeypatch.setenv("NO_PROXY", "127.0.0.1")
         monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
         url = f"http://127.0.0.1:{http.server_port}/squeezenet1_1-{digest[:8]}.pth"
         use_url(monkeypatch, url)
@@ -212,7 +211,6 @@ def test_a_failed_download_leaves_nothing_and_says_what_to_do(
 
 
 def test_no_network(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
     use_url(monkeypatch, "http://127.0.0.1:9/alexnet-12345678.pth")
     with pytest.raises(

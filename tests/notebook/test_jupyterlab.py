@@ -106,7 +106,7 @@ def address_of(server: subprocess.Popen[bytes], folder: Path, runtime: Path) -> 
         for file in runtime.glob("jpserver-*.json"):
             try:
                 url = json.loads(file.read_text())["url"]
-                with urlopen(f"{url}api") as answer:  # noqa: S310
+                with urlopen(f"{url}api", timeout=10) as answer:  # noqa: S310
                     assert answer.status == 200
             except (ValueError, OSError):
                 continue

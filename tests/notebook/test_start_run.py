@@ -19,6 +19,7 @@ import torch
 
 from helpers import notebook
 from helpers.base import declared
+from helpers.base.environment import git
 from helpers.base.errors import ConfigError, DivergedError, ModelError, NotebookError
 from helpers.base.files import ROOT
 from helpers.data.splits import Split, Splits
@@ -721,7 +722,7 @@ def test_plain_papermill_from_any_folder_leaves_the_same_files(
 
 
 def test_commit_is_recorded_where_there_is_git() -> None:
-    if (ROOT / ".git").exists():
+    if git(ROOT, "rev-parse", "HEAD"):
         assert record_of(start_run(NAME))["environment"]["commit"]
 
 

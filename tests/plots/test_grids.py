@@ -29,7 +29,11 @@ def test_image_grid_shows_every_image_as_it_is(channels: int, as_float: bool) ->
     shown = figure.axes[4].images[0]
     assert shown.get_clim() == (0, 1 if as_float else 255)
     assert shown.get_array().shape[:2] == (6, 6)
-    assert figure.axes[4].get_title() == "cougar 4"
+    for index, ax in enumerate(figure.axes):
+        assert ax.get_title() == f"cougar {index}"
+        pixels = torch.as_tensor(ax.images[0].get_array()).float()
+        own = images[index].permute(1, 2, 0).squeeze(-1) / (255 if as_float else 1)
+        torch.testing.assert_close(pixels.view(own.shape), own.float())
 
 
 def test_a_contact_sheet_breaks_its_titles_into_two_lines() -> None:

@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from pretended import Shown, make_study
 
 from helpers.base.errors import ConfigError
-from helpers.study import Comparison
+from helpers.plots import plot_comparison
+from helpers.study import Comparison, comparison
 
 
 def compare(shown: Shown, **rows: list[int]) -> Comparison:
@@ -57,6 +60,13 @@ def test_significance_is_corrected_for_the_number_of_rows(shown: Shown) -> None:
     assert many.significance()["a"] == "not significant"
 
 
+def test_a_row_far_below_is_worse(shown: Shown) -> None:
+    rows = compare(shown, plain=[9, 9, 9, 9], a=[1, 1, 2, 1], b=[10, 9, 9, 9])
+    assert rows.significance() == {"a": "worse", "b": "not significant"}
+    said = rows.table().set_index("row")["significance"]
+    assert (said["a"], said["b"]) == ("worse", "not significant")
+
+
 def test_what_passes_leaves_the_others_a_milder_level(shown: Shown) -> None:
     rows = compare(shown, plain=[1, 1, 1, 1], a=[9, 9, 8, 9], b=[2, 3, 3, 5])
     # p of b is 0.037: too much for one of two rows, not for the only one that is left.
@@ -82,6 +92,23 @@ def test_it_shows_a_figure_and_a_table(shown: Shown) -> None:
     assert table.loc["+ a", "difference"] == "+20.0 points"
     assert list(table["significance"]) == ["baseline", "better", "not significant"]
     assert shown.captions["ablation"].startswith("LeNet-5: mean of 3 seeds")
+
+
+def test_each_row_is_drawn_with_its_own_values_and_interval(
+    shown: Shown, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn: dict[str, Any] = {}
+
+    def plot(values: Any, **options: Any) -> Any:
+        drawn.update(options, values=values)
+        return plot_comparison(values, **options)
+
+    monkeypatch.setattr(comparison, "plot_comparison", plot)
+    rows = compare(shown, plain=[4, 5, 6], a=[6, 7, 9])
+    rows.show_figure()
+    for row, study in rows.items():
+        assert drawn["values"][row] == study.metrics["valid_accuracy"]
+        assert drawn["halves"][row] == study["valid_accuracy"].ci95
 
 
 def test_an_unknown_row_is_refused(shown: Shown) -> None:

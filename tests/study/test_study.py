@@ -1,11 +1,15 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 from pretended import Point, Shown, make_splits, make_study
 
 from helpers.base.errors import ConfigError
+from helpers.plots import plot_image_grid
 from helpers.study import CrossStudy
+from helpers.study import study as study_module
 from helpers.study.study import file_name
 from helpers.training.cross_validation import CrossValidated
 
@@ -60,6 +64,20 @@ def test_a_study_without_errors_shows_none(shown: Shown) -> None:
     study.show_confusions()
     assert set(shown.figures) == {"net_confusion"}
     assert not shown.tables
+
+
+def test_errors_are_under_their_own_titles(
+    shown: Shown, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn: dict[str, int] = {}
+
+    def plot(images: Any, *, titles: list[str], **options: Any) -> Any:
+        drawn.update(zip(titles, images[:, 0, 0, 0].tolist(), strict=True))
+        return plot_image_grid(images, titles=titles, **options)
+
+    monkeypatch.setattr(study_module, "plot_image_grid", plot)
+    make_study("net", [5], shown, test=True).show_errors()
+    assert drawn == {"+ bee\n→ ant": 5, "ant\n→ cup": 6, "cup\n→ + bee": 7}
 
 
 def cross_validated(*right: int) -> CrossValidated:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from itertools import pairwise
 
 import pytest
 from torch import nn
@@ -150,3 +151,20 @@ def test_a_learned_pooling_is_no_weight_to_decay() -> None:
     ).param_groups
     assert [tuple(p.shape) for p in decayed["params"]] == [(2, 4)]
     assert [tuple(p.shape) for p in spared["params"]] == [(4, 3), (2,)]
+
+
+def test_one_cycle_falls_along_a_line_and_cosine_along_its_curve() -> None:
+    for name, is_line in (("one_cycle", True), ("cosine", False)):
+        config = TrainConfig(epochs=4, lr=0.4, warmup=0.25, schedule=name)
+        falling = rates(config, 10, [1.0] * 4)[12:]
+        drops = [before - after for before, after in pairwise(falling)]
+        assert (max(drops) - min(drops) < 1e-6) == is_line
+
+
+@pytest.mark.parametrize("momentum", [0.0, 0.9])
+def test_momentum_is_nesterovs_and_rmsprops_too(momentum: float) -> None:
+    config = TrainConfig(optimizer="sgd", momentum=momentum)
+    sgd = make_optimizer(small_model(), config).defaults
+    assert (sgd["momentum"], sgd["nesterov"]) == (momentum, momentum > 0)
+    config = TrainConfig(optimizer="rmsprop", momentum=momentum)
+    assert make_optimizer(small_model(), config).defaults["momentum"] == momentum

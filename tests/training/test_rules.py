@@ -24,6 +24,7 @@ from helpers.training import (
     run_experiments,
 )
 from helpers.training.history import History
+from helpers.training.loop import _make_mix
 
 PLAIN = TrainConfig(epochs=2, batch_size=16, lr=0.05, precision="fp32")
 STILL = replace(PLAIN, epochs=1, lr=1e-12, schedule="constant", weight_decay=0.0)
@@ -144,3 +145,48 @@ def test_seeds_differ_from_the_same_first_weights_too(
     rows = {"small": Experiment("improved_cnn", PLAIN, {"widths": (4, 8)})}
     points = run_experiments(rows, corners, seeds=2, folder=tmp_path)["small"]
     assert not torch.equal(*(first_weights(point.model) for point in points))
+
+
+def test_the_whole_gradient_is_clipped_to_its_norm(corners: Splits) -> None:
+    config = replace(STILL, lr=1.0, clip_norm=1e-3, momentum=0.0)
+    config = replace(config, batch_size=len(corners.train))  # one step
+    model, _ = trained(corners, config)
+    torch.manual_seed(0)
+    first = ImprovedCNN(4, widths=(4, 8))
+    pairs = zip(first.parameters(), model.parameters(), strict=True)
+    step = torch.cat([(before - after).flatten() for before, after in pairs])
+    assert step.norm().item() == pytest.approx(1e-3, rel=1e-2)
+
+
+def test_l1_makes_weights_smaller(corners: Splits) -> None:
+    sums = [
+        sum(p.abs().sum().item() for p in trained(corners, config)[0].parameters())
+        for config in (replace(PLAIN, l1=0.01), PLAIN)
+    ]
+    assert sums[0] < sums[1]
+
+
+def test_the_best_weights_are_those_of_the_moving_average(corners: Splits) -> None:
+    config = replace(PLAIN, epochs=1, ema=0.5, keep_best=True)
+    model, history = trained(corners, config)
+    kept = history.best_weights or {}
+    for name, weight in model.state_dict().items():
+        torch.testing.assert_close(kept[name], weight)
+
+
+@pytest.mark.parametrize(("name", "values"), [("mixup", 1), ("cutmix", 2)])
+def test_mixup_blends_and_cutmix_pastes(name: str, values: int) -> None:
+    mix = _make_mix(replace(PLAIN, **{name: 1.0}))
+    assert mix is not None
+    images = torch.arange(8.0).view(8, 1, 1, 1).expand(8, 1, 16, 16)
+    torch.manual_seed(0)
+    mixed, targets = mix(images, torch.eye(8))
+    assert max(len(image.unique()) for image in mixed) == values
+    torch.testing.assert_close(targets.sum(1), torch.ones(8))
+    # What a target says of each image is how much of it is there.
+    torch.testing.assert_close(mixed.mean((1, 2, 3)), targets @ torch.arange(8.0))
+
+
+def test_what_is_chosen_has_no_test_split(corners: Splits) -> None:
+    whole = replace(corners, test=corners.valid)
+    assert whole.without_test().test is None

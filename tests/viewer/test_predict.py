@@ -139,11 +139,18 @@ def test_without_a_file_the_likeliest_classes_are_printed(
         0,
         f"note: {model} was trained on real data\n",
     )
-    share = r"\d+\.\d %"
-    assert re.fullmatch(
-        rf"10\.png: (\w+ {share}), (\w+ {share}), (\w+ {share})\n", result.stdout
+    likely = r"(\w+) (\d+\.\d) %"
+    found = re.fullmatch(rf"10\.png: {likely}, {likely}, {likely}\n", result.stdout)
+    assert found
+    names, shares = (
+        found.groups()[::2],
+        [float(share) for share in found.groups()[1::2]],
     )
-    assert all(name in result.stdout for name in CLASSES)
+    assert set(names) == set(CLASSES)
+    assert shares == sorted(shares, reverse=True)
+    assert sum(shares) == pytest.approx(100, abs=0.2)
+    probabilities = predict_images(str(model), images / "10.png").probabilities
+    assert names[0] == CLASSES[int(probabilities.argmax())]
     assert len(predicted(model, images).stdout.splitlines()) == 3
 
 

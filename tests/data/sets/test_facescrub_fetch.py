@@ -89,8 +89,14 @@ def lists(website: Website) -> Lists:
 
 @pytest.fixture(autouse=True)
 def limits(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in {"TIMEOUT": 1, "MAX_BYTES": 100_000, "WORKERS": 4}.items():
+    for name, value in {"MAX_BYTES": 100_000, "WORKERS": 4}.items():
         monkeypatch.setattr(facescrub_fetch, name, value)
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For pages that hang; elsewhere a machine that stalls must not look like one."""
+    monkeypatch.setattr(facescrub_fetch, "TIMEOUT", 1)
 
 
 @pytest.fixture
@@ -135,6 +141,7 @@ def test_a_whole_set_is_fetched_and_loaded(lists: Lists) -> None:
 
 
 @pytest.mark.usefixtures("few_are_enough")
+@pytest.mark.usefixtures("impatient")
 def test_what_the_web_does_is_told_apart(
     lists: Lists, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -215,6 +222,7 @@ def test_only_what_is_not_there_is_asked_for_again(lists: Lists) -> None:
 
 
 @pytest.mark.usefixtures("few_are_enough")
+@pytest.mark.usefixtures("impatient")
 def test_an_interrupted_fetch_is_taken_up(
     lists: Lists, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -123,11 +123,8 @@ def test_all_images_are_loaded_and_described(open_page: Open) -> None:
     assert images.count() == 4
     for image in images.all():
         image.scroll_into_view_if_needed()
-    page.wait_for_load_state("networkidle")
-    assert all(
-        images.evaluate_all(
-            "(all) => all.map((image) => image.complete && image.naturalWidth > 0)"
-        )
+    page.wait_for_function(
+        "[...document.images].every((one) => one.complete && one.naturalWidth > 0)"
     )
     assert all(images.evaluate_all("(all) => all.map((image) => image.alt)"))
 
