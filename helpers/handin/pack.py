@@ -50,7 +50,6 @@ def unpack_results(path: Path) -> list[Path]:
 
 
 def _check(folder: Path) -> list[str]:
-    """The notebooks whose complete runs ``folder`` holds, and nothing else."""
     known = {notebook.name for notebook in find_notebooks()}
     names = set()
     for file in filter(Path.is_file, folder.rglob("*")):

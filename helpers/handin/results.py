@@ -136,7 +136,6 @@ def _device(record: RunRecord) -> str:
 
 
 def _goals(record: RunRecord) -> Iterator[tuple[str, int]]:
-    """The goals of a run as text, with the place of their verdict among all."""
     reduced = ", *reduced*" if record.reduced else ""
     for row in record.findings:
         if row["section"].endswith("goal"):

@@ -5,7 +5,7 @@ channels of an image; where the network depends on it, also ``image_size``, the 
 the square images in pixels. There is no softmax: cross-entropy on logits contains it.
 """
 
-from helpers.models.building import create_model
+from helpers.models.building import create_model, model_names
 from helpers.models.conv_net import ConvNet
 from helpers.models.improved_cnn import ImprovedCNN
 from helpers.models.lenet5 import LeNet5
@@ -33,5 +33,6 @@ __all__ = [
     "TransferNet",
     "create_model",
     "load_model",
+    "model_names",
     "save_model",
 ]

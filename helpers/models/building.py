@@ -29,6 +29,11 @@ def register(name: str) -> Callable[[Builder], Builder]:
     return add
 
 
+def model_names() -> list[str]:
+    """The names of all networks."""
+    return sorted(_BUILDERS)
+
+
 def is_known_elsewhere(name: str) -> bool:
     """Whether another process can build it, too: not what others register."""
     return getattr(_BUILDERS.get(name), "__module__", "").startswith("helpers.")
@@ -40,7 +45,7 @@ def create_model(name: str, /, **arguments: Any) -> nn.Module:
     Raises:
         ModelError: the name is unknown, or the arguments do not fit the network.
     """
-    require_known(ModelError, "There is no model", name, sorted(_BUILDERS))
+    require_known(ModelError, "There is no model", name, model_names())
     try:
         return _BUILDERS[name](**arguments)
     except ModelError:

@@ -158,7 +158,7 @@ def test_a_network_of_a_notebook_is_trained_with_any_number_of_jobs(
     run_experiments(rows, corners, seeds=2, folder=tmp_path, jobs=2)
     assert len(list(tmp_path.glob("*.pt"))) == 4
     assert capsys.readouterr().out.startswith("Trained one by one: only")
-    names = set(building._BUILDERS) - {"own"}
+    names = set(building.model_names()) - {"own"}
     assert all(map(building.is_known_elsewhere, names))
 
 
