@@ -15,7 +15,12 @@ import click
 
 from helpers.base.declared import find_notebooks, resolve
 from helpers.base.errors import ExportError, HelpersError
-from helpers.base.runs import executed_notebooks, exports_root, load_records
+from helpers.base.runs import (
+    executed_notebooks,
+    exports_root,
+    load_records,
+    run_command,
+)
 
 FILE = click.Path(path_type=Path)
 
@@ -188,7 +193,7 @@ def export(names: Sequence[str], *, quick: bool) -> None:
     from helpers.export.pages import export_notebook
 
     if not (paths := executed_notebooks(names, quick=quick)):
-        raise ExportError("There is no run to export: python -m helpers run")
+        raise ExportError(f"There is no run to export: {run_command(quick=quick)}")
     for path in paths:
         for file in export_notebook(path):
             click.echo(file)
@@ -340,8 +345,7 @@ def results(*, quick: bool, write: bool) -> None:
         note = "note: no full run is here; kept in exports/reference are:"
         click.echo(note, err=True)
     if not records:
-        option = " --quick" if quick else ""
-        raise ExportError(f"There are no results yet: python -m helpers run{option}")
+        raise ExportError(f"There are no results yet: {run_command(quick=quick)}")
     click.echo(found.results_text(records))
 
 

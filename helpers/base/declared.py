@@ -103,7 +103,7 @@ def find_notebooks() -> list[DeclaredNotebook]:
         try:
             found.append(read_notebook(path))
         except NotebookError as error:
-            found.append(DeclaredNotebook(_name(path), path, fault=str(error)))
+            found.append(DeclaredNotebook(name_of(path), path, fault=str(error)))
     return found
 
 
@@ -112,7 +112,8 @@ def is_amount(name: str) -> bool:
     return name == "size" or name.rpartition("_")[2] in AMOUNTS
 
 
-def _name(path: Path) -> str:
+def name_of(path: Path) -> str:
+    """The name of a file's notebook."""
     return f"{path.resolve().parent.name}/{path.stem}"
 
 
@@ -133,12 +134,11 @@ def resolve(name: str) -> list[DeclaredNotebook]:
     found = [
         n
         for n in notebooks
-        if any(f"{name}_".startswith(f"{wanted}_") for name in called[n.name])
+        if any(f"{part}_".startswith(f"{wanted}_") for part in called[n.name])
     ]
     if not found:
         known = ", ".join(called) or "none"
-        names = chain(*called.values())
-        close = difflib.get_close_matches(wanted, names, 1)
+        close = difflib.get_close_matches(wanted, chain(*called.values()), 1)
         meant = f" Did you mean {close[0]}?" if close else ""
         raise NotebookError(
             f"There is no notebook or assignment {name!r}.{meant} Known notebooks: "
@@ -208,7 +208,7 @@ def read_notebook(path: Path, content: bytes | None = None) -> DeclaredNotebook:
         raise NotebookError(
             f"{path} has {len(tagged)} cells tagged `parameters`. Expected one."
         )
-    name = _name(path)
+    name = name_of(path)
     return DeclaredNotebook(
         name=name,
         path=path,

@@ -10,7 +10,13 @@ from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from helpers.base.declared import find_notebooks, is_amount, read_checked_in, resolve
+from helpers.base.declared import (
+    find_notebooks,
+    is_amount,
+    name_of,
+    read_checked_in,
+    resolve,
+)
 from helpers.base.errors import ExportError, NotebookError
 from helpers.base.files import ROOT, exports_dir, notebooks_dir, write_whole
 from helpers.base.record import RunRecord
@@ -22,9 +28,9 @@ FREE = {"source", "jobs", "backbone", "layer", "weights"}
 TRIAL, LESSER, QUICK = "trial", "lesser", "quick"
 
 
-def run_command(name: str, *, quick: bool = False) -> str:
-    """What a user types to run notebook ``name``."""
-    return f"python -m helpers run {name}{' --quick' if quick else ''}"
+def run_command(*names: str, quick: bool = False) -> str:
+    """What a user types to run these notebooks; without names, all."""
+    return " ".join(["python -m helpers run", *names, *["--quick"] * quick])
 
 
 def exports_root(*, quick: bool) -> Path:
@@ -132,12 +138,12 @@ def executed_notebooks(names: Sequence[str], *, quick: bool = False) -> list[Pat
         return sorted(root.glob("*/*/notebook.ipynb"))
     found = []
     for name in names:
-        meant, file = name, Path(name).resolve()
+        meant, file = name, Path(name)
         if file.suffix == ".ipynb" and file.is_file():
-            if not file.is_relative_to(notebooks_dir()):
-                found.append(Path(name))
+            if not file.resolve().is_relative_to(notebooks_dir()):
+                found.append(file)
                 continue
-            meant = "/".join(file.parts[-2:])  # its run
+            meant = name_of(file)  # its run
         for notebook in resolve(meant):
             path = root / notebook.name / "notebook.ipynb"
             if not path.is_file() and not quick:
@@ -194,7 +200,7 @@ def amount(record: RunRecord) -> float:
 
 
 def _worth(folder: Path) -> tuple[float, ...]:
-    """What makes a run worth more than another, in order."""
+    """What ``place`` ranks a run by."""
     record = _complete(folder)
     if not record:
         return (0,) * 6

@@ -54,7 +54,7 @@ def completed_runs(notebooks: Sequence[str], asked_by: str) -> Reports:
         raise NotebookError(
             f"{asked_by} reports on notebooks that have not been run to their end: "
             f"{', '.join(missing)}. "
-            f"Run them first: python -m helpers run {' '.join(missing)}"
+            f"Run them first: {run_command(*missing)}"
         )
     return done
 

@@ -120,5 +120,5 @@ def _check_needs(jobs: Mapping[str, Job]) -> None:
             raise NotebookError(
                 f"Notebook {job.name} needs what {', '.join(missing)} makes, which is "
                 f"not in {job.exports}. "
-                f"Run first: {run_command(' '.join(missing), quick=job.quick)}"
+                f"Run first: {run_command(*missing, quick=job.quick)}"
             )

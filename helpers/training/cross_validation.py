@@ -121,7 +121,8 @@ def deal_folds(
     dealer = RepeatedStratifiedKFold(n_splits=folds, n_repeats=repeats, random_state=0)
     dealt: list[Fold] = []
     for others, held_out in dealer.split(pooled.labels, pooled.labels):
-        learned, watched = others, held_out
+        learned, places = others, torch.from_numpy(held_out)
+        valid = judged = pooled.subset(places)
         if watch:
             advice = "Expected a share, say 0.2."
             with explained(ConfigError, f"watch is {watch}", advice):
@@ -131,10 +132,10 @@ def deal_folds(
                     random_state=len(dealt),
                     stratify=pooled.labels[others],
                 )
-        parts = map(torch.from_numpy, (learned, watched, held_out))
-        train, valid, judged = map(pooled.subset, parts)
+            valid = pooled.subset(torch.from_numpy(watched))
+        train = pooled.subset(torch.from_numpy(learned))
         own = replace(splits, train=train, valid=valid, test=None, unlabelled={})
-        dealt.append(Fold(own, judged, torch.from_numpy(held_out)))
+        dealt.append(Fold(own, judged, places))
     return dealt
 
 
