@@ -331,11 +331,11 @@ def test_without_runs_the_kept_results_are_shown(
 
 
 def test_nothing_to_export_is_told(call: Call) -> None:
-    result = call("export")
-    assert result.exit_code == 1
-    assert result.stderr == (
-        "error: There is no run to export: python -m helpers run\n"
-    )
+    command = "python -m helpers run"
+    for options, again in (([], command), (["--quick"], f"{command} --quick")):
+        result = call("export", *options)
+        assert result.exit_code == 1
+        assert result.stderr == f"error: There is no run to export: {again}\n"
 
 
 def test_no_results_is_told(call: Call) -> None:
