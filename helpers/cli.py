@@ -6,20 +6,20 @@ Each command imports what it needs itself, so that ``--help`` does not wait for 
 import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import click
 
 from helpers.base.declared import find_notebooks, resolve
 from helpers.base.errors import ExportError, HelpersError
 from helpers.base.runs import (
+    command,
     executed_notebooks,
     exports_root,
     load_records,
-    run_command,
 )
 
 FILE = click.Path(path_type=Path)
@@ -34,8 +34,34 @@ class _Commands(click.Group):
         except BrokenPipeError:
             raise
         except (HelpersError, OSError) as error:
-            click.echo(f"error: {' '.join(str(error).split())}", err=True)
+            _echo_error(error)
             ctx.exit(1)
+
+
+def _no_run(*, quick: bool = False) -> ExportError:
+    return ExportError(f"There is no run yet: {command('run', quick=quick)}")
+
+
+def _echo_error(*what: object) -> None:
+    click.echo(f"error: {' '.join(': '.join(map(str, what)).split())}", err=True)
+
+
+def _each(
+    items: Collection[Any], act: Callable[[Any], object], *, quick: bool = False
+) -> NoReturn:
+    """Acts on each; ends with 1 if one has failed, which stops no other."""
+    if not items:
+        raise _no_run(quick=quick)
+    failed = False
+    for item in items:
+        try:
+            done = act(item)
+        except (HelpersError, OSError) as error:
+            _echo_error(item, error)
+            failed = True
+        else:
+            click.echo(done)
+    sys.exit(failed)
 
 
 def _values(_context: object, _option: object, texts: Sequence[str]) -> dict[str, str]:
@@ -101,8 +127,7 @@ def data_fetch(names: Sequence[str]) -> None:
     """Download, verify and lay out NAMES; facescrub picture by picture."""
     from helpers.data.download import fetch
 
-    for name in names:
-        click.echo(f"{name}: {fetch(name)}")
+    _each(names, lambda name: f"{name}: {fetch(name)}")
 
 
 @data.command("convert")
@@ -192,11 +217,8 @@ def export(names: Sequence[str], *, quick: bool) -> None:
     """
     from helpers.export.pages import export_notebook
 
-    if not (paths := executed_notebooks(names, quick=quick)):
-        raise ExportError(f"There is no run to export: {run_command(quick=quick)}")
-    for path in paths:
-        for file in export_notebook(path):
-            click.echo(file)
+    paths = executed_notebooks(names, quick=quick)
+    _each(paths, lambda path: "\n".join(map(str, export_notebook(path))), quick=quick)
 
 
 @main.command()
@@ -211,8 +233,8 @@ def paper(name: str, *, quick: bool) -> None:
     from helpers.export.paper import write_paper
     from helpers.handin.authors import read_team
 
-    for path in executed_notebooks([name], quick=quick):
-        click.echo(write_paper(path, read_team().authors))
+    paths = executed_notebooks([name], quick=quick)
+    _each(paths, lambda path: write_paper(path, read_team().authors))
 
 
 @main.command()
@@ -283,7 +305,7 @@ def predict(
     found = predict_images(model, images, besides=output, quick=quick)
     click.echo(f"note: {training_of(found.path, found.saved)}", err=True)
     for fault in found.faults:
-        click.echo(f"error: {' '.join(fault.split())}", err=True)
+        _echo_error(fault)
     if output and found.files:
         found.write(output, names=names)
         click.echo(f"{output}: {len(found.files)} images")
@@ -328,9 +350,9 @@ def visualize(model: str, kind: str, output: Path, **options: Any) -> None:
 @flag("--write", help="Write RESULTS.md, README's table and exports/index.html.")
 def results(*, quick: bool, write: bool) -> None:
     """Show what the runs have reached, or else those kept in exports/reference."""
-    if command := click.get_current_context().invoked_subcommand:
+    if invoked := click.get_current_context().invoked_subcommand:
         if quick or write:
-            raise click.UsageError(f"results {command} takes no option of results.")
+            raise click.UsageError(f"results {invoked} takes no option of results.")
         return
     from helpers.handin import results as found
     from helpers.handin.gallery import write_gallery
@@ -345,7 +367,7 @@ def results(*, quick: bool, write: bool) -> None:
         note = "note: no full run is here; kept in exports/reference are:"
         click.echo(note, err=True)
     if not records:
-        raise ExportError(f"There are no results yet: {run_command(quick=quick)}")
+        raise _no_run(quick=quick)
     click.echo(found.results_text(records))
 
 
@@ -371,22 +393,14 @@ def results_unpack(file: Path) -> None:
 @results.command("save")
 @any_names
 def results_save(names: Sequence[str]) -> None:
-    """Keep real runs (all, or NAMES) in exports/reference, if they are evidence."""
+    """Keep real runs (all, or NAMES) in exports/reference, if they are evidence.
+
+    The tables of results: results --write.
+    """
     from helpers.handin.reference import save_reference
 
-    records = load_records(exports_root(quick=False))
     named = [n.name for name in names for n in resolve(name)]
-    refused = False
-    for name in named or list(records) or ["any notebook"]:
-        try:
-            if name not in records:
-                raise ExportError(f"There is no run of {name} to keep: run it first.")
-            click.echo(save_reference(records[name]))
-        except HelpersError as error:
-            click.echo(f"refused: {error}", err=True)
-            refused = True
-    click.echo("The tables of results: python -m helpers results --write")
-    sys.exit(refused)
+    _each(named or load_records(exports_root(quick=False)), save_reference)
 
 
 @main.command()

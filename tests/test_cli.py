@@ -169,11 +169,12 @@ def test_a_file_of_the_project_stands_for_its_run(
 
 
 @pytest.mark.usefixtures("record")
-def test_a_notebook_that_is_no_paper_says_so(call: Call) -> None:
+def test_a_notebook_that_is_no_paper_says_so(call: Call, tmp_path: Path) -> None:
     result = call("paper", "course/01_a")
     assert (result.exit_code, result.stdout) == (1, "")
     assert result.stderr.startswith(
-        'error: The notebook\'s metadata need an entry "paper" such as'
+        f"error: {tmp_path / 'exports/course/01_a/notebook.ipynb'}: The notebook's "
+        'metadata need an entry "paper" such as'
     )
 
 
@@ -187,7 +188,7 @@ def test_what_is_missing_is_listed_line_by_line(
     assert first == "error: lines cannot be handed in yet. Missing:"
     assert faults[:2] == [
         "  - who hands it in: write /none.toml, as README shows",
-        "  - the group, which names the archive: write it in hand-in.toml",
+        "  - the group, which names the archive: write it in /none.toml",
     ]
     assert (
         "  - 3.zip: lines/04_visualization has not been run: python -m helpers run "
@@ -330,12 +331,31 @@ def test_without_runs_the_kept_results_are_shown(
     assert shown.stderr.startswith("note: no full run is here")
 
 
+def test_one_that_fails_does_not_stop_the_others(
+    call: Call, tmp_path: Path, notebooks: Path
+) -> None:
+    damaged, sound = (
+        tmp_path / f"exports/course/{name}/notebook.ipynb" for name in ("00_d", "01_a")
+    )
+    for path in (damaged, sound):
+        path.parent.mkdir(parents=True)
+    damaged.write_text("{")
+    shutil.copy(notebooks / "course/01_a.ipynb", sound)
+    result = call("export")
+    assert result.exit_code == 1
+    assert result.stdout.splitlines() == [
+        str(sound.with_suffix(suffix)) for suffix in (".html", ".pdf")
+    ]
+    assert result.stderr.startswith(f"error: {damaged}: ")
+    assert result.stderr.count("\n") == 1
+
+
 def test_nothing_to_export_is_told(call: Call) -> None:
     command = "python -m helpers run"
     for options, again in (([], command), (["--quick"], f"{command} --quick")):
         result = call("export", *options)
         assert result.exit_code == 1
-        assert result.stderr == f"error: There is no run to export: {again}\n"
+        assert result.stderr == f"error: There is no run yet: {again}\n"
 
 
 def test_no_results_is_told(call: Call) -> None:
@@ -357,19 +377,20 @@ def test_results_save_keeps_or_refuses(
     result = call("results", "save")
     assert result.exit_code == 1
     assert result.stderr.startswith(
-        "refused: The run of course/01_a is no reference: Synthetic data: drawn"
+        "error: course/01_a: It is no reference: Synthetic data: drawn"
     )
     kept = RunRecord.load(tmp_path / "reference/course/01_a.json")
     assert kept.data["source"] == "real"
 
 
 def test_results_save_wants_a_run(call: Call) -> None:
-    for names, missing in ((["course"], "course/01_a"), ([], "any notebook")):
+    for names, told in (
+        (["course"], "course/01_a: There is no record of a run at "),
+        ([], "There is no run yet: python -m helpers run\n"),
+    ):
         result = call("results", "save", *names)
-        assert (result.exit_code, result.stderr) == (
-            1,
-            f"refused: There is no run of {missing} to keep: run it first.\n",
-        )
+        assert result.exit_code == 1
+        assert result.stderr.startswith(f"error: {told}")
 
 
 def test_results_and_its_commands_do_not_go_together(call: Call) -> None:
@@ -387,12 +408,18 @@ def test_data_commands_use_the_catalogue(
     assert "caltech101  absent  " in result.stdout
     assert call("data", "check", "no-such").exit_code == 1
 
-    def refuse(name: str) -> None:
-        raise DataError(f"no {name}\nhere")
+    def fetch(name: str) -> Path:
+        if name == "caltech101":
+            raise DataError("none\nhere")
+        return Path("folder")
 
-    monkeypatch.setattr("helpers.data.download.fetch", refuse)
-    result = call("data", "fetch", "caltech101")
-    assert (result.exit_code, result.stderr) == (1, "error: no caltech101 here\n")
+    monkeypatch.setattr("helpers.data.download.fetch", fetch)
+    result = call("data", "fetch", "caltech101", "mnist")
+    assert (result.exit_code, result.stderr, result.stdout) == (
+        1,
+        "error: caltech101: none here\n",
+        "mnist: folder\n",
+    )
 
 
 def test_data_convert_lays_out_what_was_downloaded(

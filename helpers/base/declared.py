@@ -76,8 +76,9 @@ class DeclaredNotebook:
                     f"{', '.join(known) or 'none'}."
                 )
         parsed = {n: parse_value(self.parameters[n], v) for n, v in values.items()}
-        for name in filter(is_amount, parsed):
-            if (value := parsed[name]) is not None and value < 1:
+        for name, value in parsed.items():
+            counts = is_amount(name) or name.endswith("size")
+            if counts and value is not None and value < 1:
                 raise ConfigError(f"{name} is {value}: expected at least 1.")
         return parsed
 

@@ -5,6 +5,7 @@ A run is written in ``.unfinished/`` and moved as a whole once it has ended.
 
 import math
 import os
+import shlex
 import shutil
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
@@ -28,9 +29,9 @@ FREE = {"source", "jobs", "backbone", "layer", "weights"}
 TRIAL, LESSER, QUICK = "trial", "lesser", "quick"
 
 
-def run_command(*names: str, quick: bool = False) -> str:
-    """What a user types to run these notebooks; without names, all."""
-    return " ".join(["python -m helpers run", *names, *["--quick"] * quick])
+def command(*words: str, quick: bool = False) -> str:
+    """What a user types."""
+    return shlex.join(["python", "-m", "helpers", *words, *["--quick"] * quick])
 
 
 def exports_root(*, quick: bool) -> Path:
@@ -149,8 +150,8 @@ def executed_notebooks(names: Sequence[str], *, quick: bool = False) -> list[Pat
             if not path.is_file() and not quick:
                 path = _saved_in_jupyterlab(notebook.name, notebook.path)
             if not path.is_file():
-                command = run_command(notebook.name, quick=quick)
-                raise NotebookError(f"{notebook.name} has not been run: {command}")
+                again = command("run", notebook.name, quick=quick)
+                raise NotebookError(f"{notebook.name} has not been run: {again}")
             found.append(path)
     return [*dict.fromkeys(found)]
 

@@ -6,7 +6,7 @@ import pooch
 
 from helpers.base.errors import DataError
 from helpers.base.files import data_dir
-from helpers.data.catalogue import find_data_set
+from helpers.data.catalogue import find_data_set, load_data
 from helpers.data.staging import staged
 
 RETRIES = 3  # pooch waits one second before the first, two before the second, …
@@ -14,20 +14,21 @@ TIMEOUT = 30  # seconds without a byte
 
 
 def fetch(name: str) -> Path:
-    """Downloads and lays out a data set, unless its folder is there; returns that.
+    """Downloads and lays out a data set, or reads the one there; returns its folder.
 
     What was downloaded and verified before a failure is kept for the next attempt; of
     FaceScrub, what was lost is asked for again.
 
     Raises:
         DataError: there is no official archive, the download fails or has another
-            SHA-256, or it cannot be laid out.
+            SHA-256, it cannot be laid out, or what is there is broken.
     """
     data_set = find_data_set(name)
     if data_set.collect is not None:
         data_set.collect(data_set.path)
         return data_set.path
     if data_set.present:
+        load_data(name, "real")
         return data_set.path
     if data_set.convert is None or not data_set.archives:
         raise DataError(

@@ -8,7 +8,7 @@ from urllib.parse import quote
 from helpers.base.declared import DeclaredNotebook, find_notebooks
 from helpers.base.files import write_whole
 from helpers.base.record import RunRecord, finding_rows, reached
-from helpers.base.runs import REFERENCE, exports_root, load_records, run_command
+from helpers.base.runs import REFERENCE, command, exports_root, load_records
 from helpers.handin.caveats import caveats_of
 from helpers.handin.courses import COURSES, subject_of
 from helpers.handin.reference import collect_reference
@@ -47,7 +47,7 @@ def write_gallery(*, quick: bool = False, kept: bool = False) -> Path:
             "assignment": name.partition("/")[0],
             "record": record,
             "caveats": caveats.get(name, ()),
-            "command": run_command(name, quick=quick),
+            "command": command("run", name, quick=quick),
             "headline": _headline(notebook, record) if record else None,
         }
         folder, layout = (root, RUN) if name in own else (REFERENCE, KEPT)

@@ -1,7 +1,6 @@
 """What goes into one archive: taken from the runs and looked at, faults listed."""
 
 import re
-import shlex
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,7 +11,7 @@ import yaml
 from helpers.base.errors import ExportError, ModelError
 from helpers.base.files import ROOT, hand_in_file, notebooks_dir
 from helpers.base.record import RunRecord
-from helpers.base.runs import QUICK, load_records, other_values, run_command
+from helpers.base.runs import QUICK, command, load_records, other_values
 from helpers.export.pages import read_notebook
 from helpers.handin.authors import Team
 from helpers.handin.caveats import caveats_of
@@ -52,7 +51,7 @@ def gather(part: Part, exports: Path, team: Team) -> Gathered:
     found = Gathered(part, own, code_files(part.needed))
     caveats = caveats_of(records)
     for name in part.notebooks:
-        again = run_command(name)
+        again = command("run", name)
         if name not in own:
             found.missing.append(f"{name} has not been run: {again}")
             continue
@@ -113,7 +112,7 @@ def _add_pages(found: Gathered, name: str, run: Path, team: Team) -> Iterator[st
         notebook = read_notebook(path)
         page = BeautifulSoup(notebook_to_html(notebook, path), "html.parser")
     except ExportError as error:
-        yield f"{name}: {error} {run_command(name)}"
+        yield f"{name}: {error} {command('run', name)}"
         return
     for link in page.select('a[href^="../"][href*="/notebook.html"]'):
         # There the pages lie side by side.
@@ -133,11 +132,10 @@ def _add_pages(found: Gathered, name: str, run: Path, team: Team) -> Iterator[st
 
 def _add_result(found: Gathered, path: str, file: Path) -> Iterator[str]:
     name, is_model = "/".join(file.parts[-3:-1]), file.suffix == ".pt"
-    again = run_command(name)
+    words = ["run", name]
     if not is_model:
-        again = (
-            f"python -m helpers predict {name} TEST_FOLDER -o {shlex.quote(str(file))}"
-        )
+        words = ["predict", name, "TEST_FOLDER", "-o", str(file)]
+    again = command(*words)
     if not file.is_file():
         yield f"{path} is not there: {again}"
         return
@@ -155,8 +153,7 @@ def _add_report(found: Gathered, exports: Path, team: Team) -> Iterator[str]:
     """The paper that was made, if only a draft of it, or a report made of the runs."""
     part = found.part
     if part.paper:
-        quick = " --quick" * (exports.name == QUICK)
-        again = f"python -m helpers paper {part.paper}{quick}"
+        again = command("paper", part.paper, quick=exports.name == QUICK)
         paper = exports / part.paper / "paper.pdf"
         if not paper.is_file():
             paper = paper.parent / "paper" / "draft.pdf"

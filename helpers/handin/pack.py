@@ -7,7 +7,7 @@ from helpers.base.declared import find_notebooks
 from helpers.base.errors import ExportError
 from helpers.base.files import write_atomic, writing
 from helpers.base.record import RunRecord
-from helpers.base.runs import exports_root, load_records, place
+from helpers.base.runs import command, exports_root, load_records, place
 from helpers.data.staging import unpacked
 
 _PARTS = ".json .ipynb .html .pdf .png .csv .txt .log .pt .tex .sty .bib"
@@ -20,7 +20,7 @@ def pack_results(path: Path, *, models: bool = False) -> list[str]:
     """
     root = exports_root(quick=False)
     if not (names := list(load_records(root))):
-        raise ExportError("There is no finished run to pack: python -m helpers run")
+        raise ExportError(f"There is no finished run to pack: {command('run')}")
     parts = PARTS if models else PARTS - {".pt"}
     with (
         write_atomic(path) as temporary,

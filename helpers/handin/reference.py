@@ -16,7 +16,7 @@ from helpers.base.declared import read_checked_in
 from helpers.base.errors import ExportError
 from helpers.base.files import ROOT, exports_dir, notebooks_dir, write_whole
 from helpers.base.record import RunRecord
-from helpers.base.runs import REFERENCE, amount, other_values, run_command
+from helpers.base.runs import REFERENCE, amount, command, other_values
 from helpers.base.terminal import say
 from helpers.export.pages import read_notebook
 from helpers.handin.caveats import own_caveats
@@ -34,27 +34,25 @@ def collect_reference() -> dict[str, RunRecord]:
     return {record.notebook: record for record in records}
 
 
-def save_reference(record: RunRecord) -> Path:
-    """Keeps a real run's record, pages (but of photographs of people), one figure, and
-    predictions of an unlabelled set.
+def save_reference(name: str) -> Path:
+    """Keeps a notebook's run: record, pages (but of photographs of people), one figure,
+    and predictions of an unlabelled set.
 
     Raises:
-        ExportError: it is no evidence: a stand-in, another experiment than the
-            notebook's own (another backbone may be used, and fewer epochs, seeds or
-            images: the table says so), it holds a path of this machine, or its executed
-            notebook is not there.
+        ExportError: there is none, or it is no evidence: a stand-in, another experiment
+            than the notebook's own (but of its backbone, or with fewer epochs, seeds or
+            images), it holds a path of this machine, or has no executed notebook.
     """
+    path, run = REFERENCE / f"{name}.json", exports_dir() / name
+    record = RunRecord.load(run / "metrics.json")
     if fault := next(_faults(record), None):
-        raise ExportError(
-            f"The run of {record.notebook} is no reference: {fault}. On the real data: "
-            f"{run_command(record.notebook)}"
-        )
-    path, run = REFERENCE / f"{record.notebook}.json", exports_dir() / record.notebook
+        again = command("run", name)
+        raise ExportError(f"It is no reference: {fault}. On the real data: {again}")
     source = run / "notebook.ipynb"
     pages: dict[str, bytes] = {}
     if "facescrub" not in record.data.get("name", ""):
         pages = _small_pages(source, path)
-        declared = read_checked_in(notebooks_dir() / f"{record.notebook}.ipynb")
+        declared = read_checked_in(notebooks_dir() / f"{name}.ipynb")
         picture = run / "figures" / f"{declared.figure}.png"
         if picture.is_file():
             pages[".png"] = _reduce(picture.read_bytes(), "png", 128, THUMBNAIL)

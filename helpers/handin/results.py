@@ -18,7 +18,7 @@ HEADER = (
     *("Notebook", "Section", "Asked or claimed", "Measured", "Verdict"),
     *("Data", "Device", "Time"),
 )
-EMPHASISED = ("missed", "contradicted")
+EMPHASISED = re.compile("^(missed|contradicted)")
 GOALS = 3  # of an assignment, in README
 PAGE = """\
 # Results
@@ -85,7 +85,8 @@ def results_markdown(
     for name, section, text, number, verdict, data, *run in result_rows(records):
         link = f"[{name}]({notebooks}/{name}.ipynb)"
         about = data.replace(" reduced", " *reduced*")
-        rows.append((link, section, text, number, _emphasised(verdict), about, *run))
+        shown = EMPHASISED.sub(r"**\1**", verdict)
+        rows.append((link, section, text, number, shown, about, *run))
     return markdown_table(HEADER, rows)
 
 
@@ -140,13 +141,9 @@ def _goals(record: RunRecord) -> Iterator[tuple[str, int]]:
     for row in record.findings:
         if row["section"].endswith("goal"):
             verdict = row["verdict"]
-            text = f"{row['text']}: {reached(row)}, {_emphasised(verdict)}{reduced}"
+            shown = EMPHASISED.sub(r"**\1**", verdict)
+            text = f"{row['text']}: {reached(row)}, {shown}{reduced}"
             yield text, VERDICTS.index(verdict)
-
-
-def _emphasised(verdict: str) -> str:
-    name, _, _ = verdict.partition(",")
-    return verdict.replace(name, f"**{name}**") if name in EMPHASISED else verdict
 
 
 def _by_assignment(records: Mapping[str, RunRecord]) -> dict[str, dict[str, RunRecord]]:

@@ -51,7 +51,9 @@ def submit(assignment: str, *, draft: bool = False, quick: bool = False) -> Subm
     if not team.authors:
         missing.append(f"who hands it in: write {hand_in_file()}, as README shows")
     if course.bundled and not team.group:
-        missing.append("the group, which names the archive: write it in hand-in.toml")
+        missing.append(
+            f"the group, which names the archive: write it in {hand_in_file()}"
+        )
     for item in gathered:
         place = f"{item.part.name}.zip: " if course.bundled else ""
         missing += [f"{place}{fault}" for fault in item.missing]

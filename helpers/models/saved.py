@@ -11,7 +11,7 @@ from torchvision.transforms.v2.functional import normalize
 from helpers.base.declared import resolve
 from helpers.base.errors import ModelError, NotebookError, explained
 from helpers.base.files import exports_dir
-from helpers.base.runs import QUICK, exports_root, find_run, run_command
+from helpers.base.runs import QUICK, command, exports_root, find_run
 from helpers.base.schema import NUMBER, OBJECT, SIZE, TEXT, fields, many, misfit
 from helpers.base.tensors import write_tensors
 from helpers.models.building import create_model, read_file
@@ -168,6 +168,6 @@ def find_model(
     if not path.is_file():
         others = ", ".join(sorted(other.stem for other in folder.glob("*.pt")))
         but = f", but {others}" if others else ""
-        command = run_command(name, quick=quick or exports_dir().name == QUICK)
-        raise ModelError(f"{name} has left no {stem}{but}. If it saves one: {command}")
+        again = command("run", name, quick=quick or exports_dir().name == QUICK)
+        raise ModelError(f"{name} has left no {stem}{but}. If it saves one: {again}")
     return path

@@ -10,7 +10,7 @@ from helpers.base.errors import NotebookError
 from helpers.base.estimate import Estimate, estimate, unpaired
 from helpers.base.files import ROOT
 from helpers.base.record import FINDING, RunRecord, finding_rows
-from helpers.base.runs import find_run, load_records, run_command
+from helpers.base.runs import command, find_run, load_records
 
 NO_RESULT = "No number that comes from them is a result, and nothing is judged by it."
 STAND_IN = f"the images are a drawn stand-in for the real ones. {NO_RESULT}"
@@ -54,7 +54,7 @@ def completed_runs(notebooks: Sequence[str], asked_by: str) -> Reports:
         raise NotebookError(
             f"{asked_by} reports on notebooks that have not been run to their end: "
             f"{', '.join(missing)}. "
-            f"Run them first: {run_command(*missing)}"
+            f"Run them first: {command('run', *missing)}"
         )
     return done
 
@@ -105,7 +105,7 @@ def saved_file(source: str, suffix: str) -> Path:
         raise NotebookError(
             f"There is no {'table' if suffix == 'csv' else 'figure'} {name} of "
             f"{notebook} ({short_path(path)} is missing): run that notebook first: "
-            f"{run_command(notebook)}"
+            f"{command('run', notebook)}"
         )
     return path
 

@@ -18,7 +18,7 @@ import click
 from helpers.base.errors import ExportError
 from helpers.base.files import write_atomic, writing
 from helpers.base.record import RunRecord, Status
-from helpers.base.runs import GIVEN, place, unfinished
+from helpers.base.runs import GIVEN, command, place, unfinished
 from helpers.base.terminal import say
 from helpers.runner.plan import Job
 from helpers.runner.progress import LogStream
@@ -100,10 +100,8 @@ def _execute(job: Job, timeout: float, export: Export | None) -> Outcome:
             outcome.files = export(outcome.folder / "notebook.ipynb")
         except ExportError as error:
             outcome.reason = f"not exported: {error}"
-            outcome.hint = (
-                "the run itself is safe; once this is settled: python -m helpers "
-                f"export {outcome.folder / 'notebook.ipynb'}"
-            )
+            again = command("export", f"{outcome.folder}/notebook.ipynb")
+            outcome.hint = f"the run itself is safe; once this is settled: {again}"
     return outcome
 
 

@@ -10,7 +10,7 @@ import yaml
 from helpers.base.declared import DeclaredNotebook, find_notebooks, resolve
 from helpers.base.errors import ConfigError, NotebookError, explained, require_known
 from helpers.base.files import notebooks_dir
-from helpers.base.runs import exports_root, load_records, run_command, unfinished_dir
+from helpers.base.runs import command, exports_root, load_records, unfinished_dir
 from helpers.base.schema import OBJECT, each, misfit
 
 
@@ -120,5 +120,5 @@ def _check_needs(jobs: Mapping[str, Job]) -> None:
             raise NotebookError(
                 f"Notebook {job.name} needs what {', '.join(missing)} makes, which is "
                 f"not in {job.exports}. "
-                f"Run first: {run_command(*missing, quick=job.quick)}"
+                f"Run first: {command('run', *missing, quick=job.quick)}"
             )

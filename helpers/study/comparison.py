@@ -138,12 +138,11 @@ class Comparison(dict[str, Study]):
         first = self[self.baseline]
         self.show_figure(ranked=ranked)
         paired_by = "seed" if first.over == "seeds" else "fold"
-        text = f"{caption.rstrip('.')}: " if caption else ""
-        text += (
-            f"mean of {first.many} with 95 % interval; differences to "
+        mean = f"{caption.rstrip('.')}: mean" if caption else "Mean"
+        text = (
+            f"{mean} of {first.many} with 95 % interval; differences to "
             f"{self.baseline}, paired by {paired_by}; significance after Holm."
         )
-        text = text[0].upper() + text[1:]
         self._out.table(self.table(*metrics), file_name(self.name), caption=text)
 
     def show_figure(self, *, ranked: bool = False) -> None:

@@ -74,6 +74,9 @@ def test_unknown_parameters_are_an_error_that_lists_the_known_ones(
     for name in ("epochs", "limit"):
         with pytest.raises(ConfigError, match=f"{name} is 0: expected at least 1"):
             notebook.parse({name: "0"})
+    batches = read_notebook(write(tmp_path, source="batch_size: int = 64  # images"))
+    with pytest.raises(ConfigError, match="batch_size is 0: expected at least 1"):
+        batches.parse({"batch_size": "0"})
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import pytest
 
 from helpers.base.errors import ExportError
 from helpers.base.record import RunRecord, summarize
-from helpers.base.runs import GIVEN, find_run, kind_of, place, unfinished
+from helpers.base.runs import GIVEN, command, find_run, kind_of, place, unfinished
 
 NAME = "course/01_a"
 
@@ -197,3 +197,8 @@ def test_real_runs_go_before_stand_ins_whoever_asks(
     make_run(tmp_path / NAME, source="synthetic")
     trial = make_run(tmp_path / "trial" / NAME)
     assert find_run(NAME) == find_run(NAME, source="real") == trial
+
+
+def test_a_command_can_be_typed_as_it_is_shown() -> None:
+    typed = command("export", "my runs/notebook.ipynb", quick=True)
+    assert typed == "python -m helpers export 'my runs/notebook.ipynb' --quick"

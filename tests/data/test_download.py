@@ -105,6 +105,13 @@ def test_what_is_there_is_not_fetched_again(server: Server) -> None:
     assert server.requests == ["/caltech-101.zip"]
 
 
+def test_what_is_there_must_be_the_data_set(server: Server) -> None:
+    (data_dir() / "caltech101/holiday").mkdir(parents=True)
+    with pytest.raises(DataError, match="caltech101"):
+        fetch("caltech101")
+    assert server.requests == []
+
+
 def test_a_cut_connection_is_tried_again(server: Server) -> None:
     server.cut_connections = 2
     fetch("caltech101")

@@ -99,7 +99,9 @@ def keep(
         (folder / "figures" / "curves.png").write_bytes(picture.getvalue())
         notebook = nbformat.v4.new_notebook(cells=[cell])
         nbformat.write(notebook, folder / "notebook.ipynb")
-        save_reference(real_run(data={"name": data, "source": "real"}))
+        record = real_run(data={"name": data, "source": "real"})
+        record.save(folder / "metrics.json")
+        save_reference("course/01_a")
         return sorted(path.name for path in (kept / "course").iterdir())
 
     return keep

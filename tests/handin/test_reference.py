@@ -35,7 +35,8 @@ def save(
     def saved(record: RunRecord, *parameters: str) -> Path:
         path = write_notebook("course/01_a", parameters="\n".join(parameters) or own)
         shutil.copy(path, executed)
-        return save_reference(record)
+        record.save(executed.with_name("metrics.json"))
+        return save_reference(record.notebook)
 
     return saved
 
@@ -135,7 +136,7 @@ def test_what_is_no_evidence_is_refused(
 ) -> None:
     with pytest.raises(
         ExportError,
-        match=rf"The run of course/01_a is no reference: .*{reason}.*run course/01_a$",
+        match=rf"It is no reference: .*{reason}.*run course/01_a$",
     ):
         save(real_run(**changes))
     assert not kept.exists()
@@ -161,8 +162,10 @@ def test_pages_of_an_earlier_run_do_not_stay(
     before = path.read_text(), pages[0].read_text()
     (exports / "course/01_a/notebook.ipynb").unlink()
     with pytest.raises(ExportError, match=r"There is no notebook .*01_a/notebook"):
-        save_reference(real_run(seconds=1.0))  # whose pages cannot be made
+        save_reference("course/01_a")  # whose pages cannot be made
     assert (path.read_text(), pages[0].read_text()) == before
     path.with_suffix(".png").touch()
-    save_reference(real_run(data={"name": "facescrub", "source": "real"}))
+    faces = real_run(data={"name": "facescrub", "source": "real"})
+    faces.save(exports / "course/01_a/metrics.json")
+    save_reference("course/01_a")
     assert [*path.parent.iterdir()] == [path]

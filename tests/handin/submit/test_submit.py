@@ -230,7 +230,7 @@ def test_all_that_is_missing_is_listed_and_nothing_is_written(
     assert submission.files == ()
     missing = "\n".join(submission.missing)
     for fault in (
-        "the group, which names the archive: write it in hand-in.toml",
+        "the group, which names the archive: write it in ",
         (
             "lines/01_foundations has not been run: python -m helpers run "
             "lines/01_foundations"
