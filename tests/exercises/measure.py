@@ -162,7 +162,7 @@ def changes(base: RunRecord, record: RunRecord) -> set[str]:
     return {
         key
         for key, value in record.parameters.items()
-        if key not in ("source", "jobs") and value != base.parameters[key]
+        if key not in ("source", "jobs") and value != base.parameters.get(key, ...)
     }
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import measure
 import pytest
 
@@ -25,11 +27,18 @@ def test_every_exercise_that_names_parameters_is_measured() -> None:
     ]
 
 
+def test_a_parameter_that_a_base_does_not_have_is_a_change() -> None:
+    base = next(iter(KEPT.values()))
+    newer = replace(base, parameters=base.parameters | {"newer": None})
+    assert measure.changes(base, newer) == {"newer"}
+
+
 @pytest.mark.parametrize("path", KEPT, ids=lambda path: path.stem)
 def test_a_record_is_of_its_exercise(path: measure.Path) -> None:
     record, name = KEPT[path], f"{path.parent.name}/{path.stem.rpartition('-')[0]}"
     assert record.notebook == name
     own = measure.reference()[name]
+    assert record.parameters.keys() == own.parameters.keys()  # else it is older
     number = measure.number_of(path)
     if number == 0:
         smaller = measure.SMALLER[name]

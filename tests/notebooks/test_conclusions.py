@@ -12,6 +12,7 @@ import pytest
 from helpers.base.estimate import Estimate, judge
 from helpers.base.files import ROOT, notebooks_dir
 from helpers.base.record import RunRecord
+from helpers.base.runs import other_values
 
 KEPT = sorted((ROOT / "exports/reference").glob("*/*.json"))
 PATHS = sorted(notebooks_dir().glob("*/*.ipynb"))
@@ -35,6 +36,16 @@ def contradictions(record: RunRecord) -> list[str]:
 )
 def test_a_kept_verdict_follows_from_its_numbers(path: Path) -> None:
     assert contradictions(RunRecord.load(path)) == []
+
+
+@pytest.mark.parametrize(
+    "path", KEPT, ids=lambda path: f"{path.parent.name}/{path.stem}"
+)
+def test_a_kept_run_has_the_notebooks_values_or_says_that_it_is_older(
+    path: Path,
+) -> None:
+    record = RunRecord.load(path)
+    assert not other_values(record) or record.data["measured_before"]
 
 
 def test_a_conclusion_that_contradicts_its_record_is_seen() -> None:
