@@ -6,7 +6,7 @@ Each command imports what it needs itself, so that ``--help`` does not wait for 
 import os
 import signal
 import sys
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
@@ -15,12 +15,7 @@ import click
 
 from helpers.base.declared import find_notebooks, resolve
 from helpers.base.errors import ExportError, HelpersError
-from helpers.base.runs import (
-    command,
-    executed_notebooks,
-    exports_root,
-    load_records,
-)
+from helpers.base.runs import command, executed_notebooks, exports_root, load_records
 
 FILE = click.Path(path_type=Path)
 
@@ -46,12 +41,8 @@ def _echo_error(*what: object) -> None:
     click.echo(f"error: {' '.join(': '.join(map(str, what)).split())}", err=True)
 
 
-def _each(
-    items: Collection[Any], act: Callable[[Any], object], *, quick: bool = False
-) -> NoReturn:
+def _each(items: Iterable[Any], act: Callable[[Any], object]) -> NoReturn:
     """Acts on each; ends with 1 if one has failed, which stops no other."""
-    if not items:
-        raise _no_run(quick=quick)
     failed = False
     for item in items:
         try:
@@ -217,8 +208,9 @@ def export(names: Sequence[str], *, quick: bool) -> None:
     """
     from helpers.export.pages import export_notebook
 
-    paths = executed_notebooks(names, quick=quick)
-    _each(paths, lambda path: "\n".join(map(str, export_notebook(path))), quick=quick)
+    if not (paths := executed_notebooks(names, quick=quick)):
+        raise _no_run(quick=quick)
+    _each(paths, lambda path: "\n".join(map(str, export_notebook(path))))
 
 
 @main.command()
@@ -400,7 +392,9 @@ def results_save(names: Sequence[str]) -> None:
     from helpers.handin.reference import save_reference
 
     named = [n.name for name in names for n in resolve(name)]
-    _each(named or load_records(exports_root(quick=False)), save_reference)
+    if not (runs := named or load_records(exports_root(quick=False))):
+        raise _no_run()
+    _each(runs, save_reference)
 
 
 @main.command()

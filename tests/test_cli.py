@@ -383,14 +383,18 @@ def test_results_save_keeps_or_refuses(
     assert kept.data["source"] == "real"
 
 
-def test_results_save_wants_a_run(call: Call) -> None:
+def test_results_save_wants_a_run(call: Call, tmp_path: Path) -> None:
+    record = tmp_path / "exports/course/01_a/metrics.json"
+    missing = (
+        f"course/01_a: There is no record of a run at {record} (No such file or "
+        "directory): run its notebook."
+    )
     for names, told in (
-        (["course"], "course/01_a: There is no record of a run at "),
-        ([], "There is no run yet: python -m helpers run\n"),
+        (["course"], missing),
+        ([], "There is no run yet: python -m helpers run"),
     ):
         result = call("results", "save", *names)
-        assert result.exit_code == 1
-        assert result.stderr.startswith(f"error: {told}")
+        assert (result.exit_code, result.stderr) == (1, f"error: {told}\n")
 
 
 def test_results_and_its_commands_do_not_go_together(call: Call) -> None:

@@ -77,7 +77,7 @@ class DeclaredNotebook:
                 )
         parsed = {n: parse_value(self.parameters[n], v) for n, v in values.items()}
         for name, value in parsed.items():
-            counts = is_amount(name) or name.endswith("size")
+            counts = name.rpartition("_")[2] in (*AMOUNTS, "size")
             if counts and value is not None and value < 1:
                 raise ConfigError(f"{name} is {value}: expected at least 1.")
         return parsed

@@ -18,7 +18,6 @@ HEADER = (
     *("Notebook", "Section", "Asked or claimed", "Measured", "Verdict"),
     *("Data", "Device", "Time"),
 )
-EMPHASISED = re.compile("^(missed|contradicted)")
 GOALS = 3  # of an assignment, in README
 PAGE = """\
 # Results
@@ -85,8 +84,7 @@ def results_markdown(
     for name, section, text, number, verdict, data, *run in result_rows(records):
         link = f"[{name}]({notebooks}/{name}.ipynb)"
         about = data.replace(" reduced", " *reduced*")
-        shown = EMPHASISED.sub(r"**\1**", verdict)
-        rows.append((link, section, text, number, shown, about, *run))
+        rows.append((link, section, text, number, _emphasised(verdict), about, *run))
     return markdown_table(HEADER, rows)
 
 
@@ -141,9 +139,12 @@ def _goals(record: RunRecord) -> Iterator[tuple[str, int]]:
     for row in record.findings:
         if row["section"].endswith("goal"):
             verdict = row["verdict"]
-            shown = EMPHASISED.sub(r"**\1**", verdict)
-            text = f"{row['text']}: {reached(row)}, {shown}{reduced}"
+            text = f"{row['text']}: {reached(row)}, {_emphasised(verdict)}{reduced}"
             yield text, VERDICTS.index(verdict)
+
+
+def _emphasised(verdict: str) -> str:
+    return re.sub("^(missed|contradicted)", r"**\1**", verdict)
 
 
 def _by_assignment(records: Mapping[str, RunRecord]) -> dict[str, dict[str, RunRecord]]:

@@ -25,7 +25,7 @@ from pypdf import PdfReader
 from helpers.base.declared import find_notebooks, with_needs
 from helpers.base.environment import commit
 from helpers.base.errors import ExportError
-from helpers.base.files import ROOT, notebooks_dir
+from helpers.base.files import ROOT, hand_in_file, notebooks_dir
 from helpers.handin.courses import COURSES
 from helpers.handin.gather import code_files
 from helpers.handin.submit import MANIFEST, submit
@@ -230,7 +230,7 @@ def test_all_that_is_missing_is_listed_and_nothing_is_written(
     assert submission.files == ()
     missing = "\n".join(submission.missing)
     for fault in (
-        "the group, which names the archive: write it in ",
+        f"the group, which names the archive: write it in {hand_in_file()}",
         (
             "lines/01_foundations has not been run: python -m helpers run "
             "lines/01_foundations"
