@@ -2,6 +2,7 @@
 Recognition, CVPR 2016), with torchvision's names, so that its weights load.
 """
 
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from helpers.models.building import register
@@ -38,10 +39,18 @@ class BasicBlock(nn.Module):
 
 @register("resnet18")
 class ResNet18(nn.Module):
-    """Eight residual blocks in four stages behind a 7×7 convolution."""
+    """Eight residual blocks in four stages behind a 7×7 convolution.
 
-    def __init__(self, num_classes: int, in_channels: int = 3) -> None:
+    Args:
+        enlarge: what the sides of images are multiplied by first: the layers were made
+            for 224×224 pixels.
+    """
+
+    def __init__(
+        self, num_classes: int, in_channels: int = 3, enlarge: int = 1
+    ) -> None:
         super().__init__()
+        self.enlarge = enlarge
         self.conv1 = nn.Conv2d(in_channels, 64, 7, stride=2, padding=3, bias=False)
         self.bn1 = nn.BatchNorm2d(64)
         self.relu = nn.ReLU()
@@ -58,6 +67,8 @@ class ResNet18(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """Images (B, C, H, W) to logits (B, num_classes); comments: 64×64 pixels."""
+        if self.enlarge > 1:
+            images = F.interpolate(images, scale_factor=self.enlarge, mode="bilinear")
         x = self.relu(self.bn1(self.conv1(images)))  # (B, 64, 32, 32)
         x = self.layer1(self.maxpool(x))  # (B, 64, 16, 16)
         x = self.layer2(x)  # (B, 128, 8, 8)
