@@ -36,6 +36,8 @@ def test_a_kept_page_is_small_and_of_a_real_run(page: Path) -> None:
         text = parsed.get_text(" ")
         assert "SYNTHETIC DATA" not in text
         assert "RANDOM WEIGHTS" not in text
+        if "measured_before" in record.data:
+            assert "EARLIER" in text  # and what has changed since
         if "EARLIER FORM" not in text:  # of the notebook: it says so, and why
             found = [one for row in finding_rows(record) for one in row[1:3]]
             assert [one for one in found if one not in " ".join(text.split())] == []
