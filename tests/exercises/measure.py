@@ -55,7 +55,7 @@ SMALLER: dict[str, dict[str, Any]] = {
     "artists_faces/03_architecture": {"epochs": 40},
     "artists_faces/05_face_mlp": {"epochs": 100, "seeds": 3},
     "caltech101/02_improved_cnn": {"epochs": 10, "train_limit": 1000},
-    "caltech101/04_resnet18": {"epochs": 6, "train_limit": 1500},
+    "caltech101/04_resnet18": {"epochs": 6, "train_limit": 1000},
     "cifar10/01_convnet": NARROW | {"epochs": 10},
     "cifar10/02_batch_norm": NARROWER
     | {"train_limit": 2000, "epochs": 12, "compared_epochs": 5, "seeds": 3},
@@ -63,7 +63,7 @@ SMALLER: dict[str, dict[str, Any]] = {
     | {"train_limit": 2000, "alone_epochs": 4, "alone_seeds": 3, "epochs": 5},
     "cifar10/04_dropout": NARROWER
     | {"train_limit": 3000, "epochs": 10, "probabilities": [0.05, 0.1, 0.2, 0.3, 0.5]},
-    "cifar10/05_pretrained_vgg": {"frozen_limit": 5000, "train_limit": 1000}
+    "cifar10/05_pretrained_vgg": {"frozen_limit": 1000, "train_limit": 1000}
     | {"epochs": 3, "seeds": 3},
     "clipart/01_resnet50": {"size": 64, "train_limit": 1000},
     "clipart/02_own_network": {"size": 96, "epochs": 8, "train_limit": 600},
@@ -215,17 +215,18 @@ def _settings(name: str, values: Mapping[str, Any]) -> list[str]:
 
 
 def _rows(own: RunRecord, other: RunRecord) -> Iterator[tuple[str, ...]]:
-    """What both runs have measured: of the model in the gallery, the validation
-    accuracy of every other one but for learning rates tried, and all that is judged.
+    """What the exercise has measured: of the model in the gallery, the validation
+    accuracy of every other one but for learning rates tried, and all that both judge.
     """
     [declared] = resolve(own.notebook)
     model = declared.headline[0] if declared.headline else ""
-    for name, metrics in own.results.items():
+    for name, metrics in (own.results | other.results).items():
         for metric in filter(other.results.get(name, {}).__contains__, metrics):
             measured = metric.endswith(("accuracy", "loss")) and "_class_" not in metric
             tried = re.search(r", [\d.]+(e-?\d+)?$", name)
             if measured if name == model else metric == "valid_accuracy" and not tried:
-                values = (str(run.estimate(name, metric)) for run in (own, other))
+                both = (run if name in run.results else None for run in (own, other))
+                values = (str(r.estimate(name, metric)) if r else "–" for r in both)
                 yield f"{name}: {metric.replace('_', ' ')}", *values
     there = {finding["text"]: finding for finding in other.findings}
     for finding in own.findings:
