@@ -71,7 +71,7 @@ class StrokeBlock(nn.Module):
 
 class StrokePool(nn.Module):
     """Halves maps: 2×2 pooling at every place, then a 3×3 blur with stride 2 (Zhang
-    2019), so that a stroke of one pixel survives wherever it lies.
+    2019): maps change gradually when a stroke moves by a pixel.
 
     The blur is learned, for each map its own; its weights are positive with sum 1, and
     start as a binomial filter's. Without ``blur``, the pooling has stride 2, as usual.

@@ -168,9 +168,9 @@ class Run(Page):
         record = RunRecord.load(path.with_name("metrics.json"))
         kind = kind_of(path.parent)
         if kind != "full" or record.reduced:
-            how = f": {record.reduction}" if record.reduced else ""
+            how = f"reduced run: {record.reduction}" if record.reduced else f"{kind} run"
             name = "/".join(path.parts[-3:-1])
-            self.warn(f"The network of `{name}` is that of a {kind} run{how}.")
+            self.warn(f"The network of `{name}` is that of a {how}.")
         return saved
 
     def use_backbone(self, name: str, weights: str, *, course: str = "") -> None:
