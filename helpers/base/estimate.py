@@ -111,7 +111,7 @@ def estimate(
     Raises:
         ConfigError: there is no value, or one that is not a finite number.
     """
-    numbers = [float(value) for value in values]
+    numbers = [*map(float, values)]
     if not numbers or not all(map(math.isfinite, numbers)):
         raise ConfigError(
             f"A result needs finite numbers, one of the {over}, not {numbers}."

@@ -1,13 +1,12 @@
 """``metrics.json``: what a run was, what it measured and how it ended."""
 
-from __future__ import annotations
-
 import json
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
+from itertools import chain
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal, Self, get_args
 
 from helpers.base.errors import ExportError
 from helpers.base.estimate import Estimate, Unit, estimate, unit_of
@@ -36,11 +35,10 @@ _FINDING = {
     "verdict": {"enum": VERDICTS},
 }
 _DATA = dict.fromkeys(("name", "source", "backbone", "weights", "replaces"), TEXT)
-_PROCESS = {"host": TEXT, "pid": SIZE, "started": NUMBER}
 OPTIONAL = {  # left out where empty
     "error": TEXT,
     "reduced": many(TEXT),
-    "process": fields({}, _PROCESS),
+    "process": fields({}, {"host": TEXT, "pid": SIZE, "started": NUMBER}),
 }
 FINDING = ("section", "asked or claimed", "measured", "verdict")  # a table's header
 GPU_JOBS = 4  # trainings side by side fill an H200; more gain nothing
@@ -93,7 +91,7 @@ class RunRecord:
     process: dict[str, Any] = field(default_factory=dict, compare=False)
 
     @classmethod
-    def load(cls, path: Path) -> RunRecord:
+    def load(cls, path: Path) -> Self:
         """Reads a record; a run whose process is gone is ``interrupted``.
 
         Raises:
@@ -167,14 +165,9 @@ class RunRecord:
     def duration(self) -> float:
         """Seconds of the run or, if longer, of trainings that it found done."""
         # The best and the last model of a training have the same.
-        lists = (
-            m["train_seconds"]["values"]
-            for m in self.results.values()
-            if "train_seconds" in m
-        )
-        taken: list[float] = [
-            seconds for one in dict.fromkeys(map(tuple, lists)) for seconds in one
-        ]
+        key = "train_seconds"
+        lists = (m[key]["values"] for m in self.results.values() if key in m)
+        taken: list[float] = [*chain(*dict.fromkeys(map(tuple, lists)))]
         all_at_once = self.jobs < 0 or "cluster" in self.environment
         jobs = len(taken) if all_at_once else min(self.jobs, len(taken))
         return max(self.seconds, sum(taken) / max(jobs, 1))
@@ -213,7 +206,7 @@ def summarize(
         ``mean`` and ``ci95``, as of ``estimate``, which also says what it raises;
         the ``values``; ``over``, where they are not of seeds.
     """
-    numbers = [float(value) for value in values]
+    numbers = [*map(float, values)]
     found = estimate(numbers, over=over, shared=shared)
     summary = {"mean": found.mean, "ci95": found.ci95, "values": numbers}
     return summary if over == "seeds" else summary | {"over": over}

@@ -67,7 +67,7 @@ class DataSet:
     @property
     def present(self) -> bool:
         """Whether the real images are there."""
-        return self.path.is_file() or any(self.path.glob("*"))
+        return self.path.is_file() or any(self.path.glob("[!.]*"))
 
     @property
     def advice(self) -> str:
@@ -77,38 +77,30 @@ class DataSet:
 
 
 _DIGITS = partial(draw_stand_in, classes=mnist.CLASSES, size=28, channels=1)
-_MNIST_FILES = {
-    "train-images-idx3": (
-        "440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609"
-    ),
-    "train-labels-idx1": (
-        "3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c"
-    ),
-    "t10k-images-idx3": (
-        "8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6"
-    ),
-    "t10k-labels-idx1": (
-        "f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6"
-    ),
-}
+_MNIST_FILES = """
+    train-images-idx3 440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609
+    train-labels-idx1 3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c
+    t10k-images-idx3 8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6
+    t10k-labels-idx1 f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6
+"""
 _MNIST = DataSet(
-    name="mnist",
-    title="MNIST (training set, 60 : 40)",
-    folder="MNIST",
+    "mnist",
+    "MNIST (training set, 60 : 40)",
+    "MNIST",
     load=mnist.load_60_40,
     draw=partial(_DIGITS, "mnist", counts=(162, 18, 120)),
     convert=mnist.convert,
     archives={
         f"https://ossci-datasets.s3.amazonaws.com/mnist/{name}-ubyte.gz": sha256
-        for name, sha256 in _MNIST_FILES.items()
+        for name, sha256 in map(str.split, _MNIST_FILES.strip().splitlines())
     },
 )
 
 _ALL = (
     DataSet(
-        name="caltech101",
-        title="Caltech-101",
-        folder="caltech101",
+        "caltech101",
+        "Caltech-101",
+        "caltech101",
         load=caltech101.load,
         draw=partial(
             draw_stand_in, "caltech101", caltech101.CLASSES, size=64, counts=(20, 3, 0)
@@ -121,9 +113,9 @@ _ALL = (
         },
     ),
     DataSet(
-        name="cifar10",
-        title="CIFAR-10",
-        folder=cifar10.FOLDER,
+        "cifar10",
+        "CIFAR-10",
+        cifar10.FOLDER,
         load=cifar10.load,
         draw=partial(
             draw_stand_in, "cifar10", cifar10.CLASSES, size=32, counts=(270, 30, 60)
@@ -136,9 +128,9 @@ _ALL = (
         },
     ),
     DataSet(
-        name="lines",
-        title="the line dataset",
-        folder="lines",
+        "lines",
+        "the line dataset",
+        "lines",
         load=lines.load,
         draw=lines.draw,
         collect=lines.make,
@@ -153,9 +145,9 @@ _ALL = (
         draw=partial(_DIGITS, "mnist_60k", counts=(270, 30, 50)),
     ),
     DataSet(
-        name="artists",
-        title="the artists' paintings",
-        folder="artists",
+        "artists",
+        "the artists' paintings",
+        "artists",
         load=artists.load,
         draw=partial(
             draw_stand_in, "artists", artists.CLASSES, size=50, counts=(16, 4, 0)
@@ -165,9 +157,9 @@ _ALL = (
         any_size=True,
     ),
     DataSet(
-        name="facescrub",
-        title="FaceScrub",
-        folder="facescrub/faces",
+        "facescrub",
+        "FaceScrub",
+        "facescrub/faces",
         load=facescrub.load,
         draw=partial(
             draw_stand_in, "facescrub", facescrub.CLASSES, size=112, counts=(70, 5, 5)
@@ -176,9 +168,9 @@ _ALL = (
         any_size=True,
     ),
     DataSet(
-        name="clipart",
-        title="clip art",
-        folder="clipart",
+        "clipart",
+        "clip art",
+        "clipart",
         load=clipart.load,
         draw=clipart.draw,
         convert=clipart.convert,

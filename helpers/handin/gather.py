@@ -8,6 +8,7 @@ from typing import Any
 
 import yaml
 
+from helpers.base.declared import find_notebooks, with_needs
 from helpers.base.errors import ExportError, ModelError
 from helpers.base.files import ROOT, hand_in_file, notebooks_dir
 from helpers.base.record import RunRecord
@@ -49,6 +50,7 @@ def gather(part: Part, exports: Path, team: Team) -> Gathered:
     records = load_records(exports, part.needed)
     own = {name: records[name] for name in part.notebooks if name in records}
     found = Gathered(part, own, code_files(part.needed))
+    found.missing += _older(found, exports, records)
     caveats = caveats_of(records)
     for name in part.notebooks:
         again = command("run", name)
@@ -100,6 +102,15 @@ def code_files(names: Collection[str]) -> dict[str, bytes]:
 # Each of these adds what there is, and yields what is missing.
 
 
+def _older(found: Gathered, exports: Path, runs: Collection[str]) -> Iterator[str]:
+    """Runs older than those that they took models or results from."""
+    ended = {n: (exports / n / "metrics.json").stat().st_mtime for n in runs}
+    for name in found.records:
+        needs = with_needs([name], find_notebooks())
+        if later := [n for n in needs if ended.get(n, 0.0) > ended[name]]:
+            yield f"{name} is older than {', '.join(later)}: {command('run', name)}"
+
+
 def _add_pages(found: Gathered, name: str, run: Path, team: Team) -> Iterator[str]:
     """An executed notebook, without this machine's paths, and its pages, signed."""
     from bs4 import BeautifulSoup
@@ -132,10 +143,9 @@ def _add_pages(found: Gathered, name: str, run: Path, team: Team) -> Iterator[st
 
 def _add_result(found: Gathered, path: str, file: Path) -> Iterator[str]:
     name, is_model = "/".join(file.parts[-3:-1]), file.suffix == ".pt"
-    words = ["run", name]
+    again = command("run", name)
     if not is_model:
-        words = ["predict", name, "TEST_FOLDER", "-o", str(file)]
-    again = command(*words)
+        again = command("predict", name, "TEST_FOLDER", "-o", str(file))
     if not file.is_file():
         yield f"{path} is not there: {again}"
         return

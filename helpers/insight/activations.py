@@ -14,9 +14,7 @@ from helpers.training.evaluate import evaluation_mode
 
 def conv_layers(model: nn.Module) -> list[str]:
     """The names of the two-dimensional convolutions, in the model's order."""
-    return [
-        name for name, module in model.named_modules() if isinstance(module, nn.Conv2d)
-    ]
+    return [n for n, m in model.named_modules() if isinstance(m, nn.Conv2d)]
 
 
 def device_of(model: nn.Module) -> torch.device:

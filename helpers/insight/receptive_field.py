@@ -9,14 +9,12 @@ makes of them
     size + (k - 1) · d · stride,    stride · s,    start - p · stride.
 """
 
-from __future__ import annotations
-
 import copy
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import reduce
-from typing import Any
+from typing import Any, Self
 
 import torch
 from torch import Tensor, nn
@@ -60,20 +58,20 @@ class ReceptiveField:
 
     def window(
         self, kernel: int, stride: int, padding: int, dilation: int, units: int
-    ) -> ReceptiveField:
+    ) -> Self:
         """After a convolution or pooling that makes ``units`` of these."""
         size = self.size + (kernel - 1) * dilation * self.stride
         start = self.start - padding * self.stride
         end = start + (units - 1) * stride * self.stride + size
         seen = max(start, self.seen[0]), min(end, self.seen[1])
-        return ReceptiveField(size, stride * self.stride, start, units, seen)
+        return type(self)(size, stride * self.stride, start, units, seen)
 
-    def everything(self, units: int) -> ReceptiveField:
+    def everything(self, units: int) -> Self:
         """After an operation in which each of ``units`` sees all of these."""
         size = self.size + (self.units - 1) * self.stride
         return replace(self, size=size, stride=0, units=units)
 
-    def union(self, other: ReceptiveField) -> ReceptiveField:
+    def union(self, other: Self) -> Self:
         """Where two branches meet: what is seen along either."""
         if self.units != other.units or self.stride != other.stride:
             # The fields drift apart from unit to unit: take them whole.
@@ -96,7 +94,7 @@ def receptive_field(model: nn.Module, layer: str, image_size: int) -> ReceptiveF
     Raises:
         ModelError: the model has no such layer, or the forward pass does not reach it.
     """
-    shape = 1, 3, image_size, image_size
+    shape = 1, _channels(model), image_size, image_size
     images = torch.zeros(shape, device=device_of(model))
     fields = WeakTensorKeyDictionary()
     fields[images] = ReceptiveField(1, 1, 0, units=image_size, seen=(0, image_size))
@@ -104,6 +102,11 @@ def receptive_field(model: nn.Module, layer: str, image_size: int) -> ReceptiveF
         model(images)
     field: ReceptiveField = fields[outputs[layer]]
     return field
+
+
+def _channels(model: nn.Module) -> int:
+    found = (m.in_channels for m in model.modules() if isinstance(m, nn.Conv2d))
+    return next(found, 3)
 
 
 class _Trace(TorchDispatchMode):
@@ -162,7 +165,7 @@ def gradient_footprint(model: nn.Module, layer: str, image_size: int) -> Tensor:
     linear = copy.deepcopy(model).to("cpu", torch.float32)
     _open_all_paths(linear)
     # Close to zero, where ReLU6 and its like are not yet saturated.
-    shape = 1, 3, image_size, image_size
+    shape = 1, _channels(model), image_size, image_size
     images = torch.full(shape, 1e-6, requires_grad=True)
     with torch.enable_grad(), capture(linear, [layer]) as outputs:
         linear(images)

@@ -62,8 +62,7 @@ class SavedModel:
 
     def normalise(self, images: Tensor) -> Tensor:
         """Images (B, C, H, W), ``uint8``, to float ones of mean 0 and deviation 1."""
-        scaled = images.float() / 255
-        normalised: Tensor = normalize(scaled, list(self.mean), list(self.std))
+        normalised: Tensor = normalize(images.float() / 255, self.mean, self.std)
         return normalised
 
     @torch.no_grad()

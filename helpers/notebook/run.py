@@ -1,7 +1,5 @@
 """One run of a notebook: parameters, studies, findings, and what it leaves behind."""
 
-from __future__ import annotations
-
 import ast
 import inspect
 import os
@@ -52,7 +50,7 @@ T = TypeVar("T")
 Rows = Mapping[str, Experiment] | Mapping[str, Mapping[str, Experiment]]
 
 
-def start_run(name: str) -> Run:
+def start_run(name: str) -> "Run":
     """Opens the run of a notebook, ``caltech101/01_lenet5``: parameters, seeds, device,
     folder, ``metrics.json``.
 
@@ -168,7 +166,9 @@ class Run(Page):
         record = RunRecord.load(path.with_name("metrics.json"))
         kind = kind_of(path.parent)
         if kind != "full" or record.reduced:
-            how = f"reduced run: {record.reduction}" if record.reduced else f"{kind} run"
+            how = (
+                f"reduced run: {record.reduction}" if record.reduced else f"{kind} run"
+            )
             name = "/".join(path.parts[-3:-1])
             self.warn(f"The network of `{name}` is that of a {how}.")
         return saved

@@ -30,7 +30,7 @@ NAMED_CLASSES = 25  # a matrix names this many classes at its axes; more would o
 
 def plot_class_counts(splits: Splits) -> Axes:
     """Images per class and split, stacked, the largest class first."""
-    counts = pd.DataFrame(index=[plain(name) for name in splits.classes])
+    counts = pd.DataFrame(index=[*map(plain, splits.classes)])
     for name, split in splits.parts.items():
         sizes = torch.bincount(split.labels, minlength=len(splits.classes))
         counts[SPLIT_NAMES[name]] = sizes.numpy()
@@ -97,7 +97,7 @@ def plot_confusion_matrix(
     every = range(len(classes))
     share = 100 * confusion_matrix(labels, predictions, labels=every, normalize="true")
     few = len(classes) <= NAMED_CLASSES
-    names = [plain(name) for name in classes] if few else "auto"
+    names = [*map(plain, classes)] if few else "auto"
     by_number = "" if few else ", by number"
     ax: Axes = sns.heatmap(
         share,

@@ -7,9 +7,7 @@ from typing import Any, Literal
 
 import matplotlib.pyplot as plt
 import pandas as pd
-from matplotlib.artist import Artist
 from matplotlib.axes import Axes
-from matplotlib.container import Container
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
@@ -67,8 +65,7 @@ def plot_curves(
         share: whether they are shares (0–1), shown in percent.
         log: whether the axis is logarithmic.
     """
-    looks = zip(columns.items(), cycle(COLORS), cycle(LOOKS), strict=False)
-    curves = [(label, column, color, look) for (label, column), color, look in looks]
+    curves = zip(columns, columns.values(), cycle(COLORS), cycle(LOOKS), strict=False)
     ax = _draw_curves(histories, curves)
     if log:
         ax.set_yscale("log")
@@ -121,7 +118,8 @@ def _draw_curves(
             )
     ax.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
     ax.set_xlabel("epoch")
-    band = f"mean of {len(frames)} networks,\nband: lowest to highest"
+    stopped = "up to " * (len({len(frame) for frame in frames}) > 1)
+    band = f"mean of {stopped}{len(frames)} networks,\nband: lowest to highest"
     ax.legend(title=band if len(frames) > 1 else None, alignment="left")
     return ax
 
@@ -153,7 +151,7 @@ def plot_comparison(
         mean = ax.errorbar(fmean(values), row, xerr=halves[name], **style)
         below = [row + 0.25] * len(values)
         (seeds,) = ax.plot(values, below, "o", color="black", alpha=0.6, ms=3, mew=0)
-    handles: list[Artist | Container] = [mean, seeds]
+    handles: list[Any] = [mean, seeds]
     labels = ["mean and 95 % t-interval", f"one {unit}"]
     if reference is not None:
         name, value = reference

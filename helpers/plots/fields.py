@@ -25,8 +25,8 @@ def plot_receptive_field(image: Tensor, boxes: Mapping[str, Box], *, ax: Axes) -
         ax: where to draw.
     """
     show_image(ax, image)
-    looks = zip(cycle(COLORS), cycle(LINES), strict=False)
-    for (name, box), (color, line) in zip(boxes.items(), looks, strict=False):
+    looks = zip(boxes.items(), cycle(COLORS), cycle(LINES), strict=False)
+    for (name, box), color, line in looks:
         _frame(ax, box, color=color, line=line, name=name)
     title = "height × width\nin pixels"
     ax.legend(loc="upper left", bbox_to_anchor=(1.02, 1), borderaxespad=0, title=title)

@@ -86,7 +86,7 @@ def plot_filters(
     }
     lines = [1 + name.count("\n") for block in names.values() for name in block]
     above = 0.13 * max(lines, default=0)
-    counts = [len(pictures) for pictures in images.values()]
+    counts = [*map(len, images.values())]
     room = HEADING if any(images) else 0.0
     figure, blocks = _blocks(counts, columns, above=above, heading=room)
     for (heading, pictures), axes in zip(images.items(), blocks, strict=True):
@@ -150,8 +150,8 @@ def _blocks(
     counts: Sequence[int],
     columns: int,
     *,
-    above: float = 0.0,
-    heading: float = 0.0,
+    above: float,
+    heading: float,
     bottom: float = 0.0,
 ) -> tuple[Figure, list[list[Axes]]]:
     """A figure as wide as the page with blocks of so many square frames.
@@ -187,7 +187,7 @@ def _mosaic(pictures: NDArray[np.float32], columns: int) -> NDArray[np.float32]:
     frame = ((0, -count % columns), (1, 1), (1, 1))
     tiles = np.pad(large, frame, constant_values=np.nan)
     rows = tiles.reshape(-1, columns, *tiles.shape[1:])  # (rows, columns, h, w)
-    return np.block([list(row) for row in rows])
+    return np.block([*map(list, rows)])
 
 
 def _head(figure: Figure, first: Axes, text: str, above: float) -> None:

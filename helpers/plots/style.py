@@ -6,7 +6,6 @@ import matplotlib.pyplot as plt
 import numpy as np
 import seaborn as sns
 from matplotlib.axes import Axes
-from matplotlib.ticker import FuncFormatter
 from torch import Tensor
 
 PAGE_WIDTH = 6.3  # inches: 16 cm
@@ -16,7 +15,6 @@ COLORS: list[tuple[float, float, float]] = list(sns.color_palette("colorblind"))
 SPLIT_COLORS = {"train": COLORS[1], "valid": COLORS[0], "test": COLORS[2]}
 # Line and marker.
 SPLIT_LOOKS = {"train": ("--", "o"), "valid": ("-", "s"), "test": (":", "D")}
-PERCENT = FuncFormatter(lambda share, _: f"{100 * share:g}")
 SPLIT_NAMES = {"train": "training", "valid": "validation", "test": "test"}
 
 
@@ -63,5 +61,6 @@ def label_values(
 ) -> None:
     """Labels an axis of values, which are in percent if they are shares (0–1)."""
     if share:
-        (ax.xaxis if axis == "x" else ax.yaxis).set_major_formatter(PERCENT)
+        scale = ax.xaxis if axis == "x" else ax.yaxis
+        scale.set_major_formatter(lambda value, _: f"{100 * value:g}")
     ax.set(**{f"{axis}label": f"{quantity} (%)" if share else quantity})

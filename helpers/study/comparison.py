@@ -17,7 +17,7 @@ class Comparison(dict[str, Study]):
     """Rows of a table, each a ``Study``: ``comparison["dropout"]["valid_accuracy"]``.
 
     Differences are paired by seed, or by fold of a cross-validation. Rows are compared
-    by one metric, which is one on validation: the test set has no part in a choice.
+    by one metric.
 
     Args:
         name: of the comparison and its files, ``ablation``.

@@ -57,7 +57,7 @@ class Study:
     Attributes:
         points: the trained networks, one per seed.
         metrics: every metric by name (``test_accuracy``), one value per seed.
-        judged_split: the split that confusion matrices and the like are about.
+        judged_split: what confusion matrices and the like are about: ``validation``.
         evaluations: each network's predictions on that split.
     """
 
@@ -68,13 +68,12 @@ class Study:
         self, name: str, points: Sequence[Trained], splits: Splits, out: Output
     ) -> None:
         self.name, self.points, self.splits, self._out = name, points, splits, out
-        self.judged_split = list(splits.parts)[-1]
+        self.judged_split = SPLIT_NAMES[[*splits.parts][-1]]
         self.evaluations: Sequence[Evaluation] = ()
         self.metrics = self._measure()
 
     def __getitem__(self, metric: str) -> Estimate:
-        self._require(metric)
-        return estimate(self.metrics[metric], unit_of(metric), self.over)
+        return estimate(Study.samples(self, metric), unit_of(metric), self.over)
 
     def summaries(self) -> dict[str, dict[str, Any]]:
         """Each metric as a record keeps it."""
@@ -85,7 +84,7 @@ class Study:
 
     def samples(self, metric: str) -> list[float]:
         """The values that differences are computed from: one per seed."""
-        self._require(metric)
+        require_known(ConfigError, f"{self.name} has no metric", metric, self.metrics)
         return self.metrics[metric]
 
     def difference(self, metric: str, other: str) -> Estimate:
@@ -135,7 +134,7 @@ class Study:
     @property
     def judged_images(self) -> Split:
         """The images of the judged split."""
-        return self.splits.parts[self.judged_split]
+        return [*self.splits.parts.values()][-1]
 
     @cached_property
     def pooled(self) -> Evaluation:
@@ -268,9 +267,6 @@ class Study:
 
     def _table(self, table: pd.DataFrame, kind: str, caption: str) -> None:
         self._out.table(table, file_name(self.name, kind), caption=caption)
-
-    def _require(self, metric: str) -> None:
-        require_known(ConfigError, f"{self.name} has no metric", metric, self.metrics)
 
 
 class CrossStudy(Study):

@@ -74,7 +74,8 @@ class TrainConfig:
         augment: applied to training batches only.
         start_size: side in pixels of the training images in the first epoch, from where
             it grows to their own in the last, in multiples of 8 (Tan and Le 2021), for
-            networks that take any size; None is full size throughout.
+            networks that take any size, and leave something of so small a one; None is
+            full size throughout.
         patience: epochs without a better validation accuracy before training stops, at
             the weights of the best epoch; None leaves those of the last.
         keep_best: whether the history holds the weights of the best epoch too.

@@ -79,8 +79,7 @@ def cross_validate(
                 "judged on. Give a share of the others as watch, say 0.2."
             )
     dealt = deal_folds(splits, folds=folds, repeats=repeats, watch=watch)
-    data = [fold.splits for fold in dealt]
-    found = train_points(experiments, data, folder, jobs, report)
+    found = train_points(experiments, [f.splits for f in dealt], folder, jobs, report)
     rounds = [slice(start, start + folds) for start in range(0, len(dealt), folds)]
     return {
         name: [_gather(dealt[one], trained[one]) for one in rounds]

@@ -1,7 +1,5 @@
 """Several networks, settings and seeds trained in one call; each point is kept."""
 
-from __future__ import annotations
-
 import copy
 import hashlib
 import json
@@ -15,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import torch
 from filelock import FileLock, Timeout
@@ -97,7 +95,7 @@ class Trained:
         )
 
     @property
-    def at_best(self) -> Trained:
+    def at_best(self) -> Self:
         """The same point after its best epoch on validation.
 
         Raises:

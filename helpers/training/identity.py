@@ -117,6 +117,5 @@ def _source(name: str) -> str:
 
 @cache
 def _imports(name: str) -> frozenset[str]:
-    tree = ast.parse(_source(name))
-    nodes = [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
-    return frozenset(node.module or "" for node in nodes)
+    nodes = ast.walk(ast.parse(_source(name)))
+    return frozenset(n.module or "" for n in nodes if isinstance(n, ast.ImportFrom))

@@ -57,8 +57,7 @@ def parse_target(saved: SavedModel, target: Target) -> Target:
     """
     if not isinstance(target, str):
         return target
-    heads = heads_of(saved.model)
-    factors = {} if heads is None else heads.factors
+    factors = getattr(heads_of(saved.model), "factors", {})
     if target in factors and target not in saved.classes:
         return target
     head, equals, name = target.partition("=")

@@ -74,12 +74,10 @@ def draw_picture(
     if "layer" in used:
         layers = [layer] if layer else _main_layers(saved, kind)
     if kind == "activations":
-        figure = _draw_activations(saved, pixels, layers)
-    elif kind == "filters":
-        figure = _draw_filters(saved, pixels, layers)
-    else:
-        figure = _draw_heat(saved, pixels, layers, target)
-    return figure, notes
+        return _draw_activations(saved, pixels, layers), notes
+    if kind == "filters":
+        return _draw_filters(saved, pixels, layers), notes
+    return _draw_heat(saved, pixels, layers, target), notes
 
 
 def write_picture(
@@ -116,8 +114,8 @@ def suitable_layers(saved: SavedModel, kind: str) -> list[str]:
     fits = has_positions if kind == "heatmap" else lambda shape: len(shape) in (1, 3)
     blank = saved.normalise(read_image(saved, None)[None])
     shapes = output_shapes(saved.model, blank)
-    modules = {name: saved.model.get_submodule(name) for name in shapes}
-    return [n for n in shapes if fits(shapes[n]) and not isinstance(modules[n], IDLE)]
+    find = saved.model.get_submodule
+    return [n for n in shapes if fits(shapes[n]) and not isinstance(find(n), IDLE)]
 
 
 def _used(kind: str) -> Sequence[str]:
@@ -127,9 +125,9 @@ def _used(kind: str) -> Sequence[str]:
 
 
 def _main_layers(saved: SavedModel, kind: str) -> list[str]:
-    modules = {n: saved.model.get_submodule(n) for n in suitable_layers(saved, kind)}
+    find, suited = saved.model.get_submodule, suitable_layers(saved, kind)
     for family in (nn.Conv2d, nn.Linear):
-        if layers := [n for n, module in modules.items() if isinstance(module, family)]:
+        if layers := [n for n in suited if isinstance(find(n), family)]:
             return layers
     raise ModelError(
         f"{type(saved.model).__name__} has no convolution with maps, so there is no "

@@ -157,6 +157,14 @@ def test_status_of_what_is_there(small_caltech101: Path) -> None:
     assert "101 train, 101 valid images in 101 classes" in status.detail
 
 
+def test_a_hidden_file_is_no_data_set() -> None:
+    folder = data_dir() / "caltech101"
+    folder.mkdir(parents=True)
+    (folder / ".DS_Store").touch()
+    assert load_data("caltech101").source == "synthetic"
+    assert data_status("caltech101").state == "absent"
+
+
 def test_status_of_what_is_not() -> None:
     status = data_status("caltech101")
     assert status.state == "absent"

@@ -69,13 +69,14 @@ class Branches(nn.Module):
 
 
 def test_the_courses_stack_sees_seven_by_seven() -> None:
-    stack = nn.Sequential(nn.Conv2d(3, 1, 5), nn.Conv2d(1, 1, 3))
-    field = receptive_field(stack, "1", image_size=32)
-    assert measures(field) == (7, 1, 0)
-    assert field.box() == (13, 13, 20, 20)
-    footprint = gradient_footprint(stack, "1", image_size=32)
-    assert footprint_box(footprint) == (13, 13, 20, 20)
-    assert int((footprint > 0).sum()) == 49
+    for channels in (3, 1):
+        stack = nn.Sequential(nn.Conv2d(channels, 1, 5), nn.Conv2d(1, 1, 3))
+        field = receptive_field(stack, "1", image_size=32)
+        assert measures(field) == (7, 1, 0)
+        assert field.box() == (13, 13, 20, 20)
+        footprint = gradient_footprint(stack, "1", image_size=32)
+        assert footprint_box(footprint) == (13, 13, 20, 20)
+        assert int((footprint > 0).sum()) == 49
 
 
 def test_resnet18_has_the_published_fields() -> None:

@@ -536,7 +536,7 @@ def test_a_network_of_a_lesser_run_says_so(
     other.finish()
     capsys.readouterr()
     start_run(NAME).load_model("toy/00_zeroth", trained_on="real")
-    said = "The network of `toy/00_zeroth` is that of a trial run: epochs 2."
+    said = "The network of `toy/00_zeroth` is that of a reduced run: epochs 2."
     assert said in capsys.readouterr().out
 
 

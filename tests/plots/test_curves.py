@@ -45,8 +45,10 @@ def test_history_of_seeds_is_mean_and_range_even_where_one_stopped_early() -> No
     assert legend_texts(ax) == [
         "training",
         "validation",
-        "mean of 2 networks,\nband: lowest to highest",
+        "mean of up to 2 networks,\nband: lowest to highest",
     ]
+    alike = plot_history([make_history(0), make_history(2)])
+    assert legend_texts(alike)[-1].startswith("mean of 2 networks,")
 
 
 def test_one_epoch_is_seen_as_a_point() -> None:

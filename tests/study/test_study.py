@@ -56,6 +56,9 @@ def test_it_shows_its_curves_results_and_errors(shown: Shown) -> None:
     assert len(shown.tables["my_net_confused"]) == 2
     assert "test images, 2 seeds pooled" in shown.captions["my_net_confusion"]
     assert shown.tables["my_net_scores"]["images"].sum() == 8
+    without_test = make_study("net", [5, 6], shown)
+    without_test.show_confusions()
+    assert "validation images, 2 seeds pooled" in shown.captions["net_confusion"]
 
 
 def test_a_study_without_errors_shows_none(shown: Shown) -> None:

@@ -4,8 +4,6 @@ Most pictures have been taken off the web since, so a loss is no error: each is 
 to ``lost.csv`` with its cause.
 """
 
-from __future__ import annotations
-
 import hashlib
 import io
 import ipaddress
@@ -117,7 +115,7 @@ def download(url: str) -> bytes:
         return _ask(session, url, guard)
 
 
-def _ask(session: requests.Session, url: str, guard: _Guard) -> bytes:
+def _ask(session: requests.Session, url: str, guard: "_Guard") -> bytes:
     try:
         with session.get(url, timeout=TIMEOUT, stream=True) as response:
             if (status := response.status_code) != requests.codes.ok:

@@ -451,8 +451,25 @@ def test_a_paper_from_before_authors_or_runs_changed_is_made_again(
     os.utime(hand_in, (0, 0))
     assert submit("artists_faces").missing == ()
     os.utime(exports / "artists_faces/05_face_mlp/metrics.json", (later, later))
-    [fault] = submit("artists_faces").missing
+    notebook, fault = submit("artists_faces").missing
+    assert notebook == (
+        "artists_faces/08_report is older than artists_faces/05_face_mlp: "
+        "python -m helpers run artists_faces/08_report"
+    )
     assert fault.startswith(again)
+
+
+def test_a_run_from_before_the_model_that_it_shows_is_made_again(
+    all_runs: AllRuns, exports: Path
+) -> None:
+    all_runs("caltech101")
+    later = time.time() + 60
+    os.utime(exports / "caltech101/01_lenet5/metrics.json", (later, later))
+    [fault] = submit("caltech101").missing
+    assert fault == (
+        "caltech101/03_activations is older than caltech101/01_lenet5: "
+        "python -m helpers run caltech101/03_activations"
+    )
 
 
 def test_a_notebook_that_cannot_be_read_is_one_of_the_faults(
@@ -493,10 +510,10 @@ def test_pages_side_by_side_lead_to_each_other(
     all_runs: AllRuns, make_run: MakeRun
 ) -> None:
     all_runs("caltech101")
-    make_run("caltech101/01_lenet5", text="[the next](02_improved_cnn.ipynb#End)")
+    make_run("caltech101/02_improved_cnn", text="[the last](01_lenet5.ipynb#End)")
     [file] = submit("caltech101").files
-    page = opened(file.read_bytes())["01_lenet5.html"].decode()
-    assert '<a href="02_improved_cnn.html#End">the next</a>' in page
+    page = opened(file.read_bytes())["02_improved_cnn.html"].decode()
+    assert '<a href="01_lenet5.html#End">the last</a>' in page
 
 
 def test_an_unknown_assignment_lists_the_known_ones() -> None:
