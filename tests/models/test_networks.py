@@ -66,6 +66,15 @@ def test_resnet18_has_torchvisions_parameters_and_outputs() -> None:
         assert torch.allclose(ours(images), theirs(images), atol=1e-6)
 
 
+def test_resnet18_enlarges_its_images_itself() -> None:
+    plain, larger = ResNet18(5).eval(), ResNet18(5, enlarge=2).eval()
+    larger.load_state_dict(plain.state_dict())
+    images = torch.randn(2, 3, 32, 32)
+    twice = nn.Upsample(scale_factor=2, mode="bilinear")(images)
+    with torch.no_grad():
+        assert torch.allclose(larger(images), plain(twice), atol=1e-6)
+
+
 def test_the_improved_network_takes_any_size() -> None:
     model = ImprovedCNN(7)
     for size in (32, 40, 64):
