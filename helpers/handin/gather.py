@@ -103,11 +103,12 @@ def code_files(names: Collection[str]) -> dict[str, bytes]:
 
 
 def _older(found: Gathered, exports: Path, runs: Collection[str]) -> Iterator[str]:
-    """Runs older than those that they took models or results from."""
+    """Runs older than those that they build on."""
     ended = {n: (exports / n / "metrics.json").stat().st_mtime for n in runs}
+    notebooks = find_notebooks()
     for name in found.records:
-        needs = with_needs([name], find_notebooks())
-        if later := [n for n in needs if ended.get(n, 0.0) > ended[name]]:
+        needs = with_needs([name], notebooks)
+        if later := [n for n in needs if ended.get(n, 0) > ended[name]]:
             yield f"{name} is older than {', '.join(later)}: {command('run', name)}"
 
 
