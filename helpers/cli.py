@@ -48,7 +48,8 @@ def _each(items: Iterable[Any], act: Callable[[Any], object]) -> NoReturn:
         try:
             done = act(item)
         except (HelpersError, OSError) as error:
-            _echo_error(item, error)
+            known = str(error).startswith(str(item))
+            _echo_error(error) if known else _echo_error(item, error)
             failed = True
         else:
             click.echo(done)
@@ -367,7 +368,7 @@ def results(*, quick: bool, write: bool) -> None:
 @click.argument("file", type=FILE)
 @flag("--models", help="With the networks, too.")
 def results_pack(file: Path, *, models: bool) -> None:
-    """Pack all finished full runs into the zip archive FILE, for another machine."""
+    """Pack all finished full runs into FILE, a .tar.gz archive for another machine."""
     from helpers.handin.pack import pack_results
 
     click.echo(f"{file}: {', '.join(pack_results(file, models=models))}")

@@ -166,6 +166,8 @@ def test_a_file_of_the_project_stands_for_its_run(
     assert [*file.parent.iterdir()] == [file]
     shutil.rmtree(page.parent)
     assert "course/01_a has not been run" in call("export", file).stderr
+    copy = shutil.copy(file, file.with_name("scratch.ipynb"))  # nobody else's
+    assert "scratch.html" in call("export", copy).stdout
 
 
 @pytest.mark.usefixtures("record")
@@ -346,7 +348,8 @@ def test_one_that_fails_does_not_stop_the_others(
     assert result.stdout.splitlines() == [
         str(sound.with_suffix(suffix)) for suffix in (".html", ".pdf")
     ]
-    assert result.stderr.startswith(f"error: {damaged}: ")
+    assert result.stderr.startswith(f"error: {damaged} ")
+    assert result.stderr.count(str(damaged)) == 1
     assert result.stderr.count("\n") == 1
 
 
@@ -399,7 +402,7 @@ def test_results_save_wants_a_run(call: Call, tmp_path: Path) -> None:
 
 def test_results_and_its_commands_do_not_go_together(call: Call) -> None:
     for option in "--quick", "--write":
-        result = call("results", option, "pack", "runs.zip")
+        result = call("results", option, "pack", "runs.tar.gz")
         assert result.exit_code == 2
         assert "results pack takes no option of results" in result.stderr
 

@@ -106,17 +106,19 @@ def place(folder: Path, root: Path, name: str) -> Path:
 def find_run(name: str, *, source: str | None = None) -> Path:
     """The folder of the best complete run of a notebook; its usual place without any.
 
-    A headless run takes only what its own kind has left; elsewhere a trial, lesser or
-    quick run will do where there is no full one. Runs on the data ``source``, ``real``
-    or ``synthetic``, go before those on the other.
+    A headless run takes only a full or lesser one; elsewhere a trial or quick run will
+    do where there is none. Runs on the data ``source``, ``real`` or ``synthetic``, go
+    before those on the other.
     """
     root = exports_dir()
-    kinds = ("",) if GIVEN in os.environ else ("", TRIAL, LESSER, QUICK)
-    places = [root / kind / name for kind in kinds]
-    found = {place: run for place in places if (run := _complete(place))}
-    wanted = source or "real"
-    fit = [path for path, run in found.items() if run.data.get("source") == wanted]
-    return [*fit, *found, *places][0]
+    kinds = ("", LESSER) if GIVEN in os.environ else ("", TRIAL, LESSER, QUICK)
+    found = {}
+    for kind in kinds:
+        with suppress(*[ExportError] if kind else []):  # a damaged one is passed over
+            if run := _complete(path := root / kind / name):
+                found[path] = run.data.get("source")
+    fit = [path for path, of in found.items() if of == (source or "real")]
+    return [*fit, *found, root / name][0]
 
 
 def kind_of(folder: Path) -> str:
@@ -137,11 +139,11 @@ def executed_notebooks(names: Sequence[str], *, quick: bool = False) -> list[Pat
     root = exports_root(quick=quick)
     if not names:
         return sorted(root.glob("*/*/notebook.ipynb"))
-    found = []
+    found, own = [], {notebook.path for notebook in find_notebooks()}
     for name in names:
         meant, file = name, Path(name)
         if file.suffix == ".ipynb" and file.is_file():
-            if not file.resolve().is_relative_to(notebooks_dir()):
+            if file.resolve() not in own:
                 found.append(file)
                 continue
             meant = name_of(file)  # its run
@@ -222,6 +224,7 @@ def _saved_in_jupyterlab(name: str, notebook: Path) -> Path:
     last = max(runs, key=os.path.getmtime, default=root / name / "-")
     path = last.with_name("notebook.ipynb")
     text = notebook.read_text(encoding="utf-8")
-    if runs and '"output_type"' in text:
+    newer = runs and notebook.stat().st_mtime > last.stat().st_mtime
+    if newer and '"output_type"' in text:
         write_whole(path, text.encode())
     return path

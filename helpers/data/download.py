@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pooch
 
-from helpers.base.errors import DataError
-from helpers.base.files import data_dir
+from helpers.base.errors import DataError, explained
+from helpers.base.files import data_dir, writing
 from helpers.data.catalogue import find_data_set, load_data
 from helpers.data.staging import staged
 
@@ -26,7 +26,6 @@ def fetch(name: str) -> Path:
     data_set = find_data_set(name)
     if data_set.collect is not None:
         data_set.collect(data_set.path)
-        return data_set.path
     if data_set.present:
         load_data(name, "real")
         return data_set.path
@@ -80,10 +79,12 @@ def _download(url: str, sha256: str) -> Path:
         retry_if_failed=RETRIES,
     )
     downloader = pooch.HTTPDownloader(progressbar=True, timeout=TIMEOUT)
-    try:
+    advice = (
+        f"Expected a file with SHA-256 {sha256}. Try again, or put it there by other "
+        f"means: {folder / name}."
+    )
+    with (
+        explained(DataError, f"{url} could not be downloaded", advice),
+        writing(folder),
+    ):
         return Path(files.fetch(name, downloader=downloader))
-    except (OSError, ValueError) as error:  # ValueError: the wrong hash
-        raise DataError(
-            f"{url} could not be downloaded ({error}). Expected a file with SHA-256 "
-            f"{sha256}. Try again, or put it there by other means: {folder / name}."
-        ) from error

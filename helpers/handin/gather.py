@@ -12,7 +12,7 @@ from helpers.base.declared import find_notebooks, with_needs
 from helpers.base.errors import ExportError, ModelError
 from helpers.base.files import ROOT, hand_in_file, notebooks_dir
 from helpers.base.record import RunRecord
-from helpers.base.runs import QUICK, command, load_records, other_values
+from helpers.base.runs import command, exports_root, load_records, other_values
 from helpers.export.pages import read_notebook
 from helpers.handin.authors import Team
 from helpers.handin.caveats import caveats_of
@@ -123,22 +123,23 @@ def _add_pages(found: Gathered, name: str, run: Path, team: Team) -> Iterator[st
     try:
         notebook = read_notebook(path)
         page = BeautifulSoup(notebook_to_html(notebook, path), "html.parser")
+        for link in page.select('a[href^="../"][href*="/notebook.html"]'):
+            # There the pages lie side by side.
+            *_, beside, file = str(link["href"]).split("/")
+            link["href"] = file.replace("notebook", beside, 1)
+        for link in page.select('a[href="../../index.html"]'):
+            link.unwrap()
+        html = signed(page, str(team))
+        pdf = html_to_pdf(html)
     except ExportError as error:
         yield f"{name}: {error} {command('run', name)}"
         return
-    for link in page.select('a[href^="../"][href*="/notebook.html"]'):
-        # There the pages lie side by side.
-        *_, beside, file = str(link["href"]).split("/")
-        link["href"] = file.replace("notebook", beside, 1)
-    for link in page.select('a[href="../../index.html"]'):
-        link.unwrap()
-    html = signed(page, str(team))
     for key in ("input_path", "output_path"):
         notebook.metadata.get("papermill", {}).pop(key, None)
     found.files |= {
         f"{run.name}.ipynb": _written(notebook),
         f"{run.name}.html": html.encode(),
-        f"{run.name}.pdf": html_to_pdf(html),
+        f"{run.name}.pdf": pdf,
     }
 
 
@@ -164,7 +165,7 @@ def _add_report(found: Gathered, exports: Path, team: Team) -> Iterator[str]:
     """The paper that was made, if only a draft of it, or a report made of the runs."""
     part = found.part
     if part.paper:
-        again = command("paper", part.paper, quick=exports.name == QUICK)
+        again = command("paper", part.paper, quick=exports == exports_root(quick=True))
         paper = exports / part.paper / "paper.pdf"
         if not paper.is_file():
             paper = paper.parent / "paper" / "draft.pdf"

@@ -1,6 +1,6 @@
 """Finished runs in one archive, from the machine that made them to another."""
 
-import zipfile
+import tarfile
 from pathlib import Path
 
 from helpers.base.declared import find_notebooks
@@ -15,8 +15,8 @@ PARTS = frozenset(_PARTS.split())
 
 
 def pack_results(path: Path, *, models: bool = False) -> list[str]:
-    """Writes all finished full runs to a zip archive, their networks if ``models``, and
-    returns the names of the notebooks.
+    """Writes all finished full runs to a compressed tar archive, which keeps their
+    times, with networks if ``models``; returns the names of the notebooks.
     """
     root = exports_root(quick=False)
     if not (names := list(load_records(root))):
@@ -24,14 +24,12 @@ def pack_results(path: Path, *, models: bool = False) -> list[str]:
     parts = PARTS if models else PARTS - {".pt"}
     with (
         write_atomic(path) as temporary,
-        zipfile.ZipFile(
-            temporary, "w", zipfile.ZIP_DEFLATED, strict_timestamps=False
-        ) as archive,
+        tarfile.open(temporary, "w:gz", dereference=True) as archive,
     ):
         for name in names:
             for file in sorted((root / name).rglob("*")):
                 if file.suffix in parts:
-                    archive.write(file, file.relative_to(root))
+                    archive.add(file, file.relative_to(root))
     return names
 
 

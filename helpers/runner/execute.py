@@ -98,7 +98,7 @@ def _execute(job: Job, timeout: float, export: Export | None) -> Outcome:
     if export:
         try:
             outcome.files = export(outcome.folder / "notebook.ipynb")
-        except ExportError as error:
+        except (ExportError, OSError) as error:
             outcome.reason = f"not exported: {error}"
             again = command("export", f"{outcome.folder}/notebook.ipynb")
             outcome.hint = f"the run itself is safe; once this is settled: {again}"

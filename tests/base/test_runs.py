@@ -130,15 +130,26 @@ def test_the_best_run_is_found_and_named(
     assert find_run(NAME, source="synthetic") == quick
     full = make_run(tmp_path / NAME)
     assert (find_run(NAME), kind_of(full)) == (full, "full")
+    (quick / "metrics.json").write_text("{}")
+    assert find_run(NAME) == full
+    (full / "metrics.json").write_text("{}")
+    with pytest.raises(ExportError, match="another version"):
+        find_run(NAME)
 
 
-def test_a_headless_run_takes_only_what_its_own_kind_has_left(
+def test_a_headless_run_takes_no_trial_or_quick_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("CNN_EXPORTS", str(tmp_path))
     monkeypatch.setenv(GIVEN, str(tmp_path / ".unfinished"))
-    make_run(tmp_path / "quick" / NAME)
-    assert find_run(NAME) == tmp_path / NAME
+    make_run(tmp_path / "quick" / NAME, source="synthetic")
+    make_run(tmp_path / "trial" / NAME, source="synthetic")
+    assert find_run(NAME, source="synthetic") == tmp_path / NAME
+    full = make_run(tmp_path / NAME)
+    # A stand-in's run is a lesser one where there is a real one.
+    lesser = make_run(tmp_path / "lesser" / NAME, source="synthetic")
+    assert find_run(NAME, source="synthetic") == lesser
+    assert find_run(NAME, source="real") == full
 
 
 def test_no_run_starts_that_could_not_take_its_place(tmp_path: Path) -> None:

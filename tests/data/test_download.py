@@ -198,6 +198,25 @@ def test_a_full_disk_leaves_nothing_but_the_download(
     assert len(server.requests) == 1  # the second attempt took up the verified download
 
 
+def test_a_file_of_lines_that_is_there_must_be_one() -> None:
+    path = data_dir() / "lines" / "lines.npz"
+    path.parent.mkdir(parents=True)
+    path.write_text("x")
+    with pytest.raises(DataError, match=str(path)):
+        fetch("lines")
+
+
+def test_a_disk_that_takes_no_download_is_told(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(30, "Read-only file system", str(data_dir() / ".downloads/x"))
+
+    monkeypatch.setattr("pooch.HTTPDownloader.__call__", full)
+    with pytest.raises(WriteError, match=r"cannot be written .*Allow yourself"):
+        fetch("caltech101")
+
+
 def test_a_set_without_an_archive(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(
         CATALOGUE,

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import tarfile
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -50,21 +52,25 @@ def test_runs_come_out_as_they_went_in(
 ) -> None:
     unfinished = exports / ".unfinished" / NAME
     RunRecord(NAME).save(unfinished / "metrics.json")
-    assert pack_results(tmp_path / "runs.zip", models=models) == [NAME]
     before = content(run)
     if not models:
         del before["model.pt"]
+    os.utime(run / "metrics.json", (1e9, 1e9))
+    assert pack_results(tmp_path / "runs.tar.gz", models=models) == [NAME]
     monkeypatch.setenv("CNN_EXPORTS", str(tmp_path / "elsewhere"))
-    assert unpack_results(tmp_path / "runs.zip") == [tmp_path / "elsewhere" / NAME]
+    there = tmp_path / "elsewhere" / NAME
+    assert unpack_results(tmp_path / "runs.tar.gz") == [there]
     assert content(tmp_path / "elsewhere") == {
         f"{NAME}/{name}": text for name, text in before.items()
     }
+    # Which run is older than one that it builds on is seen by these.
+    assert (there / "metrics.json").stat().st_mtime == 1e9
 
 
 def test_nothing_to_pack_is_told(exports: Path, tmp_path: Path) -> None:
     with pytest.raises(ExportError, match="no finished run to pack: python -m helpers"):
-        pack_results(tmp_path / "runs.zip")
-    assert not (tmp_path / "runs.zip").exists()
+        pack_results(tmp_path / "runs.tar.gz")
+    assert not (tmp_path / "runs.tar.gz").exists()
 
 
 @pytest.mark.parametrize(
@@ -84,9 +90,9 @@ def test_a_lesser_run_does_not_take_a_greater_ones_place(
 ) -> None:
     before = content(run)
     real_run(**changes).save(run / "metrics.json")
-    pack_results(tmp_path / "runs.zip")
+    pack_results(tmp_path / "runs.tar.gz")
     (run / "metrics.json").write_bytes(before["metrics.json"])
-    assert unpack_results(tmp_path / "runs.zip") == [exports / "lesser" / NAME]
+    assert unpack_results(tmp_path / "runs.tar.gz") == [exports / "lesser" / NAME]
     assert content(run) == before
 
 
@@ -148,7 +154,9 @@ def test_a_full_disk_leaves_no_half_archive(
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(zipfile.ZipFile, "write", full)
-    with pytest.raises(ExportError, match=r"runs\.zip cannot be written .*No space"):
-        pack_results(tmp_path / "runs.zip")
-    assert not list(tmp_path.glob("*runs.zip*"))
+    monkeypatch.setattr(tarfile.TarFile, "add", full)
+    with pytest.raises(
+        ExportError, match=r"runs\.tar\.gz cannot be written .*No space"
+    ):
+        pack_results(tmp_path / "runs.tar.gz")
+    assert not list(tmp_path.glob("*runs.tar.gz*"))

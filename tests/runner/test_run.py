@@ -250,16 +250,18 @@ def test_exports_follow_a_complete_run(
     assert "01_a</h1>" in page.read_text()
     assert str(page) in report([outcome])
 
-    def refuse(path: Path) -> list[Path]:
-        raise ExportError("no paper")
+    for error in (ExportError("no paper"), OSError(28, "no room in /tmp")):
 
-    [outcome] = run_notebooks(export=refuse)
-    assert (outcome.ok, outcome.status, outcome.reason) == (
-        False,
-        "complete",
-        "not exported: no paper",
-    )
-    assert not page.exists()  # the earlier run's page does not pass for this one's
+        def refuse(path: Path, error: Exception = error) -> list[Path]:
+            raise error
+
+        [outcome] = run_notebooks(export=refuse)
+        assert (outcome.ok, outcome.status, outcome.reason) == (
+            False,
+            "complete",
+            f"not exported: {error}",
+        )
+        assert not page.exists()  # the earlier run's does not pass for this one's
 
 
 def test_a_complete_run_is_safe_when_its_export_is_broken_off(
@@ -377,6 +379,15 @@ def test_what_takes_longer_is_not_started_nor_what_needs_it(
     trained.results = {"cnn": {"train_seconds": summarize([900, 600])}}
     trained.save(exports / "course/01_a/metrics.json")
     assert "course/01_a" not in within(5)
+
+
+def test_how_long_another_kind_of_machine_took_keeps_nothing_from_starting(
+    write_notebook: WriteNotebook, within: Callable[..., list[str]]
+) -> None:
+    write_notebook("01_a")
+    elsewhere = kept_run("course/01_a", 1500)
+    elsewhere.environment["device"] = "Stand-in GPU"
+    assert within(5, elsewhere) == ["course/01_a"]
 
 
 def test_what_the_end_interrupts_is_left_out_and_no_failure(

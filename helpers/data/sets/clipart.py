@@ -27,6 +27,7 @@ from helpers.data.synthetic import draw_stand_in
 IMAGE_SIZE = 128
 HELD_OUT_SHARE = 0.15  # for validation, and for testing
 NAMES = "classes.txt"
+LAYOUT = ("train", "valid", "val", "test", NAMES)
 
 
 def load(folder: Path, size: int = IMAGE_SIZE) -> Splits:
@@ -60,7 +61,9 @@ def convert(source: Path, folder: Path) -> None:
     with unpacked(source, beside=folder) as content:
         for path in _find(content, "train"):
             if _valid(path.parent).is_dir():
-                shutil.copytree(path.parent, folder, dirs_exist_ok=True)
+                for part in filter(Path.exists, map(path.parent.joinpath, LAYOUT)):
+                    copy = shutil.copytree if part.is_dir() else shutil.copyfile
+                    copy(part, folder / part.name)
                 return
         drawings = _find(content, "[Cc][Ll][Ii][Pp]*[Aa][Rr][Tt]")
         if not drawings and any(path.is_dir() for path in content.glob("*/*")):
@@ -80,7 +83,8 @@ def draw(size: int = IMAGE_SIZE) -> Splits:
 
 def _find(folder: Path, pattern: str) -> list[Path]:
     found = (path.relative_to(folder) for path in folder.rglob(pattern))
-    return sorted(folder / p for p in found if not any(map(is_clutter, p.parts)))
+    own = [folder / p for p in found if not any(map(is_clutter, p.parts))]
+    return sorted(own, key=lambda path: (len(path.parts), path))  # the outermost first
 
 
 def _valid(folder: Path) -> Path:

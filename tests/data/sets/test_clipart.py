@@ -208,6 +208,22 @@ def pack(folder: Path, archive: Path) -> Path:
     return archive
 
 
+def test_the_courses_own_set_may_lie_around_the_data_folder(
+    course: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for part in course.iterdir():
+        part.rename(tmp_path / part.name)
+    course.rmdir()
+    beside = tmp_path / "data" / "another"
+    for part in ("train", "valid"):  # of another set, which sorts first
+        (beside / part / "cats").mkdir(parents=True)
+    (tmp_path / "notes.txt").touch()
+    monkeypatch.setenv("CNN_DATA", str(tmp_path / "data"))
+    folder = convert("clipart", tmp_path)
+    assert load_data("clipart", size=8).counts()["valid"] == 12
+    assert not {"notes.txt", "data"}.intersection(p.name for p in folder.iterdir())
+
+
 def test_the_courses_own_archive_may_have_val(course: Path, tmp_path: Path) -> None:
     (course / "valid").rename(course / "val")
     handed_out = course.rename(tmp_path / "homework")
