@@ -18,7 +18,7 @@ import click
 from helpers.base.errors import ExportError
 from helpers.base.files import write_atomic, writing
 from helpers.base.record import RunRecord, Status
-from helpers.base.runs import GIVEN, command, place, unfinished
+from helpers.base.runs import GIVEN, busy, command, place, unfinished
 from helpers.base.terminal import say
 from helpers.runner.plan import Job
 from helpers.runner.progress import LogStream
@@ -58,8 +58,10 @@ def execute(
     job: Job, *, timeout: float = math.inf, export: Export | None = None
 ) -> Outcome:
     """Runs one notebook into its run folder, in at most ``timeout`` seconds, and
-    exports it. One that fails is an outcome too, not an exception.
+    exports it. One that fails or must not run is an outcome too, not an exception.
     """
+    if why := busy(job.folder) or job.notebook.fault:
+        return not_run(job, "skipped", why)
     try:
         with writing(job.exports):
             return _execute(job, timeout, export)

@@ -1,9 +1,8 @@
 """Runs notebooks headless, in the order of what they need from each other."""
 
 import math
-import os
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -12,10 +11,10 @@ from typing import Any
 from helpers.base.errors import ExportError
 from helpers.base.processes import side_by_side
 from helpers.base.record import RunRecord
-from helpers.base.runs import REFERENCE, busy
+from helpers.base.runs import REFERENCE
 from helpers.base.terminal import say
 from helpers.runner.execute import Export, Outcome, execute, not_run
-from helpers.runner.plan import Job, make_plan
+from helpers.runner.plan import make_plan
 from helpers.runner.progress import say_remaining
 
 
@@ -35,8 +34,9 @@ def run_notebooks(
 
     Within ``minutes`` they run one by one: first those without a whole run, then those
     whose only one is kept in git, then the others. None is started that took longer
-    than what is left (that of none counts as nothing), or that needs what no run has
-    made. What the end interrupts goes on the next time, and is no failure.
+    than what is left (unknown counts as nothing; a kept run's on a GPU, if here is
+    none, and the reverse), or that needs what no run has made. What the end interrupts
+    goes on the next time, and is no failure.
 
     Args:
         names: as of ``make_plan``.
@@ -51,7 +51,8 @@ def run_notebooks(
     kept = _complete(
         {j.name: REFERENCE / f"{j.name}.json" for j in plan if not j.quick}
     )
-    took = {name: run.duration for name, run in {**kept, **made}.items()}
+    alike = {name: run for name, run in kept.items() if _on_such_a_machine(run)}
+    took = {name: run.duration for name, run in {**alike, **made}.items()}
     if minutes:
         plan.sort(key=lambda job: (_whole(made, job.name), _whole(kept, job.name)))
     waiting = {job.name: job for job in plan}
@@ -69,7 +70,8 @@ def run_notebooks(
         if missing.isdisjoint(job.notebook.needs) and took.get(name, 0.0) < _left(end)
     ]:
         run = partial(execute, timeout=_left(end), export=export)
-        for outcome in _run(run, ready[:1] if minutes else ready, jobs, done):
+        batch = [(job,) for job in ready][: 1 if minutes else None]
+        for outcome in side_by_side(run, batch, jobs, done):
             if outcome.status != "timeout":
                 del waiting[outcome.name]
                 outcomes.append(outcome)
@@ -106,6 +108,13 @@ def _left(end: float) -> float:
     return end - time.monotonic()
 
 
+def _on_such_a_machine(run: RunRecord) -> bool:
+    import torch  # takes seconds
+
+    on_gpu = run.environment.get("device", "cpu") != "cpu"
+    return on_gpu is torch.cuda.is_available()
+
+
 def _complete(paths: Mapping[str, Path]) -> dict[str, RunRecord]:
     found = {}
     for name, path in paths.items():
@@ -120,18 +129,5 @@ def _whole(records: Mapping[str, RunRecord], name: str) -> bool:
     return bool(run and not (run.drawn or run.reduced))
 
 
-def _run(
-    run: Callable[[Job], Outcome],
-    ready: Sequence[Job],
-    jobs: int,
-    done: Callable[[Outcome], None],
-) -> list[Outcome]:
-    why = {job.name: busy(job.folder) or job.notebook.fault for job in ready}
-    free = [job for job in ready if not why[job.name]]
-    ended = side_by_side(run, [(job,) for job in free], jobs, done)
-    others = [job for job in ready if why[job.name]]
-    return ended + [not_run(job, "skipped", why[job.name]) for job in others]
-
-
 def _shown(path: Path) -> Path:
-    return Path(os.path.relpath(path)) if path.is_relative_to(Path.cwd()) else path
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path

@@ -82,6 +82,8 @@ class Recording(TorchDispatchMode):
         torch.set_rng_state(self.random)
         for generator, state in self.own:
             generator.set_state(state)
+        if error[0]:  # CUDA's own is the last, and says nothing
+            raise RuntimeError("operation failed due to a previous error")
 
 
 class Graph:
@@ -140,6 +142,7 @@ def graphs(monkeypatch: pytest.MonkeyPatch) -> list[Graph]:
     }
     for name, value in stands_for.items():
         monkeypatch.setattr(torch.cuda, name, value)
+    monkeypatch.setattr(OneLaunch, "fails", False)
     return made
 
 
@@ -227,6 +230,7 @@ def test_what_cannot_be_captured_goes_on_as_it_is_and_says_why_once(
             torch.testing.assert_close(value, expected[name], rtol=1e-4, atol=1e-5)
     said = capsys.readouterr().out
     assert said.count("launched kernel by kernel: operation not permitted") == 1
+    assert len(graphs) == 2  # the batch's and, broken off, the update's: no more after
 
 
 def test_an_error_of_the_step_itself_is_raised(graphs: list[Graph]) -> None:
