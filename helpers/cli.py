@@ -104,7 +104,8 @@ def list_notebooks(names: Sequence[str]) -> None:
             for need in notebook.needs:
                 click.echo(f"  needs {need}")
             for p in notebook.parameters.values():
-                click.echo(f"  -p {p.name}={p.default}  ({p.type}) {p.help}")
+                value = str(p.default).replace(", ", ",")  # one word of a command
+                click.echo(f"  -p {p.name}={value}  ({p.type}) {p.help}")
     sys.exit(any(notebook.fault for notebook in notebooks))
 
 

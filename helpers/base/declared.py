@@ -66,7 +66,8 @@ class DeclaredNotebook:
             ConfigError: a parameter is unknown or its value does not fit.
             NotebookError: the notebook has a fault.
         """
-        for name in values:
+        parsed = {}
+        for name, value in values.items():
             if self.fault:
                 raise NotebookError(self.fault)
             if name not in self.parameters:
@@ -75,11 +76,10 @@ class DeclaredNotebook:
                     f"Notebook {self.name} has no parameter {name}. Its parameters: "
                     f"{', '.join(known) or 'none'}."
                 )
-        parsed = {n: parse_value(self.parameters[n], v) for n, v in values.items()}
-        for name, value in parsed.items():
+            parsed[name] = typed = parse_value(self.parameters[name], value)
             counts = name.rpartition("_")[2] in (*AMOUNTS, "size")
-            if counts and value is not None and value < 1:
-                raise ConfigError(f"{name} is {value}: expected at least 1.")
+            if counts and typed is not None and typed < 1:
+                raise ConfigError(f"{name} is {typed}: expected at least 1.")
         return parsed
 
     def reductions(self, values: Mapping[str, Any]) -> list[str]:

@@ -100,10 +100,11 @@ class RunRecord:
         """
         try:
             content = json.loads(path.read_text(encoding="utf-8"), parse_int=_whole)
-            problem = misfit(content, SCHEMA)
-            record = None if problem else cls(**content)
-            if record:  # what is read can be written: no NaN, for example
-                record._text().encode()  # noqa: SLF001
+            if not (problem := misfit(content, SCHEMA)):
+                record = cls(**content)
+                _written(record.content())  # what is read can be: no NaN, for example
+                if alien := set(record.reduced) - set(record.parameters):
+                    problem = f"it has no parameter {min(alien)}, but was reduced in it"
         except OSError as error:
             raise ExportError(
                 f"There is no record of a run at {path} ({error.strerror}): run its "
@@ -113,9 +114,7 @@ class RunRecord:
             raise ExportError(
                 f"{path} is damaged or cut short ({error}). {AGAIN}"
             ) from error
-        if record and (alien := set(record.reduced) - set(record.parameters)):
-            problem = f"it has no parameter {min(alien)}, but was reduced in it"
-        if not record or problem:
+        if problem:
             raise ExportError(f"{path} is of another version: {problem}. {AGAIN}")
         if record.status == "running" and not lives(record.process):
             record.status, record.error = "interrupted", "its process has ended"
@@ -158,7 +157,8 @@ class RunRecord:
     @property
     def jobs(self) -> int:
         """Trainings side by side; -1 stands for as many as there are cores."""
-        usual = 1 if self.environment.get("device", "cpu") == "cpu" else GPU_JOBS
+        about = {"device": "cpu"} | self.environment
+        usual = 1 if about["device"] == "cpu" or "cluster" in about else GPU_JOBS
         return int(self.parameters.get("jobs") or usual)
 
     @property
@@ -185,16 +185,12 @@ class RunRecord:
     def save(self, path: Path) -> None:
         """Writes the record to ``path``, whole or not at all."""
         self.process = this_process() if self.status == "running" else {}
-        write_whole(path, self._text().encode())
+        write_whole(path, _written(self.content()))
 
     def content(self) -> dict[str, Any]:
         """What a file keeps of it."""
         items = asdict(self).items()
         return {name: value for name, value in items if value or name not in OPTIONAL}
-
-    def _text(self) -> str:
-        kept = self.content()
-        return json.dumps(kept, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 def summarize(
@@ -229,6 +225,11 @@ def said(finding: Mapping[str, Any], replaced: str = "") -> str:
     """The verdict; of what is asked, with what stands in for the course's own."""
     verdict = str(finding["verdict"])
     return f"{verdict}, {replaced}" if replaced and finding["section"] else verdict
+
+
+def _written(content: dict[str, Any]) -> bytes:
+    text = json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False)
+    return f"{text}\n".encode()
 
 
 def _whole(text: str) -> int:

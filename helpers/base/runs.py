@@ -73,11 +73,6 @@ def unfinished(root: Path, name: str) -> Path:
     return folder
 
 
-def work_dir(name: str) -> Path:
-    """Where the trainings of a notebook keep what they resume from."""
-    return exports_dir() / ".work" / name
-
-
 def place(folder: Path, root: Path, name: str) -> Path:
     """Moves a finished run to its place below ``root``, and says where that is.
 
@@ -119,12 +114,6 @@ def find_run(name: str, *, source: str | None = None) -> Path:
                 found[path] = run.data.get("source")
     fit = [path for path, of in found.items() if of == (source or "real")]
     return [*fit, *found, root / name][0]
-
-
-def kind_of(folder: Path) -> str:
-    """What a run folder holds: a ``full``, ``trial``, ``lesser`` or ``quick`` run."""
-    kind = folder.parts[-3]
-    return kind if kind in (TRIAL, LESSER, QUICK) else "full"
 
 
 def executed_notebooks(names: Sequence[str], *, quick: bool = False) -> list[Path]:
@@ -206,7 +195,7 @@ def _worth(folder: Path) -> tuple[float, ...]:
     """What ``place`` ranks a run by."""
     record = _complete(folder)
     if not record:
-        return (0,) * 6
+        return ()
     result = not (record.drawn or record.untrained)
     own = True
     with suppress(NotebookError):  # it may be gone

@@ -23,6 +23,7 @@ from helpers.data.sets import (
     mnist,
 )
 from helpers.data.splits import Splits
+from helpers.data.staging import is_clutter
 from helpers.data.synthetic import draw_stand_in
 
 SOURCES = ("auto", "real", "synthetic")
@@ -34,7 +35,6 @@ class DataSet:
 
     Attributes:
         name: the name ``load_data`` knows it by.
-        title: its name in prose.
         folder: its own folder below the data folder.
         load: reads the folder, and names what is missing or broken; takes a ``size``
             in pixels where ``any_size``.
@@ -48,7 +48,6 @@ class DataSet:
     """
 
     name: str
-    title: str
     folder: str
     load: Callable[..., Splits]
     draw: Callable[..., Splits]
@@ -67,7 +66,8 @@ class DataSet:
     @property
     def present(self) -> bool:
         """Whether the real images are there."""
-        return self.path.is_file() or any(self.path.glob("[!.]*"))
+        names = (path.name for path in self.path.glob("*"))
+        return self.path.is_file() or not all(map(is_clutter, names))
 
     @property
     def advice(self) -> str:
@@ -85,7 +85,6 @@ _MNIST_FILES = """
 """
 _MNIST = DataSet(
     "mnist",
-    "MNIST (training set, 60 : 40)",
     "MNIST",
     load=mnist.load_60_40,
     draw=partial(_DIGITS, "mnist", counts=(162, 18, 120)),
@@ -99,7 +98,6 @@ _MNIST = DataSet(
 _ALL = (
     DataSet(
         "caltech101",
-        "Caltech-101",
         "caltech101",
         load=caltech101.load,
         draw=partial(
@@ -114,7 +112,6 @@ _ALL = (
     ),
     DataSet(
         "cifar10",
-        "CIFAR-10",
         cifar10.FOLDER,
         load=cifar10.load,
         draw=partial(
@@ -129,7 +126,6 @@ _ALL = (
     ),
     DataSet(
         "lines",
-        "the line dataset",
         "lines",
         load=lines.load,
         draw=lines.draw,
@@ -140,13 +136,11 @@ _ALL = (
     replace(
         _MNIST,
         name="mnist_60k",
-        title="MNIST (60,000 + 10,000)",
         load=mnist.load_60k_10k,
         draw=partial(_DIGITS, "mnist_60k", counts=(270, 30, 50)),
     ),
     DataSet(
         "artists",
-        "the artists' paintings",
         "artists",
         load=artists.load,
         draw=partial(
@@ -158,7 +152,6 @@ _ALL = (
     ),
     DataSet(
         "facescrub",
-        "FaceScrub",
         "facescrub/faces",
         load=facescrub.load,
         draw=partial(
@@ -169,7 +162,6 @@ _ALL = (
     ),
     DataSet(
         "clipart",
-        "clip art",
         "clipart",
         load=clipart.load,
         draw=clipart.draw,
@@ -211,17 +203,18 @@ def load_data(name: str, source: str = "auto", *, size: int | None = None) -> Sp
     require_known(DataError, "There is no data source", source, SOURCES)
     if size is not None and not (data_set.any_size and size > 0):
         raise ConfigError(
-            f"{data_set.title} cannot be had at {size} pixels: expected a positive "
+            f"{name} cannot be had at {size} pixels: expected a positive "
             "size, and none for a set that comes in one."
         )
+    there = data_set.generated or data_set.present
     if source == "auto":
-        source = "real" if data_set.generated or data_set.present else "synthetic"
+        source = "real" if there else "synthetic"
     sized = {} if size is None else {"size": size}
     if source == "synthetic":
         return data_set.draw(**sized)
-    if not (data_set.generated or data_set.present):
+    if not there:
         raise DataError(
-            f"{data_set.title} is not there: looked for {data_set.path}. Either "
+            f"{name} is not there: looked for {data_set.path}. Either "
             f"{data_set.advice}, or take the drawn stand-in with "
             'source="synthetic".'
         )
@@ -246,6 +239,5 @@ def data_status(name: str) -> DataStatus:
     except (DataError, WriteError) as error:
         return DataStatus("broken", str(error))
     counts = ", ".join(f"{count:,} {split}" for split, count in splits.counts().items())
-    return DataStatus(
-        "present", f"{data_set.path}: {counts} images in {len(splits.classes)} classes."
-    )
+    known = f"{counts} images in {len(splits.classes)} classes"
+    return DataStatus("present", f"{data_set.path}: {known}.")

@@ -31,7 +31,7 @@ def fetch(name: str) -> Path:
         return data_set.path
     if data_set.convert is None or not data_set.archives:
         raise DataError(
-            f"{data_set.title} has no official archive to download: {data_set.advice}."
+            f"{name} has no official archive to download: {data_set.advice}."
         )
     files = [_download(url, sha256) for url, sha256 in data_set.archives.items()]
     with staged(data_set.path) as folder:
@@ -54,7 +54,7 @@ def convert(name: str, source: Path) -> Path:
     data_set = find_data_set(name)
     if data_set.convert is None or data_set.archives:
         raise DataError(
-            f"{data_set.title} is not made of a download of yours: {data_set.advice}."
+            f"{name} is not made of a download of yours: {data_set.advice}."
         )
     if not source.exists():
         raise DataError(

@@ -1,19 +1,16 @@
 """A report: what executed notebooks say and show, without their code, as one PDF."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING
+
+from bs4 import BeautifulSoup
+from nbformat import NotebookNode
+from pikepdf import Pdf
 
 from helpers.base.errors import ExportError, explained
 from helpers.export.marks import is_left_out
 from helpers.export.pages import outputs_of, read_notebook
-
-if TYPE_CHECKING:
-    from bs4 import BeautifulSoup
-    from nbformat import NotebookNode
 
 TAG = "report"  # of the cells that make up a short report
 
@@ -67,8 +64,6 @@ def signed(page: BeautifulSoup, by: str) -> str:
 
 def read_pdf(pdf: bytes) -> tuple[int, str]:
     """How many pages a PDF has, and whom it names as its author."""
-    from pikepdf import Pdf
-
     with (
         explained(ExportError, "The PDF is damaged", "Make it again."),
         Pdf.open(BytesIO(pdf)) as document,
@@ -107,8 +102,6 @@ def _belongs(output: NotebookNode, chosen: bool) -> bool:
 
 
 def _page(path: Path) -> BeautifulSoup:
-    from bs4 import BeautifulSoup
-
     from helpers.export.html import notebook_to_html
 
     notebook = read_notebook(path)

@@ -52,7 +52,7 @@ def filter_pictures(
     image_size: int,
     mean: Sequence[float],
     std: Sequence[float],
-    filters: Sequence[int] | None = None,
+    filters: Sequence[int],
     steps: int = 64,
     blur: float = 0.7,
     jitter: int = 4,
@@ -71,7 +71,7 @@ def filter_pictures(
         image_size: side of the images in pixels.
         mean: of each channel, 0–1, as in training.
         std: likewise.
-        filters: indices of the filters (or units); None takes all.
+        filters: indices of the filters (or units).
         steps: of the ascent.
         blur: standard deviation of the Gaussian blur, in pixels.
         jitter: pixels by which the image is shifted at most, at each step.
@@ -114,7 +114,7 @@ def filter_pictures(
     return FilterPictures(tuple(chosen.tolist()), images.cpu(), rows)
 
 
-def _choose(layer: str, output: Tensor, filters: Sequence[int] | None) -> Tensor:
+def _choose(layer: str, output: Tensor, filters: Sequence[int]) -> Tensor:
     """The indices of the chosen filters, ``int64`` (F,)."""
     if output.ndim not in (2, 4):
         raise ModelError(
@@ -122,13 +122,12 @@ def _choose(layer: str, output: Tensor, filters: Sequence[int] | None) -> Tensor
             "(B, maps, h, w) or units (B, n)."
         )
     count = output.shape[1]
-    chosen = list(range(count) if filters is None else filters)
-    if not chosen or not all(0 <= index < count for index in chosen):
+    if not filters or not all(0 <= index < count for index in filters):
         raise ModelError(
             f"Layer {layer!r} has filters 0 to {count - 1}: choose some of these, not "
-            f"{chosen}."
+            f"{[*filters]}."
         )
-    return torch.tensor(chosen)
+    return torch.tensor(filters)
 
 
 def _response(values: Tensor, *, leak: float = 0.0) -> Tensor:

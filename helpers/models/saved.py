@@ -45,8 +45,8 @@ class SavedModel:
         classes: names, in the order of the logits.
         image_size: side in pixels.
         channels: of an image.
-        mean: of each channel, in 0–1, like ``std``.
-        std: of each channel.
+        mean: of each channel, in 0–1.
+        std: likewise.
         trained_on: ``real`` data, or a ``synthetic`` stand-in.
     """
 

@@ -15,7 +15,7 @@ from PIL import Image
 
 from helpers.base.errors import ConfigError
 from helpers.base.markdown import escaped, markdown_table
-from helpers.base.record import FINDING, RunRecord, finding_rows, reached, said
+from helpers.base.record import reached, said
 from helpers.base.terminal import say
 
 DPI = 150  # of saved figures
@@ -23,13 +23,10 @@ DPI = 150  # of saved figures
 
 def show_markdown(text: str, metadata: dict[str, str] | None = None) -> None:
     """Displays Markdown; ``metadata`` tells exporters what it is part of."""
-    show(
-        {"text/markdown": text, "text/plain": text},
-        {"text/markdown": metadata} if metadata else None,
-    )
+    show({"text/markdown": text, "text/plain": text}, {"text/markdown": metadata or {}})
 
 
-def show(bundle: dict[str, str], metadata: dict[str, Any] | None = None) -> None:
+def show(bundle: dict[str, str], metadata: dict[str, Any]) -> None:
     """Displays one output in several formats; in a terminal, its plain text."""
     if get_ipython() is None:
         say(bundle["text/plain"])
@@ -77,11 +74,6 @@ def frame_table(frame: pd.DataFrame) -> str:
     rows = [[_cell(value) for value in row] for row in frame.itertuples(index=False)]
     right = set(frame.select_dtypes("number").columns)
     return markdown_table(list(frame.columns), rows, right=right)
-
-
-def findings_table(record: RunRecord) -> str:
-    """A Markdown table of what is asked of a run and what it claims."""
-    return markdown_table(FINDING, finding_rows(record), right={"measured"})
 
 
 def show_finding(row: Mapping[str, Any], replaced: str) -> None:

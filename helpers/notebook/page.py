@@ -1,7 +1,6 @@
 """What a notebook shows: figures, tables, text; copies are kept in its folder."""
 
 import re
-import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import cast
@@ -15,7 +14,7 @@ from torch import nn
 from torchinfo import summary
 
 from helpers.base.errors import ConfigError
-from helpers.base.files import write_atomic
+from helpers.base.files import write_atomic, write_whole
 from helpers.base.terminal import say
 from helpers.data.splits import Splits
 from helpers.notebook.display import DPI, frame_table, show_markdown, show_picture
@@ -59,8 +58,8 @@ class Page:
         """
         name = name or source.rpartition("/")[2]
         for kind in ("png", "pdf"):
-            with write_atomic(self._path(name, kind)) as file:
-                shutil.copyfile(saved_file(source, kind), file)
+            content = saved_file(source, kind).read_bytes()
+            write_whole(self._path(name, kind), content)
         show_picture(self._path(name, "png"), alt=alt, caption=caption)
 
     def table(self, frame: pd.DataFrame, name: str, *, caption: str = "") -> None:

@@ -22,12 +22,13 @@ from helpers.base.environment import commit, cpu_name
 from helpers.base.errors import ConfigError, DivergedError, NotebookError
 from helpers.base.estimate import Estimate, estimate, exact, judge
 from helpers.base.files import exports_dir, notebooks_dir
-from helpers.base.record import RunRecord, summarize
-from helpers.base.runs import GIVEN, TRIAL, kind_of, place, unfinished, work_dir
+from helpers.base.markdown import markdown_table
+from helpers.base.record import FINDING, RunRecord, finding_rows, summarize
+from helpers.base.runs import GIVEN, LESSER, QUICK, TRIAL, place, unfinished
 from helpers.base.terminal import say
 from helpers.data.splits import Splits
 from helpers.models.saved import SavedModel, find_model, load_model, save_model
-from helpers.notebook.display import findings_table, show_finding
+from helpers.notebook.display import show_finding
 from helpers.notebook.others import (
     STAND_IN,
     UNTRAINED,
@@ -164,13 +165,11 @@ class Run(Page):
         path = find_model(source, trained_on=trained_on)
         saved = load_model(path, trained_on=trained_on)
         record = RunRecord.load(path.with_name("metrics.json"))
-        kind = kind_of(path.parent)
-        if kind != "full" or record.reduced:
-            how = (
-                f"reduced run: {record.reduction}" if record.reduced else f"{kind} run"
-            )
-            name = "/".join(path.parts[-3:-1])
-            self.warn(f"The network of `{name}` is that of a {how}.")
+        kind, of = path.parts[-4], f"The network of `{record.notebook}` is that of a"
+        if record.reduced:
+            self.warn(f"{of} reduced run: {record.reduction}.")
+        elif kind in (TRIAL, LESSER, QUICK):
+            self.warn(f"{of} {kind} run.")
         return saved
 
     def use_backbone(self, name: str, weights: str, *, course: str = "") -> None:
@@ -387,8 +386,8 @@ class Run(Page):
         """
         self._record.status = "complete"
         self._save()
-        if self._record.findings:
-            self.say(findings_table(self._record))
+        if rows := finding_rows(self._record):
+            self.say(markdown_table(FINDING, rows, right={"measured"}))
         text = f"{self.name}: complete after {self._record.seconds:.0f} s"
         if GIVEN not in os.environ:
             self.folder = place(self.folder, exports_dir() / TRIAL, self.name)
@@ -403,11 +402,10 @@ class Run(Page):
         splits: Splits,
         **how: Any,
     ) -> T:
-        usual = 1 if os.environ.get("RAY_ADDRESS") else self._record.jobs
-        jobs = effective_n_jobs(self.parameters.get("jobs") or usual)
+        jobs = effective_n_jobs(self._record.jobs)
         epochs = times * sum(row.config.epochs for row in rows.values())
         points = times * len(rows)
-        how |= {"folder": work_dir(self.name), "jobs": jobs}
+        how |= {"folder": exports_dir() / ".work" / self.name, "jobs": jobs}
         with live(points, epochs, min(jobs, points)) as report:
             return train(rows, splits, **how, report=report)
 

@@ -16,8 +16,7 @@ SIGNIFICANCE = 0.05
 class Comparison(dict[str, Study]):
     """Rows of a table, each a ``Study``: ``comparison["dropout"]["valid_accuracy"]``.
 
-    Differences are paired by seed, or by fold of a cross-validation. Rows are compared
-    by one metric.
+    Differences are paired by seed, or by fold of a cross-validation.
 
     Args:
         name: of the comparison and its files, ``ablation``.

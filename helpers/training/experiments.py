@@ -269,13 +269,11 @@ def _alone(folder: Path, label: str) -> Iterator[None]:
     lock = FileLock(f"{folder}.lock")
     with writing(folder.parent):
         try:
-            lock.acquire(timeout=0)
+            held = lock.acquire(timeout=0)
         except Timeout:
             print(f"{label}: another process trains it, waiting")
-            lock.acquire()
-    try:
+            held = lock.acquire()
+    with held:
         yield
-    finally:
-        lock.release()
     with suppress(OSError):  # it is finished: whoever waited takes it
         Path(lock.lock_file).unlink()

@@ -174,8 +174,7 @@ def main(
         data = find_data_set(name)
         if not (data.present or quick):
             raise click.ClickException(
-                f"{data.title} is not there: looked for {data.path}. First "
-                f"{data.advice}."
+                f"{name} is not there: looked for {data.path}. First {data.advice}."
             )
     if quick:
         rounds, seconds = 1, 0.0

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from PIL import Image
+from torchvision.datasets import CIFAR10
 
 from helpers.data.sets import cifar10
 from helpers.data.sets.caltech101 import CLASSES
@@ -94,4 +95,8 @@ def write_cifar10(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         for name in cifar10.MD5
     }
     monkeypatch.setattr(cifar10, "MD5", sums)
+    *train, test, meta = sums.items()
+    monkeypatch.setattr(CIFAR10, "train_list", train)
+    monkeypatch.setattr(CIFAR10, "test_list", [test])
+    monkeypatch.setitem(CIFAR10.meta, "md5", meta[1])
     return folder

@@ -37,9 +37,9 @@ VICTIMS = {
 WORK_DIR = "exports/.work/course/01_a"
 WORK = """\
 import os, time
+from helpers.base.files import exports_dir
 from helpers.base.processes import side_by_side
-from helpers.base.runs import work_dir
-folder = work_dir("course/01_a")
+folder = exports_dir() / ".work/course/01_a"
 folder.mkdir(parents=True)
 def work(name):
     (folder / name).touch()
@@ -48,7 +48,7 @@ side_by_side(work, [("a",), ("b",)], jobs=2)
 """
 TRAIN = f"""\
 import torch
-from helpers.base.runs import work_dir
+from helpers.base.files import exports_dir
 from helpers.data.splits import Split, Splits
 from helpers.training import Experiment, TrainConfig, run_experiments
 images = torch.arange(48 * 3 * 8 * 8).reshape(48, 3, 8, 8).mul(7).to(torch.uint8)
@@ -56,7 +56,8 @@ split = Split(images, torch.arange(48) % 3, tuple(map(str, range(48))))
 splits = Splits("toy", "synthetic", ("a", "b", "c"), split, split)
 config = TrainConfig(epochs={20 * KILLS}, batch_size=16, device="cpu", precision="fp32")
 toy = {{"toy": Experiment("improved_cnn", config, {{"widths": (4, 8)}})}}
-run_experiments(toy, splits, seeds=2, folder=work_dir("course/01_a"), jobs=2)
+folder = exports_dir() / ".work/course/01_a"
+run_experiments(toy, splits, seeds=2, folder=folder, jobs=2)
 """
 RUN = """\
 import pathlib, sys

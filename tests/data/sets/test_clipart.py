@@ -300,7 +300,7 @@ def test_how_to_get_it_is_said(tmp_path: Path) -> None:
     ):
         fetch("clipart")
     with pytest.raises(
-        DataError, match="Caltech-101 is not made of a download of yours: get it with"
+        DataError, match="caltech101 is not made of a download of yours: get it with"
     ):
         convert("caltech101", tmp_path)
 

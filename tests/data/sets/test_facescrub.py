@@ -104,7 +104,7 @@ def test_without_faces_the_set_is_not_there_yet(faces: Path) -> None:
 def test_a_size_that_is_none(faces: Path) -> None:
     with pytest.raises(ConfigError, match="cannot be had at 0 pixels"):
         load_data("facescrub", size=0)
-    with pytest.raises(ConfigError, match="Caltech-101 cannot be had at 28 pixels"):
+    with pytest.raises(ConfigError, match="caltech101 cannot be had at 28 pixels"):
         load_data("caltech101", size=28)
 
 
