@@ -55,6 +55,6 @@ def convert(archive: Path, folder: Path) -> None:
 def _read(folder: Path, part: str) -> Split:
     """The images of ``part``; their id is their place in it: ``train/00042``."""
     own = _Batches(folder, train=part == "train")
-    images = torch.from_numpy(own.data).movedim(-1, 1).contiguous()  # (N, 3, 32, 32)
+    images = torch.from_numpy(own.data).movedim(-1, 1)  # (N, 3, 32, 32)
     ids = tuple(f"{part}/{n:05d}" for n in range(len(own)))
     return Split(images, torch.tensor(own.targets), ids)
