@@ -116,6 +116,12 @@ def find_run(name: str, *, source: str | None = None) -> Path:
     return [*fit, *found, root / name][0]
 
 
+def kind_of(folder: Path) -> str:
+    """What a run folder holds: a ``full``, ``trial``, ``lesser`` or ``quick`` run."""
+    kind = folder.parts[-3]
+    return kind if kind in (TRIAL, LESSER, QUICK) else "full"
+
+
 def executed_notebooks(names: Sequence[str], *, quick: bool = False) -> list[Path]:
     """The executed notebooks that a user means by names of assignments and notebooks,
     or paths of ``.ipynb`` files; by none, every run there is.

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from bs4 import BeautifulSoup
 
 from helpers.base.declared import find_notebooks, with_needs
 from helpers.base.errors import ExportError, ModelError
@@ -114,8 +115,6 @@ def _older(found: Gathered, exports: Path, runs: Collection[str]) -> Iterator[st
 
 def _add_pages(found: Gathered, name: str, run: Path, team: Team) -> Iterator[str]:
     """An executed notebook, without this machine's paths, and its pages, signed."""
-    from bs4 import BeautifulSoup
-
     from helpers.export.html import notebook_to_html
     from helpers.export.typst import html_to_pdf
 

@@ -24,7 +24,7 @@ from helpers.base.estimate import Estimate, estimate, exact, judge
 from helpers.base.files import exports_dir, notebooks_dir
 from helpers.base.markdown import markdown_table
 from helpers.base.record import FINDING, RunRecord, finding_rows, summarize
-from helpers.base.runs import GIVEN, LESSER, QUICK, TRIAL, place, unfinished
+from helpers.base.runs import GIVEN, TRIAL, kind_of, place, unfinished
 from helpers.base.terminal import say
 from helpers.data.splits import Splits
 from helpers.models.saved import SavedModel, find_model, load_model, save_model
@@ -165,10 +165,10 @@ class Run(Page):
         path = find_model(source, trained_on=trained_on)
         saved = load_model(path, trained_on=trained_on)
         record = RunRecord.load(path.with_name("metrics.json"))
-        kind, of = path.parts[-4], f"The network of `{record.notebook}` is that of a"
+        of = f"The network of `{record.notebook}` is that of a"
         if record.reduced:
             self.warn(f"{of} reduced run: {record.reduction}.")
-        elif kind in (TRIAL, LESSER, QUICK):
+        elif (kind := kind_of(path.parent)) != "full":
             self.warn(f"{of} {kind} run.")
         return saved
 

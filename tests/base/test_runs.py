@@ -9,7 +9,7 @@ import pytest
 
 from helpers.base.errors import ExportError
 from helpers.base.record import RunRecord, summarize
-from helpers.base.runs import GIVEN, command, find_run, place, unfinished
+from helpers.base.runs import GIVEN, command, find_run, kind_of, place, unfinished
 
 NAME = "course/01_a"
 
@@ -116,18 +116,20 @@ def test_a_run_that_has_not_ended_is_in_nobodys_way(tmp_path: Path) -> None:
     assert not list(unfinished(tmp_path, NAME).iterdir())
 
 
-def test_the_best_run_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_best_run_is_found_and_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("CNN_EXPORTS", str(tmp_path))
     assert find_run(NAME) == tmp_path / NAME
     quick = make_run(tmp_path / "quick" / NAME, source="synthetic")
-    assert find_run(NAME) == quick
+    assert (find_run(NAME), kind_of(quick)) == (quick, "quick")
     lesser = make_run(tmp_path / "lesser" / NAME, reduced=True)
-    assert find_run(NAME) == lesser
+    assert (find_run(NAME), kind_of(lesser)) == (lesser, "lesser")
     trial = make_run(tmp_path / "trial" / NAME)
-    assert find_run(NAME) == trial
+    assert (find_run(NAME), kind_of(trial)) == (trial, "trial")
     assert find_run(NAME, source="synthetic") == quick
     full = make_run(tmp_path / NAME)
-    assert find_run(NAME) == full
+    assert (find_run(NAME), kind_of(full)) == (full, "full")
     (quick / "metrics.json").write_text("{}")
     assert find_run(NAME) == full
     (full / "metrics.json").write_text("{}")
