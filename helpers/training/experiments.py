@@ -137,9 +137,6 @@ def run_experiments(
             epoch, and once more for a finished point with the length of its history.
             None prints lines.
 
-    Returns:
-        For each name one ``Trained`` per seed.
-
     Raises:
         ConfigError: there are no seeds.
     """
