@@ -189,7 +189,7 @@ def find_data_set(name: str) -> DataSet:
 
 
 def load_data(name: str, source: str = "auto", *, size: int | None = None) -> Splits:
-    """Loads a data set.
+    """Loads the splits of a data set: real or a stand-in, as their ``source`` says.
 
     Args:
         name: a name in the catalogue.
@@ -198,9 +198,6 @@ def load_data(name: str, source: str = "auto", *, size: int | None = None) -> Sp
             takes the real images if they are there.
         size: side in pixels to decode photographs and paintings at; None is the set's
             own. It never changes which image is in which split.
-
-    Returns:
-        Its splits; their ``source`` is ``real`` or ``synthetic``, never ``auto``.
 
     Raises:
         DataError: the name or source is unknown, or the real images are missing or

@@ -119,7 +119,7 @@ class Live:
         text = f"{line} | {self._done} | about {tqdm.format_interval(left)} left"
         bundle = {"text/plain": text}
         if self._output:
-            plot_learning_curves([history]).savefig(picture := BytesIO(), dpi=80)
+            plot_learning_curves({"": [history]}).savefig(picture := BytesIO(), dpi=80)
             plt.close()
             curves = b64encode(picture.getvalue()).decode()
             bundle["text/html"] = (

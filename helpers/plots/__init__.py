@@ -14,7 +14,6 @@ from helpers.plots.classes import (
 from helpers.plots.curves import (
     plot_comparison,
     plot_curves,
-    plot_history,
     plot_learning_curves,
     plot_sweep,
 )
@@ -40,7 +39,6 @@ __all__ = [
     "plot_filters",
     "plot_footprint",
     "plot_heatmaps",
-    "plot_history",
     "plot_image_grid",
     "plot_learning_curves",
     "plot_receptive_field",

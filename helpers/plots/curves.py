@@ -23,7 +23,6 @@ from helpers.plots.style import (
 )
 from helpers.training.history import History
 
-Color = tuple[float, float, float]
 LOOKS = (("-", "o"), ("--", "s"), ("-.", "D"), (":", "^"))  # line and marker
 
 
@@ -73,18 +72,28 @@ def plot_curves(
     return ax
 
 
-def plot_learning_curves(histories: Sequence[History]) -> Figure:
-    """Loss and accuracy side by side; see ``plot_history``."""
-    figure, (left, right) = plt.subplots(
-        1, 2, figsize=(PAGE_WIDTH, 2.7), layout="constrained"
+def plot_learning_curves(networks: Mapping[str, Sequence[History]]) -> Figure:
+    """Loss and accuracy side by side, a row for each title; see ``plot_history``."""
+    figure, axes = plt.subplots(
+        len(networks),
+        2,
+        figsize=(PAGE_WIDTH, 0.6 + 2.1 * len(networks)),
+        sharey="col",
+        squeeze=False,
+        layout="constrained",
     )
-    plot_history(histories, metric="loss", ax=left)
-    plot_history(histories, metric="accuracy", ax=right).legend().remove()
-    # Above both: within, it would cover a curve.
-    (legend := left.get_legend()).remove()
+    bands = set()
+    for row, (title, histories) in zip(axes, networks.items(), strict=True):
+        plot_history(histories, metric="loss", ax=row[0])
+        plot_history(histories, metric="accuracy", ax=row[1])
+        for ax in row:
+            ax.set_title(title)
+            (legend := ax.get_legend()).remove()
+        bands.add(legend.get_title().get_text().replace("\n", " "))
+    # Above all of them: within, it would cover a curve.
     figure.legend(
-        *left.get_legend_handles_labels(),
-        title=legend.get_title().get_text().replace("\n", " "),
+        *ax.get_legend_handles_labels(),
+        title=bands.pop() if len(bands) == 1 else "mean, band: lowest to highest",
         loc="outside upper center",
         ncols=3,
     )
@@ -93,7 +102,7 @@ def plot_learning_curves(histories: Sequence[History]) -> Figure:
 
 def _draw_curves(
     histories: Sequence[History],
-    curves: Iterable[tuple[str, str, Color, tuple[str, str]]],
+    curves: Iterable[tuple[str, str, tuple[float, ...], tuple[str, str]]],
     ax: Axes | None = None,
 ) -> Axes:
     """Of each label, column (if there is one), colour and look the mean and range."""

@@ -155,7 +155,8 @@ class Study:
     def show_curves(self, *, caption: str = "") -> None:
         """Loss and accuracy over the epochs; of several heads, those of each too."""
         alt = f"Loss and accuracy of {self.name} over the epochs"
-        self._figure(plot_learning_curves(self.histories), "curves", alt, caption)
+        picture = plot_learning_curves({"": self.histories})
+        self._figure(picture, "curves", alt, caption)
         if self.heads is not None:
             for measure, unit in (("accuracy", ""), ("loss", " (nats)")):
                 columns = {h: f"valid_{measure}_{h}" for h in self.heads.factors}

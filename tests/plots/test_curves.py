@@ -8,9 +8,9 @@ from helpers.plots import (
     PAGE_WIDTH,
     plot_comparison,
     plot_curves,
-    plot_history,
     plot_learning_curves,
 )
+from helpers.plots.curves import plot_history
 from helpers.training.history import History
 
 
@@ -66,12 +66,23 @@ def test_a_test_curve_is_drawn_where_there_is_one() -> None:
 
 
 def test_learning_curves_are_labelled_with_units() -> None:
-    figure = plot_learning_curves([make_history(0)])
+    figure = plot_learning_curves({"": [make_history(0)]})
     assert [ax.get_ylabel() for ax in figure.axes] == [
         "loss (nats)",
         "accuracy (%)",
     ]
     assert figure.get_figwidth() == PAGE_WIDTH
+
+
+def test_learning_curves_of_several_share_a_legend_that_is_true_of_all() -> None:
+    three, two = ([make_history(seed) for seed in range(n)] for n in (3, 2))
+    figure = plot_learning_curves({"narrow": three, "wide": three})
+    assert [ax.get_title() for ax in figure.axes[::2]] == ["narrow", "wide"]
+    assert not any(ax.get_legend() for ax in figure.axes)
+    (legend,) = figure.legends
+    assert legend.get_title().get_text().startswith("mean of 3 networks")
+    (legend,) = plot_learning_curves({"narrow": three, "wide": two}).legends
+    assert legend.get_title().get_text() == "mean, band: lowest to highest"
 
 
 def test_comparison_shows_mean_interval_and_every_seed() -> None:

@@ -13,7 +13,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pandas as pd
 import requests
@@ -29,6 +29,7 @@ from helpers.data.images import open_image
 from helpers.data.sets.facescrub import Face, check_counts, read_lists
 
 LOST = "lost.csv"
+COLUMNS = ["actor", "face_id", "cause", "detail", "url"]
 MAX_SIDE = 176  # of a face, in pixels; smaller ones stay as they are
 HEADERS = {"User-Agent": f"cnn-course-notebooks/{__version__} (a course's exercise)"}
 
@@ -50,16 +51,6 @@ class LostError(Exception):
         self.cause, self.detail, self.may_pass = cause, detail, may_pass
 
 
-class Loss(NamedTuple):
-    """A row of ``lost.csv``."""
-
-    actor: str
-    face_id: str
-    cause: str
-    detail: str
-    url: str
-
-
 def collect_faces(folder: Path) -> None:
     """Gathers the faces that are not there yet into ``<actor>/*.jpg``, and reports.
 
@@ -69,7 +60,7 @@ def collect_faces(folder: Path) -> None:
         DataError: a list is missing, or an actor has too few faces.
     """
     faces, malformed = read_lists(folder.parent)
-    losses = [Loss("", "", "malformed line", line, "") for line in malformed]
+    losses = [("", "", "malformed line", line, "") for line in malformed]
     missing = [face for face in faces if not (folder / face.file).is_file()]
     pool = ThreadPoolExecutor(WORKERS)
     try:
@@ -79,7 +70,7 @@ def collect_faces(folder: Path) -> None:
     finally:
         pool.shutdown(cancel_futures=True)
     with write_atomic(folder.with_name(LOST)) as temporary:
-        table = pd.DataFrame(losses, columns=list(Loss._fields))
+        table = pd.DataFrame(losses, columns=COLUMNS)
         table.to_csv(temporary, index=False)
     tqdm.write(report(sum((folder / f.file).is_file() for f in faces), table))
     check_counts(folder)
@@ -213,11 +204,11 @@ def cut_out(picture: Image.Image, bbox: str) -> Image.Image:
     return face
 
 
-def _fetch(folder: Path, face: Face) -> Loss | None:
+def _fetch(folder: Path, face: Face) -> tuple[str, ...] | None:
     try:
         image = cut_out(decode(download(face.url), face.sha256), face.bbox)
     except LostError as lost:
-        return Loss(face.actor, face.face_id, lost.cause, lost.detail, face.url)
+        return face.actor, face.face_id, lost.cause, lost.detail, face.url
     with write_atomic(folder / face.file) as temporary:
         image.save(temporary, "JPEG", quality=95)
     return None
