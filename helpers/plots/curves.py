@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import cycle
 from statistics import fmean
-from typing import Any, Literal
+from typing import Any
 
 import matplotlib.pyplot as plt
 import pandas as pd
@@ -26,27 +26,6 @@ from helpers.training.history import History
 LOOKS = (("-", "o"), ("--", "s"), ("-.", "D"), (":", "^"))  # line and marker
 
 
-def plot_history(
-    histories: Sequence[History],
-    *,
-    metric: Literal["loss", "accuracy"] = "loss",
-    ax: Axes | None = None,
-) -> Axes:
-    """Training, validation and, where it was recorded, test curve over the epochs: the
-    mean of several networks, and a band from the lowest to the highest.
-
-    The loss is in nats (but squared errors), accuracy in percent.
-    """
-    curves = [
-        (SPLIT_NAMES[split], f"{split}_{metric}", SPLIT_COLORS[split], look)
-        for split, look in SPLIT_LOOKS.items()
-    ]
-    ax = _draw_curves(histories, curves, ax)
-    loss = metric == "loss"
-    label_values(ax, "y", "loss (nats)" if loss else metric, share=not loss)
-    return ax
-
-
 def plot_curves(
     histories: Sequence[History],
     columns: Mapping[str, str],
@@ -58,14 +37,14 @@ def plot_curves(
     """Any columns of the histories over the epochs, a curve each.
 
     Args:
-        histories: one per network; see ``plot_history``.
+        histories: one per network.
         columns: by label, the column of the history (``valid_accuracy_angle``).
         quantity: what the values are, with their unit.
         share: whether they are shares (0–1), shown in percent.
         log: whether the axis is logarithmic.
     """
     curves = zip(columns, columns.values(), cycle(COLORS), cycle(LOOKS), strict=False)
-    ax = _draw_curves(histories, curves)
+    _draw_curves(histories, curves, ax := new_axes(4.5, 3.0))
     if log:
         ax.set_yscale("log")
     label_values(ax, "y", quantity, share=share)
@@ -73,24 +52,34 @@ def plot_curves(
 
 
 def plot_learning_curves(networks: Mapping[str, Sequence[History]]) -> Figure:
-    """Loss and accuracy side by side, a row for each title; see ``plot_history``."""
+    """Training, validation and, where recorded, test curve over the epochs: the mean of
+    several networks, and a band from lowest to highest.
+
+    The loss is in nats (but squared errors), accuracy in percent. ``networks`` are
+    histories by the title of their row.
+    """
     figure, axes = plt.subplots(
         len(networks),
         2,
-        figsize=(PAGE_WIDTH, 0.6 + 2.1 * len(networks)),
+        figsize=(PAGE_WIDTH, 0.7 + 1.9 * len(networks)),
         sharey="col",
         squeeze=False,
         layout="constrained",
     )
     bands = set()
     for row, (title, histories) in zip(axes, networks.items(), strict=True):
-        plot_history(histories, metric="loss", ax=row[0])
-        plot_history(histories, metric="accuracy", ax=row[1])
-        for ax in row:
+        for ax, metric in zip(row, ("loss", "accuracy"), strict=True):
+            curves = [
+                (SPLIT_NAMES[split], f"{split}_{metric}", SPLIT_COLORS[split], look)
+                for split, look in SPLIT_LOOKS.items()
+            ]
+            _draw_curves(histories, curves, ax)
             ax.set_title(title)
             (legend := ax.get_legend()).remove()
-        bands.add(legend.get_title().get_text().replace("\n", " "))
-    # Above all of them: within, it would cover a curve.
+            bands.add(legend.get_title().get_text().replace("\n", " "))
+        label_values(row[0], "y", "loss (nats)", share=False)
+        label_values(row[1], "y", "accuracy")
+    # Within, it would cover a curve.
     figure.legend(
         *ax.get_legend_handles_labels(),
         title=bands.pop() if len(bands) == 1 else "mean, band: lowest to highest",
@@ -103,10 +92,9 @@ def plot_learning_curves(networks: Mapping[str, Sequence[History]]) -> Figure:
 def _draw_curves(
     histories: Sequence[History],
     curves: Iterable[tuple[str, str, tuple[float, ...], tuple[str, str]]],
-    ax: Axes | None = None,
-) -> Axes:
+    ax: Axes,
+) -> None:
     """Of each label, column (if there is one), colour and look the mean and range."""
-    ax = ax or new_axes(4.5, 3.0)
     frames = [history.frame for history in histories]
     for label, column, color, (line, marker) in curves:
         if column not in frames[0]:
@@ -130,7 +118,6 @@ def _draw_curves(
     stopped = "up to " * (len({len(frame) for frame in frames}) > 1)
     band = f"mean of {stopped}{len(frames)} networks,\nband: lowest to highest"
     ax.legend(title=band if len(frames) > 1 else None, alignment="left")
-    return ax
 
 
 def plot_comparison(

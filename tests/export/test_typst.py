@@ -4,6 +4,7 @@ import re
 import shutil
 import subprocess
 import sys
+from io import BytesIO
 from pathlib import Path
 
 import nbformat
@@ -14,7 +15,7 @@ from pypdf import PdfReader
 
 from helpers.base.errors import ExportError
 from helpers.export.pages import export_notebook
-from helpers.export.typst import html_to_typst
+from helpers.export.typst import html_to_pdf, html_to_typst
 
 PIXEL = (
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9"
@@ -82,7 +83,21 @@ def test_pictures_keep_their_alternative_text_and_width(tmp_path: Path) -> None:
     )
     assert '#picture("image-1.png", alt: "a \\"b\\" \\\\ c", width: 72.0pt)' in source
     assert 'in text #picture("image-2.png", alt: "d", width: 50%)' in source
-    assert source.count("#align(center)[\n#picture") == 1
+    assert source.count("#align(center)[#picture") == 1
+
+
+def test_a_caption_is_on_the_page_of_its_picture() -> None:
+    source = f"data:image/png;base64,{PIXEL}"
+    html = "".join(
+        f"{'<p>words</p>' * lines}<div class='result'><p><img alt='a dot' "
+        f"src='{source}' width='400'></p></div>"
+        "<div class='result'><p><em>Below it.</em></p></div>"
+        for lines in range(40)
+    )
+    pages = PdfReader(BytesIO(html_to_pdf(html))).pages
+    pictures = [page.get_contents().get_data().count(b" Do") for page in pages]
+    assert sum(pictures) == 40
+    assert [page.extract_text().count("Below it.") for page in pages] == pictures
 
 
 def test_a_data_frame_becomes_a_table_with_numbers_to_the_right(tmp_path: Path) -> None:

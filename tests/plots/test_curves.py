@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import matplotlib.pyplot as plt
 import pytest
+from matplotlib.axes import Axes
 
 from helpers.base.record import summarize
 from helpers.plots import (
@@ -10,7 +11,6 @@ from helpers.plots import (
     plot_curves,
     plot_learning_curves,
 )
-from helpers.plots.curves import plot_history
 from helpers.training.history import History
 
 
@@ -29,40 +29,47 @@ def legend_texts(ax: plt.Axes) -> list[str]:
     ]
 
 
+def learning_curves(*histories: History) -> tuple[list[Axes], list[str]]:
+    """The axes of loss and accuracy, and the texts of the legend above them."""
+    figure = plot_learning_curves({"": histories})
+    (legend,) = figure.legends
+    texts = [text.get_text() for text in legend.get_texts()]
+    return figure.axes, [*texts, legend.get_title().get_text()]
+
+
 def test_history_of_one_run_has_two_lines_that_differ_in_more_than_colour() -> None:
-    train, valid = plot_history([make_history(0)]).lines
+    (loss, _), _ = learning_curves(make_history(0))
+    train, valid = loss.lines
     assert train.get_linestyle() != valid.get_linestyle()
     assert train.get_color() != valid.get_color()
     assert list(valid.get_xdata()) == list(range(1, 21))
 
 
 def test_history_of_seeds_is_mean_and_range_even_where_one_stopped_early() -> None:
-    ax = plot_history([make_history(0), make_history(2, epochs=10)])
-    assert list(ax.lines[0].get_ydata())[8:12] == [10, 11, 11, 12]
-    assert len(ax.collections) == 2
-    band = ax.collections[0].get_paths()[0].vertices
+    (loss, _), texts = learning_curves(make_history(0), make_history(2, epochs=10))
+    assert list(loss.lines[0].get_ydata())[8:12] == [10, 11, 11, 12]
+    assert len(loss.collections) == 2
+    band = loss.collections[0].get_paths()[0].vertices
     assert [band[band[:, 0] == 5, 1].min(), band[band[:, 0] == 5, 1].max()] == [5, 7]
-    assert legend_texts(ax) == [
-        "training",
-        "validation",
-        "mean of up to 2 networks,\nband: lowest to highest",
-    ]
-    alike = plot_history([make_history(0), make_history(2)])
-    assert legend_texts(alike)[-1].startswith("mean of 2 networks,")
+    said = "mean of up to 2 networks, band: lowest to highest"
+    assert texts == ["training", "validation", said]
+    _, texts = learning_curves(make_history(0), make_history(2))
+    assert texts[-1].startswith("mean of 2 networks,")
 
 
 def test_one_epoch_is_seen_as_a_point() -> None:
-    assert plot_history([make_history(0, epochs=1)]).lines[0].get_marker() == "o"
+    (loss, _), _ = learning_curves(make_history(0, epochs=1))
+    assert loss.lines[0].get_marker() == "o"
 
 
 def test_a_test_curve_is_drawn_where_there_is_one() -> None:
     history = make_history(0)
     for row in history.rows:
         row["test_accuracy"] = 0.5
-    ax = plot_history([history, history], metric="accuracy")
-    assert legend_texts(ax)[:3] == ["training", "validation", "test"]
-    assert len({(line.get_linestyle(), line.get_color()) for line in ax.lines}) == 3
-    assert len(plot_history([history], metric="loss").lines) == 2
+    (loss, accuracy), texts = learning_curves(history, history)
+    assert texts[:3] == ["training", "validation", "test"]
+    assert len({(li.get_linestyle(), li.get_color()) for li in accuracy.lines}) == 3
+    assert len(loss.lines) == 2
 
 
 def test_learning_curves_are_labelled_with_units() -> None:
@@ -112,12 +119,6 @@ def test_the_legend_is_whole_beside_long_names() -> None:
     assert legend is not None
     box, whole = legend.get_window_extent(), ax.figure.bbox
     assert whole.x0 <= box.x0 < box.x1 <= whole.x1
-
-
-def test_given_axes_are_drawn_on() -> None:
-    figure, ax = plt.subplots()
-    assert plot_history([make_history(0)], ax=ax) is ax
-    assert plt.get_fignums() == [figure.number]
 
 
 def test_any_columns_of_a_history_are_drawn_with_their_names() -> None:

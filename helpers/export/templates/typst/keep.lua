@@ -1,4 +1,4 @@
--- Keeps what pandoc's Typst writer drops: embedded pictures, alternative text, the look of tables.
+-- Keeps what pandoc's Typst writer drops: pictures, alternative text, the look of tables.
 
 local pictures = 0
 
@@ -30,15 +30,20 @@ function Str(str)
   if text:match("^%d+%.$") then return pandoc.RawInline("typst", (text:gsub("%.$", "\\."))) end
 end
 
-local function wrapped(before, blocks)
-  blocks:insert(1, pandoc.RawBlock("typst", before))
-  blocks:insert(pandoc.RawBlock("typst", "]"))
-  return blocks
-end
-
 function Para(paragraph)
   local only = #paragraph.content == 1 and paragraph.content[1]
-  if only and only.t == "RawInline" then return wrapped("#align(center)[", pandoc.Blocks({ paragraph })) end
+  if only and only.t == "RawInline" then return pandoc.RawBlock("typst", "#align(center)[" .. only.text .. "]") end
+end
+
+-- A caption stays on the page of its picture.
+function Blocks(blocks)
+  for i = 2, #blocks do
+    local before, text = blocks[i - 1], blocks[i].t == "Para" and blocks[i].content
+    if text and #text == 1 and text[1].t == "Emph" and (before.text or ""):match("^#align") then
+      before.text = "#block(width: 100%, sticky: true)[" .. before.text .. "]"
+    end
+  end
+  return blocks
 end
 
 local WIDE = 5 -- columns of a table that do not fit into half a page
@@ -47,7 +52,11 @@ local WIDE = 5 -- columns of a table that do not fit into half a page
 function Div(div)
   local wide = false
   div:walk({ Table = function(table) wide = wide or #table.colspecs > WIDE end })
-  if wide and div.classes:includes("result") then return wrapped("#wide[", div.content) end
+  if wide and div.classes:includes("result") then
+    div.content:insert(1, pandoc.RawBlock("typst", "#wide["))
+    div.content:insert(pandoc.RawBlock("typst", "]"))
+    return div.content
+  end
   return div.content:map(function(block) return block.t == "Plain" and pandoc.Para(block.content) or block end)
 end
 
