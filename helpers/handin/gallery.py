@@ -50,7 +50,7 @@ def write_gallery(*, quick: bool = False, kept: bool = False) -> Path:
             "command": command("run", name, quick=quick),
             "headline": _headline(notebook, record) if record else None,
         }
-        folder, layout = (root, RUN) if name in own else (REFERENCE, KEPT)
+        folder, layout = (root, RUN) if quick or name in own else (REFERENCE, KEPT)
         cards.append(card | _files(notebook, folder, layout, root))
     words = {word.__name__: word for word in WORDS}
     page = render("gallery.html.j2", cards=cards, courses=COURSES, quick=quick, **words)
@@ -69,8 +69,8 @@ def _files(
         for text, path in paths.items()
         if path.is_file()
     }
-    words = figure.replace("_", " ").capitalize()
-    url, alt = links.pop("figure", ""), f"{words}: {notebook.title or name}"
+    words = figure.replace("_", " ")
+    url, alt = links.pop("figure", ""), f"{notebook.title or name}: {words}"
     return {"links": links, "figure": {"url": url, "alt": alt}}
 
 

@@ -44,7 +44,8 @@ def plot_curves(
         log: whether the axis is logarithmic.
     """
     curves = zip(columns, columns.values(), cycle(COLORS), cycle(LOOKS), strict=False)
-    _draw_curves(histories, curves, ax := new_axes(4.5, 3.0))
+    band = _draw_curves(histories, curves, ax := new_axes(4.5, 3.0))
+    ax.legend(title=band.replace(", ", ",\n"), alignment="left")
     if log:
         ax.set_yscale("log")
     label_values(ax, "y", quantity, share=share)
@@ -73,10 +74,8 @@ def plot_learning_curves(networks: Mapping[str, Sequence[History]]) -> Figure:
                 (SPLIT_NAMES[split], f"{split}_{metric}", SPLIT_COLORS[split], look)
                 for split, look in SPLIT_LOOKS.items()
             ]
-            _draw_curves(histories, curves, ax)
+            bands.add(_draw_curves(histories, curves, ax))
             ax.set_title(title)
-            (legend := ax.get_legend()).remove()
-            bands.add(legend.get_title().get_text().replace("\n", " "))
         label_values(row[0], "y", "loss (nats)", share=False)
         label_values(row[1], "y", "accuracy")
     # Within, it would cover a curve.
@@ -93,8 +92,10 @@ def _draw_curves(
     histories: Sequence[History],
     curves: Iterable[tuple[str, str, tuple[float, ...], tuple[str, str]]],
     ax: Axes,
-) -> None:
-    """Of each label, column (if there is one), colour and look the mean and range."""
+) -> str:
+    """Of each label, column (if there is one), colour and look the mean and range; says
+    what these are of.
+    """
     frames = [history.frame for history in histories]
     for label, column, color, (line, marker) in curves:
         if column not in frames[0]:
@@ -116,8 +117,8 @@ def _draw_curves(
     ax.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
     ax.set_xlabel("epoch")
     stopped = "up to " * (len({len(frame) for frame in frames}) > 1)
-    band = f"mean of {stopped}{len(frames)} networks,\nband: lowest to highest"
-    ax.legend(title=band if len(frames) > 1 else None, alignment="left")
+    band = f"mean of {stopped}{len(frames)} networks, band: lowest to highest"
+    return band if len(frames) > 1 else ""
 
 
 def plot_comparison(

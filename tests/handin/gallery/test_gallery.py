@@ -10,7 +10,9 @@ from bs4 import BeautifulSoup, Tag
 
 from helpers.base.errors import ExportError
 from helpers.base.estimate import exact
+from helpers.base.files import write_whole
 from helpers.base.record import summarize
+from helpers.handin import gallery
 from helpers.handin.courses import COURSES
 from helpers.handin.gallery import write_gallery
 
@@ -97,7 +99,7 @@ def test_a_complete_run_shows_number_figure_findings_and_files(build: Build) -> 
     ]
     assert found.img.attrs == {
         "src": "caltech101/01_judged/figures/curves.png",
-        "alt": "Curves: All about caltech101/01_judged",
+        "alt": "All about caltech101/01_judged: curves",
         "loading": "lazy",
     }
     assert words(found.select_one(".facts")) == "real shapes · cpu · 25 min"
@@ -184,6 +186,16 @@ def test_a_quick_run_is_never_a_result(
     assert kind(found) == "reduced"
     assert "Reduced run: epochs 6" in words(found)
     assert found.a["href"] == "course/01_a/notebook.html"
+
+
+def test_a_quick_page_has_nothing_of_the_kept_runs(
+    build: Build, add_notebook: AddNotebook
+) -> None:
+    add_notebook("course/01_a")
+    for suffix in ("html", "png"):
+        write_whole(gallery.REFERENCE / f"course/01_a.{suffix}", b"")
+    assert len(card(build(), "course/01_a").select("img, a")) == 2
+    assert not card(build(quick=True), "course/01_a").select("img, a")
 
 
 def test_a_run_that_does_not_name_its_data_is_no_result(

@@ -214,6 +214,19 @@ def test_the_manifest_says_what_everything_is(
     )
 
 
+def test_the_readme_says_what_a_run_of_another_part_was(
+    all_runs: AllRuns, make_run: MakeRun, in_group: Callable[[str], None]
+) -> None:
+    all_runs("lines")
+    in_group("13")
+    make_run("lines/02_own_network", reduced=["epochs"], parameters={"epochs": 2})
+    submission = submit("lines", draft=True)
+    note = "lines/04_visualization: Based on reduced runs: lines/02_own_network"
+    assert note in submission.notes
+    outer = opened(submission.files[0].read_bytes())
+    assert f"\n- {note}\n" in opened(outer["3.zip"])["README.md"].decode()
+
+
 def test_all_that_is_missing_is_listed_and_nothing_is_written(
     all_runs: AllRuns, make_run: MakeRun, exports: Path
 ) -> None:

@@ -30,17 +30,15 @@ function Str(str)
   if text:match("^%d+%.$") then return pandoc.RawInline("typst", (text:gsub("%.$", "\\."))) end
 end
 
-function Para(paragraph)
-  local only = #paragraph.content == 1 and paragraph.content[1]
-  if only and only.t == "RawInline" then return pandoc.RawBlock("typst", "#align(center)[" .. only.text .. "]") end
-end
+local function only(block) return block and block.t == "Para" and #block.content == 1 and block.content[1] or {} end
 
--- A caption stays on the page of its picture.
+-- A picture by itself is centred; its caption stays on its page.
 function Blocks(blocks)
-  for i = 2, #blocks do
-    local before, text = blocks[i - 1], blocks[i].t == "Para" and blocks[i].content
-    if text and #text == 1 and text[1].t == "Emph" and (before.text or ""):match("^#align") then
-      before.text = "#block(width: 100%, sticky: true)[" .. before.text .. "]"
+  for i, block in ipairs(blocks) do
+    if only(block).t == "RawInline" then
+      local picture = "#align(center)[" .. only(block).text .. "]"
+      if only(blocks[i + 1]).t == "Emph" then picture = "#block(width: 100%, sticky: true)[" .. picture .. "]" end
+      blocks[i] = pandoc.RawBlock("typst", picture)
     end
   end
   return blocks
