@@ -41,10 +41,10 @@ class CrossValidated:
         folds: the judgements of ``held_out``, fold by fold.
     """
 
-    points: Sequence[Trained]
+    points: tuple[Trained, ...]
     held_out: Evaluation
-    train_accuracy: Sequence[float]
-    folds: Sequence[Evaluation]
+    train_accuracy: tuple[float, ...]
+    folds: tuple[Evaluation, ...]
 
 
 def cross_validate(
@@ -156,5 +156,5 @@ def _gather(folds: Sequence[Fold], points: Sequence[Trained]) -> CrossValidated:
         labels=torch.cat([one.labels for one in judged])[order],
         loss=sum(one.loss * len(one.labels) for one in judged) / len(order),
     )
-    learned = [point.evaluate(fold.splits.train).accuracy for fold, point in pairs]
-    return CrossValidated(points, held_out, learned, judged)
+    learned = (point.evaluate(fold.splits.train).accuracy for fold, point in pairs)
+    return CrossValidated(tuple(points), held_out, tuple(learned), tuple(judged))

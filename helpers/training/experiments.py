@@ -137,6 +137,9 @@ def run_experiments(
             epoch, and once more for a finished point with the length of its history.
             None prints lines.
 
+    Returns:
+        For each name one ``Trained`` per seed.
+
     Raises:
         ConfigError: there are no seeds.
     """
@@ -266,11 +269,13 @@ def _alone(folder: Path, label: str) -> Iterator[None]:
     lock = FileLock(f"{folder}.lock")
     with writing(folder.parent):
         try:
-            held = lock.acquire(timeout=0)
+            lock.acquire(timeout=0)
         except Timeout:
             print(f"{label}: another process trains it, waiting")
-            held = lock.acquire()
-    with held:
+            lock.acquire()
+    try:
         yield
+    finally:
+        lock.release()
     with suppress(OSError):  # it is finished: whoever waited takes it
         Path(lock.lock_file).unlink()

@@ -45,10 +45,8 @@ class OneLaunch:
     the optimizer's state. Numbers stay as they were captured, but for the learning
     rates: the optimizer is given tensors for them. ``generator`` is what is drawn from,
     besides PyTorch's own. The step must not wait for the GPU. What cannot be captured
-    goes on kernel by kernel, as does whatever comes after, and says why once.
+    goes on kernel by kernel, and says why once.
     """
-
-    fails = False  # for all: a capture that is broken off spoils generators and memory
 
     def __init__(
         self,
@@ -63,7 +61,7 @@ class OneLaunch:
         # PyTorch would warn that the first steps are not captured.
         vars(optimizer)["_warned_capturable_if_run_uncaptured"] = True
         self._kind: object = None
-        self._calls = 0
+        self._calls, self._fails = 0, False
         self._rates: list[Tensor] = []
 
     def __call__(self, *given: Tensor, **numbers: int) -> tuple[Tensor, ...]:
@@ -73,16 +71,15 @@ class OneLaunch:
             self._kind, self._calls = kind, 0
         self._calls += 1
         step = partial(self._step, **numbers)
-        if not OneLaunch.fails:
+        if not self._fails:
             try:
                 with self._rates_on_device():
                     return self._launch(step, given)
             except RuntimeError as error:
                 if self._calls != EAGER + 1:
                     raise
-                OneLaunch.fails = True
-                cause = error.__context__ or error  # that of the capture says less
-                say_once("Training steps are launched kernel by kernel", str(cause))
+                self._fails = True
+                say_once("Training steps are launched kernel by kernel", str(error))
         return step(*given)
 
     def _launch(self, step: Step, given: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
@@ -108,11 +105,7 @@ class OneLaunch:
         before = [(one, one.clone_state()) for one in generators]
         self._given = [one.clone() for one in given]
         try:
-            # PyTorch 2.11 would stay on the stream of a capture that fails.
-            with (
-                torch.cuda.stream(self._stream),
-                torch.cuda.graph(self._graph, stream=self._stream),
-            ):
+            with torch.cuda.graph(self._graph, stream=self._stream):
                 self._made = step(*self._given)
         except RuntimeError:  # broken off, it leaves the random numbers unusable
             for generator, state in before:

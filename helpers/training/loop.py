@@ -169,17 +169,14 @@ class TrainingRun:
         config = self.config
         # Each epoch seeds the random numbers anew: resuming needs no memory of them.
         devices = [self.device] if self.device.type == "cuda" else []
-        try:
-            with torch.random.fork_rng(devices):
-                while not self.finished:
-                    seed = config.seed * 1_000_003 + OTHER_STREAM + self.epoch
-                    torch.manual_seed(seed)
-                    yield from self.one_epoch()
-                    (report or _print)(label, self.history, config.epochs)
-        finally:
-            # They hold the run and its graphs, whose end would break off a capture.
-            del self.take, self.update
+        with torch.random.fork_rng(devices):
+            while not self.finished:
+                torch.manual_seed(config.seed * 1_000_003 + OTHER_STREAM + self.epoch)
+                yield from self.one_epoch()
+                (report or _print)(label, self.history, config.epochs)
         self._leave_weights()
+        # They hold the run and its graphs.
+        del self.take, self.update
         return self.history
 
     def one_epoch(self) -> Steps[None]:
@@ -233,9 +230,8 @@ class TrainingRun:
         """
         if self.mix is None:
             return self.update(chosen, size=side)
-        images, targets = self.mix(*self.take(chosen, size=side))  # by the host
-        images = images.contiguous(memory_format=torch.channels_last)  # mixup's are not
-        return self.update(images, targets)
+        mixed = self.mix(*self.take(chosen, size=side))  # by numbers of the host
+        return self.update(*mixed)
 
     def _whole(self, chosen: Tensor, *, size: int) -> tuple[Tensor, ...]:
         return self._update(*self._take(chosen, size=size))
@@ -297,7 +293,6 @@ class TrainingRun:
     def _leave_weights(self) -> None:
         best = self.history.best_weights if self.config.patience else None
         self.model.load_state_dict(best or self.judged.state_dict())
-        self.model.zero_grad()  # gradients lie in the graph's memory
         if not self.config.keep_best:
             self.history.best_weights = None
         self.model.eval()
