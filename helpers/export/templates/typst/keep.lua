@@ -37,7 +37,7 @@ function Blocks(blocks)
   for i, block in ipairs(blocks) do
     if only(block).t == "RawInline" then
       local picture = "#align(center)[" .. only(block).text .. "]"
-      if only(blocks[i + 1]).t == "Emph" then picture = "#block(width: 100%, sticky: true)[" .. picture .. "]" end
+      if only(blocks[i + 1]).t == "Emph" then picture = "#block(width: 100%, sticky: not compact)[" .. picture .. "]" end
       blocks[i] = pandoc.RawBlock("typst", picture)
     end
   end
