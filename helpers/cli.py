@@ -49,7 +49,7 @@ def _each(items: Iterable[Any], act: Callable[[Any], object]) -> NoReturn:
             done = act(item)
         except (HelpersError, OSError) as error:
             known = str(error).startswith(str(item))
-            _echo_error(*[] if known else [item], error)
+            _echo_error(*([error] if known else [item, error]))
             failed = True
         else:
             click.echo(done)

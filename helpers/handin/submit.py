@@ -96,9 +96,9 @@ def _assemble(
     files = {}
     for item in gathered:
         part, runs = item.part, item.records
-        table = f"{results_markdown(runs, 'code/notebooks')}\n" if runs else ""
-        said = "\n- ".join([table, *item.notes])
-        item.files["README.md"] = readme(part=part, results=said).encode()
+        table = results_markdown(runs, "code/notebooks") if runs else ""
+        text = readme(part=part, results=table, notes=item.notes)
+        item.files["README.md"] = text.encode()
         records = {name: record.content() for name, record in runs.items()}
         own = {"title": part.title, "runs": records, "notes": item.notes}
         name = part.name if course.bundled else f"{part.name}{suffix}"

@@ -93,9 +93,7 @@ def _draw_curves(
     curves: Iterable[tuple[str, str, tuple[float, ...], tuple[str, str]]],
     ax: Axes,
 ) -> str:
-    """Of each label, column (if there is one), colour and look the mean and range; says
-    what these are of.
-    """
+    """Draws mean and range of each curve whose column is there; says of how many."""
     frames = [history.frame for history in histories]
     for label, column, color, (line, marker) in curves:
         if column not in frames[0]:

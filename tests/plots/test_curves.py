@@ -1,8 +1,8 @@
 from __future__ import annotations
 
-import matplotlib.pyplot as plt
 import pytest
 from matplotlib.axes import Axes
+from matplotlib.legend import Legend
 
 from helpers.base.record import summarize
 from helpers.plots import (
@@ -21,8 +21,7 @@ def make_history(offset: float, epochs: int = 20) -> History:
     )
 
 
-def legend_texts(ax: plt.Axes) -> list[str]:
-    legend = ax.get_legend()
+def legend_texts(legend: Legend | None) -> list[str]:
     assert legend is not None
     return [text.get_text() for text in legend.get_texts()] + [
         legend.get_title().get_text()
@@ -33,8 +32,7 @@ def learning_curves(*histories: History) -> tuple[list[Axes], list[str]]:
     """The axes of loss and accuracy, and the texts of the legend above them."""
     figure = plot_learning_curves({"": histories})
     (legend,) = figure.legends
-    texts = [text.get_text() for text in legend.get_texts()]
-    return figure.axes, [*texts, legend.get_title().get_text()]
+    return figure.axes, legend_texts(legend)
 
 
 def test_history_of_one_run_has_two_lines_that_differ_in_more_than_colour() -> None:
@@ -97,7 +95,7 @@ def test_comparison_shows_mean_interval_and_every_seed() -> None:
     halves = {name: summarize(values)["ci95"] for name, values in results.items()}
     ax = plot_comparison(results, halves=halves, reference=("full marks", 0.71))
     assert [tick.get_text() for tick in ax.get_yticklabels()] == ["plain", "better"]
-    assert legend_texts(ax)[:3] == [
+    assert legend_texts(ax.get_legend())[:3] == [
         "mean and 95 % t-interval",
         "one seed",
         "full marks",
@@ -106,7 +104,7 @@ def test_comparison_shows_mean_interval_and_every_seed() -> None:
     assert interval[1] - interval[0] == pytest.approx(2 * halves["plain"])
     assert ax.get_ylim()[0] > ax.get_ylim()[1], "the first variant is on top"
     again = plot_comparison(results, halves=halves, unit="repeat")
-    assert legend_texts(again)[1] == "one repeat"
+    assert legend_texts(again.get_legend())[1] == "one repeat"
 
 
 def test_the_legend_is_whole_beside_long_names() -> None:
