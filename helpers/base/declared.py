@@ -46,7 +46,7 @@ class DeclaredNotebook:
         needs: the names of the notebooks whose models it loads.
         figure: the name of the one that stands for it in the gallery; may be empty.
         headline: model and metric of the result that does; empty where its first
-            requirement says more.
+            finding says more.
         fault: why nothing else is known of it; empty if the file can be read.
     """
 

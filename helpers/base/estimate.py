@@ -14,6 +14,7 @@ from helpers.base.errors import ConfigError
 Unit = Literal["percent", "points", "nats", "seconds", "count", "number"]
 FEWEST = 3  # values that an interval must come from to count as evidence
 DIGITS = 3  # after the point, at most
+SPLIT_NAMES = {"train": "training", "valid": "validation", "test": "test"}
 _SIGNS = {"percent": " %", "points": " points", "nats": " nats", "seconds": " s"}
 
 
@@ -23,7 +24,8 @@ class Estimate:
 
     Attributes:
         mean: shares and their differences as fractions (0–1).
-        ci95: half the width of the interval; None where one value says nothing about
+        ci95: half the width of the interval (a wider one where the best of several is
+            judged); None where one value says nothing about
             others, 0 for what was counted or computed.
         count: how many values there were.
         unit: ``percent`` (a share), ``points`` (a difference of shares), ``nats``,
@@ -54,7 +56,7 @@ class Estimate:
         half = half if half >= 0.5 * 0.1**DIGITS else 0.0  # rounding makes tiny ones
         digits = self._digits(abs(mean), half)
         sign = "+" if self.unit == "points" else ""
-        text = f"{mean:{sign},.{digits}f}"
+        text = f"{mean:{sign}z,.{digits}f}"  # z: no -0.0
         if half:
             text += f" ± {half:,.{digits}f}"
         return text.replace("-", "−") + _SIGNS.get(self.unit, "")
@@ -143,6 +145,12 @@ def unit_of(metric: str) -> Unit:
         return "seconds"
     shares = ("accuracy", "_f1", "share", "agreement")
     return "percent" if any(word in metric for word in shares) else "number"
+
+
+def words_of(metric: str) -> str:
+    """A metric as a reader calls it: ``validation accuracy``."""
+    split, _, measure = metric.partition("_")
+    return f"{SPLIT_NAMES.get(split, split)} {measure.replace('_', ' ')}"
 
 
 def judge(

@@ -98,8 +98,11 @@ def place(folder: Path, root: Path, name: str) -> Path:
     return target
 
 
-def find_run(name: str, *, source: str | None = None) -> Path:
-    """The folder of the best complete run of a notebook; its usual place without any.
+def find_run(
+    name: str, *, source: str | None = None, file: str = "metrics.json"
+) -> Path:
+    """The folder of the best complete run of a notebook that has left this file; its
+    usual place without any.
 
     A headless run takes only a full or lesser one; elsewhere a trial or quick run will
     do where there is none. Runs on the data ``source``, ``real`` or ``synthetic``, go
@@ -110,7 +113,8 @@ def find_run(name: str, *, source: str | None = None) -> Path:
     found = {}
     for kind in kinds:
         with suppress(*[ExportError] if kind else []):  # a damaged one is passed over
-            if run := _complete(path := root / kind / name):
+            run = _complete(path := root / kind / name)
+            if run and (path / file).is_file():
                 found[path] = run.data.get("source")
     fit = [path for path, of in found.items() if of == (source or "real")]
     return [*fit, *found, root / name][0]
@@ -133,7 +137,7 @@ def executed_notebooks(names: Sequence[str], *, quick: bool = False) -> list[Pat
     """
     root = exports_root(quick=quick)
     if not names:
-        return sorted(root.glob("*/*/notebook.ipynb"))
+        return sorted(root.glob("[!.]*/[!.]*/notebook.ipynb"))
     found, own = [], {notebook.path for notebook in find_notebooks()}
     for name in names:
         meant, file = name, Path(name)
@@ -148,7 +152,8 @@ def executed_notebooks(names: Sequence[str], *, quick: bool = False) -> list[Pat
                 path = _saved_in_jupyterlab(notebook.name, notebook.path)
             if not path.is_file():
                 again = command("run", notebook.name, quick=quick)
-                raise NotebookError(f"{notebook.name} has not been run: {again}")
+                why = f"{notebook.name} has not been run, or not been saved since"
+                raise NotebookError(f"{why}: {again}")
             found.append(path)
     return [*dict.fromkeys(found)]
 

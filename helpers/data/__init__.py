@@ -4,5 +4,3 @@ from helpers.data.augment import Augment
 from helpers.data.batches import Batches, augmented_views
 from helpers.data.catalogue import load_data
 from helpers.data.splits import Split
-
-__all__ = ["Augment", "Batches", "Split", "augmented_views", "load_data"]

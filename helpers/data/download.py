@@ -38,7 +38,7 @@ def fetch(name: str) -> Path:
         for file in files:
             data_set.convert(file, folder)
     for file in files:
-        file.unlink()
+        file.unlink(missing_ok=True)  # another process may be at it
     return data_set.path
 
 

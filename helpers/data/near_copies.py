@@ -6,7 +6,7 @@ from scipy.sparse.csgraph import connected_components
 from torch import Tensor
 
 SIDE = 28  # pixels that pictures are compared at
-LEAST = 0.95  # correlation from which on they are near copies
+LEAST = 0.95  # correlation above which they are near copies
 
 
 def has_near_copy(images: Tensor, others: Tensor) -> Tensor:

@@ -32,8 +32,8 @@ def staged(folder: Path) -> Iterator[Path]:
             try:
                 made.rename(folder)
             except OSError:
-                if not folder.exists():  # else another process came first
-                    raise
+                if all(is_clutter(one.name) for one in folder.glob("*")):
+                    raise  # else another process came first
 
 
 def is_clutter(name: str) -> bool:

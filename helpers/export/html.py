@@ -74,7 +74,7 @@ def notebook_to_html(notebook: NotebookNode, path: Path) -> str:
     for element in page.select('[style*="display:none"]'):
         element.decompose()
     if page.title and page.h1:
-        page.title.string = page.h1.get_text(strip=True)
+        page.title.string = page.h1.get_text().strip()
     _list_contents(page)
     _lead_to_pages(page, path)
     _embed_images(page, source_folders(notebook, folder))
@@ -140,7 +140,7 @@ def _list_contents(page: BeautifulSoup) -> None:
     for heading in page.select("main :is(h2, h3)[id]"):
         link = page.new_tag("a", href=f"#{heading['id']}")
         link["class"] = heading.name
-        link.string = heading.get_text(" ", strip=True)
+        link.string = heading.get_text().strip()
         contents.append(link)
     if page.main and contents.contents:
         page.main.insert_before(contents)

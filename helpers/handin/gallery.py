@@ -6,8 +6,9 @@ from typing import Any
 from urllib.parse import quote
 
 from helpers.base.declared import DeclaredNotebook, find_notebooks
+from helpers.base.estimate import words_of
 from helpers.base.files import write_whole
-from helpers.base.record import RunRecord, finding_rows, reached
+from helpers.base.record import RunRecord, finding_rows
 from helpers.base.runs import REFERENCE, command, exports_root, load_records
 from helpers.handin.caveats import caveats_of
 from helpers.handin.courses import COURSES, subject_of
@@ -77,8 +78,8 @@ def _files(
 def _headline(notebook: DeclaredNotebook, record: RunRecord) -> tuple[str, str] | None:
     model, metric = notebook.headline or ("", "")
     if metric in record.results.get(model, {}):
-        label = f"{metric.replace('_', ' ')} of {model}"
+        label = f"{words_of(metric)} of {model}"
         return str(record.estimate(model, metric)), label
-    if record.findings:
-        return reached(record.findings[0]), record.findings[0]["text"]
+    for _, text, number, verdict in finding_rows(record):
+        return number, f"{verdict}: {text}"
     return None

@@ -52,16 +52,18 @@ def gather(part: Part, exports: Path, team: Team) -> Gathered:
     own = {name: records[name] for name in part.notebooks if name in records}
     found = Gathered(part, own, code_files(part.needed))
     found.missing += _older(found, exports, records)
-    caveats = caveats_of(records)
+    caveats, notebooks = caveats_of(records), find_notebooks()
+    stand_ins = {n for n, said in caveats.items() if "stand-in" in dict(said)}
     for name in part.notebooks:
         again = command("run", name)
         if name not in own:
             found.missing.append(f"{name} has not been run: {again}")
             continue
+        drawn = [n for n in with_needs([name], notebooks) if n in stand_ins]
         for kind, text in caveats[name]:
             if kind == "stand-in":
-                real = f"With the real thing (data/README.md): {again}"
-                found.missing.append(f"{name}: {text} {real}")
+                real = f"With the real thing (data/README.md): {command('run', *drawn)}"
+                found.missing.append(f"{name}: {text.rstrip('.')}. {real}")
             else:
                 found.notes.append(f"{name}: {text}")
         if other := own[name].replaced:

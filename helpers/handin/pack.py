@@ -5,9 +5,9 @@ from pathlib import Path
 
 from helpers.base.declared import find_notebooks
 from helpers.base.errors import ExportError
-from helpers.base.files import write_atomic, writing
+from helpers.base.files import exports_dir, write_atomic, writing
 from helpers.base.record import RunRecord
-from helpers.base.runs import command, exports_root, load_records, place
+from helpers.base.runs import command, load_records, place
 from helpers.data.staging import unpacked
 
 _PARTS = ".json .ipynb .html .pdf .png .csv .txt .log .pt .tex .sty .bib"
@@ -18,7 +18,7 @@ def pack_results(path: Path, *, models: bool = False) -> list[str]:
     """Writes all finished full runs to a compressed tar archive, which keeps their
     times, with networks if ``models``; returns the names of the notebooks.
     """
-    root = exports_root(quick=False)
+    root = exports_dir()
     if not (names := list(load_records(root))):
         raise ExportError(f"There is no finished run to pack: {command('run')}")
     parts = PARTS if models else PARTS - {".pt"}
@@ -40,7 +40,7 @@ def unpack_results(path: Path) -> list[Path]:
         HelpersError: it is damaged or too large, or holds anything but complete runs of
             notebooks that are known here; or the disk is full.
     """
-    root = exports_root(quick=False)
+    root = exports_dir()
     with writing(root):
         root.mkdir(parents=True, exist_ok=True)
         with unpacked(path, beside=root / path.name) as folder:

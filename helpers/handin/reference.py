@@ -47,7 +47,7 @@ def save_reference(name: str) -> Path:
     record = RunRecord.load(run / "metrics.json")
     if fault := next(_faults(record), None):
         again = command("run", name)
-        raise ExportError(f"It is no reference: {fault}. On the real data: {again}")
+        raise ExportError(f"It is no reference: {fault}. Run it anew: {again}")
     source = run / "notebook.ipynb"
     pages: dict[str, bytes] = {}
     if "facescrub" not in record.data.get("name", ""):

@@ -23,10 +23,10 @@ PAGE = """\
 # Results
 
 What each notebook is asked for, by section, and what it claims: mean over seeds or
-repeats of cross-validation ± 95 % confidence interval. *Reduced* runs had fewer epochs,
-seeds, images or pixels than the notebook's own experiment. Time is of the run or, if
-longer, of trainings that it found done. Written by
-`python -m helpers results --write` from [exports/reference](exports/reference).
+repeats of cross-validation ± 95 % confidence interval, wider where the best of several
+was chosen. *Reduced* runs had fewer epochs, seeds, images or pixels than the notebook's
+own experiment. Time is of the run or, if longer, of trainings that it found done. By
+`python -m helpers results --write`, from [exports/reference](exports/reference).
 """
 
 

@@ -90,7 +90,7 @@ def saliency(model: nn.Module, images: Tensor, *, target: Target = None) -> Tens
 def guided_backprop(
     model: nn.Module, images: Tensor, *, target: Target = None
 ) -> Tensor:
-    """The gradient of a class's score that every ReLU lets back only where positive
+    """The gradient of a class's score that every ``nn.ReLU`` lets back if positive
     (Springenberg et al.: Striving for Simplicity, 2015).
 
     Returns:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torchvision.transforms.v2.functional import gaussian_blur
+from torchvision.transforms.v2.functional import gaussian_blur, normalize
 
 from helpers.base.errors import ModelError
 from helpers.insight.activations import capture, device_of
@@ -80,18 +80,16 @@ def filter_pictures(
         ModelError: there is no such layer or filter, or neither maps nor units.
     """
     device, generator = device_of(model), torch.Generator().manual_seed(0)
-    centre, spread = (
-        torch.tensor(values, device=device).view(1, -1, 1, 1) for values in (mean, std)
-    )
     shape = (len(mean), image_size, image_size)
     with capture(model, [layer], before_relu=True) as outputs:
         with torch.no_grad():
-            model((torch.full((1, *shape), 0.5, device=device) - centre) / spread)
+            gray = torch.full((1, *shape), 0.5, device=device)
+            model(normalize(gray, mean, std))
         chosen = _choose(layer, outputs[layer], filters)
 
         def respond(images: Tensor) -> Tensor:
             """What each filter (or unit) makes of its own image: (F, h, w), or (F,)."""
-            model((images - centre) / spread)
+            model(normalize(images, mean, std))
             return outputs[layer][torch.arange(len(chosen)), chosen]
 
         noise = START_NOISE * torch.randn(len(chosen), *shape, generator=generator)

@@ -17,22 +17,3 @@ from helpers.models.saved import SavedModel, load_model, save_model
 from helpers.models.simple_cnn import SimpleCNN
 from helpers.models.stroke_net import StrokeNet
 from helpers.models.transfer_net import FeatureClassifier, TransferNet
-
-__all__ = [
-    "MLP",
-    "ConvNet",
-    "FeatureClassifier",
-    "ImprovedCNN",
-    "LeNet5",
-    "MultiHeadCNN",
-    "OneConvCNN",
-    "ResNet18",
-    "SavedModel",
-    "SimpleCNN",
-    "StrokeNet",
-    "TransferNet",
-    "create_model",
-    "load_model",
-    "model_names",
-    "save_model",
-]

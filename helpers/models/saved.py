@@ -149,9 +149,10 @@ def find_model(
         NotebookError: no notebook has this name, or several have.
         ModelError: the notebook has not saved it.
     """
-    source = Path(str(source).removeprefix("notebooks/").removesuffix(".ipynb"))
+    source = Path(source)
     if source.suffix in (".pt", ".pth"):
         return source
+    source = Path(str(source).removeprefix("notebooks/").removesuffix(".ipynb"))
     *named, stem = source.parts if len(source.parts) > 2 else (*source.parts, "model")
     names = [notebook.name for notebook in resolve("/".join(named))]
     if len(names) > 1:
@@ -162,7 +163,7 @@ def find_model(
     if quick:
         folder = exports_root(quick=True) / name
     else:
-        folder = find_run(name, source=trained_on)
+        folder = find_run(name, source=trained_on, file=f"{stem}.pt")
     path = folder / f"{stem}.pt"
     if not path.is_file():
         others = ", ".join(sorted(other.stem for other in folder.glob("*.pt")))

@@ -7,5 +7,3 @@ go to the terminal.
 
 from helpers.notebook.display import show_source
 from helpers.notebook.run import Run, start_run
-
-__all__ = ["Run", "show_source", "start_run"]

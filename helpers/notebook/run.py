@@ -7,6 +7,7 @@ import platform
 import random
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -19,7 +20,7 @@ from numpy.typing import ArrayLike
 
 from helpers.base.declared import read_checked_in, read_notebook
 from helpers.base.environment import commit, cpu_name
-from helpers.base.errors import ConfigError, DivergedError, NotebookError
+from helpers.base.errors import ConfigError, DivergedError, ExportError, NotebookError
 from helpers.base.estimate import Estimate, estimate, exact, judge
 from helpers.base.files import exports_dir, notebooks_dir
 from helpers.base.markdown import markdown_table
@@ -164,12 +165,13 @@ class Run(Page):
         """
         path = find_model(source, trained_on=trained_on)
         saved = load_model(path, trained_on=trained_on)
-        record = RunRecord.load(path.with_name("metrics.json"))
-        of = f"The network of `{record.notebook}` is that of a"
-        if record.reduced:
-            self.warn(f"{of} reduced run: {record.reduction}.")
-        elif (kind := kind_of(path.parent)) != "full":
-            self.warn(f"{of} {kind} run.")
+        with suppress(ExportError):  # a file of one's own has no record
+            record = RunRecord.load(path.with_name("metrics.json"))
+            of = f"The network of `{record.notebook}` is that of a"
+            if record.reduced:
+                self.warn(f"{of} reduced run: {record.reduction}.")
+            elif (kind := kind_of(path.parent)) != "full":
+                self.warn(f"{of} {kind} run.")
         return saved
 
     def use_backbone(self, name: str, weights: str, *, course: str = "") -> None:
@@ -255,6 +257,7 @@ class Run(Page):
                     raise
                 self.say(f"{error.row} is out. {error}")
         if show:
+            tried.baseline = tried.best  # where the line is
             tried.show_figure()
         return {row: rates[tried.best_of(rates)] for row, rates in grid.items()}
 

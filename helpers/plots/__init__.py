@@ -25,23 +25,3 @@ from helpers.plots.grids import (
     plot_image_grid,
 )
 from helpers.plots.style import PAGE_WIDTH, use_style
-
-__all__ = [
-    "PAGE_WIDTH",
-    "most_confused",
-    "plot_activation_layers",
-    "plot_class_accuracy",
-    "plot_class_counts",
-    "plot_comparison",
-    "plot_confusion_matrix",
-    "plot_curves",
-    "plot_embedding",
-    "plot_filters",
-    "plot_footprint",
-    "plot_heatmaps",
-    "plot_image_grid",
-    "plot_learning_curves",
-    "plot_receptive_field",
-    "plot_sweep",
-    "use_style",
-]

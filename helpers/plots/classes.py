@@ -12,19 +12,19 @@ from matplotlib.colors import PowerNorm
 from sklearn.metrics import confusion_matrix
 from torch import Tensor
 
+from helpers.base.estimate import SPLIT_NAMES
 from helpers.data.splits import Splits
 from helpers.plots.style import (
     COLORS,
     PAGE_WIDTH,
     SMALL,
     SPLIT_COLORS,
-    SPLIT_NAMES,
     label_values,
     new_axes,
     plain,
 )
 
-MARKERS = "osD^vP*X<>ph"
+MARKERS = "osD^vP*X<>pd"
 NAMED_CLASSES = 25  # a matrix names this many classes at its axes; more would overlap
 
 
@@ -104,7 +104,7 @@ def plot_confusion_matrix(
         ax=new_axes(5.4, 4.6),
         cmap="Blues",
         norm=PowerNorm(0.5, 0, 100),
-        annot=np.where(share > 0, np.char.mod("%.0f", share), "") if few else None,
+        annot=np.where(share >= 0.5, np.char.mod("%.0f", share), "") if few else None,
         fmt="",
         annot_kws={"fontsize": SMALL},
         xticklabels=names,

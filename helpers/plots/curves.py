@@ -1,5 +1,6 @@
 """Learning curves, variants compared over their seeds, and accuracy by a setting."""
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import cycle
 from statistics import fmean
@@ -11,13 +12,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from helpers.base.estimate import estimate
+from helpers.base.estimate import SPLIT_NAMES, estimate
 from helpers.plots.style import (
     COLORS,
     PAGE_WIDTH,
     SPLIT_COLORS,
     SPLIT_LOOKS,
-    SPLIT_NAMES,
     label_values,
     new_axes,
 )
@@ -45,7 +45,9 @@ def plot_curves(
     """
     curves = zip(columns, columns.values(), cycle(COLORS), cycle(LOOKS), strict=False)
     band = _draw_curves(histories, curves, ax := new_axes(4.5, 3.0))
-    ax.legend(title=band.replace(", ", ",\n"), alignment="left")
+    # Within, it would cover a curve.
+    title = band.replace(", ", ",\n")
+    ax.legend(title=title, alignment="left", loc="upper left", bbox_to_anchor=(1, 1))
     if log:
         ax.set_yscale("log")
     label_values(ax, "y", quantity, share=share)
@@ -73,12 +75,12 @@ def plot_learning_curves(networks: Mapping[str, Sequence[History]]) -> Figure:
             curves = [
                 (SPLIT_NAMES[split], f"{split}_{metric}", SPLIT_COLORS[split], look)
                 for split, look in SPLIT_LOOKS.items()
+                if f"{split}_{metric}" in histories[0].frame
             ]
             bands.add(_draw_curves(histories, curves, ax))
             ax.set_title(title)
         label_values(row[0], "y", "loss (nats)", share=False)
         label_values(row[1], "y", "accuracy")
-    # Within, it would cover a curve.
     figure.legend(
         *ax.get_legend_handles_labels(),
         title=bands.pop() if len(bands) == 1 else "mean, band: lowest to highest",
@@ -96,8 +98,6 @@ def _draw_curves(
     """Draws mean and range of each curve whose column is there; says of how many."""
     frames = [history.frame for history in histories]
     for label, column, color, (line, marker) in curves:
-        if column not in frames[0]:
-            continue
         values = pd.concat([frame[column] for frame in frames], axis=1)
         ax.plot(
             values.mean(axis=1),
@@ -129,7 +129,7 @@ def plot_comparison(
     unit: str = "seed",
     ax: Axes | None = None,
 ) -> Axes:
-    """One row per variant: the mean with its 95 % t-interval, each seed as a dot.
+    """One row per variant: the mean with its 95 % t-interval, each value as a dot.
 
     Args:
         results: values by the variant's name, one per seed; the first is drawn on top.
@@ -137,7 +137,7 @@ def plot_comparison(
         quantity: as of ``plot_curves``.
         share: likewise.
         reference: name and value of what to compare with, drawn as a vertical line.
-        unit: what there is one value for: a ``seed``, or a ``repeat``.
+        unit: what there is one value for: a ``seed``, ``repeat`` or ``fold``.
         ax: where to draw; None makes a figure.
     """
     ax = ax or new_axes(PAGE_WIDTH, 1.0 + 0.3 * len(results))
@@ -188,8 +188,8 @@ def plot_sweep(
         ax.errorbar(
             list(response),
             [one.mean for one in found],
-            yerr=[one.ci95 or 0.0 for one in found],
-            fmt="".join(reversed(SPLIT_LOOKS[split])),
+            yerr=[one.ci95 or math.nan for one in found],  # unknown
+            fmt="".join(SPLIT_LOOKS[split]),
             ms=3.5,
             capsize=2,
             color=SPLIT_COLORS[split],

@@ -79,7 +79,7 @@ def plot_filters(
     Images, their titles (both by heading, such as the layer's name) and columns are as
     of ``plot_image_grid``.
     """
-    letters = round(17 * PAGE_WIDTH / columns)
+    letters = round(15 * PAGE_WIDTH / columns)
     names = {
         heading: [_wrapped(text, letters) for text in texts]
         for heading, texts in (titles or {}).items()

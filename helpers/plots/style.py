@@ -15,7 +15,6 @@ COLORS: list[tuple[float, float, float]] = list(sns.color_palette("colorblind"))
 SPLIT_COLORS = {"train": COLORS[1], "valid": COLORS[0], "test": COLORS[2]}
 # Line and marker.
 SPLIT_LOOKS = {"train": ("--", "o"), "valid": ("-", "s"), "test": (":", "D")}
-SPLIT_NAMES = {"train": "training", "valid": "validation", "test": "test"}
 
 
 def use_style() -> None:

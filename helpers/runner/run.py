@@ -46,6 +46,7 @@ def run_notebooks(
         options: as of ``make_plan``, which also says what is raised.
     """
     plan = make_plan(names, **options)
+    jobs = 1 if minutes else jobs
     end = time.monotonic() + 60 * minutes if minutes else math.inf
     made = _complete({j.name: j.exports / j.name / "metrics.json" for j in plan})
     kept = _complete(
@@ -96,7 +97,8 @@ def report(outcomes: Sequence[Outcome]) -> str:
         lines += [f"  {_shown(file)}" for file in outcome.files]
         if not outcome.ok:
             lines.append(f"  why:    {outcome.reason}")
-            if (output := outcome.folder / "notebook.ipynb").is_file():
+            output = outcome.folder / "notebook.ipynb"
+            if outcome.status != "skipped" and output.is_file():
                 lines.append(f"  output: {_shown(output)}")
             lines.append(f"  hint:   {outcome.hint}")
     if failed := sum(not outcome.ok for outcome in outcomes):

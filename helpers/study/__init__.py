@@ -2,5 +2,3 @@
 
 from helpers.study.comparison import Comparison
 from helpers.study.study import CrossStudy, Study
-
-__all__ = ["Comparison", "CrossStudy", "Study"]

@@ -5,9 +5,8 @@ from collections.abc import Collection, Mapping, Sequence
 import pandas as pd
 
 from helpers.base.errors import ConfigError
-from helpers.base.estimate import Estimate, unit_of
+from helpers.base.estimate import Estimate, unit_of, words_of
 from helpers.plots import plot_comparison
-from helpers.plots.style import SPLIT_NAMES
 from helpers.study.study import Output, Study, file_name
 
 SIGNIFICANCE = 0.05
@@ -50,14 +49,9 @@ class Comparison(dict[str, Study]):
         raise ConfigError(f"{self.name} has no row {row!r}: it has {', '.join(self)}.")
 
     @property
-    def ranked(self) -> list[str]:
-        """All rows, the best by the mean of the metric first (of a loss, the least)."""
-        return sorted(self, key=self._mean, reverse=self._rises)
-
-    @property
     def best(self) -> str:
-        """The row that is best by the mean of the metric."""
-        return self.ranked[0]
+        """The row that is best by the mean of the metric (of a loss, the least)."""
+        return self.best_of(self)
 
     def gain(
         self,
@@ -122,10 +116,10 @@ class Comparison(dict[str, Study]):
         table = []
         for row, study in self.items():
             cells = {"group": group.get(row, "")} if group else {}
-            cells |= {"row": row, _words(self.metric): study[self.metric].number}
+            cells |= {"row": row, words_of(self.metric): study[self.metric].number}
             gain = self.gain(row).number if row != self.baseline else "–"
             cells |= {"difference": gain, "significance": said.get(row, "baseline")}
-            cells |= {_words(metric): study[metric].number for metric in besides}
+            cells |= {words_of(metric): study[metric].number for metric in besides}
             table.append(cells)
         return pd.DataFrame(table)
 
@@ -146,18 +140,20 @@ class Comparison(dict[str, Study]):
 
     def show_figure(self, *, ranked: bool = False) -> None:
         """The rows with their intervals, and a line at the baseline."""
-        rows = self.ranked if ranked else list(self)
+        rows = list(self)
+        if ranked:
+            rows.sort(key=self._mean, reverse=self._rises)
         self._out.figure(
             plot_comparison(
                 {row: self[row].metrics[self.metric] for row in rows},
                 halves={row: self[row][self.metric].ci95 for row in rows},
-                quantity=_words(self.metric),
+                quantity=words_of(self.metric),
                 share=unit_of(self.metric) == "percent",
                 reference=(self.baseline, self._mean(self.baseline)),
                 unit=self[self.baseline].over.removesuffix("s"),
             ),
             file_name(self.name),
-            alt=f"{_words(self.metric)} of {len(self)} rows: {', '.join(rows)}",
+            alt=f"{words_of(self.metric)} of {len(self)} rows: {', '.join(rows)}",
         )
 
     def _mean(self, row: str) -> float:
@@ -170,9 +166,3 @@ class Comparison(dict[str, Study]):
 
 
 _BESIDES = ("train_accuracy", "train_joint_accuracy", "valid_loss")
-
-
-def _words(metric: str) -> str:
-    """A metric as a reader calls it: ``validation accuracy``."""
-    split, _, measure = metric.partition("_")
-    return f"{SPLIT_NAMES.get(split, split)} {measure.replace('_', ' ')}"

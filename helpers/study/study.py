@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from helpers.base.errors import ConfigError, require_known
-from helpers.base.estimate import Estimate, estimate, unit_of
+from helpers.base.estimate import SPLIT_NAMES, Estimate, estimate, unit_of
 from helpers.base.record import summarize
 from helpers.data.splits import Split, Splits
 from helpers.models.heads import Heads, heads_of
@@ -26,7 +26,6 @@ from helpers.plots import (
     plot_image_grid,
     plot_learning_curves,
 )
-from helpers.plots.style import SPLIT_NAMES
 from helpers.training.cross_validation import CrossValidated, pool
 from helpers.training.evaluate import Evaluation
 from helpers.training.experiments import Trained

@@ -7,17 +7,3 @@ from helpers.training.experiments import Experiment, Trained, run_experiments
 from helpers.training.features import extract_features
 from helpers.training.history import History
 from helpers.training.loop import fit
-
-__all__ = [
-    "Evaluation",
-    "Experiment",
-    "History",
-    "TrainConfig",
-    "Trained",
-    "cross_validate",
-    "deal_folds",
-    "evaluate",
-    "extract_features",
-    "fit",
-    "run_experiments",
-]

@@ -47,7 +47,7 @@ def read_checkpoint(path: Path, config: dict[str, Any]) -> dict[str, Any] | None
         f"The checkpoint {path} belongs to a run with other settings "
         f"({', '.join(changes)}). "
     )
-    if kept.get("threads") != config.get("threads"):
+    if kept.get("threads") != config.get("threads") is not None:
         message += (
             "Other numbers of threads give other bits: set "
             f"OMP_NUM_THREADS={kept.get('threads')} to go on from there. "

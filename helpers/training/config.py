@@ -68,7 +68,7 @@ class TrainConfig:
         label_smoothing: share of the target given to all classes (Szegedy et al. 2016).
         mixup: parameter of mixup's beta distribution (Zhang et al. 2018); 0 is off.
         cutmix: likewise of CutMix (Yun et al. 2019); with both, each batch gets one.
-        clip_norm: largest norm of the whole gradient; None does not clip.
+        clip_norm: largest norm of the network's gradient; None does not clip.
         ema: decay of a moving average of the weights, which is then evaluated and kept;
             it rises over the first steps, as (1 + t) / (10 + t). None is off.
         augment: applied to training batches only.

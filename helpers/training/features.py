@@ -34,7 +34,8 @@ def extract_features(model: nn.Module, splits: Splits) -> Splits:
     """
     arithmetic = choose_arithmetic(choose_device(), "auto")
     made_by = code_digest(model), weights_digest(model)
-    key = hashed(repr((splits.fingerprint(), arithmetic.dtype, *made_by)))
+    made_with = torch.__version__, arithmetic
+    key = hashed(repr((splits.fingerprint(), *made_with, *made_by)))
     model = model.to(arithmetic.device)
     mean, std = splits.channel_stats()
 

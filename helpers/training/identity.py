@@ -7,7 +7,6 @@ from contextlib import suppress
 from functools import cache
 from importlib import import_module
 from pathlib import Path
-from textwrap import dedent
 
 import torch
 from torch import nn
@@ -100,7 +99,9 @@ def _methods(kind: type) -> str:
         part = getattr(value, "__func__", getattr(value, "fget", value))
         if inspect.isfunction(part):
             with suppress(OSError):  # what `dataclass` has written has no source
-                found += essence(dedent(inspect.getsource(part)))
+                source = inspect.getsource(part)
+                # Not dedented: a line of a string may start at the margin.
+                found += essence("if 1:\n" * source[0].isspace() + source)
         elif name[0] != "_" and isinstance(part, float | int | str | tuple):
             found += f"{name}={part!r}"
     return found

@@ -192,7 +192,7 @@ class TrainingRun:
         if not math.isfinite(valid_loss):
             # The last step did it: no training loss has seen its weights yet.
             step = (self.epoch + 1) * len(self.train_batches)
-            raise self._diverged("validation loss", valid_loss, step, lr)
+            raise self._diverged("validation loss", valid_loss, step, self.schedule.lr)
         self.history.rows.append(row)
         self.schedule.after_epoch(valid_loss)
         if self.config.looks_for_best and self.history.best_epoch == row["epoch"]:

@@ -137,6 +137,17 @@ def test_the_best_run_is_found_and_named(
         find_run(NAME)
 
 
+def test_a_better_run_without_its_network_hides_none_that_has_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CNN_EXPORTS", str(tmp_path))
+    full = make_run(tmp_path / NAME)
+    (full / "model.pt").unlink()  # as unpacked from an archive without networks
+    lesser = make_run(tmp_path / "lesser" / NAME, reduced=True)
+    assert find_run(NAME) == full
+    assert find_run(NAME, file="model.pt") == lesser
+
+
 def test_a_headless_run_takes_no_trial_or_quick_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

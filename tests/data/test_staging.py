@@ -56,3 +56,14 @@ def test_of_two_processes_the_first_wins(tmp_path: Path) -> None:
             (faster / "file").write_text("faster")
     assert (target / "file").read_text() == "faster"
     assert list(tmp_path.iterdir()) == [target]
+
+
+def test_a_folder_of_clutter_is_in_the_way(tmp_path: Path) -> None:
+    (tmp_path / "set").mkdir()
+    (tmp_path / "set/.DS_Store").touch()
+    with (
+        pytest.raises(WriteError, match="See what is in the way"),
+        staged(tmp_path / "set") as folder,
+    ):
+        (folder / "file").touch()
+    assert [path.name for path in tmp_path.rglob("*")] == ["set", ".DS_Store"]

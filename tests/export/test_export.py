@@ -170,12 +170,13 @@ def test_code_that_only_presents_is_folded_and_its_output_is_not(
 
 
 def test_contents_lead_to_the_sections(tmp_path: Path) -> None:
-    text = "# Title\n\n## Data & *nets*\n\n### A part\n\n#### Too small"
+    text = "# A `title`\n\n## Data & *nets*: (*a*)\n\n### A part\n\n#### Too small"
     page = page_of(tmp_path, new_markdown_cell(text))
+    assert page.title.string == "A title"
     assert [
         (link["class"], link["href"], link.get_text()) for link in page.nav("a")
     ] == [
-        (["h2"], "#Data-&-nets", "Data & nets"),
+        (["h2"], "#Data-&-nets:-(a)", "Data & nets: (a)"),
         (["h3"], "#A-part", "A part"),
     ]
     assert page_of(tmp_path, new_markdown_cell("# Title")).nav is None

@@ -112,7 +112,7 @@ def test_a_smaller_run_is_kept_and_says_in_what_it_is_smaller(
     [
         (
             {"data": {"name": "shapes", "source": "synthetic"}},
-            "Synthetic data: drawn images among shapes. Not a result. On",
+            "Synthetic data: drawn images among shapes. Not a result. Run it anew",
         ),
         ({"data": {}}, "The run does not say what data it is about"),
         (

@@ -170,3 +170,7 @@ def test_a_model_of_other_content_is_refused_in_one_sentence(
 def test_a_notebook_is_named_by_its_path_too(source: str) -> None:
     with pytest.raises(ModelError, match=r"^lines/03_multi_head has left no model"):
         find_model(source.format("lines/03_multi_head"))
+
+
+def test_a_file_of_a_model_keeps_its_folders() -> None:
+    assert find_model("notebooks/mine/model.pt") == Path("notebooks/mine/model.pt")

@@ -119,6 +119,13 @@ def test_the_legend_is_whole_beside_long_names() -> None:
     assert whole.x0 <= box.x0 < box.x1 <= whole.x1
 
 
+def test_a_column_that_is_not_there_is_no_empty_picture() -> None:
+    with pytest.raises(KeyError, match="valid_accuracy_angel"):
+        plot_curves(
+            [make_history(0)], {"angle": "valid_accuracy_angel"}, quantity="accuracy"
+        )
+
+
 def test_any_columns_of_a_history_are_drawn_with_their_names() -> None:
     rows = [
         {"epoch": float(e), "valid_loss_row": 1.0 / e, "valid_loss_column": 2.0 / e}

@@ -36,13 +36,13 @@ def test_image_grid_shows_every_image_as_it_is(channels: int, as_float: bool) ->
         torch.testing.assert_close(pixels.view(own.shape), own.float())
 
 
-def test_a_contact_sheet_breaks_its_titles_into_two_lines() -> None:
+def test_a_contact_sheet_breaks_its_titles_where_they_would_touch() -> None:
     titles = ["7×1 red 0°", "15×1 blue 105°", "15×3 blue 165°"]
     figure = plot_image_grid(torch.zeros(3, 3, 28, 28), titles=titles, columns=12)
     assert [ax.get_title() for ax in figure.axes] == [
         "7×1 red\n0°",
-        "15×1 blue\n105°",
-        "15×3 blue\n165°",
+        "15×1\nblue\n105°",
+        "15×3\nblue\n165°",
     ]
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import matplotlib.pyplot as plt
+import numpy as np
 import pytest
 
 from helpers.base.record import summarize
@@ -32,6 +33,9 @@ def test_one_seed_has_no_interval_and_axes_may_be_given() -> None:
     _, ax = plt.subplots()
     curves = {"valid": {0.0: [0.8], 1.0: [0.5]}}
     assert plot_sweep(curves, quantity="blur (pixels)", chance=0.1, ax=ax) is ax
-    assert ax.containers[0].lines[0].get_xydata()[:, 1].tolist() == [0.8, 0.5]
+    points, caps, bars = ax.containers[0].lines
+    assert points.get_xydata()[:, 1].tolist() == [0.8, 0.5]
+    assert np.isnan([cap.get_ydata().astype(float) for cap in caps]).all()
+    assert not any(len(bar) for bar in bars[0].get_segments())
     assert (ax.get_xlabel(), ax.get_ylabel()) == ("blur (pixels)", "accuracy (%)")
     plt.close()

@@ -14,6 +14,7 @@ import nbformat
 import pytest
 
 from helpers.base.errors import ExportError
+from helpers.base.files import write_whole
 from helpers.base.record import RunRecord, summarize
 from helpers.export.pages import export_notebook
 from helpers.runner.execute import Outcome, execute
@@ -195,8 +196,10 @@ def test_a_failure_stops_only_what_needs_it(
     write_notebook("02_b", needs=["course/01_a"])
     write_notebook("03_c", needs=["course/02_b"])
     write_notebook("04_d")
+    write_whole(exports / ".unfinished/course/02_b/notebook.ipynb", b"of yesterday")
     outcomes = {outcome.name: outcome for outcome in run_notebooks()}
     statuses = {name: outcome.status for name, outcome in outcomes.items()}
+    assert "02_b/notebook" not in report([outcomes["course/02_b"]])
     assert statuses == {
         "course/01_a": "failed",
         "course/04_d": "complete",

@@ -25,7 +25,7 @@ def test_a_gain_is_paired_by_seed(shown: Shown) -> None:
 def test_a_loss_is_better_where_it_is_lower(shown: Shown) -> None:
     studies = {n: make_study(n, r, shown) for n, r in (("a", [4]), ("b", [6]))}
     rows = Comparison("ablation", studies, shown, metric="valid_loss")
-    assert rows.ranked == ["b", "a"]
+    assert rows.best == "b"
     assert rows.best_of(["a", "b"]) == "b"
     losses = {n: make_study(n, [r] * 3, shown) for n, r in (("a", 4), ("b", 6))}
     rows = Comparison("ablation", losses, shown, metric="valid_loss", baseline="a")

@@ -82,6 +82,19 @@ def test_whatever_a_class_of_a_notebook_is_made_of_counts() -> None:
     assert code_digest(Mine(4)) in found
 
 
+def test_a_line_of_a_string_may_start_at_the_margin() -> None:
+    class Mine(StrokeNet):
+        @property
+        def about(self) -> str:
+            """Of a cell,
+            whose editor did not indent."""
+            return "one"
+
+    before = code_digest(Mine(4))
+    Mine.about = property(lambda _: "two")  # type: ignore[assignment, method-assign]
+    assert code_digest(Mine(4)) != before
+
+
 def test_a_network_may_be_a_dataclass() -> None:
     def written(start: int) -> type[nn.Module]:
         @dataclass(eq=False)

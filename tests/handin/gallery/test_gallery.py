@@ -87,7 +87,7 @@ def test_a_complete_run_shows_number_figure_findings_and_files(build: Build) -> 
     found = card(build(), "caltech101/01_judged")
     assert (
         words(found.select_one(".headline"))
-        == "85.0 ± 2.5 % (3 seeds) valid accuracy of cnn"
+        == "85.0 ± 2.5 % (3 seeds) validation accuracy of cnn"
     )
     assert words(found.summary) == "1 met, 1 missed, 1 not shown"
     assert [
@@ -224,10 +224,10 @@ def test_without_a_headline_the_first_finding_stands_there(
     add_run("course/03_c", results=loss, findings=[])
     page = build()
     for name in ("course/01_a", "course/02_b"):
-        assert words(card(page, name).select_one(".headline")) == "32 maps drawn"
+        assert words(card(page, name).select_one(".headline")) == "32 met: maps drawn"
     assert (
         words(card(page, "course/03_c").select_one(".headline"))
-        == "0.50 nats (one seed) train loss of cnn"
+        == "0.50 nats (one seed) training loss of cnn"
     )
 
 

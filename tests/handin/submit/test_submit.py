@@ -258,7 +258,11 @@ def test_all_that_is_missing_is_listed_and_nothing_is_written(
         ),
         "2.zip: lines/03_multi_head has not been run: ",
         "3.zip: lines/04_visualization: Random weights in place of pretrained ones. ",
-        "3.zip: lines/04_visualization: Based on stand-ins: lines/02_own_network",
+        (
+            "3.zip: lines/04_visualization: Based on stand-ins: lines/02_own_network. "
+            "With the real thing (data/README.md): python -m helpers run "
+            "lines/02_own_network lines/04_visualization"
+        ),
         "2.zip: report.pdf has no run to report on",
     ):
         assert fault in missing
