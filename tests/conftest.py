@@ -32,6 +32,10 @@ def own_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CNN_DATA", str(tmp_path / "data"))
     monkeypatch.setenv("CNN_EXPORTS", str(tmp_path / "exports"))
     monkeypatch.setenv("CNN_HAND_IN", str(tmp_path / "hand-in.toml"))
+    # Nor their settings of git and IPython.
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", os.devnull)
+    monkeypatch.setenv("GIT_CONFIG_NOSYSTEM", "1")
+    monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
     for name in ("RAY_ADDRESS", "GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE"):
         monkeypatch.delenv(name, raising=False)  # git sets its own for hooks
     for name in ("NO_PROXY", "no_proxy"):

@@ -5,10 +5,11 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 
+import click
 import nbformat
 import pytest
 from click.testing import CliRunner, Result
@@ -77,25 +78,14 @@ def record(tmp_path: Path, notebooks: Path) -> RunRecord:
     return record
 
 
-COMMANDS = [
-    [],
-    ["list"],
-    ["data"],
-    ["data", "fetch"],
-    ["data", "check"],
-    ["run"],
-    ["export"],
-    ["paper"],
-    ["report"],
-    ["submit"],
-    ["predict"],
-    ["results"],
-    ["results", "save"],
-    ["gallery"],
-]
+def commands(group: click.Command, *words: str) -> Iterator[list[str]]:
+    """Every command and group below one, in words."""
+    yield [*words]
+    for name, command in getattr(group, "commands", {}).items():
+        yield from commands(command, *words, name)
 
 
-@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+@pytest.mark.parametrize("command", [*commands(main)], ids=" ".join)
 def test_every_command_explains_itself(call: Call, command: list[str]) -> None:
     result = call(*command, "--help")
     assert result.exit_code == 0
@@ -107,7 +97,7 @@ def test_it_starts_without_the_heavy_libraries() -> None:
     code = (
         "import sys, helpers.cli, helpers.runner.run, helpers.handin.results, "
         "helpers.export.pages, helpers.handin.report, "
-        "helpers.handin.submit, "
+        "helpers.handin.submit, helpers.handin.pack, "
         f"helpers.handin.gallery; print([m for m in {heavy} if m in sys.modules])"
     )
     assert (
@@ -297,7 +287,8 @@ def test_export_takes_names_and_paths(
     result = call("export", "01_a")
     assert (result.exit_code, result.stderr) == (
         1,
-        "error: course/01_a has not been run: python -m helpers run course/01_a\n",
+        "error: course/01_a has not been run, or not been saved since: python -m "
+        "helpers run course/01_a\n",
     )
     executed = tmp_path / "exports/course/01_a/notebook.ipynb"
     executed.parent.mkdir(parents=True)

@@ -8,7 +8,6 @@ from helpers.base.errors import ExportError
 from helpers.base.files import exports_dir, write_atomic, writing
 from helpers.base.record import RunRecord
 from helpers.base.runs import command, load_records, place
-from helpers.data.staging import unpacked
 
 _PARTS = ".json .ipynb .html .pdf .png .csv .txt .log .pt .tex .sty .bib"
 PARTS = frozenset(_PARTS.split())
@@ -40,6 +39,8 @@ def unpack_results(path: Path) -> list[Path]:
         HelpersError: it is damaged or too large, or holds anything but complete runs of
             notebooks that are known here; or the disk is full.
     """
+    from helpers.data.staging import unpacked  # takes seconds
+
     root = exports_dir()
     with writing(root):
         root.mkdir(parents=True, exist_ok=True)

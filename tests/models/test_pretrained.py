@@ -56,7 +56,7 @@ def test_random_weights_are_named_so() -> None:
         assert load_backbone("squeezenet1_1", weights)[1] == "random"
 
 
-def test_half_precision_computes_the_same() -> None:
+def test_weights_in_half_precision_become_single() -> None:
     network = torchvision.models.mobilenet_v2().eval()
     halved = {
         name: value.half() if value.is_floating_point() else value
@@ -64,11 +64,8 @@ def test_half_precision_computes_the_same() -> None:
     }
     loaded, _ = load_backbone("mobilenet_v2", str(saved(halved)))
     assert all(parameter.dtype == torch.float32 for parameter in loaded.parameters())
-    images = torch.randn(2, 3, 64, 64)
-    with torch.no_grad():
-        torch.testing.assert_close(
-            loaded(images), network(images), atol=2e-3, rtol=2e-2
-        )
+    for name, value in loaded.state_dict().items():
+        torch.testing.assert_close(value, halved[name], check_dtype=False)
 
 
 def test_files_that_are_not_there_or_hold_no_weights(squeezenet_state: State) -> None:

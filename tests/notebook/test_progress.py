@@ -209,7 +209,7 @@ def test_stop_ends_trainings_side_by_side(kernel: tuple[KernelManager, Any]) -> 
             workers.extend(p for p in process.children() if is_worker(p))
             manager.interrupt_kernel()
 
-    client.execute_interactive(TRAIN, output_hook=watch)
+    client.execute_interactive(TRAIN, output_hook=watch, timeout=300)
     assert errors == [["stopped with 1 of 2 trained; run this cell again to go on"]]
     assert [text for text in streams if "device" not in text] == []
     assert workers

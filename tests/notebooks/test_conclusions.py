@@ -26,7 +26,7 @@ def contradictions(record: RunRecord) -> list[str]:
         bounds = {"at_least": row.get("at_least"), "at_most": row.get("at_most")}
         number = Estimate(**row["estimate"])
         verdict = judge(number, **bounds, asked=bool(row["section"]))
-        if not row["verdict"].startswith((verdict, "not judged")):
+        if row["verdict"] != verdict:
             found.append(f"{row['text']} {number.number}: {row['verdict']}")
     return found
 

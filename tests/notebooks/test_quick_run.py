@@ -5,10 +5,10 @@ What one notebook leaves is looked at in one test: one that fails turns one test
 
 from __future__ import annotations
 
-import os
 import re
 from pathlib import Path
 
+import psutil
 import pytest
 from bs4 import BeautifulSoup
 
@@ -35,10 +35,18 @@ def outcomes(
         found = run_notebooks(
             quick=True,
             parameters={"source": "synthetic"},
-            jobs=os.cpu_count() or 1,
+            jobs=min(4, len(psutil.Process().cpu_affinity())),
             export=export_notebook,
         )
     return {outcome.name: outcome for outcome in found}
+
+
+def test_without_any_download_lines_are_real_and_judged() -> None:
+    [outcome] = run_notebooks(["lines/03_multi_head"], quick=True)
+    assert outcome.ok, report([outcome])
+    record = RunRecord.load(outcome.folder / "metrics.json")
+    assert record.data["source"] == "real"
+    assert "not judged" not in {row["verdict"] for row in record.findings}
 
 
 @pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda notebook: notebook.name)

@@ -66,6 +66,7 @@ def test_kept_runs_say_how_long_real_ones_take(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("helpers.runner.run.REFERENCE", tmp_path / "kept")
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
     kept = RunRecord("course/03_c", status="complete", seconds=1000)
     kept.save(tmp_path / "kept/course/03_c.json")
     assert said(capsys, "03_c") == "1 notebook left, about 16:40"

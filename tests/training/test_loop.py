@@ -150,6 +150,7 @@ def test_early_stopping_restores_a_copy_of_the_best_weights(corners: Splits) -> 
         model, corners.valid, mean=mean, std=std, precision="fp32"
     ).accuracy
     assert reached == pytest.approx(history.frame["valid_accuracy"].max())
+    assert history.best_epoch < len(history)
     assert len(history) == min(30, history.best_epoch + 3)
 
 
@@ -188,6 +189,7 @@ def test_watching_the_test_set_adds_its_curve_and_changes_nothing_else(
     assert curves.rows[-1]["test_accuracy"] == last.accuracy > 0.5
     assert curves.rows[-1]["test_loss"] == pytest.approx(last.loss)
     assert curves.best_epoch < 6
+    assert not same(watched, weights(last_weights(splits)))
 
 
 def last_weights(splits: Splits) -> nn.Module:
@@ -486,7 +488,7 @@ def test_a_short_training_is_not_worse_for_averaging(corners: Splits) -> None:
         )  # 64 steps
         history = fit(model, corners, config)
         accuracy[ema] = history.rows[-1]["valid_accuracy"]
-    assert accuracy[0.99] >= accuracy[None] > 0.5
+    assert accuracy[0.99] > accuracy[None] - 0.1 > 0.4
 
 
 def test_dropout_does_not_draw_the_numbers_of_the_order_of_the_images(
