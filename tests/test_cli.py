@@ -287,8 +287,10 @@ def test_export_takes_names_and_paths(
     result = call("export", "01_a")
     assert (result.exit_code, result.stderr) == (
         1,
-        "error: course/01_a has not been run, or not been saved since: python -m "
-        "helpers run course/01_a\n",
+        (
+            "error: course/01_a has not been run, or not been saved since: python -m "
+            "helpers run course/01_a\n"
+        ),
     )
     executed = tmp_path / "exports/course/01_a/notebook.ipynb"
     executed.parent.mkdir(parents=True)
