@@ -44,7 +44,7 @@ def plot_curves(
         log: whether the axis is logarithmic.
     """
     curves = zip(columns, columns.values(), cycle(COLORS), cycle(LOOKS), strict=False)
-    band = _draw_curves(histories, curves, ax := new_axes(4.5, 3.0))
+    band = _draw_curves(histories, curves, ax := new_axes(PAGE_WIDTH, 3.0))
     # Within, it would cover a curve.
     title = band.replace(", ", ",\n")
     ax.legend(title=title, alignment="left", loc="upper left", bbox_to_anchor=(1, 1))

@@ -105,7 +105,7 @@ def _make_scheduler(
         return lr_scheduler.StepLR(optimizer, wait, drop)
     if config.schedule == "plateau":
         return lr_scheduler.ReduceLROnPlateau(optimizer, factor=drop, patience=wait)
-    # The rise takes a step.
+    # Its rise ends at step pct_start * total_steps - 1, which has to be above 0.
     total_steps = max(steps, 2) + 1
     return lr_scheduler.OneCycleLR(
         optimizer,
