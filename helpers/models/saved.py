@@ -166,7 +166,8 @@ def find_model(
         folder = find_run(name, source=trained_on, file=f"{stem}.pt")
     path = folder / f"{stem}.pt"
     if not path.is_file():
-        others = ", ".join(sorted(other.stem for other in folder.glob("*.pt")))
+        there = folder if quick else find_run(name, source=trained_on)
+        others = ", ".join(sorted(other.stem for other in there.glob("*.pt")))
         but = f", but {others}" if others else ""
         again = command("run", name, quick=quick or exports_dir().name == QUICK)
         raise ModelError(f"{name} has left no {stem}{but}. If it saves one: {again}")

@@ -344,7 +344,7 @@ class Run(Page):
 
         ``run.finding("Dropout helps.", ablation.gain("dropout"))``: the number that
         decides must lie above ``at_least`` (without any bound, 0) and below
-        ``at_most``. The text is a full sentence without numbers.
+        ``at_most``. The text is a full sentence without measured numbers.
         """
         if at_least is None and at_most is None:
             at_least = 0.0

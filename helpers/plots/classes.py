@@ -104,7 +104,7 @@ def plot_confusion_matrix(
         ax=new_axes(5.4, 4.6),
         cmap="Blues",
         norm=PowerNorm(0.5, 0, 100),
-        annot=np.where(share >= 0.5, np.char.mod("%.0f", share), "") if few else None,
+        annot=np.where(share > 0.5, np.char.mod("%.0f", share), "") if few else None,
         fmt="",
         annot_kws={"fontsize": SMALL},
         xticklabels=names,

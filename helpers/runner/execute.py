@@ -1,7 +1,5 @@
 """One notebook, run headless by papermill, with a true record of how it ended."""
 
-from __future__ import annotations
-
 import math
 import sys
 import time
@@ -10,7 +8,7 @@ from dataclasses import dataclass
 from functools import partialmethod
 from pathlib import Path
 from subprocess import DEVNULL
-from typing import TYPE_CHECKING, Literal, TextIO
+from typing import Any, Literal, TextIO
 from uuid import uuid4
 
 import click
@@ -22,9 +20,6 @@ from helpers.base.runs import GIVEN, busy, command, place, unfinished
 from helpers.base.terminal import say
 from helpers.runner.plan import Job
 from helpers.runner.progress import LogStream
-
-if TYPE_CHECKING:
-    from papermill.exceptions import PapermillExecutionError
 
 Export = Callable[[Path], Sequence[Path]]  # an executed notebook to its documents
 
@@ -190,7 +185,7 @@ def _papermill(job: Job, folder: Path, timeout: float, log: TextIO) -> None:
     )
 
 
-def _cause(error: PapermillExecutionError, job: Job) -> tuple[str, str]:
+def _cause(error: Any, job: Job) -> tuple[str, str]:
     message, *_ = str(error.evalue).strip().splitlines() or [""]
     if error.ename == "ModuleNotFoundError":
         hint = "install what is missing: pip install -r requirements.txt"

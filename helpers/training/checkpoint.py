@@ -47,9 +47,10 @@ def read_checkpoint(path: Path, config: dict[str, Any]) -> dict[str, Any] | None
         f"The checkpoint {path} belongs to a run with other settings "
         f"({', '.join(changes)}). "
     )
-    if kept.get("threads") != config.get("threads") is not None:
+    threads = kept.get("threads"), config.get("threads")  # None on a GPU
+    if None not in threads and len({*threads}) == 2:
         message += (
             "Other numbers of threads give other bits: set "
-            f"OMP_NUM_THREADS={kept.get('threads')} to go on from there. "
+            f"OMP_NUM_THREADS={threads[0]} to go on from there. "
         )
     raise TrainingError(message + ELSEWHERE)

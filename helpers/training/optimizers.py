@@ -105,12 +105,12 @@ def _make_scheduler(
         return lr_scheduler.StepLR(optimizer, wait, drop)
     if config.schedule == "plateau":
         return lr_scheduler.ReduceLROnPlateau(optimizer, factor=drop, patience=wait)
-    # Its rise ends at step pct_start * total_steps - 1, which has to be above 0.
-    total_steps = max(steps, 2) + 1
+    total_steps = max(steps, 2) + 1  # else the last would have a rate of nearly 0
     return lr_scheduler.OneCycleLR(
         optimizer,
         [group["lr"] for group in optimizer.param_groups],
         total_steps=total_steps,
+        # The rise ends at step pct_start * total_steps - 1, which has to be above 0.
         pct_start=max(config.warmup, 1.5 / total_steps),
         anneal_strategy="linear" if config.schedule == "one_cycle" else "cos",
         cycle_momentum=False,  # else no captured step of SGD would be fused

@@ -27,6 +27,7 @@ from typing import Any
 import torch
 
 from helpers.base.declared import find_notebooks, resolve, with_needs
+from helpers.base.estimate import words_of
 from helpers.base.files import ROOT, data_dir, exports_dir, notebooks_dir
 from helpers.base.markdown import markdown_table
 from helpers.base.record import RunRecord, reached, said
@@ -227,7 +228,7 @@ def _rows(own: RunRecord, other: RunRecord) -> Iterator[tuple[str, ...]]:
             if measured if name == model else metric == "valid_accuracy" and not tried:
                 both = (run if name in run.results else None for run in (own, other))
                 values = (str(r.estimate(name, metric)) if r else "–" for r in both)
-                yield f"{name}: {metric.replace('_', ' ')}", *values
+                yield f"{name}: {words_of(metric)}", *values
     there = {finding["text"]: finding for finding in other.findings}
     for finding in own.findings:
         if changed := there.get(finding["text"]):

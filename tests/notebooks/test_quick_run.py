@@ -8,9 +8,9 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-import psutil
 import pytest
 from bs4 import BeautifulSoup
+from joblib import cpu_count
 
 from helpers.base.declared import DeclaredNotebook, find_notebooks
 from helpers.base.record import RunRecord
@@ -35,7 +35,7 @@ def outcomes(
         found = run_notebooks(
             quick=True,
             parameters={"source": "synthetic"},
-            jobs=min(4, len(psutil.Process().cpu_affinity())),
+            jobs=min(4, cpu_count()),
             export=export_notebook,
         )
     return {outcome.name: outcome for outcome in found}
