@@ -517,6 +517,11 @@ def test_a_checkpoint_of_other_threads_says_that_they_give_other_bits(
     write_tensors(tmp_path / "checkpoint.pt", state)
     with pytest.raises(TrainingError, match=r"other bits: set OMP_NUM_THREADS=12"):
         fit(small_net(), corners, QUICK, folder=tmp_path)
+    state["config"]["threads"] = None  # of a GPU
+    write_tensors(tmp_path / "checkpoint.pt", state)
+    with pytest.raises(TrainingError, match="threads None -> ") as error:
+        fit(small_net(), corners, QUICK, folder=tmp_path)
+    assert "OMP_NUM_THREADS" not in str(error.value)
 
 
 def test_the_smallest_maps_give_the_same_bits_each_time_in_bf16(
