@@ -15,6 +15,7 @@ from helpers.base.record import RunRecord
 from helpers.base.runs import other_values
 
 KEPT = sorted((ROOT / "exports/reference").glob("*/*.json"))
+EXERCISES = sorted((ROOT / "exports/reference/exercises").glob("*/*.json"))
 PATHS = sorted(notebooks_dir().glob("*/*.ipynb"))
 MEASURED = re.compile(r"±|\d[.,]\d+\s*(%|percent|points|nats)")
 
@@ -56,7 +57,7 @@ def test_a_conclusion_that_contradicts_its_record_is_seen() -> None:
 
 
 @pytest.mark.parametrize(
-    "path", KEPT, ids=lambda path: f"{path.parent.name}/{path.stem}"
+    "path", KEPT + EXERCISES, ids=lambda path: f"{path.parent.name}/{path.stem}"
 )
 def test_a_kept_claim_is_one_that_the_notebook_makes(path: Path) -> None:
     record = RunRecord.load(path)
