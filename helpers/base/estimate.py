@@ -24,9 +24,9 @@ class Estimate:
 
     Attributes:
         mean: shares and their differences as fractions (0–1).
-        ci95: half the width of the interval (a wider one where the best of several is
-            judged); None where one value says nothing about
-            others, 0 for what was counted or computed.
+        ci95: half the width of the interval (more where the best of several is judged);
+            None where one value says nothing about others, 0 for what was counted or
+            computed.
         count: how many values there were.
         unit: ``percent`` (a share), ``points`` (a difference of shares), ``nats``,
             ``seconds``, ``count`` (a whole number) or ``number``.

@@ -17,7 +17,10 @@ ADVICE = {
     "Free some space": (errno.ENOSPC, errno.EDQUOT),
     "Allow yourself to write there": (errno.EACCES, errno.EPERM, errno.EROFS),
     "See what is in the way": (
-        *(errno.EEXIST, errno.ENOTDIR, errno.EISDIR, errno.ENOTEMPTY),
+        errno.EEXIST,
+        errno.ENOTDIR,
+        errno.EISDIR,
+        errno.ENOTEMPTY,
     ),
 }
 ROOT = Path(__file__).resolve().parents[2]

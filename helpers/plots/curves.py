@@ -188,7 +188,7 @@ def plot_sweep(
         ax.errorbar(
             list(response),
             [one.mean for one in found],
-            yerr=[one.ci95 or math.nan for one in found],  # unknown
+            yerr=[math.nan if one.ci95 is None else one.ci95 for one in found],
             fmt="".join(SPLIT_LOOKS[split]),
             ms=3.5,
             capsize=2,
