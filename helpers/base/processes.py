@@ -5,6 +5,7 @@ import platform
 import signal
 import sys
 import time
+import warnings
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import closing
@@ -36,9 +37,14 @@ def side_by_side(
     workers = {"initializer": _start_worker, "initargs": (os.getpid(),)}
     calls = (delayed(call)(*values) for values in arguments)
     found: list[Result] = []
+    # Freed memory that a worker keeps looks like a leak to joblib; that tasks are
+    # cancelled is what Stop is for.
+    said = "A worker stopped while some jobs were given|.* tasks (have|which) "
     try:
         results = Parallel(n_jobs=jobs, return_as="generator", **workers)(calls)
-        with closing(results):  # ends them, whatever interrupts this loop
+        # This ends them, whatever interrupts the loop.
+        with warnings.catch_warnings(), closing(results):
+            warnings.filterwarnings("ignore", said, UserWarning)
             for result in results:
                 found.append(result)
                 if done:

@@ -6,7 +6,6 @@ import json
 import os
 import re
 import shutil
-import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field, replace
@@ -186,13 +185,8 @@ def train_points(
         if jobs > 1 and not elsewhere:
             jobs = 1
             say_once("Trained one by one", "only one process has a notebook's network")
-        with warnings.catch_warnings():
-            # Freed memory that a worker keeps looks like a leak to joblib; that tasks
-            # are cancelled is what Stop is for.
-            said = "A worker stopped while some jobs were given|.* tasks (have|which) "
-            warnings.filterwarnings("ignore", said, UserWarning)
-            alone = partial(run_alone, train, folder=folder)
-            found = side_by_side(alone, points, jobs, done)
+        alone = partial(run_alone, train, folder=folder)
+        found = side_by_side(alone, points, jobs, done)
     trained = iter(found)
     return {name: list(islice(trained, len(data))) for name in experiments}
 
