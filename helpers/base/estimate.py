@@ -56,7 +56,7 @@ class Estimate:
         half = half if half >= 0.5 * 0.1**DIGITS else 0.0  # rounding makes tiny ones
         digits = self._digits(abs(mean), half)
         sign = "+" if self.unit == "points" else ""
-        text = f"{mean:{sign}z,.{digits}f}"  # z: no -0.0
+        text = f"{mean:{sign}z,.{digits}f}"  # no -0.0
         if half:
             text += f" ± {half:,.{digits}f}"
         return text.replace("-", "−") + _SIGNS.get(self.unit, "")

@@ -42,7 +42,7 @@ def side_by_side(
     said = "A worker stopped while some jobs were given|.* tasks (have|which) "
     try:
         results = Parallel(n_jobs=jobs, return_as="generator", **workers)(calls)
-        # This ends them, whatever interrupts the loop.
+        # Ends them, whatever interrupts the loop.
         with warnings.catch_warnings(), closing(results):
             warnings.filterwarnings("ignore", said, UserWarning)
             for result in results:

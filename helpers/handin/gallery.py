@@ -80,6 +80,7 @@ def _headline(notebook: DeclaredNotebook, record: RunRecord) -> tuple[str, str] 
     if metric in record.results.get(model, {}):
         label = f"{words_of(metric)} of {model}"
         return str(record.estimate(model, metric)), label
-    for _, text, number, verdict in finding_rows(record):
-        return number, f"{verdict}: {text}"
-    return None
+    if not record.findings:
+        return None
+    _, text, number, verdict = finding_rows(record)[0]
+    return number, f"{verdict}: {text}"

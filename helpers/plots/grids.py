@@ -16,6 +16,7 @@ from torch import Tensor
 from helpers.plots.style import PAGE_WIDTH, SMALL, plain, show_image
 
 HEADING = 0.2  # inches
+LETTERS = 15  # per inch
 
 
 def plot_image_grid(
@@ -79,7 +80,7 @@ def plot_filters(
     Images, their titles (both by heading, such as the layer's name) and columns are as
     of ``plot_image_grid``.
     """
-    letters = round(15 * PAGE_WIDTH / columns)
+    letters = round(LETTERS * PAGE_WIDTH / columns)
     names = {
         heading: [_wrapped(text, letters) for text in texts]
         for heading, texts in (titles or {}).items()
@@ -113,7 +114,7 @@ def plot_heatmaps(
         label: what the heat is, at the scale of colours.
     """
     columns = min(max(1 + len(heat), 4), 8)
-    letters = round(15 * PAGE_WIDTH / columns)
+    letters = round(LETTERS * PAGE_WIDTH / columns)
     spaced = (textwrap.fill(name.replace(".", ". "), letters) for name in heat)
     names = [name.replace(". ", ".") for name in spaced]  # broken at its dots
     above = 0.03 + 0.11 * max(1 + name.count("\n") for name in ["", *names])

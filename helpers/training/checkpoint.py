@@ -47,10 +47,10 @@ def read_checkpoint(path: Path, config: dict[str, Any]) -> dict[str, Any] | None
         f"The checkpoint {path} belongs to a run with other settings "
         f"({', '.join(changes)}). "
     )
-    threads = kept.get("threads"), config.get("threads")  # None on a GPU
-    if None not in threads and len({*threads}) == 2:
+    before, now = kept.get("threads"), config.get("threads")  # None on a GPU
+    if before and now and before != now:
         message += (
             "Other numbers of threads give other bits: set "
-            f"OMP_NUM_THREADS={threads[0]} to go on from there. "
+            f"OMP_NUM_THREADS={before} to go on from there. "
         )
     raise TrainingError(message + ELSEWHERE)

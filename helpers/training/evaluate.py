@@ -122,7 +122,7 @@ def images_per_pass(model: nn.Module, split: Split) -> int:
     """
     on_cpu = next(model.parameters()).device.type == "cpu"
     _, channels, _, side = split.images.shape
-    side = getattr(getattr(model, "features", None), "size", None) or side
+    side = getattr(getattr(model, "features", None), "size", None) or side  # enlarged
     side *= getattr(model, "enlarge", 1)
     return max(256, 0 if on_cpu else GPU_VALUES // (channels * side**2))
 

@@ -100,7 +100,7 @@ def _methods(kind: type) -> str:
         if inspect.isfunction(part):
             with suppress(OSError):  # what `dataclass` has written has no source
                 source = inspect.getsource(part)
-                # Not dedented: a line of a string may start at the margin.
+                # Not dedented: a string may hold lines at the margin.
                 found += essence("if 1:\n" * source[0].isspace() + source)
         elif name[0] != "_" and isinstance(part, float | int | str | tuple):
             found += f"{name}={part!r}"

@@ -105,7 +105,7 @@ def _make_scheduler(
         return lr_scheduler.StepLR(optimizer, wait, drop)
     if config.schedule == "plateau":
         return lr_scheduler.ReduceLROnPlateau(optimizer, factor=drop, patience=wait)
-    total_steps = max(steps, 2) + 1  # else the last would have a rate of nearly 0
+    total_steps = max(steps, 2) + 1  # else the last rate is nearly 0
     return lr_scheduler.OneCycleLR(
         optimizer,
         [group["lr"] for group in optimizer.param_groups],

@@ -86,9 +86,8 @@ def test_a_line_of_a_string_may_start_at_the_margin() -> None:
     class Mine(StrokeNet):
         @property
         def about(self) -> str:
-            """Of a cell,
-            whose editor did not indent."""
-            return "one"
+            return """one,
+and at the margin"""
 
     before = code_digest(Mine(4))
     Mine.about = property(lambda _: "two")  # type: ignore[assignment, method-assign]

@@ -488,7 +488,7 @@ def test_a_short_training_is_not_worse_for_averaging(corners: Splits) -> None:
         )  # 64 steps
         history = fit(model, corners, config)
         accuracy[ema] = history.rows[-1]["valid_accuracy"]
-    assert accuracy[0.99] > accuracy[None] - 0.1 > 0.4
+    assert accuracy[0.99] >= accuracy[None] > 0.5
 
 
 def test_dropout_does_not_draw_the_numbers_of_the_order_of_the_images(
