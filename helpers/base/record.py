@@ -8,7 +8,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any, Literal, Self, get_args
 
-from helpers.base.errors import ExportError
+from helpers.base.errors import ExportError, require_known
 from helpers.base.estimate import Estimate, Unit, estimate, unit_of
 from helpers.base.files import write_whole
 from helpers.base.processes import lives, this_process
@@ -135,14 +135,11 @@ class RunRecord:
         return Estimate(found["mean"], found["ci95"], count, unit_of(metric), over)
 
     def _summary(self, model: str, metric: str) -> dict[str, Any]:
-        known = self.results.get(model, {})
-        if metric in known:
-            return known[metric]
-        owner, there = (model, known) if known else ("it", self.results)
-        raise ExportError(
-            f"The run of {self.notebook} has recorded no {metric} of {model}; {owner} "
-            f"has {', '.join(there) or 'no results'}."
-        )
+        no = f"The run of {self.notebook} has recorded no"
+        require_known(ExportError, f"{no} model", model, self.results)
+        known = self.results[model]
+        require_known(ExportError, f"{no} metric of {model} called", metric, known)
+        return known[metric]
 
     @property
     def drawn(self) -> bool:

@@ -47,12 +47,8 @@ def open_image(file: Path | IO[bytes], *, upright: bool = True) -> Image.Image:
 
 
 def load_image(path: Path, *, size: int | None = None, channels: int = 3) -> Tensor:
-    """Decodes what ``open_image`` opens: ``uint8`` (C, H, W), 0–255.
-
-    Args:
-        path: where it is.
-        size: side in pixels to resize to (both, antialiased); None keeps its own.
-        channels: 1 for grayscale, 3 for RGB.
+    """Decodes what ``open_image`` opens: ``uint8`` (C, H, W), 0–255; both sides resized
+    to ``size`` pixels, antialiased, if given; of 1 channel (gray) or 3.
     """
     image = open_image(path).convert(MODES[channels])
     if size is not None:

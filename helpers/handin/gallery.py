@@ -35,7 +35,7 @@ def write_gallery(*, quick: bool = False, kept: bool = False) -> Path:
     """
     root = REFERENCE.parent if kept else exports_root(quick=quick)
     notebooks = find_notebooks()
-    own = {} if kept else load_records(root, [one.name for one in notebooks])
+    own = {} if kept else load_records(root)
     # What git keeps stands for what has not been run here.
     records = ({} if quick else collect_reference()) | own
     caveats = caveats_of(records)

@@ -24,11 +24,8 @@ def make_report(
     ``not-in-paper`` but the title. Of a notebook with cells tagged ``report`` it shows
     the title, those cells and all warnings, such as that its data are a stand-in.
 
-    Args:
-        paths: of at least one notebook, in the order of the report.
-        title: of the report; empty takes that of the first notebook.
-        by: whom it names below the title.
-        compact: in two columns and a small type, for courses that count pages.
+    Its title, that of the first notebook if none is given, has below it whom it is
+    ``by``; ``compact`` has two columns and a small type, for courses that count pages.
 
     Raises:
         ExportError: a notebook was not executed, or a cell failed.

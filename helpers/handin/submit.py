@@ -33,13 +33,8 @@ class Submission(NamedTuple):
 def submit(assignment: str, *, draft: bool = False, quick: bool = False) -> Submission:
     """Builds and checks the files that the course wants: ``submit/<assignment>/``.
 
-    Args:
-        assignment: its name, ``lines``.
-        draft: build it with what there is; names and README say that it is a draft.
-        quick: take the quick runs, which make a draft only.
-
-    Returns:
-        No files while something is missing, unless as a draft.
+    While something is missing there are none, unless as a ``draft``: names and README
+    say so. ``quick`` runs make a draft only.
 
     Raises:
         ExportError: the assignment is unknown, or one of its runs is damaged.

@@ -55,13 +55,9 @@ def capture(
     """Within the block, in evaluation mode, each forward pass leaves copies of the
     outputs of ``layers`` in the yielded dictionary.
 
-    Of a layer that is used several times in one pass the last output counts; that of a
-    convolution is from before an in-place ReLU.
-
-    Args:
-        model: any network; it is left as it was.
-        layers: names as ``named_modules`` gives them.
-        before_relu: of a ReLU take the input in place of the output.
+    Layers are named as by ``named_modules``. Of one that is used several times in a
+    pass the last output counts; that of a convolution is from before an in-place ReLU.
+    ``before_relu`` takes a ReLU's input. The model is left as it was.
     """
     found = _Captured(model)
     modules = {layer: find_layer(model, layer) for layer in layers}

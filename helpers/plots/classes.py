@@ -59,11 +59,8 @@ def plot_class_accuracy(
 ) -> Axes:
     """The fifteen classes that are recognised worst, and the mean over all classes.
 
-    Args:
-        accuracy: share of each class's images that is predicted, or its F1 (K,), 0–1;
-            NaN for a class without images.
-        classes: K names.
-        quantity: what the values are.
+    ``accuracy`` is of each class the share that is predicted, or its F1 (K,), 0–1; NaN
+    without images. ``quantity`` says which.
     """
     known = pd.Series(accuracy.tolist(), [*map(plain, classes)]).dropna()
     shown = known.sort_index().nsmallest(15)
@@ -86,13 +83,9 @@ def plot_confusion_matrix(
 ) -> Axes:
     """For each true class (row), the share of it predicted as each class (column).
 
-    The colour grows with the square root of the share, so that a single error is seen.
-    With many classes the axes count them; ``most_confused`` names what stands out.
-
-    Args:
-        labels: true classes, ``int64`` (N,).
-        predictions: predicted classes, likewise.
-        classes: names, in the order of the labels.
+    Labels and predictions are ``int64`` (N,), classes names in their order. The colour
+    grows with the square root of the share, so that a single error is seen. With many
+    classes the axes count them; ``most_confused`` names what stands out.
     """
     every = range(len(classes))
     share = 100 * confusion_matrix(labels, predictions, labels=every, normalize="true")
@@ -143,12 +136,9 @@ def most_confused(
 
 
 def plot_embedding(points: Tensor, labels: Tensor, classes: Sequence[str]) -> Axes:
-    """Points in the colour and shape of their class, which the legend names.
+    """Points (N, 2) in the colour and shape of their class, which the legend names.
 
-    Args:
-        points: (N, 2).
-        labels: ``int64`` (N,).
-        classes: names, in the order of the labels.
+    Labels are ``int64`` (N,), classes names in their order.
     """
     columns = 4 if len(classes) > 20 else 3
     ax = new_axes(PAGE_WIDTH, 5.0 + 0.16 * -(-len(classes) // columns))

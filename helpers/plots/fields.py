@@ -17,12 +17,8 @@ LINES = ("-", "--", ":", "-.")
 
 
 def plot_receptive_field(image: Tensor, boxes: Mapping[str, Box], *, ax: Axes) -> Axes:
-    """What the middle units of some layers see of an image, a box for each layer.
-
-    Args:
-        image: (C, H, W) with one or three channels; ``uint8`` 0–255 or float 0–1.
-        boxes: by the layer's name, as ``ReceptiveField.box`` gives them.
-        ax: where to draw.
+    """What the middle units of some layers see of an image, as of ``show_image``: by
+    the layer's name a box, as ``ReceptiveField.box`` gives it.
     """
     show_image(ax, image)
     looks = zip(boxes.items(), cycle(COLORS), cycle(LINES), strict=False)
@@ -37,10 +33,8 @@ def plot_receptive_field(image: Tensor, boxes: Mapping[str, Box], *, ax: Axes) -
 def plot_footprint(footprint: Tensor, box: Box, *, ax: Axes) -> Axes:
     """How much of a unit's gradient reaches each pixel, on a logarithmic scale.
 
-    Args:
-        footprint: (H, W), not negative, as ``gradient_footprint`` gives it.
-        box: the receptive field that was derived, drawn around it.
-        ax: where to draw.
+    The footprint (H, W) is as of ``gradient_footprint``; the box around it is the
+    receptive field that was derived.
     """
     values = footprint.detach().cpu().numpy()
     values = np.ma.masked_equal(values / values.max(), 0)

@@ -22,12 +22,8 @@ LETTERS = 15  # per inch
 def plot_image_grid(
     images: Tensor, *, titles: Sequence[str] | None = None, columns: int = 8
 ) -> Figure:
-    """Images in rows.
-
-    Args:
-        images: (N, C, H, W) with one or three channels; ``uint8`` 0–255 or float 0–1.
-        titles: N texts above the images; underscores become spaces.
-        columns: images per row.
+    """Images (N, C, H, W) in rows of ``columns``, as of ``show_image``, with N titles,
+    whose underscores become spaces.
     """
     texts = {"": titles} if titles else None
     return plot_filters({"": images}, titles=texts, columns=columns)
@@ -38,12 +34,8 @@ def plot_activation_layers(maps: Mapping[str, Tensor], *, columns: int = 8) -> F
 
     Every layer has its own scale of colours, which its heading tells. All diverge from
     zero where some map is negative. The highest 0.5 % are cut: a single bright pixel
-    would leave the rest dark.
-
-    Args:
-        maps: by heading, such as the layer's name: (maps, h, w); units are maps of
-            (1, 1).
-        columns: maps per row.
+    would leave the rest dark. ``maps`` are by heading, such as the layer's name:
+    (maps, h, w); units are maps of (1, 1).
     """
     heights = [-(-len(v) // columns) * PAGE_WIDTH / columns for v in maps.values()]
     figure, axes = plt.subplots(
@@ -105,13 +97,8 @@ def plot_heatmaps(
     titles: Sequence[str],
     label: str = "Grad-CAM, share of its maximum",
 ) -> Figure:
-    """For each image a block: the image, then what each layer says about it.
-
-    Args:
-        images: (N, C, H, W), as of ``plot_image_grid``.
-        heat: by layer, or by method: (N, H, W), 0–1.
-        titles: N headings, such as the class that is explained.
-        label: what the heat is, at the scale of colours.
+    """For each image (N, C, H, W) a block headed by its title: the image, then what
+    each layer, or method, says about it: (N, H, W), 0–1. ``label`` says what that is.
     """
     columns = min(max(1 + len(heat), 4), 8)
     letters = round(LETTERS * PAGE_WIDTH / columns)

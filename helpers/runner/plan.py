@@ -89,11 +89,8 @@ def read_quick_settings() -> dict[str, dict[str, Any]]:
             f"`caltech101/01_lenet5: {{epochs: 1}}`: {problem}."
         )
     notebooks = {notebook.name: notebook for notebook in find_notebooks()}
-    if unknown := sorted(set(content) - set(notebooks)):
-        raise ConfigError(
-            f"{path} names the unknown {', '.join(unknown)}. Known notebooks: "
-            f"{', '.join(notebooks)}."
-        )
+    for name in content:
+        require_known(ConfigError, f"{path} names the unknown", name, notebooks)
     return {
         name: notebooks[name].parse(values)
         for name, values in content.items()

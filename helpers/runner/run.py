@@ -38,12 +38,8 @@ def run_notebooks(
     none, and the reverse), or that needs what no run has made. What the end interrupts
     goes on the next time, and is no failure.
 
-    Args:
-        names: as of ``make_plan``.
-        jobs: notebooks that run side by side.
-        export: makes documents of each complete notebook.
-        minutes: for all of it; None for no limit.
-        options: as of ``make_plan``, which also says what is raised.
+    ``jobs`` run side by side; ``export`` makes documents of each that is complete.
+    Names and options are as of ``make_plan``, which also says what is raised.
     """
     plan = make_plan(names, **options)
     jobs = 1 if minutes else jobs

@@ -14,7 +14,7 @@ from typing import Any
 import torch
 
 import helpers
-from helpers.base.errors import ConfigError, HelpersError
+from helpers.base.errors import ConfigError, HelpersError, explained
 from helpers.base.files import data_dir
 
 # Ray reads them once: what workers print is shown, line by line, as it is.
@@ -44,16 +44,12 @@ def connected() -> Iterator[None]:
     address = os.environ["RAY_ADDRESS"]
     # Workers import this very library, whatever is installed there.
     env = {"py_modules": [helpers], "env_vars": {"CNN_DATA": str(data_dir())}}
-    try:
+    advice = "Expected auto, local or HOST:PORT of one with this Python and this Ray."
+    with explained(ConfigError, f"The Ray cluster {address} cannot be used", advice):
         if found := canonicalize_bootstrap_address(address):
             host, _, port = found.rpartition(":")  # Ray would try for minutes
             socket.create_connection((host, int(port)), timeout=10).close()
         ray.init(found or "local", runtime_env=env, logging_level="ERROR")
-    except (OSError, RuntimeError, ValueError) as error:
-        raise ConfigError(
-            f"The Ray cluster {address} cannot be used ({error}): expected auto, local "
-            "or HOST:PORT of one with this Python and this Ray."
-        ) from error
     try:
         yield
     finally:
@@ -72,14 +68,9 @@ def spread(
     """What ``call`` returns for each of ``arguments``, each a task of its own.
 
     What several have in common is sent once. A task whose worker dies starts again.
-
-    Args:
-        call: is told as ``shared`` whether ``folder`` is seen from its node.
-        arguments: of each call.
-        device: as of ``TrainConfig``.
-        jobs: tasks that share a GPU, or as many cores as this machine has.
-        folder: where this machine keeps what they leave.
-        done: is told each result, in order.
+    ``call`` is told as ``shared`` whether ``folder``, where this machine keeps what
+    tasks leave, is seen from its node; ``done`` is told each result, in order. As many
+    ``jobs`` share a GPU, or as many cores as this machine has.
 
     Raises:
         ConfigError: the cluster cannot be used, or no node has what a task needs.

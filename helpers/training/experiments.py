@@ -39,12 +39,9 @@ NO_NAME = re.compile(r'[<>:"/\\|?*]')  # in names of files, on some system
 
 @dataclass(frozen=True)
 class Experiment:
-    """A network and how it is trained; ``run_experiments`` sets the seed.
+    """A network, by name, and how it is trained; ``run_experiments`` sets the seed.
 
-    Attributes:
-        model: the name of a network.
-        config: every training setting.
-        arguments: of the network, besides the number of classes and channels.
+    ``arguments`` are the network's, besides the numbers of classes and channels.
     """
 
     model: str
@@ -70,13 +67,8 @@ class Experiment:
 class Trained:
     """A finished point: one experiment with one seed.
 
-    Attributes:
-        experiment: what was trained.
-        seed: with which seed.
-        model: with its final weights, in evaluation mode.
-        history: its epochs.
-        mean: of each channel of the training images, in 0–1.
-        std: likewise.
+    The model is in evaluation mode; ``mean`` and ``std`` are of each channel of the
+    training images, in 0–1.
     """
 
     experiment: Experiment

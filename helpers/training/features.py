@@ -23,14 +23,12 @@ def extract_features(model: nn.Module, splits: Splits) -> Splits:
     The features are kept in ``data/.cache``, by the images and their normalisation, the
     model's layers, code and weights, and the precision.
 
-    Args:
-        model: images (B, C, H, W), normalised as ``splits`` says, to maps (B, C', h, w)
-            or features (B, D); used in evaluation mode, and left on the device.
-        splits: images, never augmented.
+    ``model`` takes images (B, C, H, W), normalised as ``splits`` says, never augmented,
+    and is left on the device.
 
     Returns:
-        The same splits, labels and ids; images are float32 (N, C', h, w), or (N, D, 1,
-        1) for features without a map.
+        The same splits, labels and ids; images are float32 maps (N, C', h, w), or (N,
+        D, 1, 1) where the model makes features (B, D).
     """
     arithmetic = choose_arithmetic(choose_device(), "auto")
     made_by = code_digest(model), weights_digest(model)

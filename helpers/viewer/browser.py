@@ -9,7 +9,7 @@ import ipywidgets as widgets
 import matplotlib.pyplot as plt
 from torchvision.transforms.v2.functional import to_pil_image
 
-from helpers.base.errors import HelpersError, ModelError
+from helpers.base.errors import HelpersError, ModelError, require_known
 from helpers.data.splits import Split
 from helpers.models.heads import heads_of
 from helpers.models.saved import SavedModel
@@ -26,14 +26,9 @@ KINDS_SAID = {
 class NetworkBrowser(widgets.VBox):  # type: ignore[misc]
     """Menus for kind, layer, image, and for the class or head that is explained.
 
-    Args:
-        saved: the network.
-        split: the images to choose from, of the network's classes and size.
-        kind: what is shown first, one of ``KINDS``.
-        layer: likewise; None takes all.
-
-    Raises:
-        ModelError: ``layer`` does not suit the kind.
+    The images are those of ``split``, of the network's classes and size. ``kind``, one
+    of ``KINDS``, and ``layer`` (None: all) are shown first; a ModelError says that they
+    do not suit each other.
     """
 
     def __init__(
@@ -46,11 +41,8 @@ class NetworkBrowser(widgets.VBox):  # type: ignore[misc]
     ) -> None:
         self._saved, self._split = saved, split
         layers = suitable_layers(saved, kind)
-        if layer is not None and layer not in layers:
-            raise ModelError(
-                f"Layer {layer!r} of {type(saved.model).__name__} has no {kind}: "
-                f"choose {', '.join(layers) or 'none'}."
-            )
+        if layer is not None:
+            require_known(ModelError, f"There is no {kind} of layer", layer, layers)
         heads = getattr(heads_of(saved.model), "factors", ())
         targets: list[tuple[str, Any]] = [("the predicted class", None)]
         targets += [(f"the predicted {name}", name) for name in heads]

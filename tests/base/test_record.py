@@ -64,10 +64,11 @@ def test_the_values_of_a_metric_and_what_there_is_instead() -> None:
     )
     assert record.values("cnn", "valid_accuracy") == [0.5, 0.75]
     with pytest.raises(
-        ExportError, match="no test_accuracy of cnn; cnn has valid_accuracy"
+        ExportError,
+        match="no metric of cnn called 'test_accuracy': known are valid_accuracy",
     ):
         record.values("cnn", "test_accuracy")
-    with pytest.raises(ExportError, match="no test_accuracy of mlp; it has cnn"):
+    with pytest.raises(ExportError, match="no model 'mlp': known are cnn"):
         record.values("mlp", "test_accuracy")
 
 

@@ -119,7 +119,7 @@ def test_a_parameter_goes_to_the_notebooks_that_declare_it(
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("course/09_z: {}", "names the unknown course/09_z"),
+        ("course/09_z: {}", "names the unknown 'course/09_z'"),
         ("course/01_a: {rate: 1}", "has no parameter rate"),
         ("course/01_a: {epochs: fast}", "does not take 'fast'"),
         ("course/01_a: 3", "must map each notebook"),

@@ -237,7 +237,7 @@ def test_another_python_is_named(
 
     monkeypatch.setattr(ray, "init", refuse)
     with (
-        pytest.raises(ConfigError, match=r"3\.9\.1\): expected .* this Python"),
+        pytest.raises(ConfigError, match=r"3\.9\.1\)\. Expected .* this Python"),
         cluster.connected(),
     ):
         pass
