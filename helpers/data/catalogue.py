@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from helpers.base.errors import ConfigError, DataError, WriteError, require_known
+from helpers.base.errors import ConfigError, DataError, require_known
 from helpers.base.files import data_dir
 from helpers.data.sets import (
     artists,
@@ -233,7 +233,7 @@ def data_status(name: str) -> DataStatus:
         return DataStatus("absent", missing)
     try:
         splits = load_data(name, source="real")
-    except (DataError, WriteError) as error:
+    except (DataError, OSError) as error:
         return DataStatus("broken", str(error))
     counts = ", ".join(f"{count:,} {split}" for split, count in splits.counts().items())
     known = f"{counts} images in {len(splits.classes)} classes"

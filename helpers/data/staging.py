@@ -56,8 +56,10 @@ def extract(archive: Path, folder: Path) -> None:
                 packed.extractall(folder, wanted)  # noqa: S202  # never outside
         else:
             with tarfile.open(archive) as tar:
-                found = ((m, m.name, m.size) for m in tar)  # with a sparse one's holes
-                tar.extractall(folder, list(_wanted(archive, found)), filter="data")
+                tar.extraction_filter = getattr(tarfile, "data_filter", None)
+                kept = (m for m in tar if tar.extraction_filter or _needs_none(m))
+                found = ((m, m.name, m.size) for m in kept)  # with a sparse one's holes
+                tar.extractall(folder, list(_wanted(archive, found)))  # noqa: S202
                 while tar.fileobj and tar.fileobj.read(2**20):
                     pass  # to the checksum of gzip, behind what tar reads
     except Exception as error:  # tarfile's, gzip's, lzma's, zlib's and zipfile's own
@@ -95,6 +97,11 @@ def _wanted(
             raise ValueError(f"it unpacks to more than {MAX_RATIO} times its size")
         if not any(map(is_clutter, PurePosixPath(name).parts)):  # ".." is hidden too
             yield member
+
+
+def _needs_none(member: tarfile.TarInfo) -> bool:
+    """Whether it is harmless without a filter, which Python has since 3.11.4."""
+    return member.name[:1] != "/" and (member.isfile() or member.isdir())
 
 
 def _beside(path: Path) -> TemporaryDirectory[str]:

@@ -20,7 +20,13 @@ from numpy.typing import ArrayLike
 
 from helpers.base.declared import read_checked_in, read_notebook
 from helpers.base.environment import commit, cpu_name
-from helpers.base.errors import ConfigError, DivergedError, ExportError, NotebookError
+from helpers.base.errors import (
+    ConfigError,
+    DivergedError,
+    ExportError,
+    ModelError,
+    NotebookError,
+)
 from helpers.base.estimate import Estimate, estimate, exact, judge
 from helpers.base.files import exports_dir, notebooks_dir
 from helpers.base.markdown import markdown_table
@@ -165,9 +171,13 @@ class Run(Page):
         """
         path = find_model(source, trained_on=trained_on)
         saved = load_model(path, trained_on=trained_on)
+        if self._data and saved.classes not in [data.classes for data in self._data]:
+            raise ModelError(f"{path} knows other classes: run its notebook again.")
         with suppress(ExportError):  # a file of one's own has no record
             record = RunRecord.load(path.with_name("metrics.json"))
             of = f"The network of `{record.notebook}` is that of a"
+            if record.untrained:
+                self.warn(f"{of} run that began with random weights.")
             if record.reduced:
                 self.warn(f"{of} reduced run: {record.reduction}.")
             elif (kind := kind_of(path.parent)) != "full":
@@ -363,9 +373,8 @@ class Run(Page):
         """
         if data is None and len(self._data) != 1:
             raise NotebookError(
-                "A model is saved with its classes, and the run has "
-                f"{len(self._data)} data sets: call run.use_data(splits) with one, or "
-                "say data=splits."
+                f"The run has {len(self._data)} data sets, and a model is saved with "
+                "the classes of one: say data=splits."
             )
         data = data or self._data[0]
         save_model(

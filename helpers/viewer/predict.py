@@ -66,7 +66,8 @@ def predict_images(
         ModelError: as ``find_model`` and ``read_image``.
         DataError: there are no images, two have one identifier, or ``besides`` is one.
     """
-    if besides and besides.suffix.lower() in {*Image.registered_extensions(), ".pt"}:
+    no_text = {*Image.registered_extensions(), ".pt", ".pth"}
+    if besides and besides.suffix.lower() in no_text:
         raise DataError(f"{besides} would be no text: name a .csv or .txt file.")
     files = [images]
     if images.is_dir():
@@ -115,5 +116,6 @@ def training_of(path: Path, saved: SavedModel) -> str:
         name = run.data.get("name", "unknown").replace(", ", " or ")
         said[0] += f" ({name})"
         said += [f"reduced to {run.reduction}"] if run.reduced else []
+        said += ["begun with random weights"] if run.untrained else []
     said += [] if saved.trained_on == "real" else ["so what it says means nothing"]
     return ", ".join(said)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 import stat
+import sys
 import tarfile
 import tempfile
 import zipfile
@@ -82,6 +83,24 @@ def test_refuses_devices_and_links_that_lead_outside(
     with pytest.raises(DataError, match=r"can be unpacked here .*evil"):
         extract(archive, tmp_path / "out")
     assert not (tmp_path / "out/evil").exists()
+
+
+@pytest.mark.skipif(sys.version_info >= (3, 14), reason="never without a filter")
+@pytest.mark.filterwarnings("ignore:Python 3.14:DeprecationWarning")
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [("{absolute}/evil", tarfile.REGTYPE), ("evil", tarfile.SYMTYPE)],
+)
+def test_without_a_filter_only_what_needs_none_is_unpacked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, kind: bytes
+) -> None:
+    # As Python 3.11.2, which is Debian 12's.
+    monkeypatch.delattr(tarfile, "data_filter")
+    name = name.format(absolute=tmp_path)
+    archive = make_tar(tmp_path / "archive", name, kind, "/etc/passwd")
+    extract(archive, tmp_path / "out")
+    assert (tmp_path / "out/first.txt").read_bytes() == b"first"
+    assert not [*tmp_path.rglob("evil")]
 
 
 def test_links_in_a_zip_are_plain_files(tmp_path: Path) -> None:
