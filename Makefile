@@ -7,7 +7,7 @@ FULL ?=  # make exports FULL=1 runs the real experiments
 QUICK := $(if $(filter-out 0,$(FULL)),,--quick)
 BIN := .venv/bin
 
-.PHONY: run test lint lab exports reference reference-gpu benchmark clean
+.PHONY: run test lint lab exports reference reference-gpu gpu benchmark clean
 
 run: exports  ## every notebook in quick form, with HTML and PDF, and the page that shows them all
 
@@ -29,10 +29,13 @@ reference: .venv/.installed  ## the real experiments, kept as reference; resumes
 	$(BIN)/python -m helpers run -p source=real $(if $(MINUTES),--minutes $(MINUTES)) $(NAMES); ran=$$?; $(BIN)/python -m helpers results save $(NAMES); saved=$$?; \
 	$(BIN)/python -m helpers results --write && exit $$((ran + $(if $(MINUTES),0,saved)))
 
-reference-gpu: reference  ## the same on a GPU box: the device is found by itself, and trains four at a time
+reference-gpu: gpu reference  ## the same on a GPU box: the device is found by itself, and trains four at a time
 
-benchmark: .venv-benchmarks/.installed  ## images per second against the usual loops, in an environment of its own
-	.venv-benchmarks/bin/python tests/benchmarks/speed.py
+gpu: .venv/.installed  ## whether PyTorch can use one
+	$(BIN)/python -c "import torch; torch.zeros(1, device='cuda')"
+
+benchmark: .venv-benchmarks/.installed  ## images per second against the usual loops, in an environment of its own; DEVICE=cuda: on a GPU
+	.venv-benchmarks/bin/python tests/benchmarks/speed.py $(addprefix --device ,$(DEVICE))
 
 clean:  ## the environment, not the data and not the exports
 	rm -rf .venv .venv-benchmarks .pytest_cache .mypy_cache .ruff_cache *.egg-info

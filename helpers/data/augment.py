@@ -160,7 +160,7 @@ def _grid(maps: Tensor, size: int) -> Tensor:
     As ``F.affine_grid``, but by sums instead of a matrix product over all pixels.
     """
     # (size,), in -1…1.
-    centres = (torch.arange(size, device=maps.device) * 2 + 1) / size - 1
+    centres = torch.arange(1 - size, size, 2, device=maps.device) / size
     along_x = maps[:, :, 0, None] * centres  # (B, 2, size)
     along_y = maps[:, :, 1, None] * centres + maps[:, :, 2, None]  # (B, 2, size)
     return (along_y[:, :, :, None] + along_x[:, :, None, :]).permute(0, 2, 3, 1)

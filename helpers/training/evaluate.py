@@ -129,10 +129,19 @@ def images_per_pass(model: nn.Module, split: Split) -> int:
 
 def judge(model: nn.Module, batches: Batches, arithmetic: Arithmetic) -> Evaluation:
     """What ``evaluate`` finds, on batches that are made already."""
+    return evaluation_of(all_logits(model, batches, arithmetic), batches.labels)
+
+
+def all_logits(model: nn.Module, batches: Batches, arithmetic: Arithmetic) -> Tensor:
+    """The logits (N, K) of all images, on the device, without a wait for it."""
     made = predict(model, batches, arithmetic)
-    logits = torch.cat([class_logits(model, outputs.float()) for outputs in made])
-    loss = F.cross_entropy(logits, batches.labels, reduction="none").mean().item()
-    return Evaluation(logits.softmax(1).cpu(), batches.labels.cpu(), loss)
+    return torch.cat([class_logits(model, outputs.float()) for outputs in made])
+
+
+def evaluation_of(logits: Tensor, labels: Tensor) -> Evaluation:
+    """What logits (N, K) say of N images with these labels."""
+    loss = F.cross_entropy(logits, labels, reduction="none").mean().item()
+    return Evaluation(logits.softmax(1).cpu(), labels.cpu(), loss)
 
 
 @torch.no_grad()

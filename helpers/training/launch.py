@@ -32,6 +32,11 @@ def is_compiled(config: TrainConfig, device: torch.device, images: int) -> bool:
 
 def compiled(model: nn.Module) -> Callable[[Tensor], Tensor]:
     """The network by ``torch.compile``, which starts at its first use."""
+    from torch._inductor.decomposition import decompositions
+
+    # Pooling's gradient is chosen where it is used, not added up in float32.
+    added_up = torch.ops.aten.max_pool2d_with_indices_backward.default
+    decompositions.pop(added_up, None)
     # Each probability of ``nn.Dropout`` is another compilation.
     dynamo.recompile_limit = COMPILATIONS
     forward: Callable[[Tensor], Tensor] = torch.compile(model)
@@ -102,7 +107,8 @@ class OneLaunch:
 
     def _capture(self, step: Step, given: tuple[Tensor, ...]) -> None:
         self._graph = torch.cuda.CUDAGraph()
-        self._graph.register_generator_state(self._generator)
+        if torch.__version__ < "2.14":  # later ones know of all generators
+            self._graph.register_generator_state(self._generator)
         usual = torch.cuda.default_generators[self._stream.device_index]
         generators = usual, self._generator
         before = [(one, one.clone_state()) for one in generators]

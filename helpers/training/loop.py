@@ -3,7 +3,7 @@
 import copy
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ from helpers.models.heads import class_logits, heads_of
 from helpers.training.checkpoint import read_checkpoint, resuming
 from helpers.training.config import TrainConfig, changed
 from helpers.training.device import choose_arithmetic, choose_device
-from helpers.training.evaluate import images_per_pass, judge
+from helpers.training.evaluate import all_logits, evaluation_of, images_per_pass
 from helpers.training.history import History, Row
 from helpers.training.launch import OneLaunch, Step, compiled, is_compiled, say_once
 from helpers.training.objective import HeadsObjective, make_objective
@@ -186,8 +186,13 @@ class TrainingRun:
         """Trains for an epoch, judges the network and writes the checkpoint."""
         started, lr = time.perf_counter(), self.schedule.lr
         row: Row = {"epoch": self.epoch + 1, "lr": lr, "seconds": 0.0}
-        row |= yield from self._learn()
-        row |= self._judge()
+        learned = yield from self._learn()
+        logits = {
+            name: all_logits(self.judged, batches, self.arithmetic)
+            for name, batches in self.watched.items()
+        }
+        yield  # others launch theirs before this one waits
+        row |= self._read(*learned) | self._judge(logits)
         valid_loss = row["valid_loss"]
         if not math.isfinite(valid_loss):
             # The last step did it: no training loss has seen its weights yet.
@@ -203,7 +208,8 @@ class TrainingRun:
             self._keep(self.checkpoint)
             self._kept = time.monotonic()
 
-    def _learn(self) -> Steps[Row]:
+    def _learn(self) -> Steps[tuple[Tensor, Tensor, list[float]]]:
+        """The losses and learning rates of all steps, and their accuracy between."""
         self.model.train()
         losses, hits, rates = [], [], []
         full = self.train_batches.images.shape[-1]
@@ -215,15 +221,17 @@ class TrainingRun:
             rates.append(self.schedule.lr)
             self.schedule.after_step()
             yield
-        # The only wait for the device in an epoch; the steps after a loss that is not a
-        # number were wasted, but no checkpoint has kept them.
-        values = torch.stack(losses).cpu()
+        seen = len(chosen) * len(losses)  # a batch is as large as the other
+        return torch.stack(losses), torch.stack(hits).sum().double() / seen, rates
+
+    def _read(self, losses: Tensor, accuracy: Tensor, rates: list[float]) -> Row:
+        # The first wait for the device in an epoch; the steps after a loss that is not
+        # a number were wasted, but no checkpoint has kept them.
+        values = losses.cpu()
         if bad := (~values.isfinite()).nonzero().flatten().tolist():
             step = self.epoch * len(losses) + bad[0] + 1
             raise self._diverged("loss", values[bad[0]].item(), step, rates[bad[0]])
-        seen = len(chosen) * len(losses)  # a batch is as large as the other
-        accuracy = torch.stack(hits).sum().item() / seen
-        return {"train_loss": values.mean().item(), "train_accuracy": accuracy}
+        return {"train_loss": values.mean().item(), "train_accuracy": accuracy.item()}
 
     def step(self, chosen: Tensor, side: int) -> tuple[Tensor, ...]:
         """One optimizer step on the device, at the learning rate that is set.
@@ -273,11 +281,11 @@ class TrainingRun:
         predictions = class_logits(self.model, outputs.detach()).argmax(1)
         return loss.detach(), (predictions == targets.argmax(1)).sum()
 
-    def _judge(self) -> Row:
+    def _judge(self, logits: Mapping[str, Tensor]) -> Row:
         """Loss and accuracy on what is watched; with heads, each one's on ``valid``."""
         row: Row = {}
         for name, batches in self.watched.items():
-            found = judge(self.judged, batches, self.arithmetic)
+            found = evaluation_of(logits[name], batches.labels)
             row |= {f"{name}_loss": found.loss, f"{name}_accuracy": found.accuracy}
             if name == "valid" and isinstance(self.objective, HeadsObjective):
                 heads = found.by_factor(self.objective.heads.factors)
@@ -336,11 +344,11 @@ class _MovingAverage(AveragedModel):
     def update_parameters(self, model: nn.Module) -> None:
         """One step; the first takes on the weights."""
         steps = self.n_averaged
-        kept = ((1 + steps) / (10 + steps)).clamp(max=self.decay) * (steps > 0)
+        new = 1 - ((1 + steps) / (10 + steps)).clamp(max=self.decay) * (steps > 0)
         own = self.module.state_dict()
         for name, current in model.state_dict().items():
             if current.is_floating_point():
-                own[name].lerp_(current, 1 - kept)
+                own[name].lerp_(current, new)
             else:  # a counter of batch normalisation
                 own[name].copy_(current)
         self.n_averaged.add_(1)

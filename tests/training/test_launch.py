@@ -13,7 +13,9 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor, nn
+from torch._decomp import get_decompositions
 from torch._dynamo.exc import TorchDynamoException
+from torch._inductor.decomposition import select_decomp_table
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
@@ -22,7 +24,7 @@ from helpers.data import Augment
 from helpers.data.splits import Splits
 from helpers.models import ImprovedCNN
 from helpers.training import TrainConfig, loop
-from helpers.training.launch import EAGER, OneLaunch, is_compiled, say_once
+from helpers.training.launch import EAGER, OneLaunch, compiled, is_compiled, say_once
 from helpers.training.loop import TrainingRun, image_size
 from helpers.training.optimizers import make_optimizer
 from helpers.training.turns import run_alone
@@ -53,7 +55,7 @@ class Recording(TorchDispatchMode):
         super().__init__()
         assert isinstance(stream, Stream)
         self.graph, self.random = graph, torch.get_rng_state()
-        self.own = [(one, one.get_state()) for one in graph.generators]
+        self.own: dict[torch.Generator, Tensor] = {}  # their states
         self.before: dict[int, tuple[Any, Any]] = {}  # memory, and what it held
 
     def __torch_dispatch__(
@@ -66,6 +68,8 @@ class Recording(TorchDispatchMode):
                 memory = one.untyped_storage()
                 if memory.data_ptr() not in self.before:
                     self.before[memory.data_ptr()] = memory, memory.clone()
+            elif isinstance(one, torch.Generator) and one not in self.own:
+                self.own[one] = one.get_state()
         made = func(*args, **(kwargs or {}))
         for one in tree_leaves(made):
             if isinstance(one, Tensor):  # within the capture: nothing to restore
@@ -80,7 +84,7 @@ class Recording(TorchDispatchMode):
             if before is not None:
                 memory.copy_(before)
         torch.set_rng_state(self.random)
-        for generator, state in self.own:
+        for generator, state in self.own.items():
             generator.set_state(state)
         if error[0]:  # CUDA's own is the last, and says nothing
             raise RuntimeError("operation failed due to a previous error")
@@ -91,10 +95,9 @@ class Graph:
 
     def __init__(self) -> None:
         self.calls: list[tuple[Any, Any, Any, Any]] = []
-        self.generators: list[torch.Generator] = []
 
     def register_generator_state(self, generator: torch.Generator) -> None:
-        self.generators.append(generator)
+        """Of PyTorch before 2.14: the recording looks for itself."""
 
     @torch.no_grad()
     def replay(self) -> None:
@@ -272,6 +275,14 @@ def test_a_network_that_cannot_be_compiled_is_trained_as_it_is(
     found = trained(run)
     assert all(torch.equal(found[name], value) for name, value in expected.items())
     assert capsys.readouterr().out.count("not compiled: no Triton\n") == 1
+
+
+def test_poolings_gradient_is_chosen_where_it_is_used() -> None:
+    pooling = torch.ops.aten.max_pool2d_with_indices_backward
+    # Once PyTorch does without, so can ``compiled``.
+    assert pooling.default in get_decompositions([pooling])
+    compiled(nn.Identity())
+    assert pooling.default not in select_decomp_table()
 
 
 def test_a_network_is_compiled_on_a_gpu_where_that_pays() -> None:
