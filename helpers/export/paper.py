@@ -29,10 +29,8 @@ TITLE = re.compile(r"^# +(.+?) *#*$", re.MULTILINE)
 def write_paper(path: Path, authors: Sequence[Mapping[str, str]] = ()) -> Path:
     """Writes ``paper.pdf`` beside an executed notebook, and its source to ``paper/``.
 
-    Args:
-        path: of the notebook.
-        authors: of each the ``name`` and, as far as there are, ``number``,
-            ``affiliation`` and ``email``; a paper without authors is a draft.
+    Authors have a ``name`` and, as far as there are, ``number``, ``affiliation`` and
+    ``email``; a paper without any is a draft.
 
     Raises:
         ExportError: the notebook makes no paper, or one with faults: only then what was

@@ -18,13 +18,10 @@ LACKED = re.compile(r'the text `"(.+?)"` could not be displayed')
 
 
 def html_to_pdf(html: str, *, compact: bool = False) -> bytes:
-    """Sets an exported page, its images embedded, as a PDF without folded code.
+    """Sets what ``notebook_to_html`` makes as a PDF without folded code; ``compact`` in
+    two columns and a small type.
 
     A link to another file becomes text; a warning names glyphs that no font has.
-
-    Args:
-        html: what ``notebook_to_html`` makes.
-        compact: in two columns and a small type.
 
     Raises:
         ExportError: an image is broken, or Typst refuses the document.

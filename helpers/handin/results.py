@@ -22,10 +22,11 @@ GOALS = 3  # of an assignment, in README
 PAGE = """\
 # Results
 
-What each notebook is asked for, by section, and what it claims: mean over seeds or
-repeats of cross-validation ± 95 % confidence interval, wider where the best of several
-was chosen. *Reduced* runs had fewer epochs, seeds, images or pixels than the notebook's
-own experiment. Time is of the run or, if longer, of trainings that it found done. By
+What each notebook is asked for, by section (a *goal* is our own), and what it claims
+(–): mean over what is in parentheses ± 95 % confidence interval, wider where the best
+of several was chosen. *Not shown*: the interval holds both sides. *Reduced* runs had
+fewer epochs, seeds, images or pixels than the notebook's own experiment. Time is of the
+run or, if longer, of trainings that it found done. By
 `python -m helpers results --write`, from [exports/reference](exports/reference).
 """
 

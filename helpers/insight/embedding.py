@@ -12,11 +12,8 @@ SMALLEST, LARGEST = 1e-15, 1e15
 
 
 class Embedding(NamedTuple):
-    """Points on a plane, one for each image.
-
-    Attributes:
-        points: float32 (N, 2); its axes have no meaning.
-        divergence: of Kullback and Leibler, that t-SNE is left with, in nats.
+    """Points on a plane, one for each image: float32 (N, 2), whose axes have no
+    meaning; and the divergence (Kullback and Leibler) that t-SNE is left with, in nats.
     """
 
     points: Tensor

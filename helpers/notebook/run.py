@@ -33,6 +33,7 @@ from helpers.base.markdown import markdown_table
 from helpers.base.record import FINDING, RunRecord, finding_rows, summarize
 from helpers.base.runs import GIVEN, TRIAL, kind_of, place, unfinished
 from helpers.base.terminal import say
+from helpers.data.near_copies import has_near_copy
 from helpers.data.splits import Splits
 from helpers.models.saved import SavedModel, find_model, load_model, save_model
 from helpers.notebook.display import show_finding
@@ -292,6 +293,20 @@ class Run(Page):
             studies[row] = study = CrossStudy(row, rounds, splits, self, watch=watch)
             self._keep(row, study.summaries())
         return Comparison(name, studies, self, groups=groups)
+
+    def without_near_copies(self, study: Study) -> Estimate:
+        """How far a study's accuracy falls without near copies of training images;
+        shows and records what it is on the others.
+        """
+        alone = ~has_near_copy(study.judged_images.images, study.splits.train.images)
+        right = ((one.predictions == one.labels)[alone] for one in study.evaluations)
+        left = [hits.double().mean().item() for hits in right]
+        metric = f"{[*study.splits.parts][-1]}_accuracy"
+        found: dict[str, Any] = {f"{metric}_without_near_copies": left}
+        self.record(study.name, **found)
+        number = estimate(left, "percent").number
+        say(f"{number} on {alone.sum()} of {len(alone)} images")
+        return study.paired(metric, study.samples(metric), left)
 
     def record(
         self,

@@ -41,7 +41,7 @@ def plot_curves(
         columns: by label, the column of the history (``valid_accuracy_angle``).
         quantity: what the values are, with their unit.
         share: whether they are shares (0–1), shown in percent.
-        log: whether the axis is logarithmic.
+        log: of the axis.
     """
     curves = zip(columns, columns.values(), cycle(COLORS), cycle(LOOKS), strict=False)
     band = _draw_curves(histories, curves, ax := new_axes(PAGE_WIDTH, 3.0))
@@ -132,12 +132,12 @@ def plot_comparison(
     """One row per variant: the mean with its 95 % t-interval, each value as a dot.
 
     Args:
-        results: values by the variant's name, one per seed; the first is drawn on top.
+        results: values by the variant's name, one per ``unit``; the first is on top.
         halves: by name half the width of the intervals.
         quantity: as of ``plot_curves``.
         share: likewise.
-        reference: name and value of what to compare with, drawn as a vertical line.
-        unit: what there is one value for: a ``seed``, ``repeat`` or ``fold``.
+        reference: name and value of what to compare with, a vertical line.
+        unit: a ``seed``, ``repeat`` or ``fold``.
         ax: where to draw; None makes a figure.
     """
     ax = ax or new_axes(PAGE_WIDTH, 1.0 + 0.3 * len(results))

@@ -11,7 +11,6 @@ import pandas as pd
 import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from torch import Tensor
 
 from helpers.base.errors import ConfigError, require_known
 from helpers.base.estimate import SPLIT_NAMES, Estimate, estimate, unit_of
@@ -143,13 +142,6 @@ class Study:
             torch.cat([one.labels for one in self.evaluations]),
             fmean(one.loss for one in self.evaluations),
         )
-
-    def accuracy_where(self, chosen: Tensor) -> list[float]:
-        """Each network's accuracy on some images of that split, ``bool`` (N,)."""
-        return [
-            (one.predictions == one.labels)[chosen].double().mean().item()
-            for one in self.evaluations
-        ]
 
     def show_curves(self, *, caption: str = "") -> None:
         """Loss and accuracy over the epochs; of several heads, those of each too."""

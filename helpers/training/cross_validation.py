@@ -95,13 +95,8 @@ def deal_folds(
     ``train`` and ``valid`` are pooled and dealt into stratified folds, always the same.
     A network learns from all folds but one.
 
-    Args:
-        splits: the data.
-        folds: parts that the images are dealt into.
-        repeats: how often they are dealt.
-        watch: share of each class's images in those folds, drawn for each anew, that it
-            is watched on instead of learning from them; with 0 it is watched on the
-            held-out fold.
+    It is watched on a share ``watch`` of each class's images in those, drawn for each
+    anew, instead of learning from them; with 0 on the held-out fold.
 
     Raises:
         ConfigError: a class has fewer images than folds, or ``watch`` is no share that

@@ -17,12 +17,9 @@ LISTED = 25  # an error lists this many classes; of more it names the nearest
 
 
 def read_image(saved: SavedModel, image: Path | Tensor | None) -> Tensor:
-    """An image as the network takes it: ``uint8`` (channels, image_size, image_size).
-
-    Args:
-        saved: the network.
-        image: a file of any size and mode; a tensor that is so already; or None, a
-            blank one, medium grey.
+    """An image as the network takes it: ``uint8`` (channels, image_size, image_size),
+    from a file of any size and mode; a tensor that is so already; or None, a blank one,
+    medium grey.
 
     Raises:
         DataError: the file is missing or no image, or the tensor does not fit.

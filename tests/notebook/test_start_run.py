@@ -116,6 +116,32 @@ def test_rows_of_the_same_name_are_refused() -> None:
         start_run(NAME).compare("rows", rows, make_splits(), seeds=1)
 
 
+def test_accuracy_without_images_that_look_like_training_images(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    images = torch.randint(
+        256, (10, 3, 16, 16), generator=torch.manual_seed(0), dtype=torch.uint8
+    )
+    labels = torch.tensor([0, 1, 0, 1, 0, 0, 1, 1, 1, 0])
+    split = Split(images, labels, tuple("abcdefghij"))
+    train, valid = (
+        split.subset(part) for part in (torch.arange(6), torch.arange(4, 10))
+    )
+    config = TrainConfig(epochs=1, batch_size=2, device="cpu")
+    experiment = Experiment("lenet5", config, {"image_size": 16})
+    run = start_run(NAME)
+    splits = Splits("toy", "real", ("ant", "cup"), train, valid)
+    study = run.train("net", experiment, splits, seeds=2)
+    fall = run.without_near_copies(study)  # the first two are training images
+    judged = [one.predictions == one.labels for one in study.evaluations]
+    left = [right[2:].double().mean().item() for right in judged]
+    found = record_of(run)["results"]["net"]
+    assert found["valid_accuracy_without_near_copies"]["values"] == left
+    usual = found["valid_accuracy"]["mean"]
+    assert fall.mean == pytest.approx(usual - sum(left) / 2)
+    assert " % on 4 of 6 images\n" in capsys.readouterr().out
+
+
 def test_parameters_are_what_the_caller_has_and_text_becomes_what_it_stands_for() -> (
     None
 ):
@@ -602,7 +628,7 @@ def test_names_are_shown_as_they_are(capsys: pytest.CaptureFixture[str]) -> None
 
 def test_saved_model_knows_the_classes_and_what_it_was_normalised_with() -> None:
     run = start_run(NAME)
-    with pytest.raises(NotebookError, match="use_data"):
+    with pytest.raises(NotebookError, match="say data=splits"):
         run.save(make_point())
     splits = make_splits()
     run.use_data(splits)

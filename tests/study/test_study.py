@@ -29,12 +29,6 @@ def test_a_gap_is_paired_by_seed(shown: Shown) -> None:
     assert str(gap) == "+16.7 points (3 seeds)"
 
 
-def test_accuracy_may_be_of_some_images(shown: Shown) -> None:
-    study = make_study("net", [5, 6], shown)
-    assert study.accuracy_where(torch.arange(10) < 5) == [1.0, 1.0]
-    assert study.accuracy_where(torch.arange(10) >= 5) == pytest.approx([0.0, 0.2])
-
-
 def test_it_shows_its_curves_results_and_errors(shown: Shown) -> None:
     study = make_study("+ my net", [5, 6], shown, test=True)
     study.show_curves()
