@@ -57,8 +57,8 @@ def extract(archive: Path, folder: Path) -> None:
         else:
             with tarfile.open(archive) as tar:
                 tar.extraction_filter = getattr(tarfile, "data_filter", None)
-                kept = (m for m in tar if tar.extraction_filter or _needs_none(m))
-                found = ((m, m.name, m.size) for m in kept)  # with a sparse one's holes
+                safe = tar if tar.extraction_filter else map(_plain, tar)
+                found = ((m, m.name, m.size) for m in safe)  # with a sparse one's holes
                 tar.extractall(folder, list(_wanted(archive, found)))  # noqa: S202
                 while tar.fileobj and tar.fileobj.read(2**20):
                     pass  # to the checksum of gzip, behind what tar reads
@@ -99,9 +99,12 @@ def _wanted(
             yield member
 
 
-def _needs_none(member: tarfile.TarInfo) -> bool:
-    """Whether it is harmless without a filter, which Python has since 3.11.4."""
-    return member.name[:1] != "/" and (member.isfile() or member.isdir())
+def _plain(member: tarfile.TarInfo) -> tarfile.TarInfo:
+    """For Python before 3.11.4, which has no filter; refuses all links."""
+    if not (member.isfile() or member.isdir()):
+        raise ValueError(f"{member.name} is no file")
+    member.name = member.name.lstrip("/")
+    return member
 
 
 def _beside(path: Path) -> TemporaryDirectory[str]:

@@ -173,7 +173,7 @@ class Run(Page):
         path = find_model(source, trained_on=trained_on)
         saved = load_model(path, trained_on=trained_on)
         if self._data and saved.classes not in [data.classes for data in self._data]:
-            raise ModelError(f"{path} knows other classes: run its notebook again.")
+            raise ModelError(f"{path} is of other classes: run its notebook on these.")
         with suppress(ExportError):  # a file of one's own has no record
             record = RunRecord.load(path.with_name("metrics.json"))
             of = f"The network of `{record.notebook}` is that of a"
@@ -302,11 +302,11 @@ class Run(Page):
         right = ((one.predictions == one.labels)[alone] for one in study.evaluations)
         left = [hits.double().mean().item() for hits in right]
         metric = f"{[*study.splits.parts][-1]}_accuracy"
-        found: dict[str, Any] = {f"{metric}_without_near_copies": left}
-        self.record(study.name, **found)
+        fall = study.paired(metric, study.samples(metric), left)
+        self._keep(study.name, {f"{metric}_without_near_copies": summarize(left)})
         number = estimate(left, "percent").number
         say(f"{number} on {alone.sum()} of {len(alone)} images")
-        return study.paired(metric, study.samples(metric), left)
+        return fall
 
     def record(
         self,

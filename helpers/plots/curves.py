@@ -41,7 +41,7 @@ def plot_curves(
         columns: by label, the column of the history (``valid_accuracy_angle``).
         quantity: what the values are, with their unit.
         share: whether they are shares (0–1), shown in percent.
-        log: of the axis.
+        log: a logarithmic axis.
     """
     curves = zip(columns, columns.values(), cycle(COLORS), cycle(LOOKS), strict=False)
     band = _draw_curves(histories, curves, ax := new_axes(PAGE_WIDTH, 3.0))

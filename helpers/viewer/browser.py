@@ -42,7 +42,7 @@ class NetworkBrowser(widgets.VBox):  # type: ignore[misc]
         self._saved, self._split = saved, split
         layers = suitable_layers(saved, kind)
         if layer is not None:
-            require_known(ModelError, f"There is no {kind} of layer", layer, layers)
+            require_known(ModelError, f"{kind} has no layer", layer, layers)
         heads = getattr(heads_of(saved.model), "factors", ())
         targets: list[tuple[str, Any]] = [("the predicted class", None)]
         targets += [(f"the predicted {name}", name) for name in heads]

@@ -56,11 +56,8 @@ def predict_images(
 ) -> Predictions:
     """Labels images with a saved network, as many as can be read.
 
-    Args:
-        model: as of ``find_model``.
-        images: one image, or a folder of images.
-        besides: a file in the folder that is to be written, and no image.
-        quick: as of ``find_model``.
+    ``model`` and ``quick`` are as of ``find_model``; ``images`` is one image, or a
+    folder of images, in which the file ``besides`` is to be written.
 
     Raises:
         ModelError: as ``find_model`` and ``read_image``.

@@ -27,7 +27,7 @@ class _TimeOverError(Exception):
 def endless(run: TrainingRun) -> Steps[None]:
     """The first epoch's steps, over and over."""
     while True:
-        yield from run._learn()
+        run._read(*(yield from run._learn()))
 
 
 def ours(task: Task) -> tuple[str, Callable[[Window], None]]:

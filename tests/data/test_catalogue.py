@@ -10,6 +10,7 @@ import torch
 
 from helpers.base.errors import DataError
 from helpers.base.files import ROOT, data_dir
+from helpers.data import catalogue
 from helpers.data.catalogue import CATALOGUE, data_status, load_data
 
 
@@ -149,6 +150,19 @@ def test_damage_is_named_and_never_replaced_by_the_stand_in(
     status = data_status("caltech101")
     assert status.state == "broken"
     assert re.search(pattern, status.detail)
+
+
+def test_a_folder_that_cannot_be_read_is_broken(
+    small_caltech101: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert small_caltech101.is_dir()
+
+    def refuse(*_: object, **_options: object) -> None:
+        raise PermissionError("not yours")
+
+    monkeypatch.setattr(catalogue, "load_data", refuse)
+    status = data_status("caltech101")
+    assert (status.state, status.detail) == ("broken", "not yours")
 
 
 def test_status_of_what_is_there(small_caltech101: Path) -> None:

@@ -558,12 +558,19 @@ def test_a_network_of_a_lesser_run_says_so(
     shutil.copy(toy_notebook, toy_notebook.with_stem("00_zeroth"))
     other = Run("toy/00_zeroth", {"epochs": 2}, reduced=("epochs",))
     other.use_data(make_splits())
+    other.use_backbone("squeezenet1_1", "random")
     other.save(make_point())
     other.finish()
     capsys.readouterr()
-    start_run(NAME).load_model("toy/00_zeroth", trained_on="real")
-    said = "The network of `toy/00_zeroth` is that of a reduced run: epochs 2."
-    assert said in capsys.readouterr().out
+    run = start_run(NAME)
+    run.load_model("toy/00_zeroth", trained_on="real")
+    said = "The network of `toy/00_zeroth` is that of a"
+    told = capsys.readouterr().out
+    assert f"{said} reduced run: epochs 2." in told
+    assert f"{said} run that began with random weights." in told
+    run.use_data(replace(make_splits(), classes=("bee", "cup")))
+    with pytest.raises(ModelError, match=r"model\.pt is of other classes"):
+        run.load_model("toy/00_zeroth")
 
 
 def test_figures_and_tables_carry_what_a_paper_needs(

@@ -149,5 +149,5 @@ def test_heads_can_be_explained_too(multi_head: SavedModel, split: Split) -> Non
 def test_a_layer_that_does_not_suit_names_those_that_do(
     lenet: SavedModel, split: Split
 ) -> None:
-    with pytest.raises(ModelError, match="no heatmap of layer 'fc1': known are conv1"):
+    with pytest.raises(ModelError, match="heatmap has no layer 'fc1': known are conv1"):
         NetworkBrowser(lenet, split, kind="heatmap", layer="fc1")

@@ -121,7 +121,7 @@ def test_the_output_is_none_of_the_images(
         predict_images(str(model), images, besides=output).write(output)
         assert len(output.read_text().splitlines()) == 4
     before = (images / "10.png").read_bytes()
-    for output in (images / "10.png", model):
+    for output in (images / "10.png", model, model.with_suffix(".pth")):
         result = predicted(str(model), images, "-o", output)
         assert (result.exit_code, result.output.count("would be no text")) == (1, 1)
     assert (images / "10.png").read_bytes() == before
@@ -243,10 +243,13 @@ def test_without_a_full_run_the_best_there_is_will_do_and_is_named(
     name = "lines/01_foundations"
     folder = exports_dir() / "quick" / name
     folder.mkdir(parents=True)
-    record = RunRecord(name, parameters={}, environment={})
+    data = {"weights": "random"}
+    record = RunRecord(name, data=data, parameters={}, environment={})
     record.status = "complete"
     record.save(folder / "metrics.json")
     shutil.copy(model, folder / "model.pt")
     for quick in (False, True):
         found = predict_images(name, images, quick=quick)
-        assert training_of(found.path, found.saved).startswith(f"{folder}/model.pt was")
+        said = training_of(found.path, found.saved)
+        assert said.startswith(f"{folder}/model.pt was")
+        assert "begun with random weights" in said
