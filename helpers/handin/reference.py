@@ -91,7 +91,7 @@ def _small_pages(source: Path, kept: Path) -> dict[str, bytes]:
         (".html", "webp", str.encode),
         (".pdf", "jpeg", html_to_pdf),
     ):
-        for way in ("png", 128), ("png", 48), (form, 60, 900), (form, 40, 640):
+        for way in ("png", 128), ("png", 48), (form, 60, 900), (form, 40, 600):
             page = finish(EMBEDDED.sub(partial(_embed_smaller, way), html))
             if len(page) <= MOST_BYTES:
                 pages[suffix] = page
