@@ -18,6 +18,7 @@ from helpers.models.building import create_model, read_file
 from helpers.models.heads import class_logits
 
 FORMAT = 1
+SUFFIXES = (".pt", ".pth")  # of files that hold a network
 SCHEMA = fields(
     {
         "format": {"const": FORMAT},
@@ -150,7 +151,7 @@ def find_model(
         ModelError: the notebook has not saved it.
     """
     source = Path(source)
-    if source.suffix in (".pt", ".pth"):
+    if source.suffix in SUFFIXES:
         return source
     source = Path(str(source).removeprefix("notebooks/").removesuffix(".ipynb"))
     *named, stem = source.parts if len(source.parts) > 2 else (*source.parts, "model")

@@ -388,8 +388,9 @@ class Run(Page):
         """
         if data is None and len(self._data) != 1:
             raise NotebookError(
-                f"The run has {len(self._data)} data sets, and a model is saved with "
-                "the classes of one: say data=splits."
+                "A model is saved with its classes, and the run has "
+                f"{len(self._data)} data sets: call run.use_data(splits) with one, or "
+                "say data=splits."
             )
         data = data or self._data[0]
         save_model(

@@ -112,7 +112,8 @@ def evaluate(
     batches = Batches(
         split, images_per_pass(model, split), device=device, mean=mean, std=std
     )
-    return judge(model, batches, choose_arithmetic(device, precision))
+    arithmetic = choose_arithmetic(device, precision)
+    return evaluation_of(all_logits(model, batches, arithmetic), batches.labels)
 
 
 def images_per_pass(model: nn.Module, split: Split) -> int:
@@ -125,11 +126,6 @@ def images_per_pass(model: nn.Module, split: Split) -> int:
     side = getattr(getattr(model, "features", None), "size", None) or side  # enlarged
     side *= getattr(model, "enlarge", 1)
     return max(256, 0 if on_cpu else GPU_VALUES // (channels * side**2))
-
-
-def judge(model: nn.Module, batches: Batches, arithmetic: Arithmetic) -> Evaluation:
-    """What ``evaluate`` finds, on batches that are made already."""
-    return evaluation_of(all_logits(model, batches, arithmetic), batches.labels)
 
 
 def all_logits(model: nn.Module, batches: Batches, arithmetic: Arithmetic) -> Tensor:

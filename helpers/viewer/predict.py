@@ -14,7 +14,7 @@ from helpers.base.errors import DataError, ExportError
 from helpers.base.files import write_atomic
 from helpers.base.record import RunRecord
 from helpers.data.images import identified, listed
-from helpers.models.saved import SavedModel, find_model, load_model
+from helpers.models.saved import SUFFIXES, SavedModel, find_model, load_model
 from helpers.viewer.inputs import read_image
 
 CHUNK = 1024  # images decoded at a time
@@ -63,7 +63,7 @@ def predict_images(
         ModelError: as ``find_model`` and ``read_image``.
         DataError: there are no images, two have one identifier, or ``besides`` is one.
     """
-    no_text = {*Image.registered_extensions(), ".pt", ".pth"}
+    no_text = {*Image.registered_extensions(), *SUFFIXES}
     if besides and besides.suffix.lower() in no_text:
         raise DataError(f"{besides} would be no text: name a .csv or .txt file.")
     files = [images]

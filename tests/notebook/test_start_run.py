@@ -635,7 +635,7 @@ def test_names_are_shown_as_they_are(capsys: pytest.CaptureFixture[str]) -> None
 
 def test_saved_model_knows_the_classes_and_what_it_was_normalised_with() -> None:
     run = start_run(NAME)
-    with pytest.raises(NotebookError, match="say data=splits"):
+    with pytest.raises(NotebookError, match="use_data"):
         run.save(make_point())
     splits = make_splits()
     run.use_data(splits)

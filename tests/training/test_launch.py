@@ -43,6 +43,7 @@ EVERYTHING = replace(
 )
 
 
+ALL_ARE_KNOWN = torch.__version__ >= "2.14"  # generators, to a CUDA graph
 UNMIXED = {"mixup": 0.0, "cutmix": 0.0}
 
 
@@ -68,8 +69,10 @@ class Recording(TorchDispatchMode):
                 memory = one.untyped_storage()
                 if memory.data_ptr() not in self.before:
                     self.before[memory.data_ptr()] = memory, memory.clone()
-            elif isinstance(one, torch.Generator) and one not in self.own:
-                self.own[one] = one.get_state()
+            elif isinstance(one, torch.Generator) and (
+                ALL_ARE_KNOWN or one in self.graph.generators
+            ):
+                self.own.setdefault(one, one.get_state())
         made = func(*args, **(kwargs or {}))
         for one in tree_leaves(made):
             if isinstance(one, Tensor):  # within the capture: nothing to restore
@@ -95,9 +98,11 @@ class Graph:
 
     def __init__(self) -> None:
         self.calls: list[tuple[Any, Any, Any, Any]] = []
+        self.generators: list[torch.Generator] = []
 
     def register_generator_state(self, generator: torch.Generator) -> None:
-        """Of PyTorch before 2.14: the recording looks for itself."""
+        assert not ALL_ARE_KNOWN  # there it is deprecated, and warns
+        self.generators.append(generator)
 
     @torch.no_grad()
     def replay(self) -> None:
@@ -280,7 +285,7 @@ def test_a_network_that_cannot_be_compiled_is_trained_as_it_is(
 def test_poolings_gradient_is_chosen_where_it_is_used() -> None:
     pooling = torch.ops.aten.max_pool2d_with_indices_backward
     # Once PyTorch does without, so can ``compiled``.
-    if torch.__version__ >= "2.14":
+    if torch.__version__ >= "2.14":  # of older ones, not all have it
         assert pooling.default in get_decompositions([pooling])
     compiled(nn.Identity())
     assert pooling.default not in select_decomp_table()
