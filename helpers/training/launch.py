@@ -32,11 +32,11 @@ def is_compiled(config: TrainConfig, device: torch.device, images: int) -> bool:
 
 def compiled(model: nn.Module) -> Callable[[Tensor], Tensor]:
     """The network by ``torch.compile``, which starts at its first use."""
-    from torch._inductor.decomposition import decompositions
+    from torch._inductor.decomposition import select_decomp_table
 
     # Pooling's gradient is chosen where it is used, not added up in float32.
     added_up = torch.ops.aten.max_pool2d_with_indices_backward.default
-    decompositions.pop(added_up, None)
+    select_decomp_table().pop(added_up, None)
     # Each probability of ``nn.Dropout`` is another compilation.
     dynamo.recompile_limit = COMPILATIONS
     forward: Callable[[Tensor], Tensor] = torch.compile(model)
@@ -64,7 +64,7 @@ class OneLaunch:
     ) -> None:
         self._step, self._optimizer, self._device = step, optimizer, device
         self._generator = generator
-        self._stream = torch.cuda.Stream(device)
+        self._stream: torch.cuda.Stream
         # PyTorch would warn that the first steps are not captured.
         vars(optimizer)["_warned_capturable_if_run_uncaptured"] = True
         self._kind: object = None
@@ -92,7 +92,11 @@ class OneLaunch:
 
     def _launch(self, step: Step, given: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
         current = torch.cuda.current_stream(self._device)
-        if self._calls <= EAGER:  # where it will be captured: gradients know streams
+        if self._calls == 1:  # where it will be captured: gradients know streams
+            # Of one training all in order: streams are few, and two may have the same.
+            first = current == torch.cuda.default_stream(self._device)
+            self._stream = torch.cuda.Stream(self._device) if first else current
+        if self._calls <= EAGER:
             self._stream.wait_stream(current)
             with torch.cuda.stream(self._stream):
                 made = step(*given)

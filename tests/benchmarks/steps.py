@@ -92,7 +92,6 @@ class Probe:
     ) -> TrainingRun:
         """A training that has not begun."""
         config = replace(self.config, seed=seed, **settings)
-        gc.collect()  # a graph that goes during a capture breaks it off
         torch.manual_seed(seed)
         network = create_model(
             "conv_net", num_classes=CIFAR.classes, dropout=dropout, **self.network
@@ -127,6 +126,7 @@ class Probe:
     def _turns(
         self, runs: Sequence[TrainingRun], steps: Callable[[TrainingRun], Steps[None]]
     ) -> float:
+        gc.collect()  # a graph that goes during a capture breaks it off
         for run in runs:
             run.model.train()
         self._wait()

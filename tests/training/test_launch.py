@@ -54,7 +54,7 @@ class Recording(TorchDispatchMode):
 
     def __init__(self, graph: Graph, *, stream: Stream) -> None:
         super().__init__()
-        assert isinstance(stream, Stream)
+        graph.stream = stream
         self.graph, self.random = graph, torch.get_rng_state()
         self.own: dict[torch.Generator, Tensor] = {}  # their states
         self.before: dict[int, tuple[Any, Any]] = {}  # memory, and what it held
@@ -99,6 +99,7 @@ class Graph:
     def __init__(self) -> None:
         self.calls: list[tuple[Any, Any, Any, Any]] = []
         self.generators: list[torch.Generator] = []
+        self.stream: Stream | None = None
 
     def register_generator_state(self, generator: torch.Generator) -> None:
         assert not ALL_ARE_KNOWN  # there it is deprecated, and warns
@@ -135,6 +136,7 @@ class Generator:
 def graphs(monkeypatch: pytest.MonkeyPatch) -> list[Graph]:
     """The graphs that are made, on a machine that seems to have a GPU."""
     made: list[Graph] = []
+    usual = Stream()
 
     def graph() -> Graph:
         made.append(Graph())
@@ -145,7 +147,8 @@ def graphs(monkeypatch: pytest.MonkeyPatch) -> list[Graph]:
         "graph": Recording,
         "Stream": Stream,
         "stream": lambda _stream: nullcontext(),
-        "current_stream": lambda _device: Stream(),
+        "current_stream": lambda _device: usual,
+        "default_stream": lambda _device=None: usual,
         "default_generators": (Generator(),),
     }
     for name, value in stands_for.items():
@@ -266,6 +269,22 @@ def test_what_is_returned_is_not_overwritten_by_the_next_step(
     made = [launch(torch.full((2,), k), torch.ones(2))[0] for k in range(EAGER + 3)]
     assert [one[0].item() for one in made] == [k + 1 for k in range(EAGER + 3)]
     assert len(graphs) == 1
+
+
+@pytest.mark.parametrize("in_turns", [True, False])
+def test_a_step_is_captured_on_the_stream_that_its_training_has(
+    graphs: list[Graph], monkeypatch: pytest.MonkeyPatch, *, in_turns: bool
+) -> None:
+    usual: Any = torch.cuda.default_stream()
+    current = Stream() if in_turns else usual
+    monkeypatch.setattr(torch.cuda, "current_stream", lambda _device: current)
+    optimizer = torch.optim.SGD([nn.Parameter(torch.ones(()))], lr=0.1)
+    launch = OneLaunch(lambda x: (2 * x,), CPU, optimizer, torch.Generator())
+    for _ in range(EAGER + 1):
+        launch(torch.ones(2))
+    [graph] = graphs
+    assert graph.stream is not usual  # which cannot be captured
+    assert (graph.stream is current) == in_turns
 
 
 def test_a_network_that_cannot_be_compiled_is_trained_as_it_is(

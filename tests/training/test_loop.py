@@ -224,7 +224,9 @@ def test_a_loss_that_is_not_a_number_stops_with_step_and_learning_rate(
         fit(
             Broken(),
             corners,
-            TrainConfig(epochs=3, batch_size=16, lr=0.01, schedule="constant"),
+            TrainConfig(
+                epochs=3, batch_size=16, lr=0.01, schedule="constant", device="cpu"
+            ),
             folder=tmp_path,
         )
     kept = torch.load(tmp_path / "checkpoint.pt", weights_only=True)
@@ -260,6 +262,7 @@ def test_a_run_stopped_between_epochs_goes_on_to_the_same_bits(
         ema=0.9,
         mixup=0.2,
         patience=5,
+        device="cpu",
         augment=Augment(flip=0.5, rotate=10),
     )
     unbroken = small_net()
@@ -392,19 +395,10 @@ def test_a_full_disk_leaves_the_previous_checkpoint(
 def test_a_checkpoint_of_other_settings_is_refused(
     corners: Splits, tmp_path: Path
 ) -> None:
-    fit(
-        small_net(),
-        corners,
-        TrainConfig(epochs=1, batch_size=16, lr=0.3),
-        folder=tmp_path,
-    )
+    config = TrainConfig(epochs=1, batch_size=16, lr=0.3, device="cpu")
+    fit(small_net(), corners, config, folder=tmp_path)
     with pytest.raises(TrainingError, match=r"lr 0\.3 -> 0\.2"):
-        fit(
-            small_net(),
-            corners,
-            TrainConfig(epochs=1, batch_size=16, lr=0.2),
-            folder=tmp_path,
-        )
+        fit(small_net(), corners, replace(config, lr=0.2), folder=tmp_path)
 
 
 def test_a_damaged_checkpoint_is_named(corners: Splits, tmp_path: Path) -> None:
