@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from helpers.base.environment import git
-from helpers.base.errors import ConfigError, NotebookError
+from helpers.base.errors import ConfigError, NotebookError, explained
 from helpers.base.files import notebooks_dir
 from helpers.base.parameters import Parameter, parse_value
-from helpers.base.schema import TEXT, fields, many, misfit
+from helpers.base.schema import TEXT, fields, many, require
 
 # The last word of a parameter that says only how much is done; so does `size`, that of
 # the images.
@@ -183,20 +183,10 @@ def read_notebook(path: Path, content: bytes | None = None) -> DeclaredNotebook:
         NotebookError: the file is no notebook, or its parameters, its needs or what
             stands for it in the gallery are not declared as they should be.
     """
-    try:
+    advice = "Save it in JupyterLab; CONTRIBUTING.md says what its metadata may hold."
+    with explained(NotebookError, f"{path} is not a notebook of this project", advice):
         notebook = json.loads(path.read_bytes() if content is None else content)
-        problem = misfit(notebook, SCHEMA)
-    except OSError as error:
-        raise NotebookError(
-            f"{path} cannot be read ({error.strerror}). Expected a notebook."
-        ) from error
-    except ValueError as error:
-        problem = str(error)
-    if problem:
-        raise NotebookError(
-            f"{path} is not a notebook of this project: {problem}. Save it in "
-            "JupyterLab; CONTRIBUTING.md says what its metadata may hold."
-        )
+        require(notebook, SCHEMA)
     metadata, text, tagged = notebook["metadata"], "", []
     for cell in notebook["cells"]:
         source = "".join(cell["source"])

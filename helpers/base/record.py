@@ -8,11 +8,11 @@ from itertools import chain
 from pathlib import Path
 from typing import Any, Literal, Self, get_args
 
-from helpers.base.errors import ExportError, require_known
+from helpers.base.errors import ExportError, explained, require_known
 from helpers.base.estimate import Estimate, Unit, estimate, unit_of
 from helpers.base.files import write_whole
 from helpers.base.processes import lives, this_process
-from helpers.base.schema import NUMBER, OBJECT, SIZE, TEXT, each, fields, many, misfit
+from helpers.base.schema import NUMBER, OBJECT, SIZE, TEXT, each, fields, many, require
 
 VERDICTS = (
     "met",
@@ -49,9 +49,7 @@ SCHEMA = fields(
         "data": fields({}, _DATA | {"splits": each(SIZE | {"minimum": 0})}, more=True),
         "parameters": OBJECT,
         "results": each(each(fields(_SUMMARY, {"over": TEXT}, more=True))),
-        "findings": many(
-            fields(_FINDING, {"at_least": NUMBER, "at_most": NUMBER}, more=True)
-        ),
+        "findings": many(fields(_FINDING, {"at_least": NUMBER, "at_most": NUMBER})),
         "environment": OBJECT,
         "seconds": NUMBER | {"minimum": 0},
     },
@@ -99,23 +97,18 @@ class RunRecord:
                 names the file and what is wrong.
         """
         try:
-            content = json.loads(path.read_text(encoding="utf-8"), parse_int=_whole)
-            if not (problem := misfit(content, SCHEMA)):
-                record = cls(**content)
-                _written(record.content())  # what is read can be: no NaN, for example
-                if alien := set(record.reduced) - set(record.parameters):
-                    problem = f"it has no parameter {min(alien)}, but was reduced in it"
+            written = path.read_bytes()
         except OSError as error:
-            raise ExportError(
-                f"There is no record of a run at {path} ({error.strerror}): run its "
-                "notebook."
-            ) from error
-        except (ValueError, RecursionError) as error:
-            raise ExportError(
-                f"{path} is damaged or cut short ({error}). {AGAIN}"
-            ) from error
-        if problem:
-            raise ExportError(f"{path} is of another version: {problem}. {AGAIN}")
+            no = f"There is no record of a run at {path} ({error.strerror})"
+            raise ExportError(f"{no}: run its notebook.") from error
+        fault = f"{path} is damaged or cut short, or of another version"
+        with explained(ExportError, fault, AGAIN):
+            content = json.loads(written, parse_int=_whole)
+            require(content, SCHEMA)
+            record = cls(**content)
+            _written(record.content())  # what is read can be: no NaN, for example
+            if alien := set(record.reduced) - set(record.parameters):
+                raise ValueError(f"it is reduced in {min(alien)}, no parameter of it")
         if record.status == "running" and not lives(record.process):
             record.status, record.error = "interrupted", "its process has ended"
         return record

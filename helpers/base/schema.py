@@ -2,7 +2,6 @@
 
 import json
 import math
-import textwrap
 from collections.abc import Callable
 from functools import cache
 from typing import Any
@@ -50,20 +49,18 @@ def check(settings: Any, schema: dict[str, Any], **more: float) -> None:
         kinds = schema["properties"].get(name, {}).get("type", ())
         if isinstance(value, float) and "integer" in kinds:
             raise ConfigError(f"{name} must be a whole number, not {value}.")
-    if problem := misfit(vars(settings), schema).removeprefix("it."):
-        name = problem.partition(" ")[0].partition(".")[0]
-        raise ConfigError(f"{problem}, but is {getattr(settings, name)!r}.")
-
-
-def misfit(content: Any, schema: dict[str, Any]) -> str:
-    """What of ``content`` does not follow ``schema``, where ``it`` is the whole: ``it.a
-    must be number``. Empty if all does.
-    """
     try:
-        _compiled(json.dumps(schema))(content, name_prefix="it")
+        require(vars(settings), schema)
     except fastjsonschema.JsonSchemaValueException as error:
-        return textwrap.shorten(error.message, 300, placeholder=" …")
-    return ""
+        problem, name = error.message.removeprefix("it."), error.path[1]
+        raise ConfigError(f"{problem}, but is {getattr(settings, name)!r}.") from None
+
+
+def require(content: Any, schema: dict[str, Any]) -> None:
+    """A ValueError says what of ``content`` does not follow ``schema``, where ``it`` is
+    the whole: ``it.a must be number``.
+    """
+    _compiled(json.dumps(schema))(content, name_prefix="it")
 
 
 @cache

@@ -14,9 +14,9 @@ from typing import Any
 
 from nbformat import NotebookNode
 
-from helpers.base.errors import ExportError
+from helpers.base.errors import ExportError, explained
 from helpers.base.files import write_whole
-from helpers.base.schema import SIZE, TEXT, fields, many, misfit
+from helpers.base.schema import SIZE, TEXT, fields, many, require
 from helpers.export.latex import faults_of, set_with_latex
 from helpers.export.marks import LEFT_OUT, is_left_out, labelled_text, marks_for_latex
 from helpers.export.pages import outputs_of, read_notebook, source_folders
@@ -116,11 +116,11 @@ def read_manuscript(notebook: NotebookNode) -> tuple[str, dict[str, Any]]:
         notebook's entry ``paper``, with ``title`` and ``abstract``.
     """
     paper = notebook.metadata.get("paper")
-    if problem := misfit(paper, SCHEMA):
-        raise ExportError(
-            'The notebook\'s metadata need an entry "paper" such as {"bibliography": '
-            f'"….bib", "pages": [6, 8]}}: {problem}. Authors stand in hand-in.toml.'
-        )
+    need = (
+        'Its metadata need an entry "paper": {"bibliography": "….bib", "pages": [6, 8]}'
+    )
+    with explained(ExportError, need, "Authors stand in hand-in.toml."):
+        require(paper, SCHEMA)
     texts: dict[bool, list[str]] = {True: [], False: []}
     for number, cell in enumerate(notebook.cells, start=1):
         if is_left_out(cell):

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from helpers.base.errors import ConfigError, explained
 from helpers.base.files import hand_in_file
-from helpers.base.schema import TEXT, fields, many, misfit
+from helpers.base.schema import TEXT, fields, many, require
 
 AUTHOR = fields(
     {"name": TEXT | {"pattern": r"\S"}},
@@ -38,6 +38,5 @@ def read_team() -> Team:
         return Team([], "")
     with explained(ConfigError, f"{path} does not say who hands in", EXPECTED):
         content = tomllib.loads(path.read_text("utf-8-sig"))
-        if problem := misfit(content, SCHEMA):
-            raise ValueError(problem)
+        require(content, SCHEMA)
     return Team(content.get("authors", []), content.get("group", ""))

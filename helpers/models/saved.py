@@ -12,7 +12,7 @@ from helpers.base.declared import resolve
 from helpers.base.errors import ModelError, NotebookError, explained
 from helpers.base.files import exports_dir
 from helpers.base.runs import QUICK, command, exports_root, find_run
-from helpers.base.schema import NUMBER, OBJECT, SIZE, TEXT, fields, many, misfit
+from helpers.base.schema import NUMBER, OBJECT, SIZE, TEXT, fields, many, require
 from helpers.base.tensors import write_tensors
 from helpers.models.building import create_model, read_file
 from helpers.models.heads import class_logits
@@ -108,10 +108,8 @@ def load_model(source: Path | str, *, trained_on: str | None = None) -> SavedMod
         "notebook that saves it again."
     )
     content = read_file(path, expected)
-    if problem := misfit(content, SCHEMA):
-        raise ModelError(
-            f"{path} holds no model of format {FORMAT}: {problem}. {expected}"
-        )
+    with explained(ModelError, f"{path} holds no model of format {FORMAT}", expected):
+        require(content, SCHEMA)
     if trained_on not in (None, content["trained_on"]):
         raise ModelError(
             f"{path} was trained on {content['trained_on']} data, but is to be used on "

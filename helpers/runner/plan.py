@@ -11,7 +11,7 @@ from helpers.base.declared import DeclaredNotebook, find_notebooks, resolve
 from helpers.base.errors import ConfigError, NotebookError, explained, require_known
 from helpers.base.files import notebooks_dir
 from helpers.base.runs import command, exports_root, load_records, unfinished_dir
-from helpers.base.schema import OBJECT, each, misfit
+from helpers.base.schema import OBJECT, each, require
 
 
 @dataclass(frozen=True)
@@ -81,13 +81,10 @@ def read_quick_settings() -> dict[str, dict[str, Any]]:
             names unknown ones.
     """
     path = notebooks_dir() / "quick.yaml"
-    with explained(ConfigError, f"{path} cannot be read", "Expected YAML."):
+    expected = "Expected parameters by notebook: `caltech101/01_lenet5: {epochs: 1}`."
+    with explained(ConfigError, f"{path} cannot be read", expected):
         content = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
-    if problem := misfit(content, each(OBJECT)):
-        raise ConfigError(
-            f"{path} must map each notebook to its parameters, such as "
-            f"`caltech101/01_lenet5: {{epochs: 1}}`: {problem}."
-        )
+        require(content, each(OBJECT))
     notebooks = {notebook.name: notebook for notebook in find_notebooks()}
     for name in content:
         require_known(ConfigError, f"{path} names the unknown", name, notebooks)

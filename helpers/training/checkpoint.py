@@ -1,13 +1,12 @@
 """A run's state after an epoch, on disk, so that a killed run goes on where it was."""
 
-import json
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
 from helpers.base.errors import TrainingError, explained
-from helpers.base.schema import NUMBER, OBJECT, each, fields, many, misfit
-from helpers.base.tensors import UnreadableError, read_tensors
+from helpers.base.schema import NUMBER, OBJECT, each, fields, many, require
+from helpers.base.tensors import read_tensors
 
 ROW = dict.fromkeys(("epoch", "seconds", "valid_loss", "valid_accuracy"), NUMBER)
 WEIGHTS = {"type": ["object", "null"]}
@@ -32,10 +31,8 @@ def read_checkpoint(path: Path, config: dict[str, Any]) -> dict[str, Any] | None
         return None
     with resuming(path):
         state: dict[str, Any] = read_tensors(path)
-        if problem := misfit(state, SCHEMA):
-            raise UnreadableError(problem)
-    # As JSON has them: a list is a tuple.
-    kept, config = (json.loads(json.dumps(own)) for own in (state["config"], config))
+        require(state, SCHEMA)
+    kept = state["config"]
     changes = [
         f"{name} {kept.get(name, 'default')} -> {config.get(name, 'default')}"
         for name in {**config, **kept}

@@ -93,14 +93,14 @@ def test_a_record_that_cannot_be_written_leaves_the_old_one(tmp_path: Path) -> N
     [
         (lambda text: text[: len(text) // 2], "damaged or cut short"),
         (lambda text: text[:0], "damaged or cut short"),
-        (lambda text: f"[{text}]", "of another version: it must be object"),
+        (lambda text: f"[{text}]", r"of another version \(it must be object"),
         (
             lambda text: text.replace('"seconds"', '"minutes"'),
-            r"of another version: it must contain \['seconds'\] properties",
+            r"of another version \(it must contain \['seconds'\] properties",
         ),
         (
             lambda text: text.replace("{", '{"model": 1, ', 1),
-            "of another version: it must not contain {'model'} properties",
+            r"of another version \(it must not contain {'model'} properties",
         ),
         (
             lambda text: text.replace('"running"', '"done"'),

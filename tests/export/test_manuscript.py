@@ -107,8 +107,8 @@ def test_wrong_metadata_are_shown_beside_an_example(
     notebook: nbformat.NotebookNode, paper: object, problem: str
 ) -> None:
     notebook.metadata["paper"] = paper
-    example = 'need an entry "paper" such as {"bibliography": "….bib", "pages": [6, 8]}'
-    said = re.escape(f"{example}: {problem}. Authors stand in hand-in.toml.")
+    example = 'need an entry "paper": {"bibliography": "….bib", "pages": [6, 8]}'
+    said = re.escape(f"{example} ({problem}). Authors stand in hand-in.toml.")
     with pytest.raises(ExportError, match=said):
         read_manuscript(notebook)
 

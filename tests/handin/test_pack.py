@@ -118,7 +118,7 @@ def record(**changes: Any) -> dict[str, str]:
         (record() | {"course/02_b/run.log": "x"}, "02_b/run.log is no part"),
         (record(status="failed"), "not of a complete run of course/01_a"),
         (record(notebook="course/02_b"), "not of a complete run of course/01_a"),
-        (record(notebook="../../x"), "of another version: it.notebook must match"),
+        (record(notebook="../../x"), "of another version .it.notebook must match"),
         (record(seconds=float("nan")), "damaged or cut short"),
         ({RECORD: "[" * 100_000}, "damaged or cut short"),
         (record() | {"course/01_a/a.txt": "0" * (80 << 20)}, "more than 100 times"),

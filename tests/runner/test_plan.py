@@ -122,8 +122,8 @@ def test_a_parameter_goes_to_the_notebooks_that_declare_it(
         ("course/09_z: {}", "names the unknown 'course/09_z'"),
         ("course/01_a: {rate: 1}", "has no parameter rate"),
         ("course/01_a: {epochs: fast}", "does not take 'fast'"),
-        ("course/01_a: 3", "must map each notebook"),
-        ("- course/01_a", "must map each notebook"),
+        ("course/01_a: 3", "it.course/01_a must be object"),
+        ("- course/01_a", "it must be object.*Expected parameters by notebook"),
         ("course/01_a: {", "quick.yaml cannot be read"),
     ],
 )

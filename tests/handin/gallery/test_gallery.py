@@ -254,7 +254,7 @@ def test_odd_texts_are_text(
         (
             "metrics.json",
             '{"notebook": "caltech101/01_judged"}',
-            "is of another version",
+            "is damaged or cut short, or of another version .it must contain",
         ),
     ],
 )
