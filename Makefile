@@ -23,7 +23,7 @@ lab: .venv/.installed  ## JupyterLab on the notebooks
 	$(BIN)/jupyter lab --LabApp.default_url=/lab/tree/notebooks
 
 exports: .venv/.installed  ## the same, or with FULL=1 for real
-	$(BIN)/python -m helpers run $(QUICK) $(NAMES); status=$$?; $(BIN)/python -m helpers gallery $(QUICK) && exit $$status
+	$(BIN)/python -m helpers run $(or $(QUICK),-p source=real) $(NAMES); status=$$?; $(BIN)/python -m helpers gallery $(QUICK) && exit $$status
 
 reference: .venv/.installed  ## the real experiments, kept as reference; resumes what was interrupted
 	$(BIN)/python -m helpers run -p source=real $(if $(MINUTES),--minutes $(MINUTES)) $(NAMES); ran=$$?; $(BIN)/python -m helpers results save $(NAMES); saved=$$?; \

@@ -18,7 +18,6 @@ HEADER = (
     *("Notebook", "Section", "Asked or claimed", "Measured", "Verdict"),
     *("Data", "Device", "Time"),
 )
-GOALS = 3  # of an assignment, in README
 PAGE = """\
 # Results
 
@@ -99,15 +98,14 @@ def results_page(records: Mapping[str, RunRecord]) -> str:
 
 
 def readme_table(records: Mapping[str, RunRecord]) -> str:
-    """README's table: for each assignment its best goals, and how much of it is met."""
-    header = ("Assignment", "Best of its goals", "Asked in all", "Data", "Device")
+    """README's table: for each assignment its goals, and how much is met of all."""
+    header = ("Assignment", "Its goals", "Goals and requirements", "Data", "Device")
     rows = []
     for assignment, found in _by_assignment(records).items():
         runs = [*found.values()]
         asked = [row for run in runs for row in run.findings if row["section"]]
         subject = f"[{subject_of(assignment)}](notebooks/{assignment})"
-        goals = dict(goal for run in runs for goal in _goals(run))
-        best = sorted(goals, key=goals.__getitem__)[:GOALS]
+        goals = "<br>".join(goal for run in runs for goal in _goals(run))
         names = (name for run in runs for name in run.data["name"].split(", "))
         data = [f"real {', '.join(dict.fromkeys(names))}"]  # what is kept is real
         others = (name for run in runs for name in run.replaced.split("; "))
@@ -115,8 +113,8 @@ def readme_table(records: Mapping[str, RunRecord]) -> str:
         if any("measured_before" in run.data for run in runs):
             data.append("some of it measured before [later changes](RESULTS.md)")
         devices = ", ".join(sorted(set(map(_device, runs))))
-        cells = "<br>".join(best), count_verdicts(asked), "<br>".join(data), devices
-        rows.append((subject, *cells))
+        counts = count_verdicts(asked)
+        rows.append((subject, goals, counts, "<br>".join(data), devices))
     return markdown_table(header, rows)
 
 
@@ -135,13 +133,13 @@ def _device(record: RunRecord) -> str:
     return str(record.environment.get("device", "–"))
 
 
-def _goals(record: RunRecord) -> Iterator[tuple[str, int]]:
+def _goals(record: RunRecord) -> Iterator[str]:
+    name = record.notebook.rpartition("/")[2]
     reduced = ", *reduced*" if record.reduced else ""
     for row in record.findings:
         if row["section"].endswith("goal"):
-            verdict = row["verdict"]
-            text = f"{row['text']}: {reached(row)}, {_emphasised(verdict)}{reduced}"
-            yield text, VERDICTS.index(verdict)
+            verdict = _emphasised(row["verdict"]) + reduced
+            yield f"{name}, {row['text']}: {reached(row)}, {verdict}"
 
 
 def _emphasised(verdict: str) -> str:
