@@ -218,27 +218,30 @@ def _parameters(source: str, notebook: str) -> dict[str, Parameter]:
             f"The parameters of {notebook} are not Python: {error.msg}, line "
             f"{error.lineno}."
         ) from error
-    lines = source.split("\n")
     found = {}
     for statement in statements:
-        match statement:
-            case ast.AnnAssign(target=ast.Name(id=name), value=ast.expr() as value):
-                last = lines[(statement.end_lineno or 0) - 1].encode()
-                comment = last[statement.end_col_offset :].decode().partition("#")[2]
-                kind = ast.unparse(statement.annotation).strip("'")
-                # papermill does not know `int | None`.
-                kind = re.sub(r"^Optional\[(.*)\]$", r"\1 | None", kind)
-                with suppress(ValueError):  # no literal, or of no or another type
-                    default = ast.literal_eval(value)
-                    parameter = Parameter(name, kind, default, comment.strip())
-                    # A default in quotes must not pass for a number: only the command
-                    # line speaks in text.
-                    if parse_value(parameter, default) == default:
-                        found[name] = parameter
-                        continue
-        raise NotebookError(
-            f"The parameters of {notebook} hold `{ast.unparse(statement)}`. "
-            "Expected annotated literals of type int, float, bool or str, or a "
-            'list[…] of them, or "Optional[…]", such as `epochs: int = 60  # all`.'
-        )
+        try:
+            parameter = _parameter(statement, source.split("\n"))
+        except (AttributeError, ValueError):
+            raise NotebookError(
+                f"The parameters of {notebook} hold `{ast.unparse(statement)}`. "
+                "Expected annotated literals of type int, float, bool or str, or a "
+                'list[…] of them, or "Optional[…]", such as `epochs: int = 60  # all`.'
+            ) from None
+        found[parameter.name] = parameter
     return found
+
+
+def _parameter(statement: Any, lines: Sequence[str]) -> Parameter:
+    """Of ``name: type = literal  # help``; else AttributeError or ValueError."""
+    last = lines[statement.end_lineno - 1].encode()
+    comment = last[statement.end_col_offset :].decode().partition("#")[2]
+    # papermill does not know `int | None`.
+    kind = ast.unparse(statement.annotation).strip("'")
+    kind = re.sub(r"^Optional\[(.*)\]$", r"\1 | None", kind)
+    default = ast.literal_eval(statement.value)
+    parameter = Parameter(statement.target.id, kind, default, comment.strip())
+    # A default in quotes must not pass for a number: only the command line has text.
+    if parse_value(parameter, default) != default:
+        raise ValueError
+    return parameter

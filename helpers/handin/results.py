@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
+from helpers.base.estimate import Estimate
 from helpers.base.files import ROOT, write_whole
 from helpers.base.markdown import markdown_table
 from helpers.base.record import VERDICTS, RunRecord, finding_rows, reached
@@ -22,10 +23,11 @@ PAGE = """\
 # Results
 
 What each notebook is asked for, by section (a *goal* is our own), and what it claims
-(–): mean over what is in parentheses ± 95 % confidence interval, wider where the best
-of several was chosen. *Not shown*: the interval holds both sides. *Reduced* runs had
-fewer epochs, seeds, images or pixels than the notebook's own experiment. Time is of the
-run or, if longer, of trainings that it found done. By
+(–, with the bound in parentheses unless it is zero, to be exceeded): mean over what is
+in parentheses ± 95 % confidence interval, wider where the best of several was chosen.
+*Not shown*: the interval holds both sides. *Reduced* runs had fewer epochs, seeds,
+images or pixels than the notebook's own experiment. Time is of the run or, if longer,
+of trainings that it found done. By
 `python -m helpers results --write`, from [exports/reference](exports/reference).
 """
 
@@ -41,8 +43,13 @@ def result_rows(records: Mapping[str, RunRecord]) -> list[tuple[str, ...]]:
         texts = [text[0].lower() + text[1:] for _, text in caveats[name]]
         data = "; ".join([describe_data(record), *texts])
         run = (data, _device(record), format_time(record))
-        found = finding_rows(record) or [("–", "–", "complete", "–")]
-        rows += [(name, *row, *run) for row in found]
+        found = [
+            (section, text + _bound(finding), *how)
+            for finding, (section, text, *how) in zip(
+                record.findings, finding_rows(record), strict=True
+            )
+        ]
+        rows += [(name, *row, *run) for row in found or [("–", "–", "complete", "–")]]
     return rows
 
 
@@ -127,6 +134,17 @@ def write_tables() -> None:
     text = re.sub(f"{BEGIN}.*{END}", lambda _: table, text, flags=re.DOTALL)
     write_whole(readme, text.encode())
     write_whole(ROOT / "RESULTS.md", results_page(records).encode())
+
+
+def _bound(finding: Mapping[str, Any]) -> str:
+    """What a claim is held against, unless that is being above zero: `` (≤ 0)``."""
+    bounds = {"≥": finding.get("at_least") or None, "≤": finding.get("at_most")}
+    unit = finding["estimate"]["unit"]
+    return "".join(
+        f" ({sign} {Estimate(bound, 0, 1, unit).number})"
+        for sign, bound in bounds.items()
+        if bound is not None and not finding["section"]
+    )
 
 
 def _device(record: RunRecord) -> str:

@@ -42,38 +42,38 @@ def run_notebooks(
     Names and options are as of ``make_plan``, which also says what is raised.
     """
     plan = make_plan(names, **options)
-    jobs = 1 if minutes else jobs
-    end = time.monotonic() + 60 * minutes if minutes else math.inf
     made = _complete({j.name: j.exports / j.name / "metrics.json" for j in plan})
     kept = _complete(
         {j.name: REFERENCE / f"{j.name}.json" for j in plan if not j.quick}
     )
     alike = {name: run for name, run in kept.items() if _on_such_a_machine(run)}
     took = {name: run.duration for name, run in {**alike, **made}.items()}
+    missing, end = {job.name for job in plan}, math.inf
     if minutes:
+        jobs, end = 1, time.monotonic() + 60 * minutes
+        missing -= made.keys()
         plan.sort(key=lambda job: (_whole(made, job.name), _whole(kept, job.name)))
-    waiting = {job.name: job for job in plan}
-    missing = waiting.keys() - (made if minutes else ())
-    outcomes, left = [], {name: took.get(name, 0.0) for name in waiting}
-    say_remaining(left, jobs)
+    waiting, outcomes = {job.name: job for job in plan}, list[Outcome]()
+
+    def say_left() -> None:
+        say_remaining({name: took.get(name, 0.0) for name in waiting}, jobs)
 
     def done(outcome: Outcome) -> None:
-        left.pop(outcome.name, None)
-        say_remaining(left, jobs)
+        if outcome.status != "timeout":
+            del waiting[outcome.name]
+            outcomes.append(outcome)
+        if outcome.status == "complete":
+            missing.discard(outcome.name)
+        say_left()
 
+    say_left()
     while ready := [
-        job
+        (job,)
         for name, job in waiting.items()
         if missing.isdisjoint(job.notebook.needs) and took.get(name, 0.0) < _left(end)
     ]:
         run = partial(execute, timeout=_left(end), export=export)
-        batch = [(job,) for job in ready][: 1 if minutes else None]
-        for outcome in side_by_side(run, batch, jobs, done):
-            if outcome.status != "timeout":
-                del waiting[outcome.name]
-                outcomes.append(outcome)
-            if outcome.status == "complete":
-                missing.discard(outcome.name)
+        side_by_side(run, ready[:1] if minutes else ready, jobs, done)
     if waiting and minutes:
         late = (f"{name} ({took.get(name, 0.0) / 60:.0f} min)" for name in waiting)
         say(f"left out for want of time, or of a need: {', '.join(late)}")

@@ -173,6 +173,26 @@ def test_what_rests_on_a_reduced_run_says_so(real_run: RealRun) -> None:
     )
 
 
+def test_a_claim_is_shown_with_its_bound_where_that_is_not_above_zero(
+    real_run: RealRun, finding: Finding
+) -> None:
+    bounds = ({"at_least": 0.1}, {"at_most": 0}, {"at_least": 0}, {})
+    gap = Estimate(0.2, 0.1, 3, "points")
+    claims = []
+    for bound in bounds:
+        claim = finding("It is so.", section="", found=gap)
+        del claim["at_least"]
+        claims.append(claim | bound)
+    asked = finding("at least 71 %")
+    rows = results.result_rows(by_name(real_run(findings=[*claims, asked])))
+    assert [row[2] for row in rows] == [
+        "It is so. (≥ +10.0 points)",
+        "It is so. (≤ +0.0 points)",
+        *["It is so."] * 2,
+        "at least 71 %",  # says so itself
+    ]
+
+
 def test_no_interval_is_rounded_away(real_run: RealRun, finding: Finding) -> None:
     asked = [
         finding(found=Estimate(0.9960, 0.00013, 4, "percent")),

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import torch
 from torchvision.datasets import CIFAR10
-from torchvision.datasets.utils import calculate_md5
+from torchvision.datasets.utils import check_integrity
 
 from helpers.base.errors import DataError
 from helpers.data.splits import Split, Splits
@@ -34,7 +34,7 @@ def load(folder: Path) -> Splits:
     folder = next(folder.rglob(META), folder / META).parent  # may lie one deeper
     for name, md5 in MD5.items():
         path = folder / name
-        if not path.is_file() or calculate_md5(path) != md5:
+        if not check_integrity(path, md5):
             raise DataError(
                 f"{path} is missing, cut short or damaged: expected a file with the "
                 f"official MD5, {md5}: move the folder away, and get it with "
