@@ -72,7 +72,7 @@ def finding() -> Callable[..., dict[str, Any]]:
         found: Estimate = ASKED,
     ) -> dict[str, Any]:
         row = {"section": section, "text": text, "verdict": verdict}
-        return row | {"estimate": asdict(found), "at_least": 0.71}
+        return row | {"estimate": asdict(found), "at_least": 0.71 * bool(section)}
 
     return made
 
