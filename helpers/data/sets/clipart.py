@@ -30,6 +30,14 @@ NAMES = "classes.txt"
 LAYOUT = ("train", "valid", "val", "test", NAMES)
 
 
+def in_place_of(drawings: Splits) -> str:
+    """What stands for the course's 65 categories; empty where they are there."""
+    count = len(drawings.classes)
+    kind = "PACS" if count == 14 else "other"
+    other = f"{kind} drawings ({count} classes) in place of the course's 65 categories"
+    return other if count != 65 else ""
+
+
 def load(folder: Path, size: int = IMAGE_SIZE) -> Splits:
     """Reads ``train/<label>/*.jpg`` and ``valid/<label>/*.jpg`` (or ``val``), any
     number of them; labels may have leading zeros.
