@@ -78,8 +78,9 @@ def _files(
 def _headline(notebook: DeclaredNotebook, record: RunRecord) -> tuple[str, str] | None:
     model, metric = notebook.headline or ("", "")
     if metric in record.results.get(model, {}):
-        label = f"{words_of(metric)} of {model}"
-        return str(record.estimate(model, metric)), label
+        found = record.estimate(model, metric)
+        crossed = "cross-" if found.over == "repeats" else ""
+        return str(found), f"{crossed}{words_of(metric)} of {model}"
     if not record.findings:
         return None
     _, text, number, verdict = finding_rows(record)[0]

@@ -190,6 +190,8 @@ def _sections() -> Iterator[str]:
             smaller = ", smaller" if changes(reference()[name], base) else ""
             header = "measured", f"as it is{smaller}", f"`{' '.join(values)}`{smaller}"
             yield f"{markdown_table(header, rows)}\n"
+        else:
+            yield "No accuracy, requirement or claim changes; its page has the rest.\n"
         about = [describe_data(record), record.environment["device"]]
         other = {value.partition("=")[0] for value in values}
         for side, keys in (
