@@ -190,7 +190,7 @@ def _sections() -> Iterator[str]:
             smaller = ", smaller" if changes(reference()[name], base) else ""
             header = "measured", f"as it is{smaller}", f"`{' '.join(values)}`{smaller}"
             yield f"{markdown_table(header, rows)}\n"
-        else:
+        elif not diverged(record):
             yield "No accuracy, requirement or claim changes; its page has the rest.\n"
         about = [describe_data(record), record.environment["device"]]
         other = {value.partition("=")[0] for value in values}
