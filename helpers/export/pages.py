@@ -1,13 +1,16 @@
 """From an executed notebook to its pages: ``notebook.html`` and ``notebook.pdf``."""
 
+from __future__ import annotations
+
 import json
 from pathlib import Path
-
-import nbformat
-from nbformat import NotebookNode
+from typing import TYPE_CHECKING
 
 from helpers.base.errors import ExportError, explained
 from helpers.base.files import notebooks_dir, write_whole
+
+if TYPE_CHECKING:
+    from nbformat import NotebookNode
 
 
 def export_notebook(path: Path) -> list[Path]:
@@ -30,6 +33,8 @@ def export_notebook(path: Path) -> list[Path]:
 
 def read_notebook(path: Path) -> NotebookNode:
     """Reads a notebook and checks its form."""
+    import nbformat
+
     if not path.is_file():
         raise ExportError(f"There is no notebook {path}.")
     advice = "Save it in JupyterLab again."

@@ -23,11 +23,11 @@ PAGE = """\
 # Results
 
 What each notebook is asked for, by section (a *goal* is our own), and what it claims
-(–, with the bound in parentheses unless it is zero, to be exceeded): mean over what is
-in parentheses ± 95 % confidence interval, wider where the best of several was chosen.
-*Not shown*: the interval holds both sides. *Reduced* runs had fewer epochs, seeds,
-images or pixels than the notebook's own experiment. Time is of the run or, if longer,
-of trainings that it found done. By
+(–, with its bound unless that is zero): mean over what is in parentheses ± 95 %
+confidence interval, wider where the best of several was chosen. *Not shown*: the
+interval holds both sides. *Reduced* runs had fewer epochs, seeds, images or pixels than
+the notebook's own experiment. Time is of the run or, if longer, of trainings that it
+found done. By
 `python -m helpers results --write`, from [exports/reference](exports/reference).
 """
 

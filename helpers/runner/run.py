@@ -70,9 +70,10 @@ def run_notebooks(
     while ready := [
         (job,)
         for name, job in waiting.items()
-        if missing.isdisjoint(job.notebook.needs) and took.get(name, 0.0) < _left(end)
+        if missing.isdisjoint(job.notebook.needs)
+        and took.get(name, 0.0) < end - time.monotonic()
     ]:
-        run = partial(execute, timeout=_left(end), export=export)
+        run = partial(execute, timeout=end - time.monotonic(), export=export)
         side_by_side(run, ready[:1] if minutes else ready, jobs, done)
     if waiting and minutes:
         late = (f"{name} ({took.get(name, 0.0) / 60:.0f} min)" for name in waiting)
@@ -100,10 +101,6 @@ def report(outcomes: Sequence[Outcome]) -> str:
     if failed := sum(not outcome.ok for outcome in outcomes):
         lines.append(f"{failed} of {len(outcomes)} notebooks failed")
     return "\n".join(lines)
-
-
-def _left(end: float) -> float:
-    return end - time.monotonic()
 
 
 def _on_such_a_machine(run: RunRecord) -> bool:

@@ -773,5 +773,5 @@ def test_torchinfo_is_always_told_the_device() -> None:
         for source in sources
         for call in re.findall(r"\bsummary\((?s:.*?)verbose=0", source.read_text())
     ]
-    assert len(calls) >= 3
+    assert len(calls) >= 2
     assert all("device=" in call for call in calls)

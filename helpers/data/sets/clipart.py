@@ -31,7 +31,7 @@ LAYOUT = ("train", "valid", "val", "test", NAMES)
 
 
 def in_place_of(drawings: Splits) -> str:
-    """What stands for the course's 65 categories; empty where they are there."""
+    """What stands for the course's 65 categories, if anything."""
     count = len(drawings.classes)
     kind = "PACS" if count == 14 else "other"
     other = f"{kind} drawings ({count} classes) in place of the course's 65 categories"
