@@ -165,8 +165,8 @@ def test_a_notebook_that_is_no_paper_says_so(call: Call, tmp_path: Path) -> None
     result = call("paper", "course/01_a")
     assert (result.exit_code, result.stdout) == (1, "")
     assert result.stderr.startswith(
-        f"error: {tmp_path / 'exports/course/01_a/notebook.ipynb'}: The notebook's "
-        'metadata need an entry "paper" such as'
+        f"error: {tmp_path / 'exports/course/01_a/notebook.ipynb'}: Its metadata "
+        'need an entry "paper": {"bibliography": '
     )
 
 
