@@ -93,9 +93,9 @@ class OneLaunch:
     def _launch(self, step: Step, given: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
         current = torch.cuda.current_stream(self._device)
         if self._calls == 1:  # where it will be captured: gradients know streams
-            # Of one training all in order: streams are few, and two may have the same.
-            first = current == torch.cuda.default_stream(self._device)
-            self._stream = torch.cuda.Stream(self._device) if first else current
+            # In order with all of its training: streams are few, two may have the same.
+            usual = current == torch.cuda.default_stream(self._device)
+            self._stream = torch.cuda.Stream(self._device) if usual else current
         if self._calls <= EAGER:
             self._stream.wait_stream(current)
             with torch.cuda.stream(self._stream):
