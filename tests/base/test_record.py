@@ -91,8 +91,8 @@ def test_a_record_that_cannot_be_written_leaves_the_old_one(tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda text: text[: len(text) // 2], "damaged or cut short"),
-        (lambda text: text[:0], "damaged or cut short"),
+        (lambda text: text[: len(text) // 2], r"cut short.*\((Expecting|Untermin)"),
+        (lambda text: text[:0], r"damaged or cut short.*\(Expecting value"),
         (lambda text: f"[{text}]", r"of another version \(it must be object"),
         (
             lambda text: text.replace('"seconds"', '"minutes"'),

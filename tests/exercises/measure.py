@@ -202,7 +202,7 @@ def _sections() -> Iterator[str]:
             if settings := _settings(name, given):
                 shown = (f"-p {shlex.quote(setting)}" for setting in settings)
                 about.append(f"{side} with `{' '.join(shown)}`")
-        caveats = own_caveats(base)
+        caveats = dict.fromkeys([*own_caveats(base), *own_caveats(record)])
         about += [text.lower() for kind, text in caveats if kind == "earlier run"]
         yield f"*{', '.join(about).rstrip('.')}.*\n"
 
