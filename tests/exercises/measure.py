@@ -191,7 +191,7 @@ def _sections() -> Iterator[str]:
             header = "measured", f"as it is{smaller}", f"`{' '.join(values)}`{smaller}"
             yield f"{markdown_table(header, rows)}\n"
         elif not diverged(record):
-            yield "No accuracy, requirement or claim changes; its page has the rest.\n"
+            yield "No accuracy, requirement or claim changes: run it to see the rest.\n"
         about = [describe_data(record), record.environment["device"]]
         other = {value.partition("=")[0] for value in values}
         for side, keys in (
