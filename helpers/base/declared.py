@@ -218,10 +218,10 @@ def _parameters(source: str, notebook: str) -> dict[str, Parameter]:
             f"The parameters of {notebook} are not Python: {error.msg}, line "
             f"{error.lineno}."
         ) from error
-    found = {}
+    found, lines = {}, source.split("\n")
     for statement in statements:
         try:
-            parameter = _parameter(statement, source.split("\n"))
+            parameter = _parameter(statement, lines)
         except (AttributeError, ValueError):
             raise NotebookError(
                 f"The parameters of {notebook} hold `{ast.unparse(statement)}`. "

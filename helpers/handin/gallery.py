@@ -79,8 +79,8 @@ def _headline(notebook: DeclaredNotebook, record: RunRecord) -> tuple[str, str] 
     model, metric = notebook.headline or ("", "")
     if metric in record.results.get(model, {}):
         found = record.estimate(model, metric)
-        crossed = "cross-" if found.over == "repeats" else ""
-        return str(found), f"{crossed}{words_of(metric)} of {model}"
+        kind = "cross-" if found.over == "repeats" else ""
+        return str(found), f"{kind}{words_of(metric)} of {model}"
     if not record.findings:
         return None
     _, text, number, verdict = finding_rows(record)[0]
