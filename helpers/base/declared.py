@@ -78,7 +78,7 @@ class DeclaredNotebook:
                 )
             parsed[name] = typed = parse_value(self.parameters[name], value)
             counts = name.rpartition("_")[2] in (*AMOUNTS, "size")
-            if counts and typed is not None and typed < 1:
+            if counts and isinstance(typed, int | float) and typed < 1:
                 raise ConfigError(f"{name} is {typed}: expected at least 1.")
         return parsed
 
@@ -222,7 +222,7 @@ def _parameters(source: str, notebook: str) -> dict[str, Parameter]:
     for statement in statements:
         try:
             parameter = _parameter(statement, lines)
-        except (AttributeError, ValueError):
+        except (AttributeError, TypeError, ValueError):
             raise NotebookError(
                 f"The parameters of {notebook} hold `{ast.unparse(statement)}`. "
                 "Expected annotated literals of type int, float, bool or str, or a "

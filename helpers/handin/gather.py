@@ -206,12 +206,12 @@ def _add_report(found: Gathered, exports: Path, team: Team) -> Iterator[str]:
 
 def _cleared(path: Path) -> bytes:
     """A notebook as it is in the repository, also where it has been run in place."""
+    from nbconvert.preprocessors import ClearOutputPreprocessor
+
     notebook = read_notebook(path)
     for key in ("papermill", "widgets"):
         notebook.metadata.pop(key, None)
-    for cell in notebook.cells:
-        if cell.cell_type == "code":
-            cell.outputs, cell.execution_count = [], None
+    ClearOutputPreprocessor().preprocess(notebook, {})
     return _written(notebook)
 
 

@@ -15,7 +15,7 @@ PARTS = frozenset(_PARTS.split())
 
 def pack_results(path: Path, *, models: bool = False) -> list[str]:
     """Writes all finished full runs to a compressed tar archive, which keeps their
-    times, with networks if ``models``; returns the names of the notebooks.
+    times, with networks if ``models``; returns their names.
     """
     root = exports_dir()
     if not (names := list(load_records(root))):

@@ -22,7 +22,7 @@ def make_report(
 
     It shows text, figures and tables, no code and no progress, and no cell tagged
     ``not-in-paper`` but the title. Of a notebook with cells tagged ``report`` it shows
-    the title, those cells and all warnings, such as that its data are a stand-in.
+    the title, those cells and all warnings.
 
     Its title, that of the first notebook if none is given, has below it whom it is
     ``by``; ``compact`` has two columns and a small type, for courses that count pages.

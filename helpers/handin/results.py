@@ -9,16 +9,13 @@ from typing import Any
 from helpers.base.estimate import Estimate
 from helpers.base.files import ROOT, write_whole
 from helpers.base.markdown import markdown_table
-from helpers.base.record import VERDICTS, RunRecord, finding_rows, reached
+from helpers.base.record import FINDING, VERDICTS, RunRecord, finding_rows, reached
 from helpers.handin.caveats import caveats_of
 from helpers.handin.courses import subject_of
 from helpers.handin.reference import collect_reference
 
 BEGIN, END = "<!-- results:begin -->", "<!-- results:end -->"
-HEADER = (
-    *("Notebook", "Section", "Asked or claimed", "Measured", "Verdict"),
-    *("Data", "Device", "Time"),
-)
+HEADER = ("Notebook", *map(str.capitalize, FINDING), "Data", "Device", "Time")
 PAGE = """\
 # Results
 

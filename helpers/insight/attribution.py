@@ -37,10 +37,10 @@ def explained_classes(
     with torch.no_grad(), evaluation_mode(model):
         logits = _Scores(model, target)(images.to(device_of(model))).float().cpu()
     index = target[1] if isinstance(target, tuple) else target
-    if not isinstance(index, int):
+    if index is None or isinstance(target, str):
         classes = logits.argmax(1)
-    elif 0 <= index < logits.shape[1]:
-        classes = torch.full((len(logits),), index)
+    elif index in range(logits.shape[1]):
+        classes = torch.full((len(logits),), int(index))
     else:
         raise ModelError(
             f"There is no class {index}: there are {logits.shape[1]}, numbered from 0."

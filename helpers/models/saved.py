@@ -158,12 +158,11 @@ def find_model(
         raise NotebookError(
             f"{source} is several notebooks: name one of {', '.join(names)}."
         )
-    name = names[0]
-    if quick:
-        folder = exports_root(quick=True) / name
-    else:
-        folder = find_run(name, source=trained_on, file=f"{stem}.pt")
-    path = folder / f"{stem}.pt"
+    name, file = names[0], f"{stem}.pt"
+    folder = exports_root(quick=True) / name
+    if not quick:
+        folder = find_run(name, source=trained_on, file=file)
+    path = folder / file
     if not path.is_file():
         there = folder if quick else find_run(name, source=trained_on)
         others = ", ".join(sorted(other.stem for other in there.glob("*.pt")))

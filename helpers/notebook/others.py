@@ -62,13 +62,13 @@ def completed_runs(notebooks: Sequence[str], asked_by: str) -> Reports:
 def notices(records: Mapping[str, RunRecord]) -> Iterator[tuple[str, str]]:
     """Titles and texts of what a reader must know of runs before their numbers."""
     # Without their assignment: long names break badly.
-    records = {name.rpartition("/")[2]: record for name, record in records.items()}
-    if drawn := [name for name, record in records.items() if record.drawn]:
+    runs = [(name.rpartition("/")[2], record) for name, record in records.items()]
+    if drawn := [name for name, run in runs if run.drawn]:
         yield "SYNTHETIC DATA", f"{', '.join(drawn)}: {STAND_IN}"
-    if blank := [name for name, record in records.items() if record.untrained]:
+    if blank := [name for name, run in runs if run.untrained]:
         yield "RANDOM WEIGHTS", f"{', '.join(blank)}: {UNTRAINED}"
-    smaller = {n: record.reduction for n, record in records.items() if record.reduced}
-    if said := "; ".join(f"{name} with {how}" for name, how in smaller.items()):
+    smaller = (f"{name} with {run.reduction}" for name, run in runs if run.reduced)
+    if said := "; ".join(smaller):
         yield "REDUCED RUNS", f"Smaller than the notebooks' own: {said}."
 
 
@@ -102,11 +102,8 @@ def saved_file(source: str, suffix: str) -> Path:
     notebook, _, name = source.rpartition("/")
     path = find_run(notebook) / "figures" / f"{name}.{suffix}"
     if not path.is_file():
-        raise NotebookError(
-            f"There is no {'table' if suffix == 'csv' else 'figure'} {name} of "
-            f"{notebook} ({short_path(path)} is missing): run that notebook first: "
-            f"{command('run', notebook)}"
-        )
+        why, how = f"{notebook} left no {short_path(path)}", command("run", notebook)
+        raise NotebookError(f"{why}: run that notebook first: {how}")
     return path
 
 

@@ -138,7 +138,7 @@ class Run(Page):
         sets = [
             {"name": s.name, "source": s.source, "splits": s.counts()} for s in data
         ]
-        self._record.data |= sets[0] if len(sets) == 1 else as_one(sets)
+        self._note(sets[0] if len(sets) == 1 else as_one(sets))
         self._record.data["classes"] = [len(splits.classes) for splits in data]
         self._stands_in(replaces)
         for splits in data:
@@ -151,6 +151,11 @@ class Run(Page):
         if drawn := [splits.name for splits in data if splits.source != "real"]:
             self.warn(f"{', '.join(drawn)}: {STAND_IN}", "SYNTHETIC DATA")
 
+    def _note(self, about: dict[str, Any]) -> None:
+        """A run is as real and as pretrained as the least that it has used."""
+        least = {"source": "synthetic", "weights": "random"}
+        self._record.data |= about | dict(least.items() & self._record.data.items())
+
     def use_results(self, *notebooks: str) -> Reports:
         """What other notebooks have measured.
 
@@ -158,31 +163,28 @@ class Run(Page):
         pretrained ones, or in reduced form. Raises as ``completed_runs``.
         """
         records = completed_runs(notebooks, self.name)
-        self._record.data |= as_one([record.data for record in records.values()])
+        self._note(as_one([record.data for record in records.values()]))
         self._save()
-        for title, text in notices(records):
-            self.warn(text, title)
+        self._warn_of(records)
         return records
 
     def load_model(self, source: str, *, trained_on: str | None = None) -> SavedModel:
         """Loads a network that another notebook has saved, the best that there is.
 
-        Says so where it is that of a trial or quick run, or of a reduced one. Else as
+        Says so as ``use_results`` does, or where it is of a trial or quick run. Else as
         ``helpers.models.load_model``.
         """
         path = find_model(source, trained_on=trained_on)
         saved = load_model(path, trained_on=trained_on)
-        if self._data and saved.classes not in [data.classes for data in self._data]:
-            raise ModelError(f"{path} is of other classes: run its notebook on these.")
+        own = [(data.classes, data.source) for data in self._data]
+        if own and (saved.classes, saved.trained_on) not in own:
+            why = f"{path} is of other classes or images"
+            raise ModelError(f"{why}: run its notebook on these.")
         with suppress(ExportError):  # a file of one's own has no record
             record = RunRecord.load(path.with_name("metrics.json"))
-            of = f"The network of `{record.notebook}` is that of a"
-            if record.untrained:
-                self.warn(f"{of} run that began with random weights.")
-            if record.reduced:
-                self.warn(f"{of} reduced run: {record.reduction}.")
-            elif (kind := kind_of(path.parent)) != "full":
-                self.warn(f"{of} {kind} run.")
+            self._warn_of({record.notebook: record})
+            if not record.reduced and (kind := kind_of(path.parent)) != "full":
+                self.warn(f"The network of `{record.notebook}` is of a {kind} run.")
         return saved
 
     def use_backbone(self, name: str, weights: str, *, course: str = "") -> None:
@@ -191,7 +193,7 @@ class Run(Page):
         With ``random`` weights nothing is judged, which is said loudly. A result with
         another network than the one that the course names says so.
         """
-        self._record.data |= {"backbone": name, "weights": weights}
+        self._note({"backbone": name, "weights": weights})
         other = course and name != course
         self._stands_in(f"{name} in place of {course}" if other else "")
         if self._record.untrained:
@@ -346,7 +348,9 @@ class Run(Page):
             at_least = at_most = exactly
         number = found if isinstance(found, Estimate) else exact(found)
         bounds = {"at_least": at_least, "at_most": at_most}
-        bounds = {name: bound for name, bound in bounds.items() if bound is not None}
+        bounds = {n: exact(b).mean for n, b in bounds.items() if b is not None}
+        if not bounds:
+            raise ConfigError(f"{text!r} has no bound: give at_least, for example.")
         row = {"section": section, "text": text, "estimate": asdict(number), **bounds}
         no_result = self._record.drawn or self._record.untrained
         judged = judge(number, **bounds, asked=bool(section))
@@ -388,9 +392,8 @@ class Run(Page):
         """
         if data is None and len(self._data) != 1:
             raise NotebookError(
-                "A model is saved with its classes, and the run has "
-                f"{len(self._data)} data sets: call run.use_data(splits) with one, or "
-                "say data=splits."
+                f"The run has {len(self._data)} data sets, a model is saved with the "
+                "classes of one: call run.use_data(splits), or say data=splits."
             )
         data = data or self._data[0]
         save_model(
@@ -436,6 +439,10 @@ class Run(Page):
         how |= {"folder": exports_dir() / ".work" / self.name, "jobs": jobs}
         with live(points, epochs, min(jobs, points)) as report:
             return train(rows, splits, **how, report=report)
+
+    def _warn_of(self, records: Mapping[str, RunRecord]) -> None:
+        for title, text in notices(records):
+            self.warn(text, title)
 
     def _stands_in(self, this: str) -> None:
         said = self._record.replaced

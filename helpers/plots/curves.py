@@ -20,6 +20,7 @@ from helpers.plots.style import (
     SPLIT_LOOKS,
     label_values,
     new_axes,
+    plain,
 )
 from helpers.training.history import History
 
@@ -151,8 +152,8 @@ def plot_comparison(
     if reference is not None:
         name, value = reference
         handles.append(ax.axvline(value, color=COLORS[1], linestyle="--", zorder=0))
-        labels.append(name)
-    ax.set_yticks(range(len(results)), results)
+        labels.append(plain(name))
+    ax.set_yticks(range(len(results)), [*map(plain, results)])
     ax.set_ylim(len(results) - 0.5, -0.5)
     ax.grid(axis="x", alpha=0.4)
     label_values(ax, "x", quantity, share=share)

@@ -39,7 +39,7 @@ def run_notebooks(
     goes on the next time, and is no failure.
 
     ``jobs`` run side by side; ``export`` makes documents of each that is complete.
-    Names and options are as of ``make_plan``, which also says what is raised.
+    Names, options and errors are as of ``make_plan``.
     """
     plan = make_plan(names, **options)
     made = _complete({j.name: j.exports / j.name / "metrics.json" for j in plan})

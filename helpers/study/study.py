@@ -177,18 +177,15 @@ class Study:
         Of several heads, a matrix for each.
         """
         for head, classes, judged in self._by_head():
-            place = f"{self.judged_split} images, {self.many} pooled"
-            answers = judged.labels, judged.predictions
-            self._figure(
-                plot_confusion_matrix(*answers, classes),
-                file_name("confusion", head),
-                f"Confusion matrix of {self.name} {head}".strip(),
-                f"Confusion matrix {head}: {place}.".replace(" :", ":"),
-            )
-            pairs = most_confused(*answers, classes, count=worst)
+            place = f"{self.judged_split} images, {self.many} pooled."
+            answers = judged.labels, judged.predictions, classes
+            what = f"Confusion matrix {head}".strip()
+            matrix, kind = plot_confusion_matrix(*answers), f"confusion_{head}"
+            self._figure(matrix, kind, f"{what} of {self.name}", f"{what}: {place}")
+            pairs = most_confused(*answers, count=worst)
             if len(pairs):
-                caption = f"The pairs of classes confused most often: {place}."
-                self._table(pairs, file_name("confused", head), caption)
+                caption = f"The pairs of classes confused most often: {place}"
+                self._table(pairs, f"confused_{head}", caption)
 
     def show_classes(self) -> None:
         """The classes with the lowest accuracy, and the mean over all classes."""
@@ -206,17 +203,15 @@ class Study:
         table = pd.concat(frames, ignore_index=True)
         names = ["precision", "recall", "F-score"]
         table[names] = table[names].map(lambda share: f"{100 * share:.2f} %")
-        table = table.replace("nan %", "–")
         caption = f"Scores by class, {self.judged_split} images, {self.many} pooled."
-        self._table(table, "scores", caption)
+        self._table(table.replace("nan %", "–"), "scores", caption)
 
     def show_errors(self, count: int = 16, *, columns: int = 8) -> None:
         """The images that the first network is sure about, and wrong."""
         judged, split = self.evaluations[0], self.judged_images
-        confidence = judged.probabilities.amax(1)
-        confidence[judged.predictions == judged.labels] = -1
-        shown = confidence.argsort(descending=True)[:count]
-        shown = shown[confidence[shown] >= 0]
+        wrong = (judged.predictions != judged.labels).nonzero()[:, 0]
+        order = judged.probabilities.amax(1)[wrong].argsort(descending=True)
+        shown = wrong[order][:count]
         if not len(shown):
             return
         pairs = zip(judged.labels[shown], judged.predictions[shown], strict=True)

@@ -146,7 +146,7 @@ def train_points(
     report: Report | None,
 ) -> dict[str, list[Trained]]:
     """As ``run_experiments``, each seed with data of its own."""
-    prints = {id(splits): splits.fingerprint() for splits in data}
+    prints = {id(s): s.fingerprint() for s in {id(s): s for s in data}.values()}
     points = [
         (name, experiment, seed, splits, prints[id(splits)])
         for name, experiment in experiments.items()
@@ -171,8 +171,6 @@ def train_points(
     elif jobs > 1 and (gpu := _gpu_of(experiments)):
         with torch.cuda.device(gpu):
             found = take_turns([train(*point, folder=folder) for point in points], jobs)
-        for point in found:
-            done(point)
     else:
         if jobs > 1 and not elsewhere:
             jobs = 1
@@ -243,6 +241,8 @@ def _train(
                 print(f"{label}: {len(history)} epochs, trained before")
             model.to(device).to(memory_format=torch.channels_last)
             model.eval()
+    if report:
+        report(label, history, len(history))
     return Trained(experiment, seed, model, history, *splits.channel_stats())
 
 

@@ -17,8 +17,8 @@ from torch.optim import Optimizer
 from helpers.training.config import TrainConfig
 
 EAGER = 3  # calls before a capture, as in PyTorch's notes on CUDA graphs
-COMPILATIONS = 64  # of a network in a process; PyTorch would end at 8
-COMPILED_FROM = 2000  # steps: the first takes some 15 s, each further one saves 1 ms
+COMPILATIONS = 64  # of a class of networks in a process; PyTorch would end at 8
+COMPILED_FROM = 2000  # steps: compiling takes some 15 s, once for all like points
 
 Step = Callable[..., tuple[Tensor, ...]]
 
@@ -26,8 +26,8 @@ Step = Callable[..., tuple[Tensor, ...]]
 def is_compiled(config: TrainConfig, device: torch.device, images: int) -> bool:
     """Whether a training on so many images compiles its network."""
     steps = config.epochs * max(1, images // config.batch_size)
-    pays = device.type == "cuda" and steps >= COMPILED_FROM
-    return pays and find_spec("triton") is not None
+    pays = steps >= COMPILED_FROM and not config.start_size  # once for each size
+    return device.type == "cuda" and pays and find_spec("triton") is not None
 
 
 def compiled(model: nn.Module) -> Callable[[Tensor], Tensor]:
@@ -39,7 +39,7 @@ def compiled(model: nn.Module) -> Callable[[Tensor], Tensor]:
     select_decomp_table().pop(added_up, None)
     # Each probability of ``nn.Dropout`` is another compilation.
     dynamo.recompile_limit = COMPILATIONS
-    forward: Callable[[Tensor], Tensor] = torch.compile(model)
+    forward: Callable[[Tensor], Tensor] = torch.compile(model, dynamic=False)
     return forward
 
 
@@ -56,14 +56,10 @@ class OneLaunch:
     fails = False  # for all: a capture that is broken off spoils generators and memory
 
     def __init__(
-        self,
-        step: Step,
-        device: torch.device,
-        optimizer: Optimizer,
-        generator: torch.Generator,
+        self, step: Step, optimizer: Optimizer, generator: torch.Generator
     ) -> None:
-        self._step, self._optimizer, self._device = step, optimizer, device
-        self._generator = generator
+        self._step, self._optimizer = step, optimizer
+        self._generator, self._device = generator, generator.device
         self._stream: torch.cuda.Stream
         # PyTorch would warn that the first steps are not captured.
         vars(optimizer)["_warned_capturable_if_run_uncaptured"] = True
@@ -83,11 +79,10 @@ class OneLaunch:
                 with self._rates_on_device():
                     return self._launch(step, given)
             except RuntimeError as error:
-                if self._calls != EAGER + 1:
+                if not self.fails:
                     raise
-                OneLaunch.fails = True
-                cause = error.__context__ or error  # that of the capture says less
-                say_once("Training steps are launched kernel by kernel", str(cause))
+                why = str(error.__context__ or error)  # that of the capture says less
+                say_once("Training steps are launched kernel by kernel", why)
         return step(*given)
 
     def _launch(self, step: Step, given: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
@@ -124,7 +119,8 @@ class OneLaunch:
                 torch.cuda.graph(self._graph, stream=self._stream),
             ):
                 self._made = step(*self._given)
-        except RuntimeError:  # broken off, it leaves the random numbers unusable
+        except RuntimeError:
+            OneLaunch.fails = True  # and leaves random numbers unusable
             for generator, state in before:
                 generator.graphsafe_set_state(state)
             raise

@@ -99,7 +99,7 @@ class TrainingRun:
         self.take: Step = self._take
         self.update: Step = self._update if self.mix else self._whole
         if self.device.type == "cuda":
-            own = self.device, self.optimizer, self.train_batches.generator
+            own = self.optimizer, self.train_batches.generator
             self.take = OneLaunch(self.take, *own)
             self.update = OneLaunch(self.update, *own)
         self.history = History()

@@ -66,7 +66,7 @@ def parse_target(saved: SavedModel, target: Target) -> Target:
 
 def _find(text: str, classes: Sequence[str], where: str, also: str = "") -> int:
     if text in classes:
-        return list(classes).index(text)
+        return classes.index(text)
     if text.isdecimal() and int(text) < len(classes):
         return int(text)
     known = ", ".join(classes)

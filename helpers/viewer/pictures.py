@@ -201,8 +201,7 @@ def _explained(saved: SavedModel, images: Tensor, target: Target) -> str:
     """Such as ``angle: 15° (99.1 %)``."""
     classes, probabilities = explained_classes(saved.model, images, target)
     head = target[0] if isinstance(target, tuple) else target
-    names: Sequence[str] = saved.classes
-    said = ""
+    names, said = saved.classes, ""
     if isinstance(head, str) and (heads := heads_of(saved.model)):
         names, said = heads.factors[head], f"{head}: "
     return f"{said}{names[int(classes[0])]} ({100 * float(probabilities[0]):.1f} %)"

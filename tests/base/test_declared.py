@@ -77,6 +77,10 @@ def test_unknown_parameters_are_an_error_that_lists_the_known_ones(
     batches = read_notebook(write(tmp_path, source="batch_size: int = 64  # images"))
     with pytest.raises(ConfigError, match="batch_size is 0: expected at least 1"):
         batches.parse({"batch_size": "0"})
+    several = read_notebook(
+        write(tmp_path, source="seeds: list[int] = [0, 1]  # which")
+    )
+    assert several.parse({"seeds": "[0, 2]"}) == {"seeds": [0, 2]}
 
 
 @pytest.mark.parametrize(
@@ -91,6 +95,7 @@ def test_unknown_parameters_are_an_error_that_lists_the_known_ones(
         "where: Path = 'here'",
         "epochs: int = other",
         "epochs: int = (",
+        "epochs: int = {[1]: 2}",
     ],
 )
 def test_anything_but_annotated_literals_is_refused(

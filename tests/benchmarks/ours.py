@@ -92,7 +92,7 @@ def limit(task: Task) -> tuple[str, Callable[[Window], None]]:
 
     on_gpu = device.type == "cuda"
     drawn = torch.Generator(device)
-    step = OneLaunch(plain, device, optimizer, drawn) if on_gpu else plain
+    step = OneLaunch(plain, optimizer, drawn) if on_gpu else plain
 
     def train(window: Window) -> None:
         while True:

@@ -166,9 +166,7 @@ def measure(probe: Probe) -> Iterator[tuple[str, str]]:
     captured = isinstance(run.update, OneLaunch)  # on a GPU
     if captured:
         yield "– its launch", probe.launch(run.update)
-        draws = OneLaunch(
-            run._take, probe.device, run.optimizer, run.train_batches.generator
-        )
+        draws = OneLaunch(run._take, run.optimizer, run.train_batches.generator)
         chosen = torch.arange(run.config.batch_size, device=probe.device)
         for _ in range(WARM):
             draws(chosen, size=32)

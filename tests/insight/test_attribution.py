@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
@@ -65,9 +66,10 @@ def corners(heat: Tensor) -> tuple[float, float]:
 def test_classes_are_those_that_are_predicted_or_named(image: Tensor) -> None:
     model = Spots()
     targets: list[Target] = [None, 5, "color", "tint", ("tint", 0)]
+    targets += [torch.tensor(5), np.int64(5)]  # type: ignore[list-item]  # as labels are
     assert [
         explained_classes(model, image, target)[0].item() for target in targets
-    ] == [4, 5, 1, 1, 0]
+    ] == [4, 5, 1, 1, 0, 5, 5]
     red = explained_classes(model, image, ("color", 1))[1]
     assert red.item() == pytest.approx(model(image)[:, 0].sigmoid().item(), abs=1e-6)
     assert sum(

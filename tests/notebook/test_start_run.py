@@ -356,6 +356,29 @@ def test_nothing_is_judged_without_real_data(
     assert verdicts(run) == ["not judged", "not judged"]
 
 
+def test_a_stand_in_is_not_forgotten_for_what_is_real() -> None:
+    run = start_run(NAME)
+    finished("toy/02_ants", make_splits("synthetic"))
+    finished("toy/03_cups", make_splits(), backbone="alexnet", weights="random")
+    run.use_results("toy/02_ants", "toy/03_cups")
+    run.use_data(make_splits())
+    run.use_backbone("alexnet", "alexnet-owt-7be5be79.pth")
+    data = record_of(run)["data"]
+    assert (data["source"], data["weights"]) == ("synthetic", "random")
+    run.finding("It learns.", 1)
+    assert verdicts(run) == ["not judged"]
+
+
+@pytest.mark.parametrize("bound", [None, float("nan"), float("inf")])
+def test_what_has_no_bound_is_not_asked(bound: float | None) -> None:
+    run = start_run(NAME)
+    run.use_data(make_splits())
+    with pytest.raises(ConfigError, match=r"bound|finite"):
+        run.ask("1", "a good accuracy", 0.01, at_least=bound)
+    run.ask("1", "half", 0.6, at_least=torch.tensor(0.5))  # type: ignore[arg-type]  # as notebooks may
+    assert verdicts(run) == ["met"]
+
+
 def test_a_run_says_which_backbone_it_had_and_judges_nothing_by_one_that_is_random(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
@@ -417,7 +440,7 @@ def test_a_figure_of_another_run_is_shown_as_its_own() -> None:
         )
     with pytest.raises(
         NotebookError,
-        match=r"no figure maps of toy/00_zeroth .*helpers run toy/00_zeroth",
+        match=r"toy/00_zeroth left no .*maps\.p.*: .*helpers run toy/00_zeroth",
     ):
         run.figure_from("toy/00_zeroth/maps", "maps", alt="Maps.")
     with pytest.raises(ConfigError, match="alternative text"):
@@ -479,12 +502,21 @@ def test_a_report_says_what_was_drawn_or_knows_nothing(
     assert "SYNTHETIC DATA" in said
     assert " 02_ants: the images are a drawn stand-in" in said
     assert "03_cups: random weights stand for" in said
-    assert (record_of(run)["data"]["source"], record_of(run)["data"]["weights"]) == (
-        "synthetic",
-        "random",
-    )
+    data = record_of(run)["data"]
+    assert (data["source"], data["weights"]) == ("synthetic", "random")
     run.ask("1", "all of it", 2, exactly=2)
     assert verdicts(run) == ["not judged"]
+
+
+def test_of_two_notebooks_of_one_name_neither_is_forgotten(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    run = start_run(NAME)
+    finished("toy/02_ants", make_splits("synthetic"))
+    finished("game/02_ants", make_splits())
+    capsys.readouterr()
+    run.use_results("toy/02_ants", "game/02_ants")
+    assert "SYNTHETIC DATA" in capsys.readouterr().out
 
 
 def test_a_report_says_what_was_smaller_than_planned(
@@ -528,7 +560,7 @@ def test_a_table_of_another_run_is_shown_as_it_was_saved(
     assert "*Nets.*" in capsys.readouterr().out
     with pytest.raises(
         NotebookError,
-        match=r"no table all of toy/00_zeroth .*helpers run toy/00_zeroth",
+        match=r"toy/00_zeroth left no .*all\.csv: .*helpers run toy/00_zeroth",
     ):
         run.table_from("toy/00_zeroth/all")
 
@@ -564,13 +596,36 @@ def test_a_network_of_a_lesser_run_says_so(
     capsys.readouterr()
     run = start_run(NAME)
     run.load_model("toy/00_zeroth", trained_on="real")
-    said = "The network of `toy/00_zeroth` is that of a"
     told = capsys.readouterr().out
-    assert f"{said} reduced run: epochs 2." in told
-    assert f"{said} run that began with random weights." in told
-    run.use_data(replace(make_splits(), classes=("bee", "cup")))
-    with pytest.raises(ModelError, match=r"model\.pt is of other classes"):
-        run.load_model("toy/00_zeroth")
+    assert "own: 00_zeroth with epochs 2." in told
+    assert "00_zeroth: random weights stand for" in told
+    others = replace(make_splits(), classes=("bee", "cup")), make_splits("synthetic")
+    for other_data in others:
+        run.use_data(other_data)
+        with pytest.raises(
+            ModelError, match=r"model\.pt is of other classes or images"
+        ):
+            run.load_model("toy/00_zeroth")
+
+
+def test_a_network_of_a_trial_run_says_so(
+    toy_notebook: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    shutil.copy(toy_notebook, toy_notebook.with_stem("00_zeroth"))
+    other = Run("toy/00_zeroth", {})
+    other.use_data(make_splits())
+    other.save(make_point())
+    other.finish()
+    run = start_run(NAME)
+    capsys.readouterr()
+    said = "The network of `toy/00_zeroth` is of a trial run."
+    run.load_model("toy/00_zeroth")
+    assert said in capsys.readouterr().out
+    monkeypatch.chdir(other.folder)  # a path as short as can be
+    run.load_model("model.pt")
+    assert said in capsys.readouterr().out
 
 
 def test_figures_and_tables_carry_what_a_paper_needs(

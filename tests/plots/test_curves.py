@@ -107,6 +107,12 @@ def test_comparison_shows_mean_interval_and_every_seed() -> None:
     assert legend_texts(again.get_legend())[1] == "one repeat"
 
 
+def test_names_of_rows_are_no_maths() -> None:
+    ax = plot_comparison({"$x_{$": [0.5]}, halves={"$x_{$": None})
+    ax.figure.canvas.draw()
+    assert [tick.get_text() for tick in ax.get_yticklabels()] == ["\\$x {\\$"]
+
+
 def test_the_legend_is_whole_beside_long_names() -> None:
     results = {"trained with: none": [0.6], "trained with: a flip, often": [0.7]}
     halves = dict.fromkeys(results)

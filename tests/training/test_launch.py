@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from contextlib import nullcontext
 from dataclasses import replace
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -23,7 +24,7 @@ from torch.utils._pytree import tree_leaves
 from helpers.data import Augment
 from helpers.data.splits import Splits
 from helpers.models import ImprovedCNN
-from helpers.training import TrainConfig, loop
+from helpers.training import Experiment, TrainConfig, launch, loop, run_experiments
 from helpers.training.launch import EAGER, OneLaunch, compiled, is_compiled, say_once
 from helpers.training.loop import TrainingRun, image_size
 from helpers.training.optimizers import make_optimizer
@@ -127,6 +128,8 @@ class Stream:
 class Generator:
     """A CPU's, which has no states of its own."""
 
+    device = CPU
+
     def __init__(self, own: torch.Generator = torch.default_generator) -> None:
         self.clone_state = self.get_state = own.get_state
         self.graphsafe_set_state = self.set_state = own.set_state
@@ -175,7 +178,7 @@ def trained(run: TrainingRun) -> dict[str, Tensor]:
 def launch_at_once(run: TrainingRun) -> None:
     drawn: Any = Generator(run.train_batches.generator)
     run.take, run.update = (
-        OneLaunch(part, CPU, run.optimizer, drawn) for part in (run.take, run.update)
+        OneLaunch(part, run.optimizer, drawn) for part in (run.take, run.update)
     )
 
 
@@ -251,9 +254,28 @@ def test_an_error_of_the_step_itself_is_raised(graphs: list[Graph]) -> None:
         raise RuntimeError("out of memory")
 
     optimizer = torch.optim.SGD([weight], lr=0.1)
-    launch = OneLaunch(step, CPU, optimizer, torch.Generator())
+    launch = OneLaunch(step, optimizer, torch.Generator())
     with pytest.raises(RuntimeError, match="out of memory"):
         launch(torch.ones(2), torch.ones(2))
+
+
+def test_an_error_after_the_capture_is_none_of_it(
+    graphs: list[Graph], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    weight = nn.Parameter(torch.ones(()))
+    optimizer = torch.optim.SGD([weight], lr=0.1)
+    step = OneLaunch(lambda x: (2 * x,), optimizer, torch.Generator())
+
+    def fails(_graph: Graph) -> None:
+        raise RuntimeError("out of memory")
+
+    for _ in range(EAGER):
+        step(torch.ones(2))
+    monkeypatch.setattr(Graph, "replay", fails)
+    with pytest.raises(RuntimeError, match="out of memory"):
+        step(torch.ones(2))
+    assert not OneLaunch.fails
+    assert len(graphs) == 1
 
 
 def test_what_is_returned_is_not_overwritten_by_the_next_step(
@@ -262,7 +284,6 @@ def test_what_is_returned_is_not_overwritten_by_the_next_step(
     weight = nn.Parameter(torch.ones(()))
     launch = OneLaunch(
         lambda images, targets: (images + targets,),
-        CPU,
         torch.optim.SGD([weight], lr=0.1),
         torch.Generator(),
     )
@@ -279,7 +300,7 @@ def test_a_step_is_captured_on_the_stream_that_its_training_has(
     current = Stream() if in_turns else usual
     monkeypatch.setattr(torch.cuda, "current_stream", lambda _device: current)
     optimizer = torch.optim.SGD([nn.Parameter(torch.ones(()))], lr=0.1)
-    launch = OneLaunch(lambda x: (2 * x,), CPU, optimizer, torch.Generator())
+    launch = OneLaunch(lambda x: (2 * x,), optimizer, torch.Generator())
     for _ in range(EAGER + 1):
         launch(torch.ones(2))
     [graph] = graphs
@@ -315,16 +336,26 @@ def test_a_network_is_compiled_on_a_gpu_where_that_pays() -> None:
     config = TrainConfig(epochs=10, batch_size=100)
     assert not is_compiled(config, CPU, 10**6)
     assert not is_compiled(config, gpu, 1000)
+    assert not is_compiled(replace(config, start_size=8), gpu, 10**6)
     assert is_compiled(config, gpu, 10**6) == (find_spec("triton") is not None)
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
 @pytest.mark.parametrize("name", ["sgd", "adam", "adamw", "rmsprop"])
-@pytest.mark.parametrize("unmixed", [{}, UNMIXED])
+@pytest.mark.parametrize(
+    "settings", [{}, UNMIXED, {"start_size": 8}, {"compiled_from": 0}]
+)
 def test_a_gpu_replays_what_it_would_compute_step_by_step(
-    corners: Splits, name: str, unmixed: dict[str, float]
+    corners: Splits,
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+    settings: dict[str, Any],
 ) -> None:
-    config = replace(EVERYTHING, optimizer=name, lr=1e-3, device="cuda", **unmixed)
+    monkeypatch.setattr(OneLaunch, "fails", False)
+    settings, least = dict(settings), settings.get("compiled_from", 10**9)
+    settings.pop("compiled_from", None)
+    monkeypatch.setattr(launch, "COMPILED_FROM", least)
+    config = replace(EVERYTHING, optimizer=name, lr=1e-3, device="cuda", **settings)
     plain, captured = small_run(corners, config), small_run(corners, config)
     plain.take = plain._take
     plain.update = plain._update if plain.mix else plain._whole
@@ -334,6 +365,30 @@ def test_a_gpu_replays_what_it_would_compute_step_by_step(
     for metric in ("train_loss", "valid_loss"):
         one, other = (run.history.frame[metric].tolist() for run in (plain, captured))
         assert one == pytest.approx(other, rel=1e-3), metric
+    assert not OneLaunch.fails
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+@pytest.mark.parametrize("settings", [{}, UNMIXED])
+def test_side_by_side_on_a_gpu_each_trains_as_alone(
+    corners: Splits,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    settings: dict[str, Any],
+) -> None:
+    monkeypatch.setattr(OneLaunch, "fails", False)
+    config = replace(EVERYTHING, device="cuda", **settings)
+    net = Experiment("improved_cnn", config, {"widths": (4, 8), "dropout": 0.1})
+    alone, beside = (
+        run_experiments(
+            {"net": net}, corners, seeds=4, folder=tmp_path / str(jobs), jobs=jobs
+        )["net"]
+        for jobs in (1, 3)
+    )
+    for one, other in zip(alone, beside, strict=True):
+        losses = [point.history.frame["train_loss"].tolist() for point in (one, other)]
+        assert losses[0] == pytest.approx(losses[1], rel=1e-3)
+    assert not OneLaunch.fails
 
 
 class NoWaits(TorchDispatchMode):
@@ -417,8 +472,9 @@ def test_between_the_draw_of_a_batch_and_the_next_the_host_waits_for_nothing(
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
 @pytest.mark.parametrize("unmixed", [{}, UNMIXED])
 def test_a_gpus_own_alarm_is_silent_too(
-    corners: Splits, unmixed: dict[str, float]
+    corners: Splits, monkeypatch: pytest.MonkeyPatch, unmixed: dict[str, float]
 ) -> None:
+    monkeypatch.setattr(OneLaunch, "fails", False)
     run = small_run(corners, replace(EVERYTHING, device="cuda", **unmixed))
     run.model.train()
     batches = run.train_batches.order(0)
@@ -431,3 +487,4 @@ def test_a_gpus_own_alarm_is_silent_too(
             run.schedule.after_step()
     finally:
         torch.cuda.set_sync_debug_mode("default")
+    assert not OneLaunch.fails
