@@ -122,7 +122,7 @@ def find_run(
 
 def kind_of(folder: Path) -> str:
     """What a run folder holds: a ``full``, ``trial``, ``lesser`` or ``quick`` run."""
-    kind = folder.resolve().parts[-3]
+    kind = folder.absolute().parts[-3]
     return kind if kind in (TRIAL, LESSER, QUICK) else "full"
 
 

@@ -38,6 +38,7 @@ from helpers.data.splits import Splits
 from helpers.models.saved import SavedModel, find_model, load_model, save_model
 from helpers.notebook.display import show_finding
 from helpers.notebook.others import (
+    NO_RESULT,
     STAND_IN,
     UNTRAINED,
     Reports,
@@ -165,7 +166,8 @@ class Run(Page):
         records = completed_runs(notebooks, self.name)
         self._note(as_one([record.data for record in records.values()]))
         self._save()
-        self._warn_of(records)
+        for title, text in notices(records):
+            self.warn(text, title)
         return records
 
     def load_model(self, source: str, *, trained_on: str | None = None) -> SavedModel:
@@ -182,7 +184,8 @@ class Run(Page):
             raise ModelError(f"{why}: run its notebook on these.")
         with suppress(ExportError):  # a file of one's own has no record
             record = RunRecord.load(path.with_name("metrics.json"))
-            self._warn_of({record.notebook: record})
+            for title, text in notices({record.notebook: record}):
+                self.warn(text.removesuffix(NO_RESULT), title)
             if not record.reduced and (kind := kind_of(path.parent)) != "full":
                 self.warn(f"The network of `{record.notebook}` is of a {kind} run.")
         return saved
@@ -439,10 +442,6 @@ class Run(Page):
         how |= {"folder": exports_dir() / ".work" / self.name, "jobs": jobs}
         with live(points, epochs, min(jobs, points)) as report:
             return train(rows, splits, **how, report=report)
-
-    def _warn_of(self, records: Mapping[str, RunRecord]) -> None:
-        for title, text in notices(records):
-            self.warn(text, title)
 
     def _stands_in(self, this: str) -> None:
         said = self._record.replaced

@@ -352,8 +352,8 @@ def test_a_gpu_replays_what_it_would_compute_step_by_step(
     settings: dict[str, Any],
 ) -> None:
     monkeypatch.setattr(OneLaunch, "fails", False)
-    settings, least = dict(settings), settings.get("compiled_from", 10**9)
-    settings.pop("compiled_from", None)
+    settings = dict(settings)
+    least = settings.pop("compiled_from", 10**9)
     monkeypatch.setattr(launch, "COMPILED_FROM", least)
     config = replace(EVERYTHING, optimizer=name, lr=1e-3, device="cuda", **settings)
     plain, captured = small_run(corners, config), small_run(corners, config)
@@ -366,6 +366,8 @@ def test_a_gpu_replays_what_it_would_compute_step_by_step(
         one, other = (run.history.frame[metric].tolist() for run in (plain, captured))
         assert one == pytest.approx(other, rel=1e-3), metric
     assert not OneLaunch.fails
+    compiles = find_spec("triton") is not None and least == 0
+    assert (captured.forward is not captured.model) == compiles
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
