@@ -184,8 +184,8 @@ class Run(Page):
             raise ModelError(f"{why}: run its notebook on these.")
         with suppress(ExportError):  # a file of one's own has no record
             record = RunRecord.load(path.with_name("metrics.json"))
-            for title, text in notices({record.notebook: record}):
-                self.warn(text.removesuffix(NO_RESULT), title)
+            for _, text in notices({record.notebook: record}):
+                self.warn(text.removesuffix(NO_RESULT))
             if not record.reduced and (kind := kind_of(path.parent)) != "full":
                 self.warn(f"The network of `{record.notebook}` is of a {kind} run.")
         return saved
