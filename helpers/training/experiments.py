@@ -176,7 +176,7 @@ def train_points(
             jobs = 1
             say_once("Trained one by one", "only one process has a notebook's network")
         alone = partial(run_alone, train, folder=folder)
-        found = side_by_side(alone, points, jobs, done)
+        found = side_by_side(alone, points, jobs, done if jobs > 1 else None)
     trained = iter(found)
     return {name: list(islice(trained, len(data))) for name in experiments}
 
