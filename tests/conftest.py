@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
-import psutil
 import pytest
 
 # Before torch is imported anywhere, and inherited by every process that a test starts.
@@ -116,14 +115,23 @@ def real_mnist(own_folders: None) -> Path:
 
 
 @pytest.fixture
-def run_elsewhere() -> Callable[[str, Path], None]:
-    """Writes the record of a run of a notebook that another process has begun."""
+def run_elsewhere() -> Iterator[Callable[[str, Path], subprocess.Popen[str]]]:
+    """Begins a run of a notebook in another process, which holds it until its end."""
+    code = (
+        "import sys; from pathlib import Path; from helpers.base.processes import hold;"
+        "print(hold(Path(sys.argv[1])), flush=True); sys.stdin.read()"
+    )
+    with ExitStack() as stack:
 
-    def write(name: str, record: Path) -> None:
-        RunRecord(name).save(record)
-        content = json.loads(record.read_text())
-        parent = psutil.Process(os.getppid())
-        content["process"] |= {"pid": parent.pid, "started": parent.create_time()}
-        record.write_text(json.dumps(content))
+        def write(name: str, record: Path) -> subprocess.Popen[str]:
+            RunRecord(name).save(record)
+            line = [sys.executable, "-c", code, str(record.parent)]
+            pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+            process = subprocess.Popen(line, cwd=ROOT, text=True, **pipes)
+            stack.enter_context(process)
+            stack.callback(process.kill)
+            assert process.stdout is not None
+            assert process.stdout.readline() == "True\n"
+            return process
 
-    return write
+        yield write

@@ -130,7 +130,7 @@ def resolve(name: str) -> list[DeclaredNotebook]:
         NotebookError: nothing, or more than one notebook, has this name.
     """
     notebooks = find_notebooks()
-    wanted = name.removeprefix("notebooks/").removesuffix(".ipynb").rstrip("/")
+    wanted = Path(name).as_posix().removeprefix("notebooks/").removesuffix(".ipynb")
     called = {n.name: [n.name, *n.name.split("/")] for n in notebooks}
     found = [
         n

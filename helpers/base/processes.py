@@ -1,22 +1,24 @@
-"""Processes: work side by side that ends with whoever wants it, and who still lives."""
+"""Processes: work side by side that ends with whoever wants it, and their claims."""
 
 import os
-import platform
 import signal
 import sys
 import time
 import warnings
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import closing
+from contextlib import closing, suppress
+from pathlib import Path
 from threading import Thread
 from typing import Any, TypeVar
 
 import psutil
+from filelock import FileLock, Timeout
 
 from helpers.base.errors import HelpersError
 
 Result = TypeVar("Result")
+_held: dict[Path, FileLock] = {}
 
 
 def side_by_side(
@@ -64,23 +66,27 @@ def print_anything() -> None:
             stream.reconfigure(errors="replace")  # type: ignore[union-attr]
 
 
-def this_process() -> dict[str, Any]:
-    """What tells this process from all others, as JSON can hold it."""
-    process = psutil.Process()
-    started = process.create_time()
-    return {"host": platform.node(), "pid": process.pid, "started": started}
+def hold(folder: Path) -> bool:
+    """Whether no other process, on any host, fills a folder. This one does then, until
+    it lets go or ends.
+    """
+    if folder not in _held:
+        lock = FileLock(f"{folder}.lock", timeout=0)
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            lock.acquire()
+        except Timeout:
+            return False
+        _held[folder] = lock
+    return True
 
 
-def lives(process: Mapping[str, Any]) -> bool:
-    """Whether a process of ``this_process`` is still there, as far as anyone knows."""
-    if process.get("host", platform.node()) != platform.node():
-        return True
-    try:
-        found = psutil.Process(process["pid"])
-        same = abs(found.create_time() - process["started"]) < 5  # clocks are set
-        return bool(same and found.status() != psutil.STATUS_ZOMBIE)
-    except (KeyError, psutil.NoSuchProcess):
-        return False
+def let_go(folder: Path) -> None:
+    """Others may fill it again."""
+    if lock := _held.pop(folder, None):
+        with suppress(OSError):  # on Windows
+            Path(lock.lock_file).unlink()
+        lock.release()
 
 
 def _start_worker(parent: int) -> None:

@@ -11,7 +11,6 @@ from typing import Any, Literal, Self, get_args
 from helpers.base.errors import ExportError, explained, require_known
 from helpers.base.estimate import Estimate, Unit, estimate, unit_of
 from helpers.base.files import write_whole
-from helpers.base.processes import lives, this_process
 from helpers.base.schema import NUMBER, OBJECT, SIZE, TEXT, each, fields, many, require
 
 VERDICTS = (
@@ -24,7 +23,7 @@ VERDICTS = (
     "not judged",
 )
 AGAIN = "Move it away, and run its notebook again or `git checkout` it."
-Status = Literal["running", "complete", "failed", "killed", "timeout", "interrupted"]
+Status = Literal["unfinished", "complete", "failed", "killed", "timeout"]
 _HALF = {"type": ["number", "null"], "minimum": 0}
 _ESTIMATE = {"mean": NUMBER, "ci95": _HALF, "count": SIZE, "over": TEXT}
 _SUMMARY = {"mean": NUMBER, "ci95": _HALF, "values": many(NUMBER, 1)}
@@ -38,7 +37,6 @@ _DATA = dict.fromkeys(("name", "source", "backbone", "weights", "replaces"), TEX
 OPTIONAL = {  # left out where empty
     "error": TEXT,
     "reduced": many(TEXT),
-    "process": fields({}, {"host": TEXT, "pid": SIZE, "started": NUMBER}),
 }
 FINDING = ("section", "asked or claimed", "measured", "verdict")  # a table's header
 GPU_JOBS = 4  # trainings side by side fill an H200; more gain nothing
@@ -62,9 +60,11 @@ class RunRecord:
     """The content of a ``metrics.json``.
 
     Attributes:
+        status: ``unfinished`` until its end, or where it was killed.
         data: ``name``, ``source`` (``real`` or ``synthetic``) and ``splits`` (images in
             each); of a run that starts from a pretrained network also ``backbone`` and
-            ``weights``.
+            ``weights``; ``replaces`` what the course names, and of a kept record that
+            is older than its notebook ``measured_before`` what.
         reduced: the parameters that make it smaller than the notebook's own experiment.
         results: for each model, each metric (``valid_accuracy``) as ``summarize`` gives
             it.
@@ -77,7 +77,7 @@ class RunRecord:
     """
 
     notebook: str
-    status: Status = "running"
+    status: Status = "unfinished"
     data: dict[str, Any] = field(default_factory=dict)
     parameters: dict[str, Any] = field(default_factory=dict)
     results: dict[str, dict[str, dict[str, Any]]] = field(default_factory=dict)
@@ -86,11 +86,10 @@ class RunRecord:
     seconds: float = 0.0
     error: str | None = None
     reduced: list[str] = field(default_factory=list)
-    process: dict[str, Any] = field(default_factory=dict, compare=False)
 
     @classmethod
     def load(cls, path: Path) -> Self:
-        """Reads a record; a run whose process is gone is ``interrupted``.
+        """Reads a record.
 
         Raises:
             ExportError: there is none, or it does not follow ``SCHEMA``; the message
@@ -109,8 +108,6 @@ class RunRecord:
             _written(record.content())  # what is read can be: no NaN, for example
             if alien := set(record.reduced) - set(record.parameters):
                 raise ValueError(f"it is reduced in {min(alien)}, no parameter of it")
-        if record.status == "running" and not lives(record.process):
-            record.status, record.error = "interrupted", "its process has ended"
         return record
 
     def values(self, model: str, metric: str) -> list[float]:
@@ -174,7 +171,6 @@ class RunRecord:
 
     def save(self, path: Path) -> None:
         """Writes the record to ``path``, whole or not at all."""
-        self.process = this_process() if self.status == "running" else {}
         write_whole(path, _written(self.content()))
 
     def content(self) -> dict[str, Any]:

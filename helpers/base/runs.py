@@ -20,6 +20,7 @@ from helpers.base.declared import (
 )
 from helpers.base.errors import ExportError, NotebookError
 from helpers.base.files import ROOT, exports_dir, notebooks_dir, write_whole
+from helpers.base.processes import hold, let_go
 from helpers.base.record import RunRecord
 
 GIVEN = "CNN_RUN_FOLDER"  # the folder that the runner gives to the kernel
@@ -27,6 +28,7 @@ REFERENCE = ROOT / "exports" / "reference"  # of real runs that count, kept in g
 # What changes no training, and which pretrained network was at hand.
 FREE = {"source", "jobs", "backbone", "layer", "weights"}
 TRIAL, LESSER, QUICK = "trial", "lesser", "quick"
+BUSY = "another kernel or command is at it"
 
 
 def command(*words: str, quick: bool = False) -> str:
@@ -44,19 +46,8 @@ def unfinished_dir(root: Path, name: str) -> Path:
     return root / ".unfinished" / name
 
 
-def busy(folder: Path) -> str:
-    """Says so where another process fills a run folder."""
-    with suppress(ExportError):  # there is no record
-        run = RunRecord.load(folder / "metrics.json")
-        if run.status == "running" and run.process.get("pid") != os.getpid():
-            return (
-                f"another kernel or command is at it (if none is, move {folder} away)"
-            )
-    return ""
-
-
 def unfinished(root: Path, name: str) -> Path:
-    """That folder, emptied for a new run, to be moved by ``place``.
+    """That folder, held and emptied for a new run, to be moved by ``place``.
 
     Raises:
         ExportError: the record of the run that it would replace cannot be read, or
@@ -65,8 +56,8 @@ def unfinished(root: Path, name: str) -> Path:
     if root != exports_root(quick=True):
         _complete(root / name)
     folder = unfinished_dir(root, name)
-    if why := busy(folder):
-        raise ExportError(f"{name}: {why}.")
+    if not hold(folder):
+        raise ExportError(f"{name}: {BUSY}.")
     if folder.exists():
         shutil.rmtree(folder)
     folder.mkdir(parents=True)
@@ -80,21 +71,37 @@ def place(folder: Path, root: Path, name: str) -> Path:
     results, of the whole experiment, with the notebook's own values, of more epochs,
     seeds or images, with its networks, in this order.
     """
-    target = root / name
+    target = _restored(root / name)
     if root != exports_root(quick=True) and _worth(target) > _worth(folder):
-        target = root / LESSER / name
-    target = target.resolve()  # a link may lead to another disk
+        target = _restored(root / LESSER / name)
     if target == folder.resolve():  # its last cell was run twice
         return folder
     target.parent.mkdir(parents=True, exist_ok=True)
-    new, old = (target.with_name(f".{target.name}.{what}") for what in ("new", "old"))
+    new, old = _beside(target)
     for left in (new, old):
         shutil.rmtree(left, ignore_errors=True)
     shutil.move(folder, new)  # file by file, where that is another disk
-    if target.exists():
-        target.rename(old)
-    new.rename(target)
+    try:
+        if target.exists():
+            target.rename(old)
+        new.rename(target)
+    except OSError:  # an open file, on Windows
+        shutil.move(new, folder)
+        raise
     shutil.rmtree(old, ignore_errors=True)
+    let_go(folder)
+    return target
+
+
+def _beside(target: Path) -> list[Path]:
+    return [target.with_name(f".{target.name}.{what}") for what in ("new", "old")]
+
+
+def _restored(target: Path) -> Path:
+    target = target.resolve()  # a link may lead to another disk
+    old = _beside(target)[1]
+    if old.exists() and not target.exists():  # killed between two renames
+        old.rename(target)
     return target
 
 

@@ -15,8 +15,9 @@ import click
 
 from helpers.base.errors import ExportError
 from helpers.base.files import write_atomic, writing
+from helpers.base.processes import hold, let_go
 from helpers.base.record import RunRecord, Status
-from helpers.base.runs import GIVEN, busy, command, place, unfinished
+from helpers.base.runs import BUSY, GIVEN, command, place, unfinished
 from helpers.base.terminal import say
 from helpers.runner.plan import Job
 from helpers.runner.progress import LogStream
@@ -55,13 +56,17 @@ def execute(
     """Runs one notebook into its run folder, in at most ``timeout`` seconds, and
     exports it. One that fails or must not run is an outcome too, not an exception.
     """
-    if why := busy(job.folder) or job.notebook.fault:
+    if why := job.notebook.fault:
         return not_run(job, "skipped", why)
     try:
         with writing(job.exports):
+            if not hold(job.folder):
+                return not_run(job, "skipped", BUSY)
             return _execute(job, timeout, export)
     except (ExportError, OSError) as error:
         return not_run(job, "failed", str(error))
+    finally:
+        let_go(job.folder)
 
 
 def not_run(job: Job, status: Literal["failed", "skipped"], why: str) -> Outcome:

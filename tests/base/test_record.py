@@ -39,23 +39,10 @@ def test_a_record_survives_the_disk(tmp_path: Path) -> None:
     assert list(json.loads((tmp_path / "run" / "metrics.json").read_text())) == KEYS
 
 
-def test_a_run_whose_process_is_gone_is_interrupted(tmp_path: Path) -> None:
+def test_a_run_is_unfinished_until_it_has_ended(tmp_path: Path) -> None:
     path = tmp_path / "metrics.json"
     RunRecord("course/01_first").save(path)
-    assert RunRecord.load(path) == RunRecord("course/01_first", status="running")
-    content = json.loads(path.read_text())
-    changes = {"started": content["process"]["started"] - 60}, {"pid": 1 << 30}
-    for change in changes:  # a number that is used again, and one that is not
-        other = {"process": content["process"] | change}
-        path.write_text(json.dumps(content | other))
-        record = RunRecord.load(path)
-        assert (record.status, record.error) == (
-            "interrupted",
-            "its process has ended",
-        )
-    elsewhere = {"process": {"host": "another", "pid": 1, "started": 0}}
-    path.write_text(json.dumps(content | elsewhere))
-    assert RunRecord.load(path).status == "running"
+    assert RunRecord.load(path) == RunRecord("course/01_first", status="unfinished")
 
 
 def test_the_values_of_a_metric_and_what_there_is_instead() -> None:
@@ -103,8 +90,8 @@ def test_a_record_that_cannot_be_written_leaves_the_old_one(tmp_path: Path) -> N
             r"of another version \(it must not contain {'model'} properties",
         ),
         (
-            lambda text: text.replace('"running"', '"done"'),
-            r"it\.status must be one of \['running', 'complete', 'failed'",
+            lambda text: text.replace('"unfinished"', '"done"'),
+            r"it\.status must be one of \['unfinished', 'complete', 'failed'",
         ),
     ],
 )

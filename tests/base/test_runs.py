@@ -9,7 +9,15 @@ import pytest
 
 from helpers.base.errors import ExportError
 from helpers.base.record import RunRecord, summarize
-from helpers.base.runs import GIVEN, command, find_run, kind_of, place, unfinished
+from helpers.base.runs import (
+    GIVEN,
+    command,
+    find_run,
+    kind_of,
+    place,
+    unfinished,
+    unfinished_dir,
+)
 
 NAME = "course/01_a"
 
@@ -171,9 +179,9 @@ def test_no_run_starts_that_could_not_take_its_place(tmp_path: Path) -> None:
 
 
 def test_the_folder_of_another_process_is_left_alone(
-    tmp_path: Path, run_elsewhere: Callable[[str, Path], None]
+    tmp_path: Path, run_elsewhere: Callable[[str, Path], object]
 ) -> None:
-    record = unfinished(tmp_path, NAME) / "metrics.json"
+    record = unfinished_dir(tmp_path, NAME) / "metrics.json"
     run_elsewhere(NAME, record)
     with pytest.raises(ExportError, match="another kernel or command is at it"):
         unfinished(tmp_path, NAME)
@@ -200,6 +208,35 @@ def test_a_run_that_does_not_reach_its_place_whole_replaces_nothing(
     assert [path.name for path in place(new, tmp_path, NAME).parent.iterdir()] == [
         "01_a"
     ]
+
+
+def test_a_run_comes_back_from_between_two_renames(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    there = place(make_run(unfinished(tmp_path, NAME)), tmp_path, NAME)
+    renamed, failing = Path.rename, iter([False, True])
+
+    def rename(path: Path, target: Path) -> Path:
+        if next(failing, False):
+            raise error
+        return renamed(path, target)
+
+    # Killed: the old run lies beside its place, and goes before a lesser one.
+    new, error = make_run(unfinished(tmp_path, NAME)), KeyboardInterrupt()
+    monkeypatch.setattr(Path, "rename", rename)
+    with pytest.raises(KeyboardInterrupt):
+        place(new, tmp_path, NAME)
+    assert not there.exists()
+    lesser = place(make_run(unfinished(tmp_path, NAME), reduced=True), tmp_path, NAME)
+    assert lesser == tmp_path / "lesser" / NAME
+    assert (there / "model.pt").is_file()
+    # One of its files is open, on Windows: the new run is where it was.
+    new, error = make_run(unfinished(tmp_path, NAME)), PermissionError()
+    failing = iter([True])
+    with pytest.raises(PermissionError):
+        place(new, tmp_path, NAME)
+    assert (new / "model.pt").is_file()
+    assert (there / "model.pt").is_file()
 
 
 def test_a_folder_for_all_runs_may_be_called_quick(

@@ -102,7 +102,7 @@ def test_run_starts_with_defaults_and_leaves_a_record_of_a_running_run(
     assert run.folder == tmp_path / "exports/trial/.unfinished" / NAME
     assert run.parameters == {"epochs": 60, "lr": 0.1, "fast": True, "seed": 7}
     record = record_of(run)
-    assert (record["notebook"], record["status"]) == (NAME, "running")
+    assert (record["notebook"], record["status"]) == (NAME, "unfinished")
     assert record["parameters"] == run.parameters
     assert {"device", "torch", "torchvision", "python", "threads"} <= set(
         record["environment"]
@@ -174,11 +174,11 @@ def test_what_changes_after_the_start_is_not_finished_as_what_was_started() -> N
     names["epochs"] = 2  # its cell is run again, that of start_run is not
     with pytest.raises(NotebookError, match="epochs changed after start_run"):
         names["run"].finish()
-    assert record_of(names["run"])["status"] == "running"
+    assert record_of(names["run"])["status"] == "unfinished"
     names["epochs"] = 60
     run = names["run"]
     run.record("net", valid_accuracy=0.9)
-    assert record_of(run)["status"] == "running"
+    assert record_of(run)["status"] == "unfinished"
     run.finish()
     names["epochs"] = 2  # and a cell of a complete run once more
     with pytest.raises(NotebookError, match="epochs changed after start_run"):

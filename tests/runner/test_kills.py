@@ -30,9 +30,9 @@ KILLS = int(os.environ.get("CNN_KILLS", "2"))
 VICTIMS = {
     "worker": "failed",
     "kernel": "killed",
-    "parent": "interrupted",
-    "terminal": "interrupted",
-    "machine": "interrupted",  # SIGTERM, as when it is shut down
+    "parent": "unfinished",
+    "terminal": "unfinished",
+    "machine": "unfinished",  # SIGTERM, as when it is shut down
 }
 WORK_DIR = "exports/.work/course/01_a"
 WORK = """\
