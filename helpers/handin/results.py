@@ -4,6 +4,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
 from helpers.base.estimate import Estimate
@@ -16,15 +17,16 @@ from helpers.handin.reference import collect_reference
 
 BEGIN, END = "<!-- results:begin -->", "<!-- results:end -->"
 HEADER = ("Notebook", *map(str.capitalize, FINDING), "Data", "Device", "Time")
+_run = itemgetter(0, 5, 6, 7)  # of a row: what is said of a whole run
 PAGE = """\
 # Results
 
 What each notebook is asked for, by section (a *goal* is our own), and what it claims
-(–, with its bound unless that is zero): mean over what is in parentheses ± 95 %
+(–, with its bound unless that is “above 0”): mean over what is in parentheses ± 95 %
 confidence interval, wider where the best of several was chosen. *Not shown*: the
-interval holds both sides. *Reduced* runs had fewer epochs, seeds, images or pixels than
-the notebook's own experiment. Time is of the run or, if longer, of trainings that it
-found done. By
+interval holds both sides, or has fewer than three values. *Reduced* runs had fewer
+epochs, seeds, images or pixels than the notebook's own experiment. Time is of the run
+or, if longer, of trainings that it found done. By
 `python -m helpers results --write`, from [exports/reference](exports/reference).
 """
 
@@ -72,7 +74,7 @@ def count_verdicts(findings: Sequence[dict[str, Any]]) -> str:
 def results_text(records: Mapping[str, RunRecord]) -> str:
     """The results for a terminal: a line about each run, and below it what it found."""
     lines: list[str] = []
-    for run, rows in groupby(result_rows(records), lambda row: (row[0], *row[5:])):
+    for run, rows in groupby(result_rows(records), _run):
         lines.append(" · ".join(run))
         for _, section, text, number, verdict, *_ in rows:
             where = "" if section == "–" else f"{section}: "
@@ -83,12 +85,16 @@ def results_text(records: Mapping[str, RunRecord]) -> str:
 def results_markdown(
     records: Mapping[str, RunRecord], notebooks: str = "notebooks"
 ) -> str:
-    """The table of results in Markdown, with links into the folder ``notebooks``."""
+    """The table of results in Markdown, with links into the folder ``notebooks``; what
+    is of a whole run stands in its first row.
+    """
     rows = []
-    for name, section, text, number, verdict, data, *run in result_rows(records):
+    for (name, data, *run), found in groupby(result_rows(records), _run):
         link = f"[{name}]({notebooks}/{name}.ipynb)"
-        about = data.replace(" reduced", " *reduced*")
-        rows.append((link, section, text, number, _emphasised(verdict), about, *run))
+        about = [data.replace(" reduced", " *reduced*"), *run]
+        for _, *finding, verdict in (row[:5] for row in found):
+            rows.append((link, *finding, _emphasised(verdict), *about))
+            link, about = "", [""] * len(about)  # as above
     return markdown_table(HEADER, rows)
 
 

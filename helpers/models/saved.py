@@ -62,7 +62,7 @@ class SavedModel:
     trained_on: str
 
     def normalise(self, images: Tensor) -> Tensor:
-        """Images (B, C, H, W), ``uint8``, to float ones of mean 0 and deviation 1."""
+        """Images (B, C, H, W), ``uint8``, to float ones as in training."""
         normalised: Tensor = normalize(images.float() / 255, self.mean, self.std)
         return normalised
 
@@ -151,7 +151,7 @@ def find_model(
     source = Path(source)
     if source.suffix in SUFFIXES:
         return source
-    source = Path(str(source).removeprefix("notebooks/").removesuffix(".ipynb"))
+    source = Path(source.as_posix().removeprefix("notebooks/").removesuffix(".ipynb"))
     *named, stem = source.parts if len(source.parts) > 2 else (*source.parts, "model")
     names = [notebook.name for notebook in resolve("/".join(named))]
     if len(names) > 1:

@@ -6,8 +6,8 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext, suppress
+import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import islice
@@ -15,12 +15,11 @@ from pathlib import Path
 from typing import Any, Self
 
 import torch
-from filelock import FileLock, Timeout
 from torch import nn
 
 from helpers.base.errors import ConfigError, DivergedError
 from helpers.base.files import writing
-from helpers.base.processes import side_by_side
+from helpers.base.processes import hold, let_go, side_by_side
 from helpers.base.tensors import write_tensors
 from helpers.data.splits import Split, Splits
 from helpers.models.building import create_model, is_known_elsewhere
@@ -67,8 +66,8 @@ class Experiment:
 class Trained:
     """A finished point: one experiment with one seed.
 
-    The model is in evaluation mode; ``mean`` and ``std`` are of each channel of the
-    training images, in 0–1.
+    The model is in evaluation mode; images are normalised with ``mean`` and ``std``, of
+    each channel, in 0–1.
     """
 
     experiment: Experiment
@@ -155,8 +154,7 @@ def train_points(
     labels = (_label(name, seed) for name, _, seed, *_ in points)
 
     def done(point: Trained) -> None:
-        if report:
-            report(next(labels), point.history, len(point.history))
+        _end(report, next(labels), point)
 
     train = partial(_train, report=report)
     elsewhere = all(is_known_elsewhere(one.model) for one in experiments.values())
@@ -179,6 +177,12 @@ def train_points(
         found = side_by_side(alone, points, jobs, done if jobs > 1 else None)
     trained = iter(found)
     return {name: list(islice(trained, len(data))) for name in experiments}
+
+
+def _end(report: Report | None, label: str, point: Trained) -> None:
+    if report:
+        for epochs in (point.experiment.config.epochs, len(point.history)):
+            report(label, point.history, epochs)
 
 
 def _label(name: str, seed: int) -> str:
@@ -221,7 +225,14 @@ def _train(
     unfinished = folder / f"{NO_NAME.sub('_', name)}-seed{seed}-{key}"
     path = Path(f"{unfinished}.pt")
     label = _label(name, seed)
-    with nullcontext() if path.is_file() else _alone(unfinished, label):
+    with writing(folder):
+        mine = path.is_file() or hold(unfinished)
+    if not mine:
+        print(f"{label}: another process trains it, waiting")
+        while not hold(unfinished):
+            time.sleep(0.1)
+            yield  # others go on
+    try:
         kept = read_checkpoint(path, settings)
         if kept is None:
             run = TrainingRun(model, splits, config, unfinished)
@@ -241,22 +252,8 @@ def _train(
                 print(f"{label}: {len(history)} epochs, trained before")
             model.to(device).to(memory_format=torch.channels_last)
             model.eval()
-    if report:
-        report(label, history, len(history))
-    return Trained(experiment, seed, model, history, *splits.channel_stats())
-
-
-@contextmanager
-def _alone(folder: Path, label: str) -> Iterator[None]:
-    """Waits until no other process trains in ``folder``; a killed one does not."""
-    lock = FileLock(f"{folder}.lock")
-    with writing(folder.parent):
-        try:
-            held = lock.acquire(timeout=0)
-        except Timeout:
-            print(f"{label}: another process trains it, waiting")
-            held = lock.acquire()
-    with held:
-        yield
-    with suppress(OSError):  # it is finished: whoever waited takes it
-        Path(lock.lock_file).unlink()
+    finally:
+        let_go(unfinished)
+    point = Trained(experiment, seed, model, history, *splits.channel_stats())
+    _end(report, label, point)
+    return point

@@ -49,4 +49,4 @@ def extract_features(model: nn.Module, splits: Splits) -> Splits:
     for name, split in splits.parts.items():
         maps = cached(f"features-{key}-{name}", partial(compute, split))
         parts[name] = replace(split, images=maps.float())
-    return replace(splits, normalisation=None, **parts)
+    return replace(splits, normalisation=None, unlabelled={}, **parts)
