@@ -41,6 +41,7 @@ clean:  ## the environment, not the data and not the exports
 	rm -rf .venv .venv-benchmarks .pytest_cache .mypy_cache .ruff_cache *.egg-info
 
 .venv/.installed: requirements.txt pyproject.toml $(CONSTRAINTS)
+	@$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 11) and 'Python 3.11 or newer is needed: make run PYTHON=python3.12')"
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install -r requirements.txt $(addprefix -c ,$(strip $(CONSTRAINTS)))
 	touch $@

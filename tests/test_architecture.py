@@ -54,7 +54,7 @@ def imported_rooms(path: Path) -> set[str]:
 def test_a_room_imports_only_from_floors_below(path: Path) -> None:
     room = room_of(path)
     assert room in LEVEL, (
-        f"{path} is in no room of the house: give it a floor here and in DESIGN"
+        f"{path} is in no room of the house: give it a floor here and in README"
     )
     above = {
         other
