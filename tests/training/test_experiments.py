@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import torch
+from filelock import FileLock
 from joblib import Parallel, delayed
 from torch import nn
 
@@ -22,6 +23,9 @@ from helpers.training import (
     launch,
     run_experiments,
 )
+from helpers.training.experiments import _train
+from helpers.training.history import History
+from helpers.training.turns import run_alone
 
 CONFIG = TrainConfig(epochs=1, batch_size=16, lr=0.05, precision="fp32")
 SMALL = Experiment("improved_cnn", CONFIG, {"widths": (4, 8)})
@@ -261,6 +265,45 @@ def test_two_processes_that_train_the_same_points_share_them(
         assert all(torch.equal(other[name], value) for name, value in one.items())
     assert {path.suffix for path in tmp_path.iterdir()} == {".pt"}
     assert len(list(tmp_path.iterdir())) == 3
+
+
+def test_whoever_waits_for_another_process_stops_nobody(
+    corners: Splits, tmp_path: Path
+) -> None:
+    point = ("one", SMALL, 0, corners, corners.fingerprint())
+    steps = _train(*point, folder=tmp_path, report=None)
+    next(steps)  # the first step: its folder is held
+    [lock] = tmp_path.glob("*.lock")
+    steps.close()
+    assert not lock.exists()
+    with FileLock(lock):  # as another process
+        steps = _train(*point, folder=tmp_path, report=None)
+        next(steps)
+        next(steps)  # returns: others have their turns
+        assert not list(tmp_path.glob("*.pt"))
+    assert run_alone(lambda: steps).history.rows
+    assert [path.suffix for path in tmp_path.iterdir()] == [".pt"]
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_a_point_found_done_counts_all_the_epochs_that_were_planned(
+    corners: Splits, tmp_path: Path, jobs: int
+) -> None:
+    config = replace(CONFIG, epochs=30, patience=1, lr=1e-9)
+    patient = {"one": replace(SMALL, config=config)}
+    options = {"seeds": 2, "folder": tmp_path, "jobs": jobs}
+    for _ in range(2):  # trained, then found
+        heard: dict[str, list[int]] = {}
+
+        def report(label: str, _: History, epochs: int) -> None:
+            heard.setdefault(label, []).append(epochs)  # noqa: B023
+
+        found = run_experiments(patient, corners, report=report, **options)
+        ended = [len(point.history) for point in found["one"]]
+        assert max(ended) < 30
+        assert [(one[0], one[-1]) for one in heard.values()] == [
+            (30, epochs) for epochs in ended
+        ]
 
 
 def test_no_seeds_are_refused(corners: Splits, tmp_path: Path) -> None:
