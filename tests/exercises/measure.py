@@ -30,7 +30,7 @@ from helpers.base.declared import find_notebooks, resolve, with_needs
 from helpers.base.estimate import words_of
 from helpers.base.files import ROOT, data_dir, exports_dir, notebooks_dir
 from helpers.base.markdown import markdown_table
-from helpers.base.record import RunRecord, reached, said
+from helpers.base.record import RunRecord, reached
 from helpers.base.runs import REFERENCE
 from helpers.handin.caveats import own_caveats
 from helpers.handin.reference import collect_reference
@@ -192,7 +192,8 @@ def _sections() -> Iterator[str]:
             yield f"{markdown_table(header, rows)}\n"
         elif not diverged(record):
             yield "No accuracy, requirement or claim changes: run it to see the rest.\n"
-        about = [describe_data(record), record.environment["device"]]
+        about = [describe_data(record), *filter(None, [record.replaced])]
+        about.append(record.environment["device"])
         other = {value.partition("=")[0] for value in values}
         for side, keys in (
             ("both sides", base.parameters.keys() - other),
@@ -234,8 +235,7 @@ def _rows(own: RunRecord, other: RunRecord) -> Iterator[tuple[str, ...]]:
     there = {finding["text"]: finding for finding in other.findings}
     for finding in own.findings:
         if changed := there.get(finding["text"]):
-            pairs = (finding, own), (changed, other)
-            both = (f"{reached(f)}, {said(f, run.replaced)}" for f, run in pairs)
+            both = (f"{reached(row)}, {row['verdict']}" for row in (finding, changed))
             yield finding["text"], *both
 
 
