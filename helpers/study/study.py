@@ -49,8 +49,8 @@ class Study:
     """Several seeds of one experiment, and what they say together.
 
     ``study["valid_accuracy"]`` is a metric's ``Estimate``; ``show_…`` show figures and
-    tables and keep them as ``<name>_…``. They are about the last split that the data
-    have, ``test`` or else ``valid``, and pool the predictions of all seeds.
+    tables and keep them as ``<name>_…``. Those of predictions are about the last split
+    that the data have, ``test`` or else ``valid``, and of all seeds.
 
     Attributes:
         points: the trained networks, one per seed.
