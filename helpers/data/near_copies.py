@@ -5,7 +5,7 @@ import torch.nn.functional as F
 from scipy.sparse.csgraph import connected_components
 from torch import Tensor
 
-SIDE = 28  # pixels that pictures are compared at
+SIDE = 28  # pixels to compare at
 LEAST = 0.95  # correlation above which they are near copies
 
 
@@ -30,7 +30,7 @@ def group_near_copies(images: Tensor, labels: Tensor) -> Tensor:
 
 def _normalised(images: Tensor) -> Tensor:
     """Gray values (N, 784) of mean 0 and length 1: products are correlations."""
-    gray = images.float().mean(1, keepdim=True)
+    gray = images.mean(1, keepdim=True, dtype=torch.float32)
     small = F.interpolate(gray, size=(SIDE, SIDE), mode="bilinear", antialias=True)
     vectors = small.flatten(1)
     return F.normalize(vectors - vectors.mean(1, keepdim=True), dim=1)
