@@ -169,7 +169,7 @@ def with_needs(
 def read_checked_in(path: Path) -> DeclaredNotebook:
     """What a notebook declares as it is checked in: the experiment that counts.
 
-    Whoever edits the cell of parameters runs another one. Without git, the file counts.
+    Whoever edits the parameters cell runs another one. Without git, the file counts.
     """
     with suppress(NotebookError):
         return read_notebook(path, git(path.parent, "show", f"HEAD:./{path.name}"))

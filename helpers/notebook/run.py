@@ -79,7 +79,7 @@ def start_run(name: str) -> "Run":
     names = [*declared.parameters, *_injected(namespace)]
     given = declared.parse({key: namespace[key] for key in names if key in namespace})
     namespace.update(given)
-    # An edited cell of parameters is another experiment than the one checked in.
+    # An edited parameters cell is another experiment than the one checked in.
     checked_in = read_checked_in(declared.path)
     values = {key: p.default for key, p in declared.parameters.items()} | given
     reduced = checked_in.reductions(values)
