@@ -55,6 +55,7 @@ NARROWER = {"hidden_sizes": [16, 64, 64, 64, 64], "valid_limit": 1000}
 SMALLER: dict[str, dict[str, Any]] = {
     "artists_faces/03_architecture": {"epochs": 40},
     "artists_faces/05_face_mlp": {"epochs": 100, "seeds": 3},
+    "artists_faces/07_alexnet_finetuning": {"size": 160},
     "caltech101/02_improved_cnn": {"epochs": 10, "train_limit": 1000},
     "caltech101/04_resnet18": {"epochs": 6, "train_limit": 1000},
     "cifar10/01_convnet": NARROW | {"epochs": 10},
@@ -66,7 +67,7 @@ SMALLER: dict[str, dict[str, Any]] = {
     | {"train_limit": 3000, "epochs": 10, "probabilities": [0.05, 0.1, 0.2, 0.3, 0.5]},
     "cifar10/05_pretrained_vgg": {"frozen_limit": 1000, "train_limit": 1000}
     | {"epochs": 3, "seeds": 3},
-    "clipart/01_resnet50": {"size": 64, "train_limit": 1000},
+    "clipart/01_resnet50": {"size": 64, "epochs": 6, "train_limit": 1000},
     "clipart/02_own_network": {"size": 96, "epochs": 8, "train_limit": 600},
     "lines/02_own_network": {"variation_epochs": 1, "variation_seeds": 1}
     | {"train_limit": 4800, "lines_epochs": 2, "mnist_epochs": 4, "seeds": 3},
