@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 # Before torch is imported anywhere, and inherited by every process that a test starts.
-os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ["OMP_NUM_THREADS"] = "1"
 
 from helpers.base.files import ROOT, data_dir
 from helpers.base.record import RunRecord
@@ -53,7 +53,9 @@ def packed(name: str) -> Path:
     """
     if not (PACKED / f"{name}.tar").is_file():
         pytest.skip(f"needs the real {name}, packed in {PACKED}")
-    folder = Path(tempfile.gettempdir()) / f"cnn-course-notebooks-{os.getuid()}" / name
+    from_ = (PACKED / f"{name}.tar").stat()
+    shared = Path(tempfile.gettempdir()) / f"cnn-course-notebooks-{os.getuid()}"
+    folder = shared / f"{name}-{from_.st_size}-{from_.st_mtime_ns}"
     if not (folder / f".{name}.prepared").is_file():  # or a cleaner has been there
         shutil.rmtree(folder, ignore_errors=True)
         with staged(folder) as temporary:

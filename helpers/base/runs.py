@@ -69,7 +69,7 @@ def place(folder: Path, root: Path, name: str) -> Path:
 
     What was there before goes, unless it is worth more: a run on real data, of any
     results, of the whole experiment, with the notebook's own values, of more epochs,
-    seeds or images, with its networks, in this order.
+    seeds or images, with its networks, in this order. Of lesser runs the last stays.
     """
     target = _restored(root / name)
     if root != exports_root(quick=True) and _worth(target) > _worth(folder):
@@ -85,8 +85,9 @@ def place(folder: Path, root: Path, name: str) -> Path:
         if target.exists():
             target.rename(old)
         new.rename(target)
-    except OSError:  # an open file, on Windows
+    except OSError:  # Windows: an open file
         shutil.move(new, folder)
+        _restored(target)
         raise
     shutil.rmtree(old, ignore_errors=True)
     let_go(folder)
@@ -99,9 +100,9 @@ def _beside(target: Path) -> list[Path]:
 
 def _restored(target: Path) -> Path:
     target = target.resolve()  # a link may lead to another disk
-    old = _beside(target)[1]
-    if old.exists() and not target.exists():  # killed between two renames
-        old.rename(target)
+    new, old = _beside(target)
+    if old.exists() and not target.exists():  # killed in between
+        (new if new.exists() else old).rename(target)
     return target
 
 
@@ -210,7 +211,6 @@ def amount(record: RunRecord) -> float:
 
 
 def _worth(folder: Path) -> tuple[float, ...]:
-    """What ``place`` ranks a run by."""
     record = _complete(folder)
     if not record:
         return ()

@@ -17,7 +17,7 @@ from helpers.handin.reference import collect_reference
 
 BEGIN, END = "<!-- results:begin -->", "<!-- results:end -->"
 HEADER = ("Notebook", *map(str.capitalize, FINDING), "Data", "Device", "Time")
-_run = itemgetter(0, 5, 6, 7)  # of a row: what is said of a whole run
+_run = itemgetter(0, 5, 6, 7)  # of a row: what is of a run
 PAGE = """\
 # Results
 
@@ -94,7 +94,7 @@ def results_markdown(
         about = [data.replace(" reduced", " *reduced*"), *run]
         for _, *finding, verdict in (row[:5] for row in found):
             rows.append((link, *finding, _emphasised(verdict), *about))
-            link, about = "", [""] * len(about)  # as above
+            link, about = "", [""] * len(about)
     return markdown_table(HEADER, rows)
 
 

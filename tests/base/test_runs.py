@@ -221,22 +221,23 @@ def test_a_run_comes_back_from_between_two_renames(
             raise error
         return renamed(path, target)
 
-    # Killed: the old run lies beside its place, and goes before a lesser one.
-    new, error = make_run(unfinished(tmp_path, NAME)), KeyboardInterrupt()
+    # Killed: the new run lies beside its place, and goes before a lesser one.
+    new, error = make_run(unfinished(tmp_path, NAME), epochs=10), KeyboardInterrupt()
     monkeypatch.setattr(Path, "rename", rename)
     with pytest.raises(KeyboardInterrupt):
         place(new, tmp_path, NAME)
     assert not there.exists()
     lesser = place(make_run(unfinished(tmp_path, NAME), reduced=True), tmp_path, NAME)
     assert lesser == tmp_path / "lesser" / NAME
-    assert (there / "model.pt").is_file()
-    # One of its files is open, on Windows: the new run is where it was.
-    new, error = make_run(unfinished(tmp_path, NAME)), PermissionError()
-    failing = iter([True])
-    with pytest.raises(PermissionError):
-        place(new, tmp_path, NAME)
-    assert (new / "model.pt").is_file()
-    assert (there / "model.pt").is_file()
+    assert (there / "model.pt").read_text() == "real False 10"
+    # A file is open, on Windows: both are where they were.
+    for fails in ([True], [False, True]):
+        new, error = make_run(unfinished(tmp_path, NAME), epochs=11), PermissionError()
+        failing = iter(fails)
+        with pytest.raises(PermissionError):
+            place(new, tmp_path, NAME)
+        assert (new / "model.pt").read_text() == "real False 11"
+        assert (there / "model.pt").read_text() == "real False 10"
 
 
 def test_a_folder_for_all_runs_may_be_called_quick(

@@ -728,12 +728,43 @@ def test_each_experiment_gets_the_learning_rate_that_validates_best() -> None:
         )
 
 
-@pytest.mark.parametrize("jobs", [1, 2])
+def test_what_is_compared_is_judged_without_the_test_split_unless_asked() -> None:
+    run = start_run(NAME)
+    splits = make_splits()
+    whole = replace(splits, test=splits.valid)
+    run.use_data(whole)
+    settings = {"epochs": 1, "batch_size": 2, "device": "cpu", "precision": "fp32"}
+    rows = {"a": Experiment("lenet5", TrainConfig(**settings), {"image_size": 16})}
+    study = run.compare("rows", rows, whole, seeds=1)["a"]
+    assert study.judged_split == "validation"
+    assert not [m for m in record_of(run)["results"]["a"] if m.startswith("test_")]
+    study = run.compare("rows", rows, whole, seeds=1, test=True)["a"]
+    assert study.judged_split == "test"
+    assert "test_accuracy" in record_of(run)["results"]["a"]
+
+
+def test_a_cross_validation_is_recorded_with_its_corrected_interval() -> None:
+    run = start_run(NAME)
+    splits = make_splits()
+    images = torch.randint(0, 256, (20, 3, 16, 16), dtype=torch.uint8)
+    split = Split(images, torch.arange(20) % 2, tuple(map(str, range(20))))
+    splits = replace(splits, train=split, valid=split.subset(torch.arange(0)))
+    run.use_data(splits)
+    settings = {"epochs": 1, "batch_size": 4, "device": "cpu", "precision": "fp32"}
+    rows = {"a": Experiment("lenet5", TrainConfig(**settings), {"image_size": 16})}
+    how = {"folds": 2, "repeats": 2}
+    for watch in (0.0, 0.2):
+        study = run.cross_validate("rows", rows, splits, watch=watch, **how)["a"]
+        kept = record_of(run)["results"]["a"]["valid_accuracy"]
+        assert (kept["over"], len(kept["values"])) == ("repeats", 2)
+        assert kept["ci95"] == study["valid_accuracy"].ci95
+        assert study.shared == pytest.approx(1 / (1 - watch))
+
+
 def test_a_learning_rate_at_which_training_diverges_is_not_chosen(
-    jobs: int, capsys: pytest.CaptureFixture[str]
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     run = start_run(NAME)
-    run.parameters["jobs"] = jobs
     splits = make_splits()
     run.use_data(splits)
     settings = {"epochs": 3, "batch_size": 2, "device": "cpu", "precision": "fp32"}

@@ -175,6 +175,12 @@ def epochs(work: Path) -> dict[Path, float]:
     return found
 
 
+def rows(file: Path) -> list[dict[str, float]]:
+    """Its epochs, with the time that each took by the clock."""
+    content = torch.load(file, weights_only=True)
+    return list(content["history"]["rows"])
+
+
 def weights(notebooks: Path, exports: Path) -> dict[str, torch.Tensor]:
     """Those of all trainings, when they have come to their end."""
     with started(notebooks, exports) as runner:
@@ -210,6 +216,7 @@ def test_what_is_killed_goes_on_to_the_same_bits(
 ) -> None:
     write_notebook("01_a", TRAIN)
     before: dict[Path, float] = {}
+    done: dict[str, list[dict[str, float]]] = {}
 
     def has_gone_on(work: Path) -> bool:
         now = epochs(work)
@@ -218,7 +225,13 @@ def test_what_is_killed_goes_on_to_the_same_bits(
     for victim in islice(cycle(VICTIMS), KILLS):
         kill(victim, notebooks, tmp_path, has_gone_on)
         before = epochs(tmp_path / WORK_DIR)
+        for name, seen in done.items():  # as far as it is not at its end
+            path = tmp_path / WORK_DIR / name / "checkpoint.pt"
+            assert not path.is_file() or rows(path)[: len(seen)] == seen
+        done |= {path.parent.name: rows(path) for path in before}
     killed = weights(notebooks, tmp_path / "exports")
     assert not list(tmp_path.rglob("*.part"))
+    for name, seen in done.items():
+        assert rows(tmp_path / WORK_DIR / f"{name}.pt")[: len(seen)] == seen
     unbroken = weights(notebooks, tmp_path / "unbroken")
     assert all(torch.equal(unbroken[name], value) for name, value in killed.items())

@@ -99,6 +99,8 @@ def test_cross_validation_speaks_of_repeats_and_corrects_its_interval(
     # Nadeau and Bengio: test over training images, here 1, is added to 1 / 6.
     half = 2.570582 * folds.std().item() * (1 / 6 + 1) ** 0.5
     assert found.ci95 == pytest.approx(half, rel=1e-5)
+    kept = study.summaries()["valid_accuracy"]
+    assert (kept["over"], kept["ci95"]) == ("repeats", found.ci95)
     assert study.judged_split == "held-out"
     # A fifth of the training images set aside: 1 / 0.8 test images for each.
     wider = CrossStudy("net", rounds, make_splits(), shown, watch=0.2)

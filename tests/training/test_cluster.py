@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import signal
 from collections.abc import Iterator
 from contextlib import nullcontext
@@ -100,7 +101,7 @@ def test_a_point_whose_worker_dies_goes_on_after_its_last_epoch(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    plain = experiments._train
+    plain, left = experiments._train, tmp_path / "left.pt"
 
     def dying(*point: Any, folder: Path, **options: Any) -> Any:
         from helpers.training.loop import TrainingRun  # there
@@ -110,6 +111,7 @@ def test_a_point_whose_worker_dies_goes_on_after_its_last_epoch(
 
         def one_epoch(run: Any) -> Any:
             if first and run.epoch == 1:
+                shutil.copy(*folder.glob("*/checkpoint.pt"), left)
                 os.kill(os.getpid(), signal.SIGKILL)
             return whole(run)
 
@@ -123,6 +125,8 @@ def test_a_point_whose_worker_dies_goes_on_after_its_last_epoch(
         "Task 1: The worker died .* Again, from its checkpoint",
         capsys.readouterr().out,
     )
+    rows = torch.load(left, weights_only=True)["history"]["rows"]
+    assert there.history.rows[:1] == rows  # with its time by the clock
     assert_same(there, train(corners, folder=tmp_path / "alone")["small"][0])
 
 

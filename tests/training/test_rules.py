@@ -185,8 +185,3 @@ def test_mixup_blends_and_cutmix_pastes(name: str, values: int) -> None:
     torch.testing.assert_close(targets.sum(1), torch.ones(8))
     # What a target says of each image is how much of it is there.
     torch.testing.assert_close(mixed.mean((1, 2, 3)), targets @ torch.arange(8.0))
-
-
-def test_what_is_chosen_has_no_test_split(corners: Splits) -> None:
-    whole = replace(corners, test=corners.valid)
-    assert whole.without_test().test is None
