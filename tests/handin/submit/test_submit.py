@@ -181,7 +181,9 @@ def test_another_process_elsewhere_makes_the_same_bytes(
     subprocess.run(
         command,
         check=True,
-        env=os.environ | {"PYTHONHASHSEED": "7", "TZ": "Asia/Tokyo"},
+        # This checkout, wherever the environment was installed from.
+        env=os.environ
+        | {"PYTHONHASHSEED": "7", "TZ": "Asia/Tokyo", "PYTHONPATH": str(ROOT)},
         cwd=tmp_path,
     )
     assert file.read_bytes() == content
