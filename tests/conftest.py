@@ -53,9 +53,9 @@ def packed(name: str) -> Path:
     """
     if not (PACKED / f"{name}.tar").is_file():
         pytest.skip(f"needs the real {name}, packed in {PACKED}")
-    from_ = (PACKED / f"{name}.tar").stat()
+    tar = (PACKED / f"{name}.tar").stat()
     shared = Path(tempfile.gettempdir()) / f"cnn-course-notebooks-{os.getuid()}"
-    folder = shared / f"{name}-{from_.st_size}-{from_.st_mtime_ns}"
+    folder = shared / f"{name}-{tar.st_size}-{tar.st_mtime_ns}"
     if not (folder / f".{name}.prepared").is_file():  # or a cleaner has been there
         shutil.rmtree(folder, ignore_errors=True)
         with staged(folder) as temporary:

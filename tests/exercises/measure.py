@@ -193,8 +193,7 @@ def _sections() -> Iterator[str]:
             yield f"{markdown_table(header, rows)}\n"
         elif not diverged(record):
             yield "No accuracy, requirement or claim changes: run it to see the rest.\n"
-        about = [describe_data(record), *filter(None, [record.replaced])]
-        about.append(record.environment["device"])
+        about = [describe_data(record), record.replaced, record.environment["device"]]
         other = {value.partition("=")[0] for value in values}
         for side, keys in (
             ("both sides", base.parameters.keys() - other),
@@ -206,7 +205,7 @@ def _sections() -> Iterator[str]:
                 about.append(f"{side} with `{' '.join(shown)}`")
         caveats = dict.fromkeys([*own_caveats(base), *own_caveats(record)])
         about += [text.lower() for kind, text in caveats if kind == "earlier run"]
-        yield f"*{', '.join(about).rstrip('.')}.*\n"
+        yield f"*{', '.join(filter(None, about)).rstrip('.')}.*\n"
 
 
 def _settings(name: str, values: Mapping[str, Any]) -> list[str]:

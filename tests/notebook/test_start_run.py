@@ -761,10 +761,12 @@ def test_a_cross_validation_is_recorded_with_its_corrected_interval() -> None:
         assert study.shared == pytest.approx(1 / (1 - watch))
 
 
+@pytest.mark.parametrize("jobs", [1, 2])
 def test_a_learning_rate_at_which_training_diverges_is_not_chosen(
-    capsys: pytest.CaptureFixture[str],
+    jobs: int, capsys: pytest.CaptureFixture[str]
 ) -> None:
     run = start_run(NAME)
+    run.parameters["jobs"] = jobs
     splits = make_splits()
     run.use_data(splits)
     settings = {"epochs": 3, "batch_size": 2, "device": "cpu", "precision": "fp32"}

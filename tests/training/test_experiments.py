@@ -271,6 +271,9 @@ def test_whoever_waits_for_another_process_stops_nobody_and_takes_its_point(
     monkeypatch.setattr(experiments, "TrainingRun", None)
     taken = run_alone(lambda: steps)
     assert taken.history.rows == trained.history.rows
+    weights = taken.model.state_dict()
+    for name, value in trained.model.state_dict().items():
+        assert torch.equal(weights[name], value)
     assert [path.suffix for path in folder.iterdir()] == [".pt"]
 
 
