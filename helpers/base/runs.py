@@ -19,7 +19,7 @@ from helpers.base.declared import (
     resolve,
 )
 from helpers.base.errors import ExportError, NotebookError
-from helpers.base.files import ROOT, exports_dir, notebooks_dir, write_whole
+from helpers.base.files import ROOT, exports_dir, notebooks_dir, write_whole, writing
 from helpers.base.processes import hold, let_go
 from helpers.base.record import RunRecord
 
@@ -52,15 +52,17 @@ def unfinished(root: Path, name: str) -> Path:
     Raises:
         ExportError: the record of the run that it would replace cannot be read, or
             another process is at work there.
+        WriteError: runs cannot be written there.
     """
     if root != exports_root(quick=True):
         _complete(root / name)
     folder = unfinished_dir(root, name)
-    if not hold(folder):
-        raise ExportError(f"{name}: {BUSY}.")
-    if folder.exists():
-        shutil.rmtree(folder)
-    folder.mkdir(parents=True)
+    with writing(root):
+        if not hold(folder):
+            raise ExportError(f"{name}: {BUSY}.")
+        if folder.exists():
+            shutil.rmtree(folder)
+        folder.mkdir(parents=True)
     return folder
 
 

@@ -27,6 +27,7 @@ from helpers.insight.activations import capture, device_of
 
 aten = torch.ops.aten
 WINDOWS = (aten.convolution, aten.max_pool2d_with_indices, aten.avg_pool2d)
+NORMS = (_BatchNorm, nn.GroupNorm, nn.LayerNorm)
 Box = tuple[int, int, int, int]
 """Top, left, bottom, right in pixels; bottom and right are the first outside."""
 
@@ -193,7 +194,7 @@ def _open_all_paths(model: nn.Module) -> None:
             parameter.zero_()
     for parent in list(model.modules()):
         for name, module in parent.named_children():
-            if isinstance(module, _BatchNorm):
+            if isinstance(module, NORMS):
                 parent.add_module(name, nn.Identity())
             elif isinstance(module, nn.MaxPool2d):
                 average = nn.AvgPool2d(

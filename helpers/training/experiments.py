@@ -230,8 +230,9 @@ def _train(
     if not mine:
         print(f"{label}: another process trains it, waiting")
         while not hold(unfinished):
-            time.sleep(0.1)
-            yield  # others go on
+            for _ in range(100):  # others go on meanwhile, so each wait is short
+                time.sleep(0.001)
+                yield
     try:
         kept = read_checkpoint(path, settings)
         if kept is None:

@@ -55,11 +55,9 @@ def parse_target(saved: SavedModel, target: Target) -> Target:
     if not isinstance(target, str):
         return target
     factors = getattr(heads_of(saved.model), "factors", {})
-    if target in factors and target not in saved.classes:
-        return target
     head, equals, name = target.partition("=")
-    if equals and head in factors and target not in saved.classes:
-        return head, _find(name, factors[head], f"head {head!r}")
+    if head in factors and target not in saved.classes:
+        return (head, _find(name, factors[head], f"head {head!r}")) if equals else head
     too = f"; or a head, or head=class, of the heads {', '.join(factors)}"
     return _find(target, saved.classes, "the network", too if factors else "")
 

@@ -143,10 +143,6 @@ def _draw_activations(
     for name, (out,) in found.items():
         if out.ndim == 1:
             shown[f"{name}: all units"], columns = out[:, None, None], 32
-        elif out.ndim != 3:
-            raise ModelError(
-                f"Layer {name!r} outputs neither maps nor units: choose another."
-            )
         elif len(layers) == 1:
             shown[f"{name}: all maps"], columns = out, 8 if len(out) <= 64 else 16
         else:

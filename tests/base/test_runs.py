@@ -7,7 +7,7 @@ from typing import Any
 import nbformat
 import pytest
 
-from helpers.base.errors import ExportError
+from helpers.base.errors import ExportError, WriteError
 from helpers.base.record import RunRecord, summarize
 from helpers.base.runs import (
     GIVEN,
@@ -262,3 +262,10 @@ def test_real_runs_go_before_stand_ins_whoever_asks(
 def test_a_command_can_be_typed_as_it_is_shown() -> None:
     typed = command("export", "my runs/notebook.ipynb", quick=True)
     assert typed == "python -m helpers export 'my runs/notebook.ipynb' --quick"
+
+
+def test_a_file_where_runs_should_lie_is_named(tmp_path: Path) -> None:
+    (tmp_path / "exports").write_text("a file")
+    with pytest.raises(WriteError, match=r"exports cannot be written.*CNN_EXPORTS"):
+        unfinished(tmp_path / "exports", NAME)
+    assert (tmp_path / "exports").read_text() == "a file"

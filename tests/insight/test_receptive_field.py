@@ -214,3 +214,11 @@ def test_pooling_written_as_a_function_is_followed_too() -> None:
 
     field = receptive_field(Functional(), "end", image_size=32)
     assert measures(field) == (9, 8, -1)
+
+
+@pytest.mark.parametrize("norm", [nn.GroupNorm(2, 4), nn.LayerNorm([4, 9, 9])])
+def test_a_footprint_passes_any_normalisation(norm: nn.Module) -> None:
+    conv = nn.Conv2d(3, 4, 3, padding=1)
+    model = nn.Sequential(conv, norm, nn.Conv2d(4, 4, 3, padding=1))
+    footprint = gradient_footprint(model, "2", 9)
+    assert footprint_box(footprint) == (2, 2, 7, 7)
