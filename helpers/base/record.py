@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from itertools import chain
 from pathlib import Path
@@ -24,6 +24,7 @@ VERDICTS = (
 )
 AGAIN = "Move it away, and run its notebook again or `git checkout` it."
 Status = Literal["unfinished", "complete", "failed", "killed", "timeout"]
+Caveat = Literal["stand-in", "reduced run", "earlier run"]
 _HALF = {"type": ["number", "null"], "minimum": 0}
 _ESTIMATE = {"mean": NUMBER, "ci95": _HALF, "count": SIZE, "over": TEXT}
 _SUMMARY = {"mean": NUMBER, "ci95": _HALF, "values": many(NUMBER, 1)}
@@ -140,6 +141,22 @@ class RunRecord:
     def untrained(self) -> bool:
         """Whether its backbone had random weights: nothing in it is a result."""
         return self.data.get("weights") == "random"
+
+    def caveats(self) -> Iterator[tuple[Caveat, str]]:
+        """Why its numbers are no results, or of another experiment: kind and text."""
+        if "source" not in self.data:
+            text = "The run does not say what data it is about. Not a result."
+            yield "stand-in", text
+        elif self.drawn:
+            text = f"Synthetic data: drawn images among {self.data['name']}."
+            yield "stand-in", f"{text} Not a result."
+        if self.untrained:
+            text = "Random weights in place of pretrained ones. Not a result."
+            yield "stand-in", text
+        if self.reduced:
+            yield "reduced run", f"Reduced run: {self.reduction}"
+        if since := self.data.get("measured_before"):
+            yield "earlier run", f"Measured before {since}"
 
     @property
     def jobs(self) -> int:

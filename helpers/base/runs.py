@@ -130,12 +130,6 @@ def find_run(
     return [*fit, *found, root / name][0]
 
 
-def kind_of(folder: Path) -> str:
-    """What a run folder holds: a ``full``, ``trial``, ``lesser`` or ``quick`` run."""
-    kind = folder.absolute().parts[-3]
-    return kind if kind in (TRIAL, LESSER, QUICK) else "full"
-
-
 def executed_notebooks(names: Sequence[str], *, quick: bool = False) -> list[Path]:
     """The executed notebooks that a user means by names of assignments and notebooks,
     or paths of ``.ipynb`` files; by none, every run there is.

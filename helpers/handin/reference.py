@@ -19,7 +19,6 @@ from helpers.base.record import RunRecord
 from helpers.base.runs import REFERENCE, amount, command, other_values
 from helpers.base.terminal import say
 from helpers.export.pages import read_notebook
-from helpers.handin.caveats import own_caveats
 from helpers.handin.courses import PREDICTIONS
 
 LOCAL_PATH = re.compile(rf'"(?:/|[^"]*{re.escape(str(ROOT))})[^"]*"')
@@ -68,7 +67,7 @@ def save_reference(name: str) -> Path:
 
 
 def _faults(record: RunRecord) -> Iterator[str]:
-    for kind, text in own_caveats(record):
+    for kind, text in record.caveats():
         if kind == "stand-in":
             yield text.rstrip(".")
     if changed := other_values(record):

@@ -1,6 +1,6 @@
 """What other notebooks have left behind, for one that reports on them."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +11,6 @@ from helpers.base.estimate import Estimate, estimate, unpaired
 from helpers.base.files import ROOT
 from helpers.base.record import FINDING, RunRecord, finding_rows
 from helpers.base.runs import command, find_run, load_records
-
-NO_RESULT = "No number that comes from them is a result, and nothing is judged by it."
-STAND_IN = f"the images are a drawn stand-in for the real ones. {NO_RESULT}"
-UNTRAINED = f"random weights stand for those learned on ImageNet. {NO_RESULT}"
 
 
 class Reports(dict[str, RunRecord]):
@@ -57,19 +53,6 @@ def completed_runs(notebooks: Sequence[str], asked_by: str) -> Reports:
             f"Run them first: {command('run', *missing)}"
         )
     return done
-
-
-def notices(records: Mapping[str, RunRecord]) -> Iterator[tuple[str, str]]:
-    """Titles and texts of what a reader must know of runs before their numbers."""
-    # Without their assignment: long names break badly.
-    runs = [(name.rpartition("/")[2], record) for name, record in records.items()]
-    if drawn := [name for name, run in runs if run.drawn]:
-        yield "SYNTHETIC DATA", f"{', '.join(drawn)}: {STAND_IN}"
-    if blank := [name for name, run in runs if run.untrained]:
-        yield "RANDOM WEIGHTS", f"{', '.join(blank)}: {UNTRAINED}"
-    smaller = (f"{name} with {run.reduction}" for name, run in runs if run.reduced)
-    if said := "; ".join(smaller):
-        yield "REDUCED RUNS", f"Smaller than the notebooks' own: {said}."
 
 
 def as_one(data: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

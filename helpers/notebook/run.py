@@ -31,20 +31,16 @@ from helpers.base.estimate import Estimate, estimate, exact, judge
 from helpers.base.files import exports_dir, notebooks_dir
 from helpers.base.markdown import markdown_table
 from helpers.base.record import FINDING, RunRecord, finding_rows, summarize
-from helpers.base.runs import GIVEN, TRIAL, kind_of, place, unfinished
+from helpers.base.runs import GIVEN, TRIAL, place, unfinished
 from helpers.base.terminal import say
 from helpers.data.near_copies import has_near_copy
 from helpers.data.splits import Splits
 from helpers.models.saved import SavedModel, find_model, load_model, save_model
 from helpers.notebook.display import show_finding
 from helpers.notebook.others import (
-    NO_RESULT,
-    STAND_IN,
-    UNTRAINED,
     Reports,
     as_one,
     completed_runs,
-    notices,
     short_path,
 )
 from helpers.notebook.page import Page
@@ -55,6 +51,7 @@ from helpers.training.cross_validation import cross_validate
 from helpers.training.device import choose_device
 from helpers.training.experiments import Experiment, Trained, run_experiments
 
+NO_RESULT = "No number that comes from them is a result, and nothing is judged by it."
 INJECTED = "# Parameters\n"  # how papermill's own cell starts
 T = TypeVar("T")
 Rows = Mapping[str, Experiment] | Mapping[str, Mapping[str, Experiment]]
@@ -150,7 +147,8 @@ class Run(Page):
                 f"{len(splits.classes)} classes (chance {1 / len(splits.classes):.1%})."
             )
         if drawn := [splits.name for splits in data if splits.source != "real"]:
-            self.warn(f"{', '.join(drawn)}: {STAND_IN}", "SYNTHETIC DATA")
+            stand_in = f"{', '.join(drawn)}: drawn images stand in for the real ones."
+            self.warn(f"{stand_in} {NO_RESULT}", "SYNTHETIC DATA")
 
     def _note(self, about: dict[str, Any]) -> None:
         """A run is as real and as pretrained as the least that it has used."""
@@ -166,9 +164,18 @@ class Run(Page):
         records = completed_runs(notebooks, self.name)
         self._note(as_one([record.data for record in records.values()]))
         self._save()
-        for title, text in notices(records):
-            self.warn(text, title)
+        self._warn_of(*records.values())
         return records
+
+    def _warn_of(self, *records: RunRecord) -> None:
+        """Says what a reader must know of runs before their numbers."""
+        said: dict[str, list[str]] = {}
+        for record in records:
+            for _, text in record.caveats():
+                # Without its assignment: long names break badly.
+                said.setdefault(text, []).append(record.notebook.rpartition("/")[2])
+        for text, names in said.items():
+            self.warn(", ".join(names), text)
 
     def load_model(self, source: str, *, trained_on: str | None = None) -> SavedModel:
         """Loads a network that another notebook has saved, the best that there is.
@@ -184,10 +191,10 @@ class Run(Page):
             raise ModelError(f"{why}: run its notebook on these.")
         with suppress(ExportError):  # a file of one's own has no record
             record = RunRecord.load(path.with_name("metrics.json"))
-            for _, text in notices({record.notebook: record}):
-                self.warn(text.removesuffix(NO_RESULT))
-            if not record.reduced and (kind := kind_of(path.parent)) != "full":
-                self.warn(f"The network of `{record.notebook}` is of a {kind} run.")
+            self._warn_of(record)
+            folder = path.absolute().parent
+            if not record.reduced and folder != exports_dir() / record.notebook:
+                self.warn(f"The network is that of `{short_path(folder)}`.")
         return saved
 
     def use_backbone(self, name: str, weights: str, *, course: str = "") -> None:
@@ -200,7 +207,8 @@ class Run(Page):
         other = course and name != course
         self._stands_in(f"{name} in place of {course}" if other else "")
         if self._record.untrained:
-            self.warn(f"{name}: {UNTRAINED}", "RANDOM WEIGHTS")
+            stand_in = f"{name}: random weights stand for those learned on ImageNet."
+            self.warn(f"{stand_in} {NO_RESULT}", "RANDOM WEIGHTS")
 
     def train(
         self, name: str, experiment: Experiment, splits: Splits, *, seeds: int

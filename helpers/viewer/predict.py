@@ -112,7 +112,6 @@ def training_of(path: Path, saved: SavedModel) -> str:
         run = RunRecord.load(path.with_name("metrics.json"))
         name = run.data.get("name", "unknown").replace(", ", " or ")
         said[0] += f" ({name})"
-        said += [f"reduced to {run.reduction}"] if run.reduced else []
-        said += ["begun with random weights"] if run.untrained else []
-    said += [] if saved.trained_on == "real" else ["so what it says means nothing"]
-    return ", ".join(said)
+        said += [text.rstrip(".") for _, text in run.caveats()]
+    said += [] if saved.trained_on == "real" else ["What it says means nothing"]
+    return ". ".join(said)

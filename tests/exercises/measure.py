@@ -32,7 +32,6 @@ from helpers.base.files import ROOT, data_dir, exports_dir, notebooks_dir
 from helpers.base.markdown import markdown_table
 from helpers.base.record import RunRecord, reached
 from helpers.base.runs import REFERENCE
-from helpers.handin.caveats import own_caveats
 from helpers.handin.reference import collect_reference
 from helpers.handin.results import describe_data
 
@@ -203,7 +202,7 @@ def _sections() -> Iterator[str]:
             if settings := _settings(name, given):
                 shown = (f"-p {shlex.quote(setting)}" for setting in settings)
                 about.append(f"{side} with `{' '.join(shown)}`")
-        caveats = dict.fromkeys([*own_caveats(base), *own_caveats(record)])
+        caveats = dict.fromkeys([*base.caveats(), *record.caveats()])
         about += [text.lower() for kind, text in caveats if kind == "earlier run"]
         yield f"*{', '.join(filter(None, about)).rstrip('.')}.*\n"
 

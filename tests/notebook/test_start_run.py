@@ -499,9 +499,9 @@ def test_a_report_says_what_was_drawn_or_knows_nothing(
     capsys.readouterr()
     run.use_results("toy/02_ants", "toy/03_cups")
     said = capsys.readouterr().out
-    assert "SYNTHETIC DATA" in said
-    assert " 02_ants: the images are a drawn stand-in" in said
-    assert "03_cups: random weights stand for" in said
+    drawn, untrained = "Synthetic data: drawn images among toy.", "Random weights in"
+    assert re.search(rf"\*\*{drawn} Not a result\.\*\*\n>\n> 02_ants\n", said)
+    assert re.search(rf"\*\*{untrained} .* Not a result\.\*\*\n>\n> 03_cups\n", said)
     data = record_of(run)["data"]
     assert (data["source"], data["weights"]) == ("synthetic", "random")
     run.ask("1", "all of it", 2, exactly=2)
@@ -516,7 +516,7 @@ def test_of_two_notebooks_of_one_name_neither_is_forgotten(
     finished("game/02_ants", make_splits())
     capsys.readouterr()
     run.use_results("toy/02_ants", "game/02_ants")
-    assert "SYNTHETIC DATA" in capsys.readouterr().out
+    assert "Synthetic data" in capsys.readouterr().out
 
 
 def test_a_report_says_what_was_smaller_than_planned(
@@ -532,7 +532,9 @@ def test_a_report_says_what_was_smaller_than_planned(
     smaller.finish()
     capsys.readouterr()
     run.use_results("toy/02_ants")
-    assert "own: 02_ants with epochs 2, limit 10." in capsys.readouterr().out
+    assert (
+        "**Reduced run: epochs 2, limit 10**\n>\n> 02_ants" in capsys.readouterr().out
+    )
 
 
 def test_a_report_names_every_notebook_that_has_not_been_run() -> None:
@@ -597,8 +599,8 @@ def test_a_network_of_a_lesser_run_says_so(
     run = start_run(NAME)
     run.load_model("toy/00_zeroth", trained_on="real")
     told = capsys.readouterr().out
-    assert "own: 00_zeroth with epochs 2." in told
-    assert "00_zeroth: random weights stand for" in told
+    assert "**Reduced run: epochs 2**" in told
+    assert "**Random weights in place" in told
     others = replace(make_splits(), classes=("bee", "cup")), make_splits("synthetic")
     for other_data in others:
         run.use_data(other_data)
@@ -620,7 +622,7 @@ def test_a_network_of_a_trial_run_says_so(
     other.finish()
     run = start_run(NAME)
     capsys.readouterr()
-    said = "The network of `toy/00_zeroth` is of a trial run."
+    said = "/trial/toy/00_zeroth`."
     run.load_model("toy/00_zeroth")
     assert said in capsys.readouterr().out
     monkeypatch.chdir(other.folder)  # a path as short as can be

@@ -72,7 +72,7 @@ def test_a_quick_run_leaves_a_page_and_claims_nothing(
 def look_at_page(path: Path) -> None:
     """It opens offline, says that its data are drawn, and describes its pictures."""
     page = BeautifulSoup(path.read_text(encoding="utf-8"), "html.parser")
-    assert "SYNTHETIC DATA" in page.get_text()
+    assert "synthetic data" in page.get_text().lower()
     images = page.find_all("img")
     assert images
     assert all(image.get("alt") for image in images)

@@ -180,12 +180,12 @@ def test_the_run_of_a_model_says_what_it_was_trained_on(
     record.parameters, record.reduced = {"epochs": 2, "seeds": 1}, ["epochs"]
     record.save(model.with_name("metrics.json"))
     assert predicted(model, images / "10.png").stderr == (
-        f"note: {model} was trained on real data (caltech101), reduced to epochs 2\n"
+        f"note: {model} was trained on real data (caltech101). Reduced run: epochs 2\n"
     )
     saved = torch.load(model)
     torch.save(saved | {"trained_on": "synthetic"}, model)
     assert predicted(model, images / "10.png").stderr.endswith(
-        ", so what it says means nothing\n"
+        ". What it says means nothing\n"
     )
 
 
@@ -252,4 +252,4 @@ def test_without_a_full_run_the_best_there_is_will_do_and_is_named(
         found = predict_images(name, images, quick=quick)
         said = training_of(found.path, found.saved)
         assert said.startswith(f"{folder}/model.pt was")
-        assert "begun with random weights" in said
+        assert "Random weights in place" in said
