@@ -1,4 +1,4 @@
-"""Near copies: pictures that look alike at 28×28 gray pixels."""
+"""Copies, and near copies: pictures that look alike at 28×28 gray pixels."""
 
 import torch
 import torch.nn.functional as F
@@ -7,6 +7,15 @@ from torch import Tensor
 
 SIDE = 28  # pixels to compare at
 LEAST = 0.95  # correlation above which they are near copies
+
+
+def exact_copies(images: Tensor, others: Tensor) -> int:
+    """How many of N images are, pixel for pixel, among M others.
+
+    Both are ``uint8`` (images, C, H, W).
+    """
+    seen = {image.numpy().tobytes() for image in others}
+    return sum(image.numpy().tobytes() in seen for image in images)
 
 
 def has_near_copy(images: Tensor, others: Tensor) -> Tensor:

@@ -114,6 +114,12 @@ class Study:
         )
         return replace(found, count=len(self.metrics["train_seconds"]))
 
+    def loss_rise(self) -> Estimate:
+        """By how many nats the validation loss ends above its lowest."""
+        return self.per_epoch(
+            lambda h: h.rows[-1]["valid_loss"] - h.frame["valid_loss"].min(), "nats"
+        )
+
     @property
     def first(self) -> Trained:
         """The network of the first seed, which is saved and drawn."""

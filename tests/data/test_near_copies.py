@@ -3,7 +3,7 @@ from __future__ import annotations
 import torch
 from torch.nn.functional import interpolate
 
-from helpers.data.near_copies import group_near_copies, has_near_copy
+from helpers.data.near_copies import exact_copies, group_near_copies, has_near_copy
 from helpers.data.splits import Split
 
 
@@ -16,6 +16,15 @@ def noise(count: int, seed: int = 0) -> torch.Tensor:
 def brighter(images: torch.Tensor) -> torch.Tensor:
     """The same pictures with other light, as another site shows them."""
     return (images.float() * 0.8 + 20).to(torch.uint8)
+
+
+def test_an_exact_copy_has_every_pixel_of_its_original() -> None:
+    images = noise(4)
+    others = images[[2, 0, 2]].clone()
+    assert exact_copies(images, others) == 2
+    assert exact_copies(others, images) == 3
+    others[0, 0, 0, 0] += 1
+    assert exact_copies(others, images) == 2
 
 
 def test_other_light_and_size_make_a_near_copy() -> None:

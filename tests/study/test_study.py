@@ -11,6 +11,7 @@ from helpers.plots import plot_image_grid
 from helpers.study import CrossStudy
 from helpers.study import study as study_module
 from helpers.study.study import file_name
+from helpers.training import History
 from helpers.training.cross_validation import CrossValidated
 
 
@@ -27,6 +28,22 @@ def test_a_gap_is_paired_by_seed(shown: Shown) -> None:
     study = make_study("net", [10, 10, 10], shown)
     gap = study.difference("valid_accuracy", "train_accuracy")
     assert str(gap) == "+16.7 points (3 seeds)"
+
+
+def test_a_loss_rises_from_its_lowest_epoch_to_the_last(
+    shown: Shown, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def history(point: Point) -> History:
+        losses = enumerate((1.0, 0.5, point.right / 10), 1)
+        about = {"valid_accuracy": 0.5, "seconds": 2.0}
+        return History(
+            [{"epoch": n, "valid_loss": loss, **about} for n, loss in losses]
+        )
+
+    study = make_study("net", [6, 8, 5], shown)
+    monkeypatch.setattr(Point, "history", property(history))
+    rise = study.loss_rise()
+    assert (rise.mean, rise.unit, rise.count) == (pytest.approx(0.4 / 3), "nats", 3)
 
 
 def test_it_shows_its_curves_results_and_errors(shown: Shown) -> None:
