@@ -57,7 +57,7 @@ class Recording(TorchDispatchMode):
         super().__init__()
         graph.stream = stream
         self.graph, self.random = graph, torch.get_rng_state()
-        self.own: dict[torch.Generator, Tensor] = {}  # their states
+        self.own: list[tuple[torch.Generator, Tensor]] = []  # with its state
         self.before: dict[int, tuple[Any, Any]] = {}  # memory, and what it held
 
     def __torch_dispatch__(
@@ -70,10 +70,11 @@ class Recording(TorchDispatchMode):
                 memory = one.untyped_storage()
                 if memory.data_ptr() not in self.before:
                     self.before[memory.data_ptr()] = memory, memory.clone()
-            elif isinstance(one, torch.Generator) and (
-                ALL_ARE_KNOWN or one in self.graph.generators
-            ):
-                self.own.setdefault(one, one.get_state())
+            elif isinstance(one, torch.Generator):  # another object at every call
+                state = one.get_state()
+                known = (torch.equal(state, g.get_state()) for g in self.graph.known)
+                if ALL_ARE_KNOWN or any(known):
+                    self.own.append((one, state))
         made = func(*args, **(kwargs or {}))
         for one in tree_leaves(made):
             if isinstance(one, Tensor):  # within the capture: nothing to restore
@@ -88,7 +89,7 @@ class Recording(TorchDispatchMode):
             if before is not None:
                 memory.copy_(before)
         torch.set_rng_state(self.random)
-        for generator, state in self.own.items():
+        for generator, state in reversed(self.own):
             generator.set_state(state)
         if error[0]:  # CUDA's own is the last, and says nothing
             raise RuntimeError("operation failed due to a previous error")
@@ -99,12 +100,12 @@ class Graph:
 
     def __init__(self) -> None:
         self.calls: list[tuple[Any, Any, Any, Any]] = []
-        self.generators: list[torch.Generator] = []
+        self.known: list[Generator] = []
         self.stream: Stream | None = None
 
-    def register_generator_state(self, generator: torch.Generator) -> None:
+    def register_generator_state(self, generator: Generator) -> None:
         assert not ALL_ARE_KNOWN  # there it is deprecated, and warns
-        self.generators.append(generator)
+        self.known.append(generator)
 
     @torch.no_grad()
     def replay(self) -> None:
