@@ -13,7 +13,6 @@ from helpers.base.runs import (
     GIVEN,
     command,
     find_run,
-    kind_of,
     place,
     unfinished,
     unfinished_dir,
@@ -130,14 +129,14 @@ def test_the_best_run_is_found_and_named(
     monkeypatch.setenv("CNN_EXPORTS", str(tmp_path))
     assert find_run(NAME) == tmp_path / NAME
     quick = make_run(tmp_path / "quick" / NAME, source="synthetic")
-    assert (find_run(NAME), kind_of(quick)) == (quick, "quick")
+    assert find_run(NAME) == quick
     lesser = make_run(tmp_path / "lesser" / NAME, reduced=True)
-    assert (find_run(NAME), kind_of(lesser)) == (lesser, "lesser")
+    assert find_run(NAME) == lesser
     trial = make_run(tmp_path / "trial" / NAME)
-    assert (find_run(NAME), kind_of(trial)) == (trial, "trial")
+    assert find_run(NAME) == trial
     assert find_run(NAME, source="synthetic") == quick
     full = make_run(tmp_path / NAME)
-    assert (find_run(NAME), kind_of(full)) == (full, "full")
+    assert find_run(NAME) == full
     (quick / "metrics.json").write_text("{}")
     assert find_run(NAME) == full
     (full / "metrics.json").write_text("{}")
