@@ -133,8 +133,9 @@ def unpaired(one: Estimate, other: Estimate, unit: Unit) -> Estimate:
     ci95 = None
     if one.ci95 is not None and other.ci95 is not None:
         ci95 = math.hypot(one.ci95, other.ci95)  # independent ones add up in squares
-    count = min(one.count, other.count)
-    return Estimate(one.mean - other.mean, ci95, count, unit, one.over)
+    measured = [(e.count, e.over) for e in (one, other) if e.over]  # not computed
+    count, over = min(measured, default=(1, ""))
+    return Estimate(one.mean - other.mean, ci95, count, unit, over)
 
 
 def unit_of(metric: str) -> Unit:

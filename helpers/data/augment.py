@@ -42,8 +42,9 @@ class Augment:
             ``border`` or ``reflection``.
         brightness: largest shift of all values, in the normalisation's deviations.
         contrast: largest relative change of the contrast around each image's mean.
-        saturation: likewise of the distance of each pixel from its own gray.
-        grayscale: probability that an image loses its colours.
+        saturation: likewise of the distance of each pixel from its own gray: the mean
+            of its normalised channels.
+        grayscale: probability that an image has only these grays.
         erase: probability of random erasing (Zhong et al. 2020): a rectangle of noise.
     """
 

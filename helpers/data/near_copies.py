@@ -42,4 +42,5 @@ def _normalised(images: Tensor) -> Tensor:
     gray = images.mean(1, keepdim=True, dtype=torch.float32)
     small = F.interpolate(gray, size=(SIDE, SIDE), mode="bilinear", antialias=True)
     vectors = small.flatten(1)
-    return F.normalize(vectors - vectors.mean(1, keepdim=True), dim=1)
+    vectors -= vectors.mean(1, keepdim=True)
+    return F.normalize(vectors, dim=1, eps=0.1)  # of one plain gray: of rounding

@@ -27,7 +27,7 @@ from helpers.insight.activations import capture, device_of
 
 aten = torch.ops.aten
 WINDOWS = (aten.convolution, aten.max_pool2d_with_indices, aten.avg_pool2d)
-NORMS = (_BatchNorm, nn.GroupNorm, nn.LayerNorm)
+HIDING = (_BatchNorm, nn.GroupNorm, nn.LayerNorm, nn.ReLU, nn.ReLU6)  # paths
 Box = tuple[int, int, int, int]
 """Top, left, bottom, right in pixels; bottom and right are the first outside."""
 
@@ -128,7 +128,8 @@ class _Trace(TorchDispatchMode):
         given = [v for v in tree_leaves((args, kwargs)) if isinstance(v, Tensor)]
         if seen := [self.fields[v] for v in given if v in self.fields]:
             field = reduce(ReceptiveField.union, seen)
-            for tensor in tree_leaves(out):
+            made = (v for v in tree_leaves(out) if isinstance(v, Tensor))
+            for tensor in made:
                 height, width = tensor.shape[-2:] if tensor.ndim >= 4 else (1, 1)
                 units = height if height == width else 1
                 self.fields[tensor] = _after(func, args, field, units)
@@ -156,7 +157,7 @@ def gradient_footprint(model: nn.Module, layer: str, image_size: int) -> Tensor:
     """How much each pixel matters to the middle unit of a layer's map: the gradient at
     a copy of the network in which nothing hides a path.
 
-    Its weights are positive, there is no batch normalisation, and ``nn.MaxPool2d``
+    Its weights are positive, normalisation and ReLU are left out, and ``nn.MaxPool2d``
     averages: the pixels with a gradient are the receptive field, the values say how
     many paths lead from a pixel to the unit.
 
@@ -194,7 +195,7 @@ def _open_all_paths(model: nn.Module) -> None:
             parameter.zero_()
     for parent in list(model.modules()):
         for name, module in parent.named_children():
-            if isinstance(module, NORMS):
+            if isinstance(module, HIDING):
                 parent.add_module(name, nn.Identity())
             elif isinstance(module, nn.MaxPool2d):
                 average = nn.AvgPool2d(

@@ -27,7 +27,8 @@ class Reports(dict[str, RunRecord]):
         first, second = (self[of].estimate(*what) for of, *what in (one, other))
         unit = "points" if first.unit == "percent" else first.unit
         own, its = self[one[0]].values(*one[1:]), self[other[0]].values(*other[1:])
-        if one[0] == other[0] and len(own) == len(its) and first.over == "seeds":
+        alike = first.over == second.over == "seeds" and len(own) == len(its)
+        if alike and one[0] == other[0]:
             return estimate([a - b for a, b in zip(own, its, strict=True)], unit)
         return unpaired(first, second, unit)
 

@@ -51,7 +51,7 @@ from helpers.training.cross_validation import cross_validate
 from helpers.training.device import choose_device
 from helpers.training.experiments import Experiment, Trained, run_experiments
 
-NO_RESULT = "No number that comes from them is a result, and nothing is judged by it."
+NO_RESULT = "What comes from them is no result, and nothing is judged by it."
 INJECTED = "# Parameters\n"  # how papermill's own cell starts
 T = TypeVar("T")
 Rows = Mapping[str, Experiment] | Mapping[str, Mapping[str, Experiment]]

@@ -129,11 +129,12 @@ class Comparison(dict[str, Study]):
         what holds for all tables.
         """
         first = self[self.baseline]
+        interval = "" if first[self.metric].ci95 is None else " with 95 % interval"
         self.show_figure(ranked=ranked)
         paired_by = "seed" if first.over == "seeds" else "fold"
         mean = f"{caption.rstrip('.')}: mean" if caption else "Mean"
         text = (
-            f"{mean} of {first.many} with 95 % interval; differences to "
+            f"{mean} of {first.many}{interval}; differences to "
             f"{self.baseline}, paired by {paired_by}; significance after Holm."
         )
         self._out.table(self.table(*metrics), file_name(self.name), caption=text)

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import cache
 from typing import Any
 
 import torch
@@ -13,6 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.nn.modules.utils import _pair
 from torch.overrides import TorchFunctionMode
+from torch.utils._pytree import tree_map_only
 
 from helpers.base.errors import ConfigError
 
@@ -52,16 +53,16 @@ class _IdleTapsInFloat32(TorchFunctionMode):
         args: tuple[Any, ...] = (),
         kwargs: Mapping[str, Any] | None = None,
     ) -> Any:
-        call = partial(func, **(kwargs or {}))
-        if func is not F.conv2d or not _has_idle_taps(*args, **call.keywords):
-            return call(*args)
+        options = kwargs or {}
+        if func is not F.conv2d or not _has_idle_taps(*args, **options):
+            return func(*args, **options)
         with torch.autocast("cpu", enabled=False):
-            floats = [a.float() if isinstance(a, Tensor) else a for a in args]
-            return call(*floats).bfloat16()
+            args, options = tree_map_only(Tensor, Tensor.float, (args, options))
+            return func(*args, **options).bfloat16()
 
 
 def _has_idle_taps(  # noqa: PLR0917
-    images: Tensor,
+    input: Tensor,  # noqa: A002
     weight: Tensor,
     bias: Tensor | None = None,  # noqa: ARG001
     stride: Any = 1,
@@ -75,7 +76,7 @@ def _has_idle_taps(  # noqa: PLR0917
         same = [d * (taps - 1) // 2 for taps, d in spread]
         padding = same if padding == "same" else 0
     settings = (_pair(setting) for setting in (stride, padding, dilation))
-    sides = zip(images.shape[-2:], weight.shape[-2:], *settings, strict=True)
+    sides = zip(input.shape[-2:], weight.shape[-2:], *settings, strict=True)
     return any(_idles(*side) for side in sides)
 
 

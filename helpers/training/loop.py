@@ -269,8 +269,8 @@ class TrainingRun:
         outputs = outputs.float()
         loss = cost = self.objective(outputs, targets)
         if self.config.l1:
-            norms = [weight.abs().sum() for weight in decayed_parameters(self.model)]
-            cost = loss + self.config.l1 * torch.stack(norms).sum()
+            norms = (weight.abs().sum() for weight in decayed_parameters(self.model))
+            cost = loss + self.config.l1 * sum(norms)
         self.optimizer.zero_grad(set_to_none=True)
         cost.backward()
         if self.config.clip_norm is not None:

@@ -108,3 +108,9 @@ def test_independent_means_differ_by_both_intervals() -> None:
     found = unpaired(one, other, "points")
     assert (found.mean, found.ci95) == pytest.approx((0.1, 0.05))
     assert found.count == 3
+    # What was computed takes nothing from the evidence, and adds none.
+    sure = unpaired(one, exact(0.6, "percent"), "points")
+    assert judge(sure, at_least=0, asked=False) == "supported"
+    unsure = unpaired(exact(0.91, "percent"), one, "points")
+    assert str(unsure) == "+1.0 ± 3.0 points (3 seeds)"
+    assert judge(unsure, at_least=0, asked=False) == "not shown"

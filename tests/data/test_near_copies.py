@@ -34,6 +34,13 @@ def test_other_light_and_size_make_a_near_copy() -> None:
     assert not has_near_copy(noise(4), noise(4, seed=1)).any()
 
 
+def test_plain_pictures_are_no_near_copies_of_other_grays() -> None:
+    values = torch.tensor([255, 100, 37, 200], dtype=torch.uint8)
+    for side in (28, 64, 112):
+        plain = values.view(-1, 1, 1, 1).expand(-1, 3, side, side)
+        assert len(group_near_copies(plain, torch.zeros(4)).unique()) == 4
+
+
 def test_near_copies_of_one_class_are_in_one_group() -> None:
     images = torch.cat((noise(2), brighter(noise(2))))
     assert group_near_copies(images, torch.tensor([0, 0, 0, 0])).tolist() == [

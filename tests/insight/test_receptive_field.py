@@ -222,3 +222,25 @@ def test_a_footprint_passes_any_normalisation(norm: nn.Module) -> None:
     model = nn.Sequential(conv, norm, nn.Conv2d(4, 4, 3, padding=1))
     footprint = gradient_footprint(model, "2", 9)
     assert footprint_box(footprint) == (2, 2, 7, 7)
+
+
+def test_a_footprint_passes_the_median_that_is_taken_for_paper() -> None:
+    model = create_model("stroke_net", num_classes=4).eval()
+    top, left, *_ = footprint_box(
+        gradient_footprint(model, "features.steps.0.near", 96)
+    )
+    assert (top, left) == (44, 44)
+
+
+def test_a_number_that_is_read_from_a_map_has_no_field() -> None:
+    class Scaled(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.start, self.end = (nn.Conv2d(3, 3, 3, padding=1) for _ in range(2))
+
+        def forward(self, images: Tensor) -> Tensor:
+            maps = self.start(images)
+            out: Tensor = self.end(maps / (maps.abs().max().item() + 1))
+            return out
+
+    assert measures(receptive_field(Scaled(), "end", image_size=28)) == (5, 1, -2)

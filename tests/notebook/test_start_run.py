@@ -571,6 +571,7 @@ def test_results_of_other_notebooks_are_compared() -> None:
     one, other = (finished(f"toy/0{i}_net", make_splits()) for i in (2, 3))
     one.record("a", valid_accuracy=[0.8, 0.8, 0.9])
     one.record("b", valid_accuracy=[0.7, 0.7, 0.8])
+    one.record("dealt", over="repeats", valid_accuracy=[0.7, 0.7, 0.8])
     other.record("c", valid_accuracy=[0.6, 0.6, 0.7])
     one.finding("It learns.", 1)
     reports = start_run(NAME).use_results("toy/02_net", "toy/03_net")
@@ -583,6 +584,9 @@ def test_results_of_other_notebooks_are_compared() -> None:
     assert reports.difference(a, c).ci95 == pytest.approx(
         2**0.5 * (reports[a[0]].estimate(*a[1:]).ci95 or 0)
     )
+    dealt = "toy/02_net", "dealt", "valid_accuracy"  # no pairs: a seed and a repeat
+    for difference in (reports.difference(a, dealt), reports.difference(dealt, a)):
+        assert difference.ci95 == pytest.approx(reports.difference(a, c).ci95)
     assert list(reports.findings("toy/02_net")["verdict"]) == ["supported"]
 
 

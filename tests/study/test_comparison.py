@@ -77,6 +77,8 @@ def test_what_passes_leaves_the_others_a_milder_level(shown: Shown) -> None:
 def test_fewer_than_three_seeds_show_nothing(shown: Shown) -> None:
     rows = compare(shown, plain=[1, 1], a=[9, 9])
     assert rows.significance() == {"a": "not significant"}
+    compare(shown, plain=[1], a=[9]).show()
+    assert not any("interval" in caption for caption in shown.captions.values())
 
 
 def test_it_shows_a_figure_and_a_table(shown: Shown) -> None:

@@ -7,6 +7,7 @@ import torch
 from pretended import Point, Shown, make_splits, make_study
 
 from helpers.base.errors import ConfigError
+from helpers.base.estimate import estimate
 from helpers.plots import plot_image_grid
 from helpers.study import CrossStudy
 from helpers.study import study as study_module
@@ -127,6 +128,10 @@ def test_cross_validation_speaks_of_repeats_and_corrects_its_interval(
     gap = study.difference("train_accuracy", "valid_accuracy")
     assert (gap.mean, gap.count) == (pytest.approx(1 - found.mean), 3)
     assert gap.ci95 == pytest.approx(found.ci95)
+
+    own, other = [1.0, 2.0, 4.0], [1.0, 1.0, 1.0]  # seconds, one of each repeat
+    plain = estimate([0.0, 1.0, 3.0], "seconds", "repeats")
+    assert study.paired("train_seconds", own, other) == plain
 
     counts = iter([3, 4, 4, 5, 3, 5])
     many = study.per_epoch(lambda _: next(counts) / 6, "seconds")

@@ -94,6 +94,14 @@ def test_convolutions_with_idle_taps_give_the_same_gradients_each_time() -> None
         assert gradient.eq(0).all()
 
 
+def test_a_convolution_may_name_its_arguments() -> None:
+    images, weight = torch.randn(2, 3, 1, 1), torch.randn(4, 3, 3, 3)
+    with choose_arithmetic(torch.device("cpu"), "bf16").in_use():
+        maps = F.conv2d(input=images, weight=weight, padding=1)
+        assert torch.equal(maps, F.conv2d(images, weight, padding=1))
+    assert maps.dtype == torch.bfloat16
+
+
 @pytest.mark.parametrize(
     ("side", "taps", "settings", "idle"),  # stride, padding and dilation
     [

@@ -71,6 +71,13 @@ def test_factors_are_judged_on_their_own(evaluation: Evaluation) -> None:
     assert evaluation.accuracy <= min(head.accuracy for head in own.values())
 
 
+def test_a_head_that_is_sure_has_no_loss_below_zero() -> None:
+    above = torch.tensor([[0.75, 0.25 + 1e-7, 0.0, 0.0, 0.0, 0.0]])
+    assert above[0, :3].sum() > 1  # as sums round
+    own = Evaluation(above, torch.tensor([0]), 0.3).by_factor(FACTORS)
+    assert own["row"].loss == 0
+
+
 def test_a_gpu_is_given_many_images_at_once_and_a_cpu_as_many_as_ever() -> None:
     gpu = nn.Linear(1, 1, device="meta")  # of any accelerator
     sides = {

@@ -82,6 +82,18 @@ def test_every_setting_trains(corners: Splits, settings: dict[str, object]) -> N
     assert not same(weights(model), before)
 
 
+def test_a_penalty_on_weights_asks_for_none(corners: Splits) -> None:
+    class OnlyNorm(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.norm = nn.BatchNorm2d(3)
+
+        def forward(self, images: Tensor) -> Tensor:
+            return self.norm(images).mean((2, 3)).repeat(1, 2)[:, :4]
+
+    assert len(fit(OnlyNorm(), corners, replace(QUICK, l1=1e-4))) == QUICK.epochs
+
+
 def test_the_same_seed_gives_the_same_weights_and_another_seed_others(
     corners: Splits,
 ) -> None:
