@@ -175,7 +175,7 @@ class Run(Page):
                 # Without its assignment: long names break badly.
                 said.setdefault(text, []).append(record.notebook.rpartition("/")[2])
         for text, names in said.items():
-            self.warn(", ".join(names), text)
+            self.warn(f"{', '.join(names)}: **{text}**")
 
     def load_model(self, source: str, *, trained_on: str | None = None) -> SavedModel:
         """Loads a network that another notebook has saved, the best that there is.

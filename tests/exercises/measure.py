@@ -55,7 +55,11 @@ SMALLER: dict[str, dict[str, Any]] = {
     "artists_faces/03_architecture": {"epochs": 40},
     "artists_faces/05_face_mlp": {"epochs": 100, "seeds": 3},
     "artists_faces/07_alexnet_finetuning": {"size": 160},
-    "caltech101/02_improved_cnn": {"epochs": 10, "train_limit": 1000},
+    "caltech101/02_improved_cnn": {
+        "epochs": 10,
+        "ablation_epochs": 10,
+        "train_limit": 1000,
+    },
     "caltech101/04_resnet18": {"epochs": 6, "train_limit": 1000},
     "cifar10/01_convnet": NARROW | {"epochs": 10},
     "cifar10/02_batch_norm": NARROWER

@@ -500,8 +500,8 @@ def test_a_report_says_what_was_drawn_or_knows_nothing(
     run.use_results("toy/02_ants", "toy/03_cups")
     said = capsys.readouterr().out
     drawn, untrained = "Synthetic data: drawn images among toy.", "Random weights in"
-    assert re.search(rf"\*\*{drawn} Not a result\.\*\*\n>\n> 02_ants\n", said)
-    assert re.search(rf"\*\*{untrained} .* Not a result\.\*\*\n>\n> 03_cups\n", said)
+    assert re.search(rf"> 02_ants: \*\*{drawn} Not a result\.\*\*\n", said)
+    assert re.search(rf"> 03_cups: \*\*{untrained} .* Not a result\.\*\*\n", said)
     data = record_of(run)["data"]
     assert (data["source"], data["weights"]) == ("synthetic", "random")
     run.ask("1", "all of it", 2, exactly=2)
@@ -532,9 +532,7 @@ def test_a_report_says_what_was_smaller_than_planned(
     smaller.finish()
     capsys.readouterr()
     run.use_results("toy/02_ants")
-    assert (
-        "**Reduced run: epochs 2, limit 10**\n>\n> 02_ants" in capsys.readouterr().out
-    )
+    assert "> 02_ants: **Reduced run: epochs 2, limit 10**" in capsys.readouterr().out
 
 
 def test_a_report_names_every_notebook_that_has_not_been_run() -> None:
