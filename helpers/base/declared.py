@@ -153,11 +153,13 @@ def resolve(name: str) -> list[DeclaredNotebook]:
     return found
 
 
-def with_needs(names: Iterable[str]) -> list[str]:
+def with_needs(
+    names: Iterable[str], notebooks: Iterable[DeclaredNotebook]
+) -> list[str]:
     """Notebooks with all that they need, and these in turn, in order of name; one that
-    is not declared needs nothing.
+    is not among those declared needs nothing.
     """
-    needs = {notebook.name: notebook.needs for notebook in find_notebooks()}
+    needs = {notebook.name: notebook.needs for notebook in notebooks}
     found = set(names)
     while more := {need for name in found for need in needs.get(name, ())} - found:
         found |= more

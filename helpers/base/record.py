@@ -134,25 +134,24 @@ class RunRecord:
 
     @property
     def drawn(self) -> bool:
-        """Whether its images are a stand-in, or unknown: nothing in it is a result."""
+        """Whether its images are a stand-in, or unknown."""
         return self.data.get("source") != "real"
 
     @property
     def untrained(self) -> bool:
-        """Whether its backbone had random weights: nothing in it is a result."""
+        """Whether its backbone had random weights."""
         return self.data.get("weights") == "random"
 
     def caveats(self) -> Iterator[tuple[Caveat, str]]:
         """Why its numbers are no results, or of another experiment: kind and text."""
+        no = "Not a result."
         if "source" not in self.data:
-            text = "The run does not say what data it is about. Not a result."
-            yield "stand-in", text
+            yield "stand-in", f"The run does not say what data it is about. {no}"
         elif self.drawn:
-            text = f"Synthetic data: drawn images among {self.data['name']}."
-            yield "stand-in", f"{text} Not a result."
+            name = self.data["name"]
+            yield "stand-in", f"Synthetic data: drawn images among {name}. {no}"
         if self.untrained:
-            text = "Random weights in place of pretrained ones. Not a result."
-            yield "stand-in", text
+            yield "stand-in", f"Random weights in place of pretrained ones. {no}"
         if self.reduced:
             yield "reduced run", f"Reduced run: {self.reduction}"
         if since := self.data.get("measured_before"):

@@ -43,4 +43,4 @@ def _normalised(images: Tensor) -> Tensor:
     small = F.interpolate(gray, size=(SIDE, SIDE), mode="bilinear", antialias=True)
     vectors = small.flatten(1)
     vectors -= vectors.mean(1, keepdim=True)
-    return F.normalize(vectors, dim=1, eps=0.1)  # of one plain gray: of rounding
+    return F.normalize(vectors, dim=1, eps=0.1)  # plain gray: only rounding

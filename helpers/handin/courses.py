@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from helpers.base.declared import resolve, with_needs
+from helpers.base.declared import find_notebooks, resolve, with_needs
 
 PREDICTIONS = "test_predictions.txt"  # for a test set whose labels the course keeps
 
@@ -40,7 +40,7 @@ class Part:
     @property
     def needed(self) -> list[str]:
         """Those, and all that they need."""
-        return with_needs(self.notebooks)
+        return with_needs(self.notebooks, find_notebooks())
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from typing import Any
 import yaml
 from bs4 import BeautifulSoup
 
-from helpers.base.declared import with_needs
+from helpers.base.declared import find_notebooks, with_needs
 from helpers.base.errors import ExportError, ModelError
 from helpers.base.files import ROOT, hand_in_file, notebooks_dir
 from helpers.base.record import RunRecord
@@ -52,14 +52,14 @@ def gather(part: Part, exports: Path, team: Team) -> Gathered:
     own = {name: records[name] for name in part.notebooks if name in records}
     found = Gathered(part, own, code_files(part.needed))
     found.missing += _older(found, exports, records)
-    caveats = caveats_of(records)
+    caveats, notebooks = caveats_of(records), find_notebooks()
     stand_ins = {n for n, said in caveats.items() if "stand-in" in dict(said)}
     for name in part.notebooks:
         again = command("run", name)
         if name not in own:
             found.missing.append(f"{name} has not been run: {again}")
             continue
-        drawn = [n for n in with_needs([name]) if n in stand_ins]
+        drawn = [n for n in with_needs([name], notebooks) if n in stand_ins]
         for kind, text in caveats[name]:
             if kind == "stand-in":
                 real = f"With the real thing (data/README.md): {command('run', *drawn)}"
@@ -108,8 +108,9 @@ def code_files(names: Collection[str]) -> dict[str, bytes]:
 def _older(found: Gathered, exports: Path, runs: Collection[str]) -> Iterator[str]:
     """Runs older than those that they build on."""
     ended = {n: (exports / n / "metrics.json").stat().st_mtime for n in runs}
+    notebooks = find_notebooks()
     for name in found.records:
-        needs = with_needs([name])
+        needs = with_needs([name], notebooks)
         if later := [n for n in needs if ended.get(n, 0) > ended[name]]:
             yield f"{name} is older than {', '.join(later)}: {command('run', name)}"
 

@@ -27,7 +27,7 @@ from helpers.insight.activations import capture, device_of
 
 aten = torch.ops.aten
 WINDOWS = (aten.convolution, aten.max_pool2d_with_indices, aten.avg_pool2d)
-HIDING = (_BatchNorm, nn.GroupNorm, nn.LayerNorm, nn.ReLU, nn.ReLU6)  # paths
+HIDING = (_BatchNorm, nn.GroupNorm, nn.LayerNorm, nn.ReLU, nn.ReLU6)
 Box = tuple[int, int, int, int]
 """Top, left, bottom, right in pixels; bottom and right are the first outside."""
 
@@ -125,15 +125,17 @@ class _Trace(TorchDispatchMode):
         kwargs: Mapping[str, Any] | None = None,
     ) -> Any:
         out = func(*args, **(kwargs or {}))
-        given = [v for v in tree_leaves((args, kwargs)) if isinstance(v, Tensor)]
-        if seen := [self.fields[v] for v in given if v in self.fields]:
+        if seen := [self.fields[v] for v in _flat((args, kwargs)) if v in self.fields]:
             field = reduce(ReceptiveField.union, seen)
-            made = (v for v in tree_leaves(out) if isinstance(v, Tensor))
-            for tensor in made:
+            for tensor in _flat(out):
                 height, width = tensor.shape[-2:] if tensor.ndim >= 4 else (1, 1)
                 units = height if height == width else 1
                 self.fields[tensor] = _after(func, args, field, units)
         return out
+
+
+def _flat(tree: Any) -> list[Tensor]:
+    return [v for v in tree_leaves(tree) if isinstance(v, Tensor)]
 
 
 def _after(

@@ -37,12 +37,7 @@ from helpers.data.near_copies import has_near_copy
 from helpers.data.splits import Splits
 from helpers.models.saved import SavedModel, find_model, load_model, save_model
 from helpers.notebook.display import show_finding
-from helpers.notebook.others import (
-    Reports,
-    as_one,
-    completed_runs,
-    short_path,
-)
+from helpers.notebook.others import Reports, as_one, completed_runs, short_path
 from helpers.notebook.page import Page
 from helpers.notebook.progress import live, shorten_errors
 from helpers.plots import use_style
@@ -147,8 +142,8 @@ class Run(Page):
                 f"{len(splits.classes)} classes (chance {1 / len(splits.classes):.1%})."
             )
         if drawn := [splits.name for splits in data if splits.source != "real"]:
-            stand_in = f"{', '.join(drawn)}: drawn images stand in for the real ones."
-            self.warn(f"{stand_in} {NO_RESULT}", "SYNTHETIC DATA")
+            why = f"{', '.join(drawn)}: drawn images stand in for the real ones."
+            self.warn(f"{why} {NO_RESULT}", "SYNTHETIC DATA")
 
     def _note(self, about: dict[str, Any]) -> None:
         """A run is as real and as pretrained as the least that it has used."""
@@ -207,8 +202,8 @@ class Run(Page):
         other = course and name != course
         self._stands_in(f"{name} in place of {course}" if other else "")
         if self._record.untrained:
-            stand_in = f"{name}: random weights stand for those learned on ImageNet."
-            self.warn(f"{stand_in} {NO_RESULT}", "RANDOM WEIGHTS")
+            why = f"{name}: random weights stand for those learned on ImageNet."
+            self.warn(f"{why} {NO_RESULT}", "RANDOM WEIGHTS")
 
     def train(
         self, name: str, experiment: Experiment, splits: Splits, *, seeds: int

@@ -148,7 +148,7 @@ def plot_comparison(
         below = [row + 0.25] * len(values)
         (seeds,) = ax.plot(values, below, "o", color="black", alpha=0.6, ms=3, mew=0)
     handles: list[Any] = [mean, seeds]
-    interval = " and 95 % t-interval" if any(halves.values()) else ""
+    interval = " and 95 % t-interval" if {*halves.values()} != {None} else ""
     labels = [f"mean{interval}", f"one {unit}"]
     if reference is not None:
         name, value = reference

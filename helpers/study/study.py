@@ -98,12 +98,11 @@ class Study:
     ) -> Estimate:
         """How far values of a metric lie above others, seed by seed or fold by fold."""
         unit = unit_of(metric)
-        by_fold = len(own) == len(self.points)
         found = estimate(
             [mine - its for mine, its in zip(own, others, strict=True)],
             "points" if unit == "percent" else unit,
             self.over,
-            shared=self.shared if by_fold else 0.0,
+            shared=self.shared if len(own) == len(self.points) else 0.0,
             level=level,
         )
         return replace(found, count=len(self.metrics[metric]))

@@ -80,7 +80,7 @@ class Evaluation:
         own = factor_labels(self.labels, factors)
         judged = {}
         for name, table in marginals(self.probabilities, factors).items():
-            # A sum that rounds to zero has a logarithm, none that rounds above 1.
+            # Sums round: to zero, or above 1.
             logs = table.clamp(torch.finfo(torch.float32).tiny, 1).log()
             loss = F.nll_loss(logs, own[name]).item()
             judged[name] = Evaluation(table, own[name], loss)

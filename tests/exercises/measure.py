@@ -26,7 +26,7 @@ from typing import Any
 
 import torch
 
-from helpers.base.declared import resolve, with_needs
+from helpers.base.declared import find_notebooks, resolve, with_needs
 from helpers.base.estimate import words_of
 from helpers.base.files import ROOT, data_dir, exports_dir, notebooks_dir
 from helpers.base.markdown import markdown_table
@@ -97,7 +97,7 @@ def exercises(name: str) -> dict[int, tuple[str, list[str]]]:
 
 def measure(name: str, only: str) -> None:
     """Runs a notebook with the parameters of its exercises, and keeps the records."""
-    needs = [need for need in with_needs([name]) if need != name]
+    needs = [need for need in with_needs([name], find_notebooks()) if need != name]
     # As the kept run was, with the pretrained network that it had.
     smaller = {} if torch.cuda.is_available() else SMALLER.get(name, {})
     base = reference()[name].parameters | smaller

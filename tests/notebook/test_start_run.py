@@ -21,7 +21,7 @@ from helpers import notebook
 from helpers.base import declared
 from helpers.base.environment import git
 from helpers.base.errors import ConfigError, DivergedError, ModelError, NotebookError
-from helpers.base.files import ROOT
+from helpers.base.files import ROOT, exports_dir
 from helpers.data.splits import Split, Splits
 from helpers.models.lenet5 import LeNet5
 from helpers.models.saved import load_model
@@ -601,8 +601,8 @@ def test_a_network_of_a_lesser_run_says_so(
     run = start_run(NAME)
     run.load_model("toy/00_zeroth", trained_on="real")
     told = capsys.readouterr().out
-    assert "**Reduced run: epochs 2**" in told
-    assert "**Random weights in place" in told
+    assert "> 00_zeroth: **Reduced run: epochs 2**" in told
+    assert "> 00_zeroth: **Random weights in place" in told
     others = replace(make_splits(), classes=("bee", "cup")), make_splits("synthetic")
     for other_data in others:
         run.use_data(other_data)
@@ -624,7 +624,7 @@ def test_a_network_of_a_trial_run_says_so(
     other.finish()
     run = start_run(NAME)
     capsys.readouterr()
-    said = "/trial/toy/00_zeroth`."
+    said = f"The network is that of `{exports_dir() / 'trial/toy/00_zeroth'}`."
     run.load_model("toy/00_zeroth")
     assert said in capsys.readouterr().out
     monkeypatch.chdir(other.folder)  # a path as short as can be

@@ -22,7 +22,7 @@ import pytest
 import typst
 from pypdf import PdfReader
 
-from helpers.base.declared import with_needs
+from helpers.base.declared import find_notebooks, with_needs
 from helpers.base.environment import commit
 from helpers.base.errors import ExportError
 from helpers.base.files import ROOT, hand_in_file, notebooks_dir
@@ -120,7 +120,7 @@ def test_lines_has_one_archive_for_each_question_in_one_for_the_group(
     }
     assert code == {
         f"code/notebooks/{name}.ipynb"
-        for name in with_needs(["lines/04_visualization"])
+        for name in with_needs(["lines/04_visualization"], find_notebooks())
     }
     assert len(code) == 4
 
