@@ -65,7 +65,8 @@ def plot_class_accuracy(
     known = pd.Series(accuracy.tolist(), [*map(plain, classes)]).dropna()
     shown = known.sort_index().nsmallest(15)
     ax = new_axes(PAGE_WIDTH, 0.8 + 0.2 * len(shown))
-    bars = ax.barh(shown.index, shown, color=COLORS[0], height=0.7)
+    rows = range(len(shown))  # two classes may look alike
+    bars = ax.barh(rows, shown, tick_label=shown.index, color=COLORS[0], height=0.7)
     percents = [f"{100 * value:.0f}" for value in shown]
     ax.bar_label(bars, percents, padding=3, fontsize=SMALL)
     mean = known.mean()

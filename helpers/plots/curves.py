@@ -106,7 +106,7 @@ def _draw_curves(
             marker=marker if len(values) <= 15 else "",  # one epoch makes no line
             markersize=3.5,
             color=color,
-            label=label,
+            label=plain(label),
         )
         if len(frames) > 1:
             low, high = values.min(axis=1), values.max(axis=1)

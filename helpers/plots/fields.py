@@ -11,7 +11,7 @@ from matplotlib.patheffects import withStroke
 from torch import Tensor
 
 from helpers.insight.receptive_field import Box
-from helpers.plots.style import COLORS, SMALL, show_image
+from helpers.plots.style import COLORS, SMALL, plain, show_image
 
 LINES = ("-", "--", ":", "-.")
 
@@ -54,7 +54,7 @@ def _frame(
 ) -> None:
     top, left, bottom, right = box
     height, width = bottom - top, right - left
-    label = f"{name}: {height} × {width}"
+    label = f"{plain(name)}: {height} × {width}"
     white = withStroke(linewidth=3.2, foreground="white")  # seen on any picture
     frame = Rectangle((left - 0.5, top - 0.5), width, height, fill=False, label=label)
     frame.set(ec=color, ls=line, lw=1.8, path_effects=[white])

@@ -57,7 +57,8 @@ def plot_activation_layers(maps: Mapping[str, Tensor], *, columns: int = 8) -> F
         ax.axis("off")
         # One picture of all maps, for hundreds of axes would take seconds to draw.
         ax.imshow(_mosaic(pictures, columns), cmap=colors, norm=norm, aspect="auto")
-        ax.set_title(f"{heading}   ({scale})", loc="left", fontsize=SMALL + 1, pad=3)
+        title = f"{plain(heading)}   ({scale})"
+        ax.set_title(title, loc="left", fontsize=SMALL + 1, pad=3)
     return figure
 
 
@@ -102,7 +103,7 @@ def plot_heatmaps(
     """
     columns = min(max(1 + len(heat), 4), 8)
     letters = round(LETTERS * PAGE_WIDTH / columns)
-    spaced = (textwrap.fill(name.replace(".", ". "), letters) for name in heat)
+    spaced = (textwrap.fill(plain(name).replace(".", ". "), letters) for name in heat)
     names = [name.replace(". ", ".") for name in spaced]  # broken at its dots
     above = 0.03 + 0.11 * max(1 + name.count("\n") for name in ["", *names])
     counts, bottom = [1 + len(heat)] * len(images), 0.56
@@ -120,7 +121,7 @@ def plot_heatmaps(
             alpha = 0.25 + 0.6 * values
             ax.imshow(values, cmap="inferno", vmin=0, vmax=1, alpha=alpha)
             ax.set_title(name, fontsize=SMALL, pad=2)
-        _head(figure, axes[0], plain(title), above)
+        _head(figure, axes[0], title, above)
     height = figure.get_figheight()
     scale = figure.add_axes((0.25, 0.42 / height, 0.5, 0.08 / height))
     shown = ScalarMappable(Normalize(0, 1), "inferno")
@@ -180,4 +181,4 @@ def _mosaic(pictures: NDArray[np.float32], columns: int) -> NDArray[np.float32]:
 
 def _head(figure: Figure, first: Axes, text: str, above: float) -> None:
     box, up = first.get_position(), (above + 0.05) / figure.get_figheight()
-    figure.text(box.x0, box.y1 + up, text, fontsize=SMALL + 1)
+    figure.text(box.x0, box.y1 + up, plain(text), fontsize=SMALL + 1)

@@ -113,3 +113,9 @@ def test_class_accuracy_shows_the_lowest_and_leaves_out_classes_without_images()
     assert names == ["p", "q", *"abcdefghijklm"]
     mean = ax.get_legend().get_texts()[0].get_text()
     assert mean == "mean of all 16 classes: 82.5 %"
+
+
+def test_two_classes_may_look_alike() -> None:
+    ax = plot_class_accuracy(torch.tensor([0.1, 0.2, 0.3]), ["a_b", "a b", "c"])
+    assert len({bar.get_y() for bar in ax.patches}) == 3
+    assert [tick.get_text() for tick in ax.get_yticklabels()] == ["a b", "a b", "c"]

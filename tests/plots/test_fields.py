@@ -16,7 +16,7 @@ def frames(ax: plt.Axes) -> list[Rectangle]:
 def test_each_box_frames_its_pixels_and_differs_in_more_than_colour() -> None:
     image = torch.zeros(3, 50, 50, dtype=torch.uint8)
     ax = plt.subplots()[1]
-    boxes = {"conv1": (24, 24, 29, 29), "conv2": (18, 20, 31, 33)}
+    boxes = {"conv1": (24, 24, 29, 29), "_conv2": (18, 20, 31, 33)}
     plot_receptive_field(image, boxes, ax=ax)
     small, large = frames(ax)
     assert small.get_bbox().bounds == (23.5, 23.5, 5, 5)
@@ -26,7 +26,7 @@ def test_each_box_frames_its_pixels_and_differs_in_more_than_colour() -> None:
     assert legend is not None
     assert [text.get_text() for text in legend.get_texts()] == [
         "conv1: 5 × 5",
-        "conv2: 13 × 13",
+        " conv2: 13 × 13",
     ]
 
 

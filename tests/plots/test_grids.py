@@ -50,6 +50,15 @@ def test_a_dollar_in_a_name_is_a_dollar() -> None:
     figure = plot_image_grid(torch.zeros(2, 3, 4, 4), titles=["$x_1$", "a_b"])
     figure.canvas.draw()
     assert [ax.get_title() for ax in figure.axes] == ["\\$x 1\\$", "a b"]
+    name, maps = "$x_{$", torch.rand(1, 4, 4)
+    for drawn in (
+        plot_activation_layers({name: maps}),
+        plot_filters({name: maps[None]}),
+        plot_heatmaps(maps[None], {name: maps}, titles=[name]),
+    ):
+        drawn.canvas.draw()
+        titles = [ax.get_title(loc) for ax in drawn.axes for loc in ("left", "center")]
+        assert any(text.startswith("\\$x {\\$") for text in titles + texts(drawn))
 
 
 def texts(figure: Figure) -> list[str]:
