@@ -59,7 +59,7 @@ class ConvNet(nn.Module):
         layers: OrderedDict[str, nn.Module] = OrderedDict()
         pairs = pairwise([in_channels, *hidden_sizes])
         for i, (before, size) in enumerate(pairs, start=1):
-            if i > 1 and dropout > 0:
+            if i > 1 and dropout:
                 layers[f"dropout{i - 1}"] = Dropout(dropout)
             layers[f"conv{i}"] = nn.Conv2d(before, size, kernel_size=3, padding=1)
             if batch_norm:

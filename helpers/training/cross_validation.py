@@ -122,7 +122,7 @@ def deal_folds(
             with explained(ConfigError, f"watch is {watch}", advice):
                 learned, watched = train_test_split(
                     others,
-                    test_size=watch,
+                    test_size=float(watch),
                     random_state=len(dealt),
                     stratify=pooled.labels[others],
                 )

@@ -124,8 +124,8 @@ def run_experiments(
         folder: where finished points and checkpoints are kept.
         jobs: points trained side by side: processes on a CPU, on a GPU turns in one.
         report: called with the point's name, history and ``config.epochs`` after each
-            epoch, and once more for a finished point with the length of its history.
-            None prints lines.
+            epoch, and for a finished point also with the length of its history. None
+            prints lines.
 
     Raises:
         ConfigError: there are no seeds.
@@ -151,7 +151,7 @@ def train_points(
         for name, experiment in experiments.items()
         for seed, splits in enumerate(data)
     ]
-    labels = (_label(name, seed) for name, _, seed, *_ in points)
+    labels = (f"{name} seed {seed}" for name, _, seed, *_ in points)
 
     def done(point: Trained) -> None:
         _end(report, next(labels), point)
@@ -183,10 +183,6 @@ def _end(report: Report | None, label: str, point: Trained) -> None:
     if report:
         for epochs in (point.experiment.config.epochs, len(point.history)):
             report(label, point.history, epochs)
-
-
-def _label(name: str, seed: int) -> str:
-    return f"{name} seed {seed}"
 
 
 def _gpu_of(experiments: Mapping[str, Experiment]) -> torch.device | None:
@@ -224,7 +220,7 @@ def _train(
     key, settings = hashlib.sha256(text.encode()).hexdigest()[:12], json.loads(text)
     unfinished = folder / f"{NO_NAME.sub('_', name)}-seed{seed}-{key}"
     path = Path(f"{unfinished}.pt")
-    label = _label(name, seed)
+    label = f"{name} seed {seed}"
     with writing(folder):
         mine = path.is_file() or hold(unfinished)
     if not mine:

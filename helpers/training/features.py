@@ -31,9 +31,8 @@ def extract_features(model: nn.Module, splits: Splits) -> Splits:
         D, 1, 1) where the model makes features (B, D).
     """
     arithmetic = choose_arithmetic(choose_device(), "auto")
-    made_by = code_digest(model), weights_digest(model)
-    made_with = torch.__version__, arithmetic
-    key = hashed(repr((splits.fingerprint(), *made_with, *made_by)))
+    how = torch.__version__, arithmetic, code_digest(model), weights_digest(model)
+    key = hashed(repr((splits.fingerprint(), *how)))
     model = model.to(arithmetic.device)
     mean, std = splits.channel_stats()
 

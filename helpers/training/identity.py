@@ -14,8 +14,7 @@ from torch import nn
 MODELS = "helpers.models"
 # As imported: code edited under a living kernel is not what runs there.
 _SOURCES = {
-    str(path): path.read_text("utf-8")
-    for path in Path(__file__).parents[1].rglob("*.py")
+    path: path.read_text("utf-8") for path in Path(__file__).parents[1].rglob("*.py")
 }
 # What every training goes through: normalisation, order, augmentation, loss, optimizer,
 # loop, and how the best epoch is found.
@@ -37,7 +36,7 @@ def code_digest(model: nn.Module) -> str:
     """A hash of the layers of ``model``, its code and what trains it.
 
     Comments, docstrings and formatting do not count; a class of a notebook does, but no
-    function that it calls.
+    function that it calls. Of a layer's own attributes, numbers, texts and tuples do.
     """
     names = (*network_modules(model), *TRAINING)
     own = (_methods(kind) for kind in _classes(model))
@@ -95,14 +94,19 @@ def _methods(kind: type) -> str:
         return ""
     found = ""
     for name, value in vars(kind).items():
-        # Of a static or class method, or of a property, its function.
+        # Of a static or class method, or of a property, cached or not, its function.
         part = getattr(value, "__func__", getattr(value, "fget", value))
+        part = getattr(value, "func", part)
         if inspect.isfunction(part):
             with suppress(OSError):  # what `dataclass` has written has no source
                 source = inspect.getsource(part)
-                # Not dedented: a string may hold lines at the margin.
-                found += essence("if 1:\n" * source[0].isspace() + source)
-        elif name[0] != "_" and isinstance(part, float | int | str | tuple):
+                try:  # Not dedented: a string may hold lines at the margin.
+                    found += essence("if 1:\n" * source[0].isspace() + source)
+                except SyntaxError:  # a lambda in the midst of a statement
+                    found += source
+        elif name[:2] != "__" and isinstance(
+            part, float | int | str | tuple | list | dict
+        ):
             found += f"{name}={part!r}"
     return found
 
@@ -113,7 +117,7 @@ def _source_digest(name: str) -> str:
 
 
 def _source(name: str) -> str:
-    return _SOURCES[inspect.getfile(import_module(name))]
+    return _SOURCES[Path(inspect.getfile(import_module(name)))]
 
 
 @cache

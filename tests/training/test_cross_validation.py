@@ -116,7 +116,7 @@ def test_each_fold_watches_other_images(corners: Splits) -> None:
     assert 6 <= min(learned.values()) <= max(learned.values()) <= 15
 
 
-@pytest.mark.parametrize("watch", [-0.1, 0.01, 0.999, 1.0])
+@pytest.mark.parametrize("watch", [-0.1, 0.01, 0.999, 1.0, 1, 20])
 def test_a_share_to_watch_that_is_none_is_refused(
     corners: Splits, watch: float
 ) -> None:

@@ -1,12 +1,16 @@
 from __future__ import annotations
 
+import subprocess
+import sys
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import pytest
 import torch
 from torch import nn
 
+from helpers.base.files import ROOT
 from helpers.data.splits import Splits
 from helpers.models import MultiHeadCNN, StrokeNet
 from helpers.training import Experiment, TrainConfig, identity, run_experiments
@@ -77,7 +81,15 @@ def test_whatever_a_class_of_a_notebook_is_made_of_counts() -> None:
     found.add(code_digest(Mine(4)))
     Mine.scale = staticmethod(lambda: 2)  # type: ignore[method-assign]  # edited
     found.add(code_digest(Mine(4)))
-    assert len(found) == 3
+    for name in ("scales", "_hidden", "cached"):
+        for scales in ([1.0, 0.5], [1.0, 9.0], {"first": 1.0}):
+            setattr(Mine, name, scales)
+            found.add(code_digest(Mine(4)))
+    Mine.cached = cached_property(lambda _: 1)  # type: ignore[attr-defined]  # likewise
+    found.add(code_digest(Mine(4)))
+    Mine.cached = cached_property(lambda _: 2)  # type: ignore[attr-defined]
+    found.add(code_digest(Mine(4)))
+    assert len(found) == 3 + 9 + 2
     Mine.__doc__ = "Documented."
     assert code_digest(Mine(4)) in found
 
@@ -92,6 +104,35 @@ and at the margin"""
     before = code_digest(Mine(4))
     Mine.about = property(lambda _: "two")  # type: ignore[assignment, method-assign]
     assert code_digest(Mine(4)) != before
+
+
+def test_a_lambda_may_stand_in_the_midst_of_a_statement() -> None:
+    class Mine(StrokeNet):
+        scale = staticmethod(
+            lambda images: 2 * images)  # fmt: skip
+
+    before = code_digest(Mine(4))
+    Mine.scale = staticmethod(lambda images: 3 * images)
+    assert code_digest(Mine(4)) != before
+
+
+def test_the_library_may_be_found_by_a_path_that_is_not_its_shortest() -> None:
+    text = (
+        "from helpers.models import create_model\n"
+        "from helpers.training.identity import code_digest\n"
+        "print(code_digest(create_model('lenet5', num_classes=4)))"
+    )
+    digests = {
+        subprocess.run(
+            [sys.executable, "-c", f"import sys\nsys.path[0] = {path!r}\n{text}"],
+            check=True,
+            capture_output=True,
+            text=True,
+            cwd=ROOT,
+        ).stdout
+        for path in (str(ROOT), "./", f"/{ROOT}")
+    }
+    assert len(digests) == 1
 
 
 def test_a_network_may_be_a_dataclass() -> None:
