@@ -15,7 +15,8 @@ import click
 
 from helpers.base.declared import find_notebooks, resolve
 from helpers.base.errors import ExportError, HelpersError
-from helpers.base.runs import command, executed_notebooks, exports_root, load_records
+from helpers.base.files import QUICK, exports_dir, is_quick
+from helpers.base.runs import command, executed_notebooks, load_records
 
 FILE = click.Path(path_type=Path)
 
@@ -33,8 +34,8 @@ class _Commands(click.Group):
             ctx.exit(1)
 
 
-def _no_run(*, quick: bool = False) -> ExportError:
-    return ExportError(f"There is no run yet: {command('run', quick=quick)}")
+def _no_run() -> ExportError:
+    return ExportError(f"There is no run yet: {command('run')}")
 
 
 def _echo_error(*what: object) -> None:
@@ -66,13 +67,19 @@ def _values(_context: object, _option: object, texts: Sequence[str]) -> dict[str
     return values
 
 
+def _go_quick(_context: object, _option: object, quick: bool) -> None:
+    if quick:
+        os.environ[QUICK] = "1"
+
+
 flag = partial(click.option, is_flag=True)
 any_names = click.argument("names", nargs=-1)
 some_names = click.argument("names", nargs=-1, required=True)
 output_option = click.option(
     "-o", "--output", required=True, type=FILE, help="The file to write."
 )
-quick_option = flag("--quick", help="The quick runs in exports/quick, not the others.")
+quick = partial(flag, "--quick", callback=_go_quick, expose_value=False)
+quick_option = quick(help="The quick runs in exports/quick, not the others.")
 
 
 @click.group(
@@ -141,15 +148,15 @@ def data_check(names: Sequence[str]) -> None:
 
     broken = False
     for name in names or CATALOGUE:
-        status = data_status(name)
-        broken |= status.state == "broken"
-        click.echo(f"{name}  {status.state}  {status.detail}")
+        state, detail = data_status(name)
+        broken |= state == "broken"
+        click.echo(f"{name}  {state}  {detail}")
     sys.exit(broken)
 
 
 @main.command()
 @any_names
-@flag("--quick", help="In seconds: the settings of notebooks/quick.yaml.")
+@quick(help="In seconds: the settings of notebooks/quick.yaml.")
 @click.option(
     "-p",
     "parameters",
@@ -203,22 +210,22 @@ def run(
 @main.command()
 @any_names
 @quick_option
-def export(names: Sequence[str], *, quick: bool) -> None:
+def export(names: Sequence[str]) -> None:
     """Export executed notebooks again.
 
     NAMES may also be paths of .ipynb files; without NAMES: every full run there is.
     """
     from helpers.export.pages import export_notebook
 
-    if not (paths := executed_notebooks(names, quick=quick)):
-        raise _no_run(quick=quick)
+    if not (paths := executed_notebooks(names)):
+        raise _no_run()
     _each(paths, lambda path: "\n".join(map(str, export_notebook(path))))
 
 
 @main.command()
 @click.argument("name")
 @quick_option
-def paper(name: str, *, quick: bool) -> None:
+def paper(name: str) -> None:
     """Make a paper of an executed notebook: paper.pdf.
 
     NAME is a notebook whose metadata say that it is a paper, or an .ipynb file. The
@@ -227,7 +234,7 @@ def paper(name: str, *, quick: bool) -> None:
     from helpers.export.paper import write_paper
     from helpers.handin.authors import read_team
 
-    paths = executed_notebooks([name], quick=quick)
+    paths = executed_notebooks([name])
     _each(paths, lambda path: write_paper(path, read_team().authors))
 
 
@@ -236,7 +243,7 @@ def paper(name: str, *, quick: bool) -> None:
 @output_option
 @flag("--compact", help="Two columns and a small type.")
 @quick_option
-def report(names: Sequence[str], output: Path, *, quick: bool, compact: bool) -> None:
+def report(names: Sequence[str], output: Path, *, compact: bool) -> None:
     """Make a report of executed notebooks: text, figures and tables, without the code.
 
     Of a notebook with cells tagged `report` it shows these.
@@ -245,7 +252,7 @@ def report(names: Sequence[str], output: Path, *, quick: bool, compact: bool) ->
     from helpers.handin.authors import read_team
     from helpers.handin.report import make_report, read_pdf
 
-    by, paths = str(read_team()), executed_notebooks(names, quick=quick)
+    by, paths = str(read_team()), executed_notebooks(names)
     if output.suffix != ".pdf":
         raise ExportError(f"{output} would be a PDF: name it .pdf.")
     pdf = make_report(paths, by=by, compact=compact)
@@ -257,7 +264,7 @@ def report(names: Sequence[str], output: Path, *, quick: bool, compact: bool) ->
 @click.argument("assignment")
 @flag("--draft", help="With what there is, marked as a draft.")
 @quick_option
-def submit(assignment: str, **options: Any) -> None:
+def submit(assignment: str, *, draft: bool) -> None:
     """Build and check what a course wants handed in: exports/submit/ASSIGNMENT/.
 
     What is missing is listed in full, and nothing is built unless --draft says so.
@@ -265,7 +272,7 @@ def submit(assignment: str, **options: Any) -> None:
     """
     from helpers.handin.submit import submit as build
 
-    submission = build(assignment, **options)
+    submission = build(assignment, draft=draft)
     if not submission.files:
         click.echo(f"error: {assignment} cannot be handed in yet. Missing:", err=True)
         for fault in submission.missing:
@@ -285,9 +292,7 @@ def submit(assignment: str, **options: Any) -> None:
 )
 @flag("--names", help="Write class names, not class indices.")
 @quick_option
-def predict(
-    model: str, images: Path, output: Path | None, *, names: bool, quick: bool
-) -> None:
+def predict(model: str, images: Path, output: Path | None, *, names: bool) -> None:
     """Label images with a saved model: print the three likeliest classes of each.
 
     MODEL is a model.pt, or the notebook that saved it; IMAGES an image or a folder of
@@ -296,7 +301,7 @@ def predict(
     """
     from helpers.viewer.predict import predict_images, training_of
 
-    found = predict_images(model, images, besides=output, quick=quick)
+    found = predict_images(model, images, besides=output)
     click.echo(f"note: {training_of(found.path, found.saved)}", err=True)
     for fault in found.faults:
         _echo_error(fault)
@@ -342,11 +347,11 @@ def visualize(model: str, kind: str, output: Path, **options: Any) -> None:
 @main.group(invoke_without_command=True)
 @quick_option
 @flag("--write", help="Write RESULTS.md, README's table and exports/index.html.")
-def results(*, quick: bool, write: bool) -> None:
+def results(*, write: bool) -> None:
     """Show what the runs have reached, or else those kept in exports/reference."""
     if invoked := click.get_current_context().invoked_subcommand:
-        if quick or write:
-            raise click.UsageError(f"results {invoked} takes no option of results.")
+        if write:
+            raise click.UsageError(f"results {invoked} takes no --write.")
         return
     from helpers.handin import results as found
     from helpers.handin.gallery import write_gallery
@@ -356,12 +361,12 @@ def results(*, quick: bool, write: bool) -> None:
         found.write_tables()
         click.echo(f"written: README.md, RESULTS.md, {write_gallery(kept=True)}")
         return
-    records = load_records(exports_root(quick=quick))
-    if not records and not quick and (records := collect_reference()):
+    records = load_records(exports_dir())
+    if not (records or is_quick()) and (records := collect_reference()):
         note = "note: no full run is here; kept in exports/reference are:"
         click.echo(note, err=True)
     if not records:
-        raise _no_run(quick=quick)
+        raise _no_run()
     click.echo(found.results_text(records))
 
 
@@ -394,15 +399,15 @@ def results_save(names: Sequence[str]) -> None:
     from helpers.handin.reference import save_reference
 
     named = [n.name for name in names for n in resolve(name)]
-    if not (runs := named or load_records(exports_root(quick=False))):
+    if not (runs := named or load_records(exports_dir())):
         raise _no_run()
     _each(runs, save_reference)
 
 
 @main.command()
 @quick_option
-def gallery(*, quick: bool) -> None:
+def gallery() -> None:
     """Make a web page of all notebooks and their runs: exports/index.html."""
     from helpers.handin.gallery import write_gallery
 
-    click.echo(write_gallery(quick=quick))
+    click.echo(write_gallery())

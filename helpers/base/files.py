@@ -24,6 +24,7 @@ ADVICE = {
     ),
 }
 ROOT = Path(__file__).resolve().parents[2]
+QUICK = "CNN_QUICK"  # set where it is all about quick runs
 
 
 def data_dir() -> Path:
@@ -32,8 +33,15 @@ def data_dir() -> Path:
 
 
 def exports_dir() -> Path:
-    """The folder of run folders: ``$CNN_EXPORTS``, else ``exports/``."""
-    return _place("CNN_EXPORTS", "exports")
+    """The folder of run folders: ``$CNN_EXPORTS``, else ``exports/``; of quick ones its
+    folder ``quick``.
+    """
+    return _place("CNN_EXPORTS", "exports") / ("quick" * is_quick())
+
+
+def is_quick() -> bool:
+    """Whether it is about quick runs."""
+    return QUICK in os.environ
 
 
 def hand_in_file() -> Path:

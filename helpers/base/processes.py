@@ -72,7 +72,6 @@ def hold(folder: Path) -> bool:
     """
     if folder not in _held:
         lock = FileLock(f"{folder}.lock", timeout=0)
-        folder.parent.mkdir(parents=True, exist_ok=True)
         try:
             lock.acquire()
         except Timeout:

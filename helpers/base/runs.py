@@ -19,7 +19,14 @@ from helpers.base.declared import (
     resolve,
 )
 from helpers.base.errors import ExportError, NotebookError
-from helpers.base.files import ROOT, exports_dir, notebooks_dir, write_whole, writing
+from helpers.base.files import (
+    ROOT,
+    exports_dir,
+    is_quick,
+    notebooks_dir,
+    write_whole,
+    writing,
+)
 from helpers.base.processes import hold, let_go
 from helpers.base.record import RunRecord
 
@@ -27,18 +34,13 @@ GIVEN = "CNN_RUN_FOLDER"  # the folder that the runner gives to the kernel
 REFERENCE = ROOT / "exports" / "reference"  # of real runs that count, kept in git
 # What changes no training, and which pretrained network was at hand.
 FREE = {"source", "jobs", "backbone", "layer", "weights"}
-TRIAL, LESSER, QUICK = "trial", "lesser", "quick"
+TRIAL, LESSER = "trial", "lesser"
 BUSY = "another kernel or command is at it"
 
 
-def command(*words: str, quick: bool = False) -> str:
+def command(*words: str) -> str:
     """What a user types."""
-    return shlex.join(["python", "-m", "helpers", *words, *["--quick"] * quick])
-
-
-def exports_root(*, quick: bool) -> Path:
-    """Where run folders go; quick runs have a folder of their own."""
-    return exports_dir() / QUICK if quick else exports_dir()
+    return shlex.join(["python", "-m", "helpers", *words, *["--quick"] * is_quick()])
 
 
 def unfinished_dir(root: Path, name: str) -> Path:
@@ -54,7 +56,7 @@ def unfinished(root: Path, name: str) -> Path:
             another process is at work there.
         WriteError: runs cannot be written there.
     """
-    if root != exports_root(quick=True):
+    if not is_quick():
         _complete(root / name)
     folder = unfinished_dir(root, name)
     with writing(root):
@@ -62,7 +64,7 @@ def unfinished(root: Path, name: str) -> Path:
             raise ExportError(f"{name}: {BUSY}.")
         if folder.exists():
             shutil.rmtree(folder)
-        folder.mkdir(parents=True)
+        folder.mkdir()
     return folder
 
 
@@ -74,7 +76,7 @@ def place(folder: Path, root: Path, name: str) -> Path:
     seeds or images, with its networks, in this order. Of lesser runs the last stays.
     """
     target = _restored(root / name)
-    if root != exports_root(quick=True) and _worth(target) > _worth(folder):
+    if not is_quick() and _worth(target) > _worth(folder):
         target = _restored(root / LESSER / name)
     if target == folder.resolve():  # its last cell was run twice
         return folder
@@ -119,7 +121,7 @@ def find_run(
     before those on the other.
     """
     root = exports_dir()
-    kinds = ("", LESSER) if GIVEN in os.environ else ("", TRIAL, LESSER, QUICK)
+    kinds = ("", LESSER) if GIVEN in os.environ else ("", TRIAL, LESSER, "quick")
     found = {}
     for kind in kinds:
         with suppress(*[ExportError] if kind else []):  # a damaged one is passed over
@@ -130,7 +132,7 @@ def find_run(
     return [*fit, *found, root / name][0]
 
 
-def executed_notebooks(names: Sequence[str], *, quick: bool = False) -> list[Path]:
+def executed_notebooks(names: Sequence[str]) -> list[Path]:
     """The executed notebooks that a user means by names of assignments and notebooks,
     or paths of ``.ipynb`` files; by none, every run there is.
 
@@ -139,7 +141,7 @@ def executed_notebooks(names: Sequence[str], *, quick: bool = False) -> list[Pat
     Raises:
         NotebookError: a name is unknown, or that notebook has not been run.
     """
-    root = exports_root(quick=quick)
+    root = exports_dir()
     if not names:
         return sorted(root.glob("[!.]*/[!.]*/notebook.ipynb"))
     found, own = [], {notebook.path for notebook in find_notebooks()}
@@ -152,12 +154,11 @@ def executed_notebooks(names: Sequence[str], *, quick: bool = False) -> list[Pat
             meant = name_of(file)  # its run
         for notebook in resolve(meant):
             path = root / notebook.name / "notebook.ipynb"
-            if not path.is_file() and not quick:
+            if not path.is_file():
                 path = _saved_in_jupyterlab(notebook.name, notebook.path)
             if not path.is_file():
-                again = command("run", notebook.name, quick=quick)
                 why = f"{notebook.name} has not been run, or not been saved since"
-                raise NotebookError(f"{why}: {again}")
+                raise NotebookError(f"{why}: {command('run', notebook.name)}")
             found.append(path)
     return [*dict.fromkeys(found)]
 

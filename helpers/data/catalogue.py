@@ -8,7 +8,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import Literal, NamedTuple
 
 from helpers.base.errors import ConfigError, DataError, require_known
 from helpers.base.files import data_dir
@@ -218,23 +217,18 @@ def load_data(name: str, source: str = "auto", *, size: int | None = None) -> Sp
     return data_set.load(data_set.path, **sized)
 
 
-class DataStatus(NamedTuple):
-    """Whether the real images can be used, and how many there are or what to do."""
-
-    state: Literal["present", "absent", "broken"]
-    detail: str
-
-
-def data_status(name: str) -> DataStatus:
-    """Reads every image of the real data set, later from the cache."""
+def data_status(name: str) -> tuple[str, str]:
+    """Whether the real images are ``present``, ``absent`` or ``broken``, for which all
+    are read; and how many there are, or what to do.
+    """
     data_set = find_data_set(name)
     if not data_set.present:
         missing = f"{data_set.path} is not there: {data_set.advice}."
-        return DataStatus("absent", missing)
+        return "absent", missing
     try:
         splits = load_data(name, source="real")
     except (DataError, OSError) as error:
-        return DataStatus("broken", str(error))
+        return "broken", str(error)
     counts = ", ".join(f"{count:,} {split}" for split, count in splits.counts().items())
     known = f"{counts} images in {len(splits.classes)} classes"
-    return DataStatus("present", f"{data_set.path}: {known}.")
+    return "present", f"{data_set.path}: {known}."

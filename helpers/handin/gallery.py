@@ -7,9 +7,9 @@ from urllib.parse import quote
 
 from helpers.base.declared import DeclaredNotebook, find_notebooks
 from helpers.base.estimate import words_of
-from helpers.base.files import write_whole
+from helpers.base.files import exports_dir, is_quick, write_whole
 from helpers.base.record import RunRecord, finding_rows
-from helpers.base.runs import REFERENCE, command, exports_root, load_records
+from helpers.base.runs import REFERENCE, command, load_records
 from helpers.handin.caveats import caveats_of
 from helpers.handin.courses import COURSES, subject_of
 from helpers.handin.reference import collect_reference
@@ -29,11 +29,11 @@ KEPT = {"figure": "{0}.png", "Web page": "{0}.html", "PDF": "{0}.pdf"}
 WORDS = (count_verdicts, describe_data, finding_rows, format_time, subject_of)
 
 
-def write_gallery(*, quick: bool = False, kept: bool = False) -> Path:
+def write_gallery(*, kept: bool = False) -> Path:
     """Writes the page of all notebooks, ``index.html`` in the folder of their runs; or
     git's, of the runs that it keeps.
     """
-    root = REFERENCE.parent if kept else exports_root(quick=quick)
+    root, quick = REFERENCE.parent if kept else exports_dir(), is_quick() and not kept
     notebooks = find_notebooks()
     own = {} if kept else load_records(root)
     # What git keeps stands for what has not been run here.
@@ -48,7 +48,7 @@ def write_gallery(*, quick: bool = False, kept: bool = False) -> Path:
             "assignment": name.partition("/")[0],
             "record": record,
             "caveats": caveats.get(name, ()),
-            "command": command("run", name, quick=quick),
+            "command": command("run", name),
             "headline": _headline(notebook, record) if record else None,
         }
         folder, layout = (root, RUN) if quick or name in own else (REFERENCE, KEPT)

@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 
 from helpers.base.environment import commit
 from helpers.base.errors import ExportError, require_known
-from helpers.base.files import hand_in_file, write_whole
-from helpers.base.runs import exports_root
+from helpers.base.files import exports_dir, hand_in_file, is_quick, write_whole
+from helpers.base.markdown import escaped
 from helpers.handin.authors import Team, read_team
 from helpers.handin.courses import COURSES
 from helpers.handin.gather import Gathered, gather
@@ -30,19 +30,19 @@ class Submission(NamedTuple):
     notes: tuple[str, ...]
 
 
-def submit(assignment: str, *, draft: bool = False, quick: bool = False) -> Submission:
+def submit(assignment: str, *, draft: bool = False) -> Submission:
     """Builds and checks the files that the course wants: ``submit/<assignment>/``.
 
     While something is missing there are none, unless as a ``draft``: names and README
-    say so. ``quick`` runs make a draft only.
+    say so. Quick runs make a draft only.
 
     Raises:
         ExportError: the assignment is unknown, or one of its runs is damaged.
     """
     require_known(ExportError, "There is no assignment", assignment, COURSES)
-    team, course, exports = read_team(), COURSES[assignment], exports_root(quick=quick)
+    team, course, exports = read_team(), COURSES[assignment], exports_dir()
     gathered = [gather(part, exports, team) for part in course.parts]
-    missing = ["the real runs: these are quick ones"] if quick else []
+    missing = ["the real runs: these are quick ones"] if is_quick() else []
     if not team.authors:
         missing.append(f"who hands it in: write {hand_in_file()}, as README shows")
     if course.bundled and not team.group:
@@ -87,7 +87,8 @@ def _assemble(
         "commit": commit(),
     }
     suffix = f"-{team.group}{draft}" if team.group else draft
-    readme = partial(render, "README.md.j2", course=course, by=str(team), **about)
+    by = escaped(str(team))
+    readme = partial(render, "README.md.j2", course=course, by=by, **about)
     files = {}
     for item in gathered:
         part, runs = item.part, item.records

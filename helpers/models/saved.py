@@ -10,8 +10,7 @@ from torchvision.transforms.v2.functional import normalize
 
 from helpers.base.declared import resolve
 from helpers.base.errors import ModelError, NotebookError, explained
-from helpers.base.files import exports_dir
-from helpers.base.runs import QUICK, command, exports_root, find_run
+from helpers.base.runs import command, find_run
 from helpers.base.schema import NUMBER, OBJECT, SIZE, TEXT, fields, many, require
 from helpers.base.tensors import write_tensors
 from helpers.models.building import create_model, read_file
@@ -132,9 +131,7 @@ def load_model(source: Path | str, *, trained_on: str | None = None) -> SavedMod
     return saved
 
 
-def find_model(
-    source: Path | str, *, trained_on: str | None = None, quick: bool = False
-) -> Path:
+def find_model(source: Path | str, *, trained_on: str | None = None) -> Path:
     """The file of a model, of the best run of the notebook that there is.
 
     Args:
@@ -142,7 +139,6 @@ def find_model(
             or, where a notebook saves several, with the file's name
             (``lines/01_foundations/model_mnist``).
         trained_on: ``real`` or ``synthetic`` to go before runs on the other.
-        quick: take that of its quick run.
 
     Raises:
         NotebookError: no notebook has this name, or several have.
@@ -159,14 +155,11 @@ def find_model(
             f"{source} is several notebooks: name one of {', '.join(names)}."
         )
     name, file = names[0], f"{stem}.pt"
-    folder = exports_root(quick=True) / name
-    if not quick:
-        folder = find_run(name, source=trained_on, file=file)
-    path = folder / file
+    path = find_run(name, source=trained_on, file=file) / file
     if not path.is_file():
-        there = folder if quick else find_run(name, source=trained_on)
-        others = ", ".join(sorted(other.stem for other in there.glob("*.pt")))
+        there = find_run(name, source=trained_on).glob("*.pt")
+        others = ", ".join(sorted(other.stem for other in there))
         but = f", but {others}" if others else ""
-        again = command("run", name, quick=quick or exports_dir().name == QUICK)
-        raise ModelError(f"{name} has left no {stem}{but}. If it saves one: {again}")
+        why = f"{name} has left no {stem}{but}"
+        raise ModelError(f"{why}. If it saves one: {command('run', name)}")
     return path

@@ -14,7 +14,7 @@ from uuid import uuid4
 import click
 
 from helpers.base.errors import ExportError
-from helpers.base.files import write_atomic, writing
+from helpers.base.files import exports_dir, write_atomic, writing
 from helpers.base.processes import hold, let_go
 from helpers.base.record import RunRecord, Status
 from helpers.base.runs import BUSY, GIVEN, command, place, unfinished
@@ -59,7 +59,7 @@ def execute(
     if why := job.notebook.fault:
         return not_run(job, "skipped", why)
     try:
-        with writing(job.exports):
+        with writing(exports_dir()):
             if not hold(job.folder):
                 return not_run(job, "skipped", BUSY)
             return _execute(job, timeout, export)
@@ -77,7 +77,7 @@ def not_run(job: Job, status: Literal["failed", "skipped"], why: str) -> Outcome
 def _execute(job: Job, timeout: float, export: Export | None) -> Outcome:
     start = time.monotonic()
     name, declared = job.name, job.notebook.parameters
-    folder = unfinished(job.exports, name)
+    folder = unfinished(exports_dir(), name)
     path = folder / "metrics.json"
     defaults = {parameter: declared[parameter].default for parameter in declared}
     RunRecord(name, parameters=defaults | job.parameters).save(path)
@@ -96,7 +96,7 @@ def _execute(job: Job, timeout: float, export: Export | None) -> Outcome:
         say(f"{name}  {status} after {seconds:.0f} s")
         return outcome
     say(f"{name}  complete in {seconds:.0f} s")
-    outcome.folder = place(folder, job.exports, name)
+    outcome.folder = place(folder, exports_dir(), name)
     if export:
         try:
             outcome.files = export(outcome.folder / "notebook.ipynb")
@@ -161,7 +161,7 @@ def _papermill(job: Job, folder: Path, timeout: float, log: TextIO) -> None:
         # What its worker processes print is among its messages, too.
         start_kernel = partialmethod(AsyncKernelManager.start_kernel, stdout=DEVNULL)
 
-    Kernel.kernel_spec.env = {"CNN_EXPORTS": str(job.exports), GIVEN: str(folder)}
+    Kernel.kernel_spec.env = {GIVEN: str(folder)}
     papermill_io.register(str(folder), WholeFiles())
     logger.setLevel("CRITICAL")  # whatever it would report is in the outcome
     end = time.monotonic() + timeout

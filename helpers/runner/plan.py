@@ -9,21 +9,17 @@ import yaml
 
 from helpers.base.declared import DeclaredNotebook, find_notebooks, resolve
 from helpers.base.errors import ConfigError, NotebookError, explained, require_known
-from helpers.base.files import notebooks_dir
-from helpers.base.runs import command, exports_root, load_records, unfinished_dir
+from helpers.base.files import exports_dir, is_quick, notebooks_dir
+from helpers.base.runs import command, load_records, unfinished_dir
 from helpers.base.schema import OBJECT, each, require
 
 
 @dataclass(frozen=True)
 class Job:
-    """One notebook to run, with the typed values that replace its defaults; run folders
-    lie in ``exports``.
-    """
+    """One notebook to run, with the typed values that replace its defaults."""
 
     notebook: DeclaredNotebook
     parameters: dict[str, Any]
-    exports: Path
-    quick: bool = False
 
     @property
     def name(self) -> str:
@@ -33,20 +29,19 @@ class Job:
     @property
     def folder(self) -> Path:
         """Where it is written until it has ended."""
-        return unfinished_dir(self.exports, self.name)
+        return unfinished_dir(exports_dir(), self.name)
 
 
 def make_plan(
     names: Sequence[str] = (),
     *,
-    quick: bool = False,
     parameters: Mapping[str, Any] | None = None,
 ) -> list[Job]:
-    """What is to run; nobody's needs are missing.
+    """What is to run; nobody's needs are missing. Quick runs take the settings of
+    ``quick.yaml``, and without names its order.
 
     Args:
         names: assignments or notebooks, whose order the jobs have; none means all.
-        quick: take the settings of ``quick.yaml``, and without names its order.
         parameters: values (text or typed) that go before those; each goes to the
             notebooks that declare it.
 
@@ -57,18 +52,18 @@ def make_plan(
     selected = [found for name in names for found in resolve(name)] or find_notebooks()
     if not selected:
         raise NotebookError(f"There are no notebooks in {notebooks_dir()}.")
-    settings = read_quick_settings() if quick else {}
+    settings = read_quick_settings() if is_quick() else {}
     if not names:
         places = {name: place for place, name in enumerate(settings)}
         selected.sort(key=lambda notebook: places.get(notebook.name, len(places)))
     chosen = dict(parameters or {})
     _check_known(selected, chosen)
 
-    exports, jobs = exports_root(quick=quick), {}
+    jobs = {}
     for notebook in selected:
         own = {name: chosen[name] for name in chosen if name in notebook.parameters}
         values = settings.get(notebook.name, {}) | notebook.parse(own)
-        jobs[notebook.name] = Job(notebook, values, exports, quick)
+        jobs[notebook.name] = Job(notebook, values)
     _check_needs(jobs)
     return list(jobs.values())
 
@@ -109,10 +104,9 @@ def _check_known(
 def _check_needs(jobs: Mapping[str, Job]) -> None:
     for job in jobs.values():
         needs = [need for need in job.notebook.needs if need not in jobs]
-        made = load_records(job.exports, needs)
+        made = load_records(exports_dir(), needs)
         if missing := [need for need in needs if need not in made]:
             raise NotebookError(
                 f"Notebook {job.name} needs what {', '.join(missing)} makes, which is "
-                f"not in {job.exports}. "
-                f"Run first: {command('run', *missing, quick=job.quick)}"
+                f"not in {exports_dir()}. Run first: {command('run', *missing)}"
             )

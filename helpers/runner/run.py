@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from helpers.base.errors import ExportError
+from helpers.base.files import exports_dir, is_quick
 from helpers.base.processes import side_by_side
 from helpers.base.record import RunRecord
 from helpers.base.runs import REFERENCE
@@ -42,10 +43,9 @@ def run_notebooks(
     Names, options and errors are as of ``make_plan``.
     """
     plan = make_plan(names, **options)
-    made = _complete({j.name: j.exports / j.name / "metrics.json" for j in plan})
-    kept = _complete(
-        {j.name: REFERENCE / f"{j.name}.json" for j in plan if not j.quick}
-    )
+    made = _complete({j.name: exports_dir() / j.name / "metrics.json" for j in plan})
+    known = [] if is_quick() else plan
+    kept = _complete({j.name: REFERENCE / f"{j.name}.json" for j in known})
     alike = {name: run for name, run in kept.items() if _on_such_a_machine(run)}
     took = {name: run.duration for name, run in {**alike, **made}.items()}
     missing, end = {job.name for job in plan}, math.inf

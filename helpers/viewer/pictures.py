@@ -81,7 +81,7 @@ def draw_picture(
 
 
 def write_picture(
-    model: str, kind: str, output: Path, *, quick: bool = False, **options: Any
+    model: str, kind: str, output: Path, **options: Any
 ) -> tuple[str, ...]:
     """Writes what ``draw_picture`` draws, with these options, of a model that
     ``find_model`` finds; returns notes. An ExportError says that the file cannot be
@@ -97,7 +97,7 @@ def write_picture(
         raise ExportError(f"{output} is the image itself: name another file.")
     mpl.use("Agg")  # there may be no screen
     use_style()
-    path = find_model(model, quick=quick)
+    path = find_model(model)
     saved = load_model(path)
     figure, notes = draw_picture(saved, kind, **options)
     with write_atomic(output) as temporary:

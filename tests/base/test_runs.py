@@ -258,8 +258,11 @@ def test_real_runs_go_before_stand_ins_whoever_asks(
     assert find_run(NAME) == find_run(NAME, source="real") == trial
 
 
-def test_a_command_can_be_typed_as_it_is_shown() -> None:
-    typed = command("export", "my runs/notebook.ipynb", quick=True)
+def test_a_command_can_be_typed_as_it_is_shown(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("CNN_QUICK", "1")
+    typed = command("export", "my runs/notebook.ipynb")
     assert typed == "python -m helpers export 'my runs/notebook.ipynb' --quick"
 
 

@@ -52,7 +52,7 @@ def test_a_missing_model_names_the_command_that_makes_it(
         ModelError, match=r"python -m helpers run caltech101/01_lenet5$"
     ):
         load_model("caltech101/01_lenet5")
-    monkeypatch.setenv("CNN_EXPORTS", str(tmp_path / "exports" / "quick"))
+    monkeypatch.setenv("CNN_QUICK", "1")
     with pytest.raises(
         ModelError, match=r"python -m helpers run caltech101/01_lenet5 --quick$"
     ):

@@ -31,9 +31,9 @@ def outcomes(
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("CNN_DATA", str(drawn_data))
         patch.setenv("CNN_EXPORTS", str(tmp_path_factory.mktemp("exports")))
+        patch.setenv("CNN_QUICK", "1")
         # The real lines would be drawn otherwise: they need no download.
         found = run_notebooks(
-            quick=True,
             parameters={"source": "synthetic"},
             jobs=min(4, cpu_count()),
             export=export_notebook,
@@ -41,8 +41,11 @@ def outcomes(
     return {outcome.name: outcome for outcome in found}
 
 
-def test_without_any_download_lines_are_real_and_judged() -> None:
-    [outcome] = run_notebooks(["lines/03_multi_head"], quick=True)
+def test_without_any_download_lines_are_real_and_judged(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("CNN_QUICK", "1")
+    [outcome] = run_notebooks(["lines/03_multi_head"])
     assert outcome.ok, report([outcome])
     record = RunRecord.load(outcome.folder / "metrics.json")
     assert record.data["source"] == "real"
@@ -97,7 +100,8 @@ def test_what_is_handed_in_has_the_length_and_size_that_is_asked_for(
     hand_in = tmp_path / "hand-in.toml"
     hand_in.write_text('group = "13"\n[[authors]]\nname = "Ada"', encoding="utf-8")
     monkeypatch.setenv("CNN_HAND_IN", str(hand_in))
-    submission = submit(assignment, draft=True, quick=True)
+    monkeypatch.setenv("CNN_QUICK", "1")
+    submission = submit(assignment, draft=True)
     assert [fault for fault in submission.missing if "asked for" in fault] == []
     # Of drawn images and quick runs, all is there but for the papers, which are set
     # after a run, and the evidence.

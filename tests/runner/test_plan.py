@@ -25,27 +25,31 @@ def test_a_notebook_named_twice_runs_once(
 
 
 def test_a_plan_keeps_the_order_of_names_or_of_the_quick_settings(
-    notebooks: Path, write_notebook: WriteNotebook
+    notebooks: Path, write_notebook: WriteNotebook, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("01_a", "02_b", "03_c"):
         write_notebook(name)
     (notebooks / "quick.yaml").write_text("course/03_c: {}\ncourse/02_b: {}")
-    planned = {
-        "03 02 01": make_plan(quick=True),
-        "01 02 03": make_plan(),
-        "02 01": make_plan(["02_b", "01_a"]),
-    }
+    planned = {"01 02 03": make_plan(), "02 01": make_plan(["02_b", "01_a"])}
+    monkeypatch.setenv("CNN_QUICK", "1")
+    planned["03 02 01"] = make_plan()
     for order, plan in planned.items():
         assert " ".join(job.notebook.path.stem[:2] for job in plan) == order
 
 
-def test_the_first_page_of_a_quick_run_is_of_data_that_are_real_everywhere() -> None:
-    first, *_ = make_plan(quick=True)
+def test_the_first_page_of_a_quick_run_is_of_data_that_are_real_everywhere(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("CNN_QUICK", "1")
+    first, *_ = make_plan()
     assert first.name == "lines/01_foundations"
 
 
 def test_a_missing_model_names_the_command(
-    notebooks: Path, exports: Path, write_notebook: WriteNotebook
+    notebooks: Path,
+    exports: Path,
+    write_notebook: WriteNotebook,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     write_notebook("01_a")
     write_notebook("02_b", needs=["course/01_a"])
@@ -57,8 +61,9 @@ def test_a_missing_model_names_the_command(
     record = exports / "course/01_a/metrics.json"
     RunRecord("course/01_a", status="complete").save(record)
     assert names(make_plan(["02_b"])) == ["course/02_b"]
+    monkeypatch.setenv("CNN_QUICK", "1")
     with pytest.raises(NotebookError, match=r"run course/01_a --quick$"):
-        make_plan(["02_b"], quick=True)
+        make_plan(["02_b"])
 
 
 def test_a_report_names_all_that_has_not_been_run(
@@ -82,15 +87,20 @@ def test_a_report_names_all_that_has_not_been_run(
 
 
 def test_quick_settings_give_way_to_the_command_line(
-    notebooks: Path, exports: Path, write_notebook: WriteNotebook
+    notebooks: Path,
+    exports: Path,
+    write_notebook: WriteNotebook,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     write_notebook("01_a", parameters=f"{EPOCHS}\nlimit: int = 0  # images")
     (notebooks / "quick.yaml").write_text("course/01_a: {epochs: 1, limit: 10}")
-    [job] = make_plan(quick=True, parameters={"epochs": "2"})
-    assert job.parameters == {"epochs": 2, "limit": 10}
-    assert job.exports == exports / "quick"
     [job] = make_plan()
-    assert (job.parameters, job.exports) == ({}, exports)
+    assert job.parameters == {}
+    assert job.folder == exports / ".unfinished/course/01_a"
+    monkeypatch.setenv("CNN_QUICK", "1")
+    [job] = make_plan(parameters={"epochs": "2"})
+    assert job.parameters == {"epochs": 2, "limit": 10}
+    assert job.folder == exports / "quick/.unfinished/course/01_a"
 
 
 def test_a_parameter_goes_to_the_notebooks_that_declare_it(

@@ -110,14 +110,18 @@ def test_another_kernel_called_python3_runs_nothing(
 
 
 def test_quick_runs_never_touch_real_results(
-    notebooks: Path, exports: Path, write_notebook: WriteNotebook
+    notebooks: Path,
+    exports: Path,
+    write_notebook: WriteNotebook,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     write_notebook("01_a", parameters=EPOCHS)
     (notebooks / "quick.yaml").write_text("course/01_a: {epochs: 1}")
     real = exports / "course/01_a/metrics.json"
     RunRecord("course/01_a", status="complete", seconds=9).save(real)
     before = real.read_bytes()
-    [outcome] = run_notebooks(quick=True)
+    monkeypatch.setenv("CNN_QUICK", "1")
+    [outcome] = run_notebooks()
     assert outcome.folder == exports / "quick/course/01_a"
     assert RunRecord.load(outcome.folder / "metrics.json").parameters == {"epochs": 1}
     assert real.read_bytes() == before
@@ -439,7 +443,7 @@ def test_a_place_that_cannot_hold_runs_is_one_message(
 
 
 def test_a_damaged_record_stops_the_run_that_would_replace_it(
-    exports: Path, write_notebook: WriteNotebook
+    exports: Path, write_notebook: WriteNotebook, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write_notebook("01_a", "print()")
     record = exports / "course/01_a/metrics.json"
@@ -449,18 +453,20 @@ def test_a_damaged_record_stops_the_run_that_would_replace_it(
     assert outcome.status == "failed"
     assert "Move it away, and run" in outcome.reason
     assert record.read_text() == "{"
-    [outcome] = run_notebooks(quick=True)
+    monkeypatch.setenv("CNN_QUICK", "1")
+    [outcome] = run_notebooks()
     assert outcome.ok
 
 
 def test_a_damaged_notebook_is_named_and_the_others_run(
-    notebooks: Path, write_notebook: WriteNotebook
+    notebooks: Path, write_notebook: WriteNotebook, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write_notebook("01_a").write_text("")
     write_notebook("02_b")
     write_notebook("03_c", needs=["course/01_a"])
     (notebooks / "quick.yaml").write_text("course/01_a: {epochs: 1}")
-    found = run_notebooks(quick=True)
+    monkeypatch.setenv("CNN_QUICK", "1")
+    found = run_notebooks()
     outcomes = {outcome.name: outcome for outcome in found}
     assert [outcomes[f"course/{name}"].status for name in ("01_a", "02_b", "03_c")] == [
         "skipped",

@@ -21,11 +21,15 @@ AddRun = Callable[..., Path]
 
 
 @pytest.fixture
-def build(notebooks: Path) -> Callable[..., BeautifulSoup]:
+def build(
+    notebooks: Path, monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., BeautifulSoup]:
     """Builds the page and reads it."""
 
     def built(*, quick: bool = False) -> BeautifulSoup:
-        page = write_gallery(quick=quick)
+        if quick:
+            monkeypatch.setenv("CNN_QUICK", "1")
+        page = write_gallery()
         return BeautifulSoup(page.read_text(encoding="utf-8"), "html.parser")
 
     return built
