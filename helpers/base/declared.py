@@ -132,10 +132,8 @@ def resolve(name: str) -> list[DeclaredNotebook]:
     notebooks = find_notebooks()
     wanted = Path(name).as_posix().removeprefix("notebooks/").removesuffix(".ipynb")
     called = {n.name: [n.name, *n.name.split("/")] for n in notebooks}
-    found = [
-        n
-        for n in notebooks
-        if any(f"{part}_".startswith(f"{wanted}_") for part in called[n.name])
+    found = [n for n in notebooks if wanted in called[n.name]] or [
+        n for n in notebooks if any(p.startswith(f"{wanted}_") for p in called[n.name])
     ]
     if not found:
         known = ", ".join(called) or "none"

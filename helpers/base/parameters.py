@@ -77,8 +77,8 @@ def _scalar(value: Any, kind: str, read: Callable[[str], Any]) -> Any:
 
 def _items(value: Any) -> Sequence[Any]:
     if isinstance(value, str):
-        text = value.strip().removeprefix("[").removesuffix("]")
-        value = yaml.load(f"[{text}]", yaml.BaseLoader)  # noqa: S506  # only text
+        text = value if value.lstrip().startswith("[") else f"[{value}]"
+        value = yaml.load(text, yaml.BaseLoader)  # noqa: S506  # only text
     if not isinstance(value, list | tuple):
         raise TypeError
     return value

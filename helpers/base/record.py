@@ -145,7 +145,7 @@ class RunRecord:
     def caveats(self) -> Iterator[tuple[Caveat, str]]:
         """Why its numbers are no results, or of another experiment: kind and text."""
         no = "Not a result."
-        if "source" not in self.data:
+        if not self.data.keys() >= {"name", "source"}:
             yield "stand-in", f"The run does not say what data it is about. {no}"
         elif self.drawn:
             name = self.data["name"]

@@ -13,7 +13,7 @@ from helpers.base.declared import find_notebooks, with_needs
 from helpers.base.errors import ExportError, ModelError
 from helpers.base.files import ROOT, hand_in_file, notebooks_dir
 from helpers.base.record import RunRecord
-from helpers.base.runs import command, exports_root, load_records, other_values
+from helpers.base.runs import command, load_records, other_values
 from helpers.export.pages import read_notebook
 from helpers.handin.authors import Team
 from helpers.handin.caveats import caveats_of
@@ -166,7 +166,7 @@ def _add_report(found: Gathered, exports: Path, team: Team) -> Iterator[str]:
     """The paper that was made, if only a draft of it, or a report made of the runs."""
     part = found.part
     if part.paper:
-        again = command("paper", part.paper, quick=exports == exports_root(quick=True))
+        again = command("paper", part.paper)
         paper = exports / part.paper / "paper.pdf"
         if not paper.is_file():
             paper = paper.parent / "paper" / "draft.pdf"
@@ -186,8 +186,12 @@ def _add_report(found: Gathered, exports: Path, team: Team) -> Iterator[str]:
     else:
         yield f"{part.report} has no run to report on"
         return
+    try:
+        pages, author = read_pdf(pdf)
+    except ExportError as error:  # only a paper's file can be cut short
+        yield f"{part.report}: {error} {again}"
+        return
     found.files[part.report] = pdf
-    pages, author = read_pdf(pdf)
     names = ", ".join(author["name"] for author in team.authors)
     later = [exports / name / "metrics.json" for name in found.records]
     later += [hand_in_file()] if names else []

@@ -4,6 +4,7 @@ import csv
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from os.path import realpath
 from pathlib import Path
 
 import torch
@@ -52,12 +53,12 @@ class Predictions:
 
 
 def predict_images(
-    model: str, images: Path, *, besides: Path | None = None, quick: bool = False
+    model: str, images: Path, *, besides: Path | None = None
 ) -> Predictions:
     """Labels images with a saved network, as many as can be read.
 
-    ``model`` and ``quick`` are as of ``find_model``; ``images`` is one image, or a
-    folder of images, in which the file ``besides`` is to be written.
+    ``model`` is as of ``find_model``; ``images`` is one image, or a folder of images,
+    in which the file ``besides`` is to be written.
 
     Raises:
         ModelError: as ``find_model`` and ``read_image``.
@@ -68,15 +69,15 @@ def predict_images(
         raise DataError(f"{besides} would be no text: name a .csv or .txt file.")
     files = [images]
     if images.is_dir():
-        own = besides and besides.resolve()
-        there = (file for file in listed(images) if file.resolve() != own)
+        own = besides and realpath(besides)
+        there = (file for file in listed(images) if realpath(file) != own)
         files = list(identified(there).values())
     if not files or not images.exists():
         raise DataError(
             f"{images} is {'empty' if images.is_dir() else 'not there'}. Expected an "
             "image or a folder of images."
         )
-    path = find_model(model, quick=quick)
+    path = find_model(model)
     saved = load_model(path)
     faults, labelled, found = [], list[Path](), [torch.empty(0)]
     for start in range(0, len(files), CHUNK):

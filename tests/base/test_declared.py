@@ -200,6 +200,10 @@ def test_names_resolve_to_notebooks(notebooks: Path) -> None:
     assert names("b") == ["b/01_one", "b/02_two"]
     assert names("b/01_one") == names("notebooks/b/01_one.ipynb") == ["b/01_one"]
     assert names("02_two") == names("b/02") == names("02") == ["b/02_two"]
+    write(notebooks, "b/02_two_old")
+    assert names("02_two") == names("b/02_two") == ["b/02_two"]
+    assert names("b/02") == ["b/02_two", "b/02_two_old"]
+    (notebooks / "b/02_two_old.ipynb").unlink()
     with pytest.raises(NotebookError, match=r"a/01_one, b/01_one: give the assignment"):
         names("01_one")
     with pytest.raises(

@@ -67,6 +67,8 @@ def test_values_are_converted_to_the_declared_type(
         ("str", None),
         ("list[int]", "1,x"),
         ("list[int]", "1,,2"),
+        ("list[int]", "[1"),
+        ("list[int]", "1, 2]"),
         ("list[int]", 3),
         ("int | None", "maybe"),
     ],

@@ -254,6 +254,9 @@ def test_attachments_with_odd_names_are_found(tmp_path: Path) -> None:
         ("$ E = o(V^2) $", "inline"),
         ("$$a = b \\tag{3}$$", "block"),
         ("$$a = b \\label{eq:a}$$", "block"),
+        ("$10 %$", "inline"),
+        ("$50\\,\\%$", "inline"),
+        ("$$a % a comment\nb$$", "block"),
     ],
 )
 def test_formulas_are_read_as_mathjax_reads_them(
@@ -263,6 +266,8 @@ def test_formulas_are_read_as_mathjax_reads_them(
         tmp_path, new_markdown_cell(f"see {text} here"), shown({"text/latex": text})
     )
     assert [formula["display"] for formula in page("math")] == [display] * 2
+    assert "comment" not in page.main.get_text()
+    assert ("%" in page.main.get_text()) == ("\\%" in text)
     for formula in page("math"):
         formula.decompose()
     assert not re.search(r"[\\$]", page.main.p.get_text())

@@ -308,6 +308,7 @@ def test_habits_of_github_are_understood(source: Callable[[str], str]) -> None:
         (f"![A.](file://{__file__})", "has no place in a paper"),
         ("![A.](figures/../../x.pdf)", "has no place in a paper"),
         ("![A.](data:image/png;base64,AAAA)", "has no place in a paper"),
+        ("![In [0, 1) and [x].](figures/c.pdf)", r"of figures/c\.pdf has half a br"),
     ],
 )
 def test_what_has_no_place_in_a_paper_is_named(

@@ -159,12 +159,13 @@ def test_a_bad_image_is_reported_and_the_others_are_labelled(
 ) -> None:
     (images / "1.png").write_bytes(b"")
     (images / "notes.txt").write_text("no image")
+    (images / "turn.png").symlink_to(images / "turn.png")
     for written in ((), ("-o", tmp_path / "labels.csv")):
         result = predicted(model, images, *written)
         assert result.exit_code == 1
         _note, *faults = result.stderr.splitlines()
         assert [fault.partition(" cannot be read")[0] for fault in faults] == [
-            f"error: {images / name}" for name in ("1.png", "notes.txt")
+            f"error: {images / name}" for name in ("1.png", "notes.txt", "turn.png")
         ]
     assert len((tmp_path / "labels.csv").read_text().splitlines()) == 1 + 3
     result = predicted(model, images / "1.png", "-o", tmp_path / "none.csv")
@@ -238,7 +239,7 @@ def test_labels_are_the_numbers_of_the_class_folders_not_their_order_as_strings(
 
 
 def test_without_a_full_run_the_best_there_is_will_do_and_is_named(
-    model: Path, images: Path
+    model: Path, images: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     name = "lines/01_foundations"
     folder = exports_dir() / "quick" / name
@@ -248,8 +249,9 @@ def test_without_a_full_run_the_best_there_is_will_do_and_is_named(
     record.status = "complete"
     record.save(folder / "metrics.json")
     shutil.copy(model, folder / "model.pt")
-    for quick in (False, True):
-        found = predict_images(name, images, quick=quick)
+    for _ in range(2):
+        found = predict_images(name, images)
         said = training_of(found.path, found.saved)
         assert said.startswith(f"{folder}/model.pt was")
         assert "Random weights in place" in said
+        monkeypatch.setenv("CNN_QUICK", "1")

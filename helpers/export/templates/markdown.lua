@@ -28,6 +28,7 @@ local function formula_as_in_jupyter(formula)
     macros = macros .. formula.text:sub(first, last - 1) .. "\n"
     return ""
   end)
+  text = text:gsub("([^\\])%%[^\n]*", "%1") -- a comment, to MathJax as well
   if not text:match("%S") then return {} end
   text = text:gsub("\\label%s*%b{}", ""):gsub("\\tag%*?%s*{(.-)}", "\\qquad (%1)")
   formula.text = pandoc.read(macros .. "$" .. text .. "$", "latex").blocks[1].content[1].text

@@ -387,8 +387,9 @@ def test_a_file_that_cannot_take_its_place_is_named(
         submit("cifar10")
 
 
-def test_quick_runs_make_a_draft_only() -> None:
-    submission = submit("caltech101", quick=True)
+def test_quick_runs_make_a_draft_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CNN_QUICK", "1")
+    submission = submit("caltech101")
     assert submission.files == ()
     assert submission.missing[0] == "the real runs: these are quick ones"
 
@@ -417,6 +418,9 @@ def test_a_page_count_that_is_off_is_named(all_runs: AllRuns, exports: Path) -> 
     )
     [fault] = submit("artists_faces").missing
     assert fault.startswith("report.pdf has 1 pages, asked for are 6 to 8")
+    (exports / "artists_faces/08_report/paper.pdf").write_bytes(b"%PDF-1.5 cut")
+    [fault] = submit("artists_faces").missing
+    assert re.search("^report.pdf: The PDF is damaged .*helpers paper art", fault)
     (exports / "artists_faces/08_report/paper.pdf").unlink()
     [fault] = submit("artists_faces").missing
     assert fault.endswith(
@@ -515,14 +519,17 @@ def test_a_paper_by_others_is_made_again(all_runs: AllRuns, hand_in: Path) -> No
     )
 
 
-def test_the_paper_of_quick_runs_is_made_of_them() -> None:
-    missing = submit("artists_faces", quick=True).missing
+def test_the_paper_of_quick_runs_is_made_of_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("CNN_QUICK", "1")
+    missing = submit("artists_faces").missing
     assert missing[0] == "the real runs: these are quick ones"
     assert missing[-1] == (
         "report.pdf has not been made: python -m helpers paper artists_faces/08_report "
         "--quick"
     )
-    assert "run artists_faces/01_simple_cnn --quick" not in "".join(missing)
+    assert "run artists_faces/01_simple_cnn --quick" in "".join(missing)
 
 
 def test_pages_side_by_side_lead_to_each_other(

@@ -21,6 +21,7 @@ end
 -- Anchors of a page on the screen lead nowhere on paper.
 function written.Link(link)
   if link.target:match("^#") then return link.content end
+  if link.target:match("^figures/") then refuse("The caption of %s has half a bracket: write \\[ or \\].", link.target) end
 end
 
 function written.Cite()
