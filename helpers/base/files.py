@@ -33,9 +33,7 @@ def data_dir() -> Path:
 
 
 def exports_dir() -> Path:
-    """The folder of run folders: ``$CNN_EXPORTS``, else ``exports/``; of quick ones its
-    folder ``quick``.
-    """
+    """Where runs lie: ``$CNN_EXPORTS`` or ``exports/``; quick ones, in ``quick/``."""
     return _place("CNN_EXPORTS", "exports") / ("quick" * is_quick())
 
 

@@ -188,7 +188,7 @@ def _add_report(found: Gathered, exports: Path, team: Team) -> Iterator[str]:
         return
     try:
         pages, author = read_pdf(pdf)
-    except ExportError as error:  # only a paper's file can be cut short
+    except ExportError as error:  # a paper's
         yield f"{part.report}: {error} {again}"
         return
     found.files[part.report] = pdf

@@ -23,7 +23,7 @@ PAGE = """\
 
 What each notebook is asked for, by section (a *goal* is our own), and what it claims
 (–, with its bound unless that is “above 0”): mean over what is in parentheses ± 95 %
-confidence interval, wider for a lead over several. *Not shown*: the
+confidence interval, wider for the best of several. *Not shown*: the
 interval holds both sides, or has fewer than three values. *Reduced* runs had fewer
 epochs, seeds, images or pixels than the notebook's own experiment. Time is of the run
 or, if longer, of trainings that it found done. By

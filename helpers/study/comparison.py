@@ -50,7 +50,7 @@ class Comparison(dict[str, Study]):
 
     @property
     def best(self) -> str:
-        """The row that is best by the mean of the metric (of a loss, the least)."""
+        """The row with the best mean of the metric (of a loss, the least)."""
         return self.best_of(self)
 
     def gain(
@@ -63,29 +63,29 @@ class Comparison(dict[str, Study]):
     ) -> Estimate:
         """How far a row lies above another, or above the baseline.
 
-        What the seeds share, such as the order of the images, cancels out: the interval
-        (at ``level``) is narrower than that of two means would be.
+        What seeds share, such as the order of the images, cancels out: the interval (at
+        ``level``) is narrower than that of two means.
         """
         metric = metric or self.metric
         reference = self[over or self.baseline].samples(metric)
         return self[row].paired(metric, self[row].samples(metric), reference, level)
 
     def best_of(self, rows: Collection[str]) -> str:
-        """The one of these rows that is best by the mean of the metric."""
+        """The one of these rows with the best mean of the metric."""
         return (max if self._rises else min)(rows, key=self._mean)
 
     def leads(self, row: str, among: Sequence[str]) -> Estimate:
-        """How far a row, claimed to be best, lies above the one ``among`` others that
-        it beats least surely, or that is best if it is not: it must beat each, and such
-        an intersection-union test (Berger 1982) needs no wider intervals.
+        """How far a row, claimed to be best, lies above that one ``among`` others which
+        it beats least surely (an intersection-union test: Berger 1982); if it is not
+        best, above the best, by Bonferroni's wider interval.
         """
-        sign = 1 if self._rises else -1
-
-        def lead(gain: Estimate) -> tuple[float, ...]:
-            mean = sign * gain.mean
-            return min(mean, 0), min(sign * end for end in gain.interval), mean
-
-        return min((self.gain(row, o) for o in among if o != row), key=lead)
+        sign, rivals = 1 if self._rises else -1, [r for r in among if r != row]
+        level = 1 - SIGNIFICANCE / len(rivals)
+        first = self.gain(row, self.best_of(rivals), level=level)
+        if sign * first.mean < 0:
+            return first
+        gains = (self.gain(row, rival) for rival in rivals)
+        return min(gains, key=lambda gain: sign * gain.mean - (gain.ci95 or 0))
 
     def significance(self) -> dict[str, str]:
         """Of each row but the baseline: better, worse or not significant.

@@ -94,7 +94,7 @@ def _methods(kind: type) -> str:
         return ""
     found = ""
     for name, value in vars(kind).items():
-        # Of a static or class method, or of a property, cached or not, its function.
+        # Of any method, or of a property, cached or not, its function.
         part = getattr(value, "__func__", getattr(value, "fget", value))
         part = getattr(value, "func", part)
         if inspect.isfunction(part):

@@ -39,10 +39,16 @@ def test_the_lead_is_over_the_rival_that_is_least_surely_beaten(shown: Shown) ->
     assert rows.leads("a", among=["a", "plain", "b"]) == rows.gain("a", "b")
     # Its mean is lower than that of b, but it might lie above a.
     assert rows.leads("a", among=["a", "b", "c"]) == rows.gain("a", "c")
-    assert rows.leads("a", among=list(rows)) == rows.gain("a", "d")  # d is ahead
-    # Two values are no evidence of any lead: the number is that over the second.
-    few = compare(shown, plain=[2, 2], a=[8, 8], b=[5, 6], c=[1, 2])
-    assert few.leads("a", among=list(few)) == few.gain("a", "b")
+    one = compare(shown, plain=[2], a=[8], b=[5])
+    assert one.leads("a", among=list(one)) == one.gain("a", "b")
+
+
+def test_what_is_ahead_of_a_row_is_known_afterwards_only(shown: Shown) -> None:
+    rows = compare(shown, a=[8, 8, 9], b=[6, 6, 7], c=[9, 9, 9])
+    lead, pair = rows.leads("a", among=list(rows)), rows.gain("a", "c")
+    assert lead.mean == pair.mean < 0
+    # Student's t of two degrees of freedom, at 1 - 0.05 / 2 for two rivals.
+    assert (lead.ci95 or 0) / (pair.ci95 or 1) == pytest.approx(6.205347 / 4.302653)
 
 
 def test_of_losses_the_lead_is_how_far_below_the_others(shown: Shown) -> None:
