@@ -202,5 +202,5 @@ def test_the_real_caltech101(real_caltech101: Path) -> None:
 @pytest.mark.parametrize("name", ["caltech101", "mnist", "cifar10", "clipart"])
 def test_an_empty_folder_holds_no_data_set(name: str) -> None:
     CATALOGUE[name].path.mkdir(parents=True)
-    assert data_status(name).state == "absent"
+    assert data_status(name)[0] == "absent"
     assert load_data(name).source == "synthetic"

@@ -75,7 +75,7 @@ def test_a_file_that_is_cut_short_is_named(small: Path, name: str, keep: int) ->
         match=rf"{name} is missing, cut short or damaged: .* MD5, .*data fetch cifar10",
     ):
         load_data("cifar10", source="auto")
-    assert data_status("cifar10").state == "broken"
+    assert data_status("cifar10")[0] == "broken"
 
 
 def test_another_file_is_never_unpickled(small: Path, tmp_path: Path) -> None:

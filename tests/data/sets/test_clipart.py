@@ -89,7 +89,7 @@ def test_folders_that_are_not_the_numbers_are_named(course: Path, name: str) -> 
         DataError, match=rf"train are not .*missing: 5; not expected: {name}"
     ):
         load_data("clipart", size=16)
-    assert data_status("clipart").state == "broken"
+    assert data_status("clipart")[0] == "broken"
 
 
 def test_leading_zeros_and_val_are_read_too(course: Path) -> None:

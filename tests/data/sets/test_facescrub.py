@@ -65,7 +65,7 @@ def test_an_actor_with_too_few_faces_is_named(faces: Path, left: int) -> None:
         DataError, match=rf"too few faces of hader \({left}\). Expected at least 72"
     ):
         load_data("facescrub", size=8)
-    assert data_status("facescrub").state == "broken"
+    assert data_status("facescrub")[0] == "broken"
 
 
 def test_seventy_two_are_enough(faces: Path) -> None:
@@ -98,7 +98,7 @@ def test_without_faces_the_set_is_not_there_yet(faces: Path) -> None:
         DataError, match=r"facescrub/faces.*python -m helpers data fetch facescrub"
     ):
         load_data("facescrub", source="real")
-    assert data_status("facescrub").state == "absent"
+    assert data_status("facescrub")[0] == "absent"
 
 
 def test_a_size_that_is_none(faces: Path) -> None:

@@ -130,7 +130,7 @@ def test_a_whole_set_is_fetched_and_loaded(lists: Lists) -> None:
                 bbox=f"{shift % 9},{shift // 9},{50 + shift % 9},70",
             )
     folder = lists.write()
-    assert data_status("facescrub").state == "absent"
+    assert data_status("facescrub")[0] == "absent"
     assert fetch("facescrub") == folder / "faces"
     splits = load_data("facescrub", size=28)
     assert splits.source == "real"
@@ -273,7 +273,7 @@ def test_too_few_faces_are_no_set(lists: Lists) -> None:
     ):
         assert part in str(caught.value)
     assert faces_in(lists.folder) == ["faces/hader/hader_00001.jpg"]
-    assert data_status("facescrub").state == "broken"
+    assert data_status("facescrub")[0] == "broken"
     for source in ("auto", "real"):  # an unfinished set is not passed over
         with pytest.raises(DataError, match=r"hader .* fetch facescrub.*synthetic"):
             load_data("facescrub", source)

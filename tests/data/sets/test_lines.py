@@ -56,7 +56,7 @@ def test_other_images_are_not_taken_for_these(shape: tuple[int, ...]) -> None:
 def test_what_is_in_the_way_is_a_broken_set() -> None:
     data_dir().mkdir(parents=True)
     (data_dir() / "lines").touch()
-    assert data_status("lines").state == "broken"
+    assert data_status("lines")[0] == "broken"
 
 
 def test_names_factors_and_labels_agree() -> None:
@@ -185,12 +185,12 @@ def few(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("few")
 def test_it_is_made_when_it_is_first_asked_for() -> None:
-    assert data_status("lines").state == "absent"
-    assert "python -m helpers data fetch lines" in data_status("lines").detail
+    assert data_status("lines")[0] == "absent"
+    assert "python -m helpers data fetch lines" in data_status("lines")[1]
     splits = load_data("lines")
     assert (splits.source, splits.factors) == ("real", FACTORS)
     assert splits.counts() == {"train": 480, "valid": 96, "test": 384}
-    assert data_status("lines").state == "present"
+    assert data_status("lines")[0] == "present"
     assert sorted(path.name for path in data_dir().iterdir()) == ["lines"]
     assert [path.name for path in (data_dir() / "lines").iterdir()] == [lines.FILE]
 
@@ -227,7 +227,7 @@ def test_a_broken_file_is_named(content: bytes | None) -> None:
         DataError, match=r"lines\.npz cannot be read .*Move .*, and it is made again"
     ):
         load_data("lines")
-    assert data_status("lines").state == "broken"
+    assert data_status("lines")[0] == "broken"
 
 
 @pytest.mark.usefixtures("few")

@@ -109,7 +109,7 @@ def test_a_missing_file_is_named(small: Path) -> None:
     (small / f"{LABELS}.gz").unlink()
     with pytest.raises(DataError, match=rf"{LABELS} cannot be .*data fetch mnist"):
         load_data("mnist")
-    assert data_status("mnist").state == "broken"
+    assert data_status("mnist")[0] == "broken"
 
 
 def test_a_truncated_gz_is_named_and_leaves_nothing(small: Path) -> None:
