@@ -79,7 +79,7 @@ output_option = click.option(
     "-o", "--output", required=True, type=FILE, help="The file to write."
 )
 quick = partial(flag, "--quick", callback=_go_quick, expose_value=False)
-quick_option = quick(help="The quick runs in exports/quick, not the others.")
+quick_option = quick(help="The quick runs in exports/quick.")
 
 
 @click.group(
@@ -350,8 +350,8 @@ def visualize(model: str, kind: str, output: Path, **options: Any) -> None:
 def results(*, write: bool) -> None:
     """Show what the runs have reached, or else those kept in exports/reference."""
     if invoked := click.get_current_context().invoked_subcommand:
-        if write:
-            raise click.UsageError(f"results {invoked} takes no --write.")
+        if is_quick() or write:
+            raise click.UsageError(f"results {invoked} takes no option of results.")
         return
     from helpers.handin import results as found
     from helpers.handin.gallery import write_gallery
